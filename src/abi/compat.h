@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_COMPAT_H
+#define USERBPF_COMPAT_H
+/*
+ * compat.h - the system's UAPI headers plus what Debian 12's (6.1) lack, each with the kernel version that introduced it.
+ * The one place for such constants. Facts of the kernel ABI only.
+ */
+#include <linux/bpf.h>
+#include <linux/btf.h>
+
+/* BPF cpu v4, Linux 6.6 */
+#ifndef BPF_MEMSX
+#define BPF_MEMSX 0x80
+#endif
+/* The kernel's internal load modes for loads that may fault (never accepted from a client). */
+#define BPF_PROBE_MEM 0x20
+#define BPF_PROBE_MEMSX 0x40
+/* The kernel's internal opcodes: a tail call, never accepted from a client. */
+#define BPF_TAIL_CALL 0xf0
+
+/* capabilities the kernel's linux/capability.h of old distributions may lack */
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38 /* 5.8 */
+#endif
+#ifndef CAP_BPF
+#define CAP_BPF 39 /* 5.8 */
+#endif
+
+#define MAX_BPF_STACK 512
+#define MAX_CALL_FRAMES 8
+#define MAX_TAIL_CALL_CNT 33
+#define MAX_USED_MAPS 64
+#define MAX_USED_BTFS 64
+#define BPF_COMPLEXITY_LIMIT_INSNS 1000000
+#define BPF_FS_MAGIC_NR 0xcafe4a11
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_EXEC_H
+#define USERBPF_EXEC_H
+/*
+ * exec.h - running a verified program (run side: any process, libc only, no allocation while running).
+ *
+ * struct exec_image is what the service hands out after verification: position-independent, then bound to this process.
+ * Instruction conventions between the verifier's rewrite, this file and `dump xlated` (change together: "REWRITE"):
+ *   LD_IMM64 src=BPF_PSEUDO_MAP_FD     imm = index into maps[]                         bound: address of struct bpf_map, src 0
+ *   LD_IMM64 src=BPF_PSEUDO_MAP_VALUE  imm = index into maps[], next imm = offset       bound: address inside the value, src 0
+ *   LD_IMM64 src=BPF_PSEUDO_FUNC       imm = pc-relative start of a static subprog (from the insn after the first half), next imm = subprog no.
+ *                                                                                       bound: opaque cookie for callbacks
+ *   LD_IMM64 src=BPF_PSEUDO_BTF_ID     imm64 = address (service process only: ksyms of the service)      bound: src 0
+ *   CALL src=0                         imm = helper id; interpreter calls image->helpers[id]
+ *   CALL src=BPF_PSEUDO_CALL           imm = pc-relative start of a subprog, off = subprog no.
+ *   CALL src=BPF_PSEUDO_KFUNC_CALL     imm = BTF id of the kfunc
+ *   JMP|BPF_TAIL_CALL                  was CALL bpf_tail_call
+ *   LDX|BPF_PROBE_MEM(SX)              load that may fault and then reads zero (D7)
+ * Everything else is the plain ISA (RFC 9669 incl. cpu v4). Address of the stack frame: R10; each subprog has its own 512 byte frame at most.
+ */
+#include "base/base.h"
+#include "base/seq_file.h"
+#include "abi/compat.h"
+#include "map/map.h"
+
+struct exec_image;
+struct exec_run;
+
+/* All helpers, whatever their arity. The run comes sixth so that five-argument code needs no shuffling (sixth C register). */
+typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run);
+
+/* What a program needs from the process it runs in. One per process kind (service, shim, unit test); all may be NULL. */
+struct exec_host {
+	/* bpf_trace_printk: one line of text, newline included if the program wrote it */
+	void (*trace_printk)(void *arg, const char *text, u32 len);
+	/* image behind slot @index of prog array @map, with a reference for the duration of the run (exec_image_put), or NULL */
+	const struct exec_image *(*tail_target)(void *arg, struct bpf_map *map, u32 index);
+	/* bpf_seq_printf_btf / bpf_snprintf_btf: format @obj as type @btf_id; appends to @out through @emit; -> length or errno */
+	long (*btf_show)(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out);
+	/* bpf_sys_bpf, bpf_sys_close, bpf_btf_find_by_name_kind, bpf_kallsyms_lookup_name (SYSCALL programs) */
+	long (*sys_bpf)(void *arg, int cmd, void *attr, u32 size);
+	long (*sys_close)(void *arg, int fd);
+	long (*btf_find)(void *arg, const char *name, u32 len, u32 kind, u64 flags);
+	void *arg;
+};
+
+struct exec_subprog {
+	u32 start;	 /* first insn */
+	u16 stack_depth; /* bytes, 0..512 */
+};
+
+struct exec_image {
+	u32 refs;		   /* atomic */
+	u32 prog_id;
+	u32 prog_type, attach_type;
+	u32 len;		   /* insns */
+	u32 nr_subprogs, nr_maps;
+	bool bound;
+	struct bpf_insn *insns;
+	struct exec_subprog *subprogs;
+	struct bpf_map **maps;	   /* views of this process; borrowed, their owner keeps them while the image lives */
+	void (*release)(struct exec_image *img); /* called when refs drops to 0; frees everything */
+	void *priv;		   /* owner's pointer */
+};
+
+/* One activation, on the C stack of whoever runs the program. Helpers get it as sixth argument. */
+struct exec_run {
+	const struct exec_image *image; /* changes at a tail call */
+	const struct exec_host *host;
+	void *ctx;
+	u64 cookie;	    /* bpf_get_attach_cookie() */
+	u32 tail_calls;
+	u32 depth;	    /* frames below this one, callbacks included */
+	struct exec_run *outer; /* the run this one interrupted on this thread, or NULL */
+};
+
+/* Binds in place: turns map references into addresses of this process. -EINVAL for an index out of range. Idempotent. */
+int exec_image_bind(struct exec_image *img);
+struct exec_image *exec_image_get(struct exec_image *img);
+void exec_image_put(const struct exec_image *img);
+
+/* Runs to the end; takes and leaves a CPU slot. Returns R0. @run: zeroed by the caller but for host and cookie. */
+u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run);
+/* Callback of a helper (bpf_loop, bpf_for_each_map_elem): @func is the bound PSEUDO_FUNC value. */
+u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
+
+/*
+ * Fault fix-up (D7): copies that survive bad addresses. Installs a SIGSEGV/SIGBUS handler on first use that chains to what was there
+ * before. 0 or -EFAULT (destination zeroed as the helpers of the kernel do).
+ */
+int fault_copy(void *dst, const void *unsafe_src, size_t len);
+/* Length incl. NUL, or -EFAULT. dst always NUL-terminated when size > 0. */
+long fault_copy_str(char *dst, const void *unsafe_src, size_t size);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_FS_H
+#define USERBPF_FS_H
+/*
+ * fs.h - an in-memory inode tree with per-inode operations (DESIGN D9); bpffs instances stand on it, FUSE is an adapter (fuse.c, the only
+ * file that includes FUSE), and the CLI's `cat` and `ls` use the same calls without FUSE.
+ *
+ * One mutex per struct fs protects the tree; it is never held across obj_put(), an iterator's program or a read. Inodes are reference counted: a directory
+ * entry holds one, each lookup (FUSE nlookup) and open file another. An inode that carries an object holds one reference to it until its last link goes
+ * (unlink removes the pin at once, as in the kernel).
+ */
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include "obj/cred.h"
+#include "obj/obj.h"
+
+struct fs;	 /* all instances of one service */
+struct fs_super; /* one mounted instance */
+struct fs_inode;
+struct fs_file;
+
+/* What src/fs needs from above (objects' contents): set by src/sys at start. */
+struct fs_content_ops {
+	/* opens the readable content of @o (iterator link, BTF-typed map) or ERR_PTR(-EACCES: nothing to read, as the kernel) */
+	void *(*open)(void *arg, struct obj *o);
+	ssize_t (*read)(void *arg, void *file, char *buf, size_t len, u64 off);
+	void (*close)(void *arg, void *file);
+	void *arg;
+};
+
+struct fs *fs_new(const struct fs_content_ops *ops);
+void fs_free(struct fs *fs);
+
+/* Mount options of a bpffs, as the kernel parses them (mode=, uid=, gid=, unknown ones ignored) plus ours (preload=MODE|off). -EINVAL. */
+struct fs_options {
+	mode_t mode;	 /* default 01777 */
+	uid_t uid;
+	gid_t gid;
+	mode_t preload_mode; /* default 0600; (mode_t)-1: none */
+};
+int fs_parse_options(const char *text, struct fs_options *opt, const char **bad);
+
+struct fs_super *fs_mount(struct fs *fs, const struct fs_options *opt, const char *label); /* new bpffs instance */
+void fs_umount(struct fs_super *sb);	/* drops all pins of it */
+struct fs_super *fs_super_by_dev(struct fs *fs, dev_t dev);
+void fs_super_set_dev(struct fs_super *sb, dev_t dev); /* st_dev as clients see it, once FUSE is mounted */
+struct fs_super *fs_super_next(struct fs *fs, struct fs_super *prev); /* referenced walk for status */
+const char *fs_super_label(struct fs_super *sb);
+struct fs_inode *fs_root(struct fs_super *sb); /* referenced */
+
+struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino); /* referenced or NULL */
+struct fs_inode *fs_inode_get(struct fs_inode *i);
+void fs_inode_put(struct fs_inode *i, u64 n);
+/* Absolute path inside an instance ("/a/b"), symlinks followed except the last when @nofollow; for machines without FUSE. ERR_PTR. */
+struct fs_inode *fs_walk(struct fs_super *sb, const struct cred *c, const char *path, bool nofollow);
+
+/* Directory operations. Permission checks (mode, sticky bit, CAP_DAC_OVERRIDE) done here when @c is not NULL. Names: 1..255 bytes, no '/'. */
+struct fs_inode *fs_lookup(struct fs_inode *dir, const struct cred *c, const char *name); /* referenced or ERR_PTR(-ENOENT) */
+int fs_mkdir(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode, struct fs_inode **out);
+int fs_symlink(struct fs_inode *dir, const struct cred *c, const char *name, const char *target, struct fs_inode **out);
+int fs_unlink(struct fs_inode *dir, const struct cred *c, const char *name);
+int fs_rmdir(struct fs_inode *dir, const struct cred *c, const char *name);
+int fs_rename(struct fs_inode *od, const struct cred *c, const char *on, struct fs_inode *nd, const char *nn, unsigned int flags);
+int fs_link(struct fs_inode *inode, const struct cred *c, struct fs_inode *dir, const char *name); /* kernel bpffs: simple_link */
+int fs_readlink(struct fs_inode *i, char *buf, size_t len); /* length */
+int fs_getattr(struct fs_inode *i, struct stat *st);
+#define FS_SET_MODE 1u
+#define FS_SET_UID 2u
+#define FS_SET_GID 4u
+#define FS_SET_TIMES 8u
+int fs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set);
+/* entries from position @pos on ("." and ".." included); cb returns nonzero to stop. Stable while others change the directory. */
+int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, int (*cb)(void *arg, const char *name, const struct stat *st, u64 next), void *arg);
+int fs_statfs(struct fs_super *sb, struct statvfs *st);
+
+/* Pins: OBJ_PIN (kernel: bpf_obj_pin_user). @internal allows dots (preload). Takes its own reference of @o. -EEXIST, -EPERM (dots) ... */
+int fs_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool internal);
+/* OBJ_GET: object behind a pin, referenced; checks file permissions for @want (HANDLE_*). -EACCES: not an object of bpffs, -EPERM ... */
+struct obj *fs_pinned(struct fs_inode *i, const struct cred *c, u32 want);
+
+/* Content, as open/read/release of the pinned file. */
+struct fs_file *fs_open(struct fs_inode *i, const struct cred *c, int flags); /* ERR_PTR */
+ssize_t fs_read(struct fs_file *f, char *buf, size_t len, u64 off);
+void fs_close(struct fs_file *f);
+
+/* fuse.c: serves @sb on an already opened and mounted /dev/fuse fd in threads of its own until unmount. Takes over the fd. */
+struct fs_fuse;
+struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, void (*unmounted)(void *arg), void *arg); /* ERR_PTR */
+void fs_fuse_stop(struct fs_fuse *f);
+
+#endif

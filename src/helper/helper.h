@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_HELPER_H
+#define USERBPF_HELPER_H
+/*
+ * helper.h - what a helper is to the verifier (its prototype) and to the run side (its function).
+ *
+ * helpers.def has one row per helper: HELPER(name, RET, ARG1, ARG2, ARG3, ARG4, ARG5, groups, flags). From it come the prototype table, the
+ * id -> function table and the disassembler's names. A helper that cannot run here is not in the list (the verifier then says "unknown func").
+ * @groups says which families of program types may call it; src/prog maps program types to groups (and adds exceptions).
+ * Names of the argument and return kinds are the verifier's of Linux 6.1.
+ */
+#include "exec/exec.h"
+
+enum bpf_arg_type {
+	ARG_DONTCARE = 0,
+	ARG_CONST_MAP_PTR,
+	ARG_PTR_TO_MAP_KEY,
+	ARG_PTR_TO_MAP_VALUE,
+	ARG_PTR_TO_MEM,
+	ARG_CONST_SIZE,
+	ARG_CONST_SIZE_OR_ZERO,
+	ARG_PTR_TO_CTX,
+	ARG_ANYTHING,
+	ARG_PTR_TO_SPIN_LOCK,
+	ARG_PTR_TO_SOCK_COMMON,
+	ARG_PTR_TO_INT,
+	ARG_PTR_TO_LONG,
+	ARG_PTR_TO_SOCKET,
+	ARG_PTR_TO_BTF_ID,
+	ARG_PTR_TO_RINGBUF_MEM,
+	ARG_CONST_ALLOC_SIZE_OR_ZERO,
+	ARG_PTR_TO_BTF_ID_SOCK_COMMON,
+	ARG_PTR_TO_PERCPU_BTF_ID,
+	ARG_PTR_TO_FUNC,
+	ARG_PTR_TO_STACK,
+	ARG_PTR_TO_CONST_STR,
+	ARG_PTR_TO_TIMER,
+	ARG_PTR_TO_KPTR,
+	ARG_PTR_TO_DYNPTR,
+	__BPF_ARG_TYPE_MAX,
+};
+
+enum bpf_return_type {
+	RET_INTEGER = 0,
+	RET_VOID,
+	RET_PTR_TO_MAP_VALUE,
+	RET_PTR_TO_SOCKET,
+	RET_PTR_TO_TCP_SOCK,
+	RET_PTR_TO_SOCK_COMMON,
+	RET_PTR_TO_MEM,
+	RET_PTR_TO_MEM_OR_BTF_ID,
+	RET_PTR_TO_BTF_ID,
+	__BPF_RET_TYPE_MAX,
+};
+
+/* Modifiers, or'ed to the base kinds above and to enum bpf_reg_type of the verifier (same bits as one space, as in the kernel). */
+#define BPF_BASE_TYPE_BITS 8
+#define BPF_BASE_TYPE_MASK 0xffu
+enum bpf_type_flag {
+	PTR_MAYBE_NULL = 1u << 8,
+	MEM_RDONLY = 1u << 9,
+	MEM_RINGBUF = 1u << 10,
+	MEM_USER = 1u << 11,
+	MEM_PERCPU = 1u << 12,
+	OBJ_RELEASE = 1u << 13,
+	PTR_UNTRUSTED = 1u << 14,
+	MEM_UNINIT = 1u << 15,
+	DYNPTR_TYPE_LOCAL = 1u << 16,
+	DYNPTR_TYPE_RINGBUF = 1u << 17,
+	MEM_FIXED_SIZE = 1u << 18,
+	PTR_TRUSTED = 1u << 19,
+	MEM_RCU = 1u << 20,
+	MEM_ALLOC = 1u << 21,
+};
+
+/* groups: who may call (helper_groups of a program type is the union of what it may) */
+#define HG_BASE 0x0001u	   /* every program type, unprivileged ones too */
+#define HG_BPF 0x0002u	   /* every type, with CAP_BPF (bpf_base_func_proto's second half) */
+#define HG_PERFMON 0x0004u /* every type, with CAP_PERFMON: probe_read_kernel, trace_printk, snprintf_btf ... */
+#define HG_TRACING 0x0008u /* kprobe, tracepoint, perf_event, raw_tp, tracing */
+#define HG_ITER 0x0010u	   /* seq helpers: BPF_TRACE_ITER programs */
+#define HG_SKB 0x0020u	   /* socket filter's skb helpers */
+#define HG_SKB_RW 0x0040u  /* sched_cls, sched_act, lwt_xmit, sk_skb: writes */
+#define HG_XDP 0x0080u
+#define HG_SYSCALL 0x0100u
+#define HG_CGROUP 0x0200u
+#define HG_SLEEPABLE 0x0400u /* sleepable tracing and syscall programs: copy_from_user ... */
+
+/* flags */
+#define HELPER_GPL 0x01u
+#define HELPER_PKT_ACCESS 0x02u /* packet pointers may be passed as memory */
+#define HELPER_SLEEP 0x04u	/* sleepable programs only */
+#define HELPER_CHANGES_PKT 0x08u /* invalidates packet pointers */
+
+struct helper_proto {
+	const char *name; /* "map_lookup_elem"; the verifier prints "bpf_..." itself */
+	enum bpf_func_id id;
+	helper_fn fn;
+	u32 ret;	  /* enum bpf_return_type | flags */
+	u32 arg[5];	  /* enum bpf_arg_type | flags */
+	const char *arg_btf[5]; /* struct name behind ARG_PTR_TO_BTF_ID, NULL = "bpf_map" rules do not apply */
+	const char *ret_btf;
+	u32 groups, flags;
+};
+
+/* Any row for @id, or NULL. */
+const struct helper_proto *helper_by_id(u32 id);
+/* The row for @id that a program whose type has @groups may call (a helper may have one row per group where prototypes differ), or NULL. */
+const struct helper_proto *helper_for(u32 id, u32 groups);
+/* "unknown" beyond __BPF_FUNC_MAX_ID; otherwise the UAPI name without "bpf_", whether or not we have it. */
+const char *helper_name(u32 id);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_LINK_H
+#define USERBPF_LINK_H
+/*
+ * link.h - attachments as objects. A kind is a file exporting one const struct bpf_link_ops. Control side.
+ *
+ * A link holds a reference to its program, and what its kind needs. The last reference detaches. Fields with kernel names are visible through BTF.
+ */
+#include <pthread.h>
+#include "obj/cred.h"
+#include "obj/obj.h"
+#include "prog/map_obj.h"
+#include "prog/prog.h"
+
+struct bpf_link;
+struct inode_file_ops;
+
+struct bpf_link_ops {
+	const char *name; /* as bpftool prints it: "iter" ... */
+	/* last reference gone: undo the attachment and free kind memory (not the link itself); may block */
+	void (*release)(struct bpf_link *link);
+	void (*dealloc)(struct bpf_link *link); /* after the grace period: free the containing struct */
+	int (*detach)(struct bpf_link *link);	/* BPF_LINK_DETACH; NULL: -EOPNOTSUPP */
+	/* BPF_LINK_UPDATE; takes over a reference of @new_prog on success; NULL: -EINVAL */
+	int (*update_prog)(struct bpf_link *link, struct bpf_prog *new_prog, struct bpf_prog *old_prog);
+	/* kind's part of bpf_link_info; strings go through @str_out (user buffers); 0 or errno */
+	int (*fill_info)(const struct bpf_link *link, struct bpf_link_info *info, int (*str_out)(void *arg, u64 uaddr, const char *s, u32 cap), void *arg);
+};
+
+struct bpf_link {
+	u32 id;
+	enum bpf_link_type type;
+	const struct bpf_link_ops *ops;
+	struct bpf_prog *prog;
+	/* private */
+	struct obj obj;
+	pthread_mutex_t lock; /* prog replacement */
+};
+
+extern const struct obj_class link_class;
+static inline struct bpf_link *obj_to_link(struct obj *o) { return o ? container_of(o, struct bpf_link, obj) : NULL; }
+void link_init(struct bpf_link *l, enum bpf_link_type type, const struct bpf_link_ops *ops, struct bpf_prog *prog); /* takes over prog's reference */
+
+/* What LINK_CREATE needs from around it. */
+struct link_create_env {
+	const struct cred *cred;
+	struct obj_table *objs;
+	struct bpf_map *(*map_by_fd)(void *arg, int fd); /* referenced (obj_get on map_obj) or ERR_PTR */
+	void *arg;
+};
+/* @iter_info: copy of client memory (iter_info_len bytes) or NULL. One reference, unpublished; ERR_PTR with the kernel's errno. */
+struct bpf_link *link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
+			     const union bpf_iter_link_info *iter_info);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_MAP_H
+#define USERBPF_MAP_H
+/*
+ * map.h - the contract every map kind fulfils (DESIGN D4). Run side: libc only, no allocation after bind.
+ *
+ * A map is two things:
+ *   - its shared memory: one memfd, mapped by the service and by each client that holds a handle; offsets and indices only, and
+ *     every one read from it is masked or bounds-checked, since a hostile peer may write anything there at any time;
+ *   - struct bpf_map: this process's private, trusted view. Its geometry comes from the creation attributes (sent by
+ *     the service), never from shared memory. It is also the struct BPF programs see through BTF, hence the kernel's names.
+ *
+ * Shared memory layout: [struct map_shm, one page][kind's own part ...]; for a mmapable kind the values start at @value_off, page aligned,
+ * with the kernel's element stride round_up(value_size, 8), so mmap of a handle maps @value_off.
+ *
+ * Values: plain bytes, concurrent copies may tear (as in the kernel). Publication by single stores; kill -9 at any instruction leaves the
+ * map usable. Elements come from a preallocated per-map pool and are reused at once.
+ *
+ * Ownership: map_open() (control side) creates memfd + view; map_bind() builds a view onto somebody else's memfd.
+ * map_close() unmaps and closes. References to *other objects* inside maps (prog arrays) are kept by the service, not here.
+ */
+#include <linux/bpf.h>
+#include "base/base.h"
+
+struct bpf_map;
+struct btf;
+
+/* What BPF_MAP_CREATE fixed; travels from service to client as it is. */
+struct map_attr {
+	u32 map_type, key_size, value_size, max_entries;
+	u32 map_flags;
+	u32 nr_cpus;	/* slots per-CPU values are laid out for */
+	u64 map_extra;
+	u32 id;
+	u32 seed;	/* hash seed; 0 with BPF_F_ZERO_SEED */
+	char name[BPF_OBJ_NAME_LEN];
+};
+
+/* First page of the shared memory. Nothing in it is trusted. */
+struct map_shm {
+	u32 frozen;	/* set by BPF_MAP_FREEZE; read by clients so that their own updates answer -EPERM */
+	u32 pad;
+	u64 used;	/* elements present, for kinds that count */
+};
+
+/*
+ * One per kind. "key" and "value" point to key_size / value_size bytes (per-CPU syscall values: nr_cpus * round_up(value_size, 8)).
+ * All of them may be called from any thread of any process at once; errors are the kernel's errno for that kind.
+ */
+struct bpf_map_ops {
+	const char *name;
+	/* control side, before anything exists: 0 or the errno MAP_CREATE gives for these attributes (E2BIG, EINVAL, EPERM ...) */
+	int (*alloc_check)(const struct map_attr *attr);
+	/* bytes of shared memory, struct map_shm's page included; 0 on overflow (-> -E2BIG / -ENOMEM) */
+	u64 (*shm_size)(const struct map_attr *attr);
+	/* formats fresh, zeroed shared memory (service only, once) */
+	int (*format)(struct bpf_map *map);
+	/* derives the private geometry of @map from its attr; every process */
+	int (*bind)(struct bpf_map *map);
+
+	/* program side: pointer to the value in shared memory (this slot's for per-CPU kinds) or NULL */
+	void *(*lookup)(struct bpf_map *map, const void *key);
+	int (*update)(struct bpf_map *map, const void *key, const void *value, u64 flags);
+	int (*delete)(struct bpf_map *map, const void *key);
+	/* for per-CPU kinds: value of the given slot, or NULL (bpf_map_lookup_percpu_elem) */
+	void *(*lookup_percpu)(struct bpf_map *map, const void *key, u32 cpu);
+
+	/* bpf(2) side: copies; for kinds without per-CPU values NULL means "use lookup/update with value_size bytes" */
+	int (*sys_lookup)(struct bpf_map *map, const void *key, void *value, u64 flags);
+	int (*sys_update)(struct bpf_map *map, const void *key, const void *value, u64 flags);
+	/* key NULL or absent: first key; -ENOENT at the end */
+	int (*get_next_key)(struct bpf_map *map, const void *key, void *next_key);
+	/* direct value access (BPF_PSEUDO_MAP_VALUE): address of byte @off inside the value area, or NULL if outside */
+	void *(*direct_value)(struct bpf_map *map, u32 off);
+	/* callback per element; stops when cb returns nonzero; -> number of elements visited (bpf_for_each_map_elem, iterators) */
+	long (*for_each)(struct bpf_map *map, long (*cb)(struct bpf_map *map, void *key, void *value, void *arg), void *arg);
+	/* checks that BTF key/value types suit the kind (kernel: map_check_btf); may be NULL = only -ENOTSUPP. Control side fills. */
+
+	bool percpu;	 /* values exist once per slot */
+	bool fd_values;	 /* values are fds at bpf(2) (prog array): lookup/update go through the service, programs may not touch them */
+	bool mmapable;	 /* BPF_F_MMAPABLE allowed */
+};
+
+struct bpf_map {
+	const struct bpf_map_ops *ops;
+	struct bpf_map *inner_map_meta;
+	enum bpf_map_type map_type;
+	u32 key_size;
+	u32 value_size;
+	u32 max_entries;
+	u64 map_extra;
+	u32 map_flags;
+	u32 id;
+	struct btf *btf;	/* control side only; NULL in clients */
+	u32 btf_key_type_id;
+	u32 btf_value_type_id;
+	u32 btf_vmlinux_value_type_id;
+	char name[BPF_OBJ_NAME_LEN];
+	bool bypass_spec_v1;
+	bool frozen;		/* control side; clients read shm->frozen */
+
+	/* run side */
+	struct map_attr attr;
+	struct map_shm *shm;	/* mapping of the whole memfd; read-only when @rdonly */
+	u64 shm_len;
+	u64 value_off;		/* where values start in the memfd; set by bind */
+	u32 elem_stride;	/* bytes from one value to the next, set by bind where it has a meaning */
+	u32 index_mask;		/* array kinds: masks an index (speculation and hostile peers) */
+	bool rdonly;		/* this view may not write */
+	int memfd;		/* -1 when the view does not own one */
+	u64 geom[8];		/* private geometry of the kind */
+	void *priv;		/* owner's pointer: the service's map object, the shim's map record */
+	void **targets;		/* fd_values kinds in the service: private array of max_entries object pointers; NULL in clients */
+};
+
+/* kinds.def expanded; NULL for a type this build does not have (-EINVAL for the caller). */
+const struct bpf_map_ops *map_ops_of(u32 map_type);
+
+/* Common checks of MAP_CREATE that need no other object (sizes, flags), then the kind's: 0 or negative errno. */
+int map_check_attr(const struct map_attr *attr);
+/* Creates the memfd (named, sealed against resizing), maps and formats it. @map is caller's memory. 0 or negative errno. */
+int map_open(struct bpf_map *map, const struct map_attr *attr);
+/* Builds a view on an existing memfd (borrowed; dup'ed when kept). @rdonly maps it read-only. */
+int map_bind(struct bpf_map *map, const struct map_attr *attr, int memfd, bool rdonly);
+void map_close(struct bpf_map *map);
+
+/* Size of a value as bpf(2) sees it (per-CPU: all slots). */
+u32 map_sys_value_size(const struct bpf_map *map);
+/*
+ * bpf(2) element operations with the kernel's flag and errno rules, shared by service and shim (which never sends a request for them).
+ * @value has map_sys_value_size() bytes. Frozen, read-only view or RDONLY handle: the caller has checked the handle; frozen is checked here (-EPERM).
+ */
+int map_sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags);
+int map_sys_update(struct bpf_map *map, const void *key, const void *value, u64 flags);
+int map_sys_delete(struct bpf_map *map, const void *key);
+int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key);
+/* BPF_MAP_FREEZE: -EBUSY when frozen already or (RDONLY_PROG maps: F_SEAL_WRITE) somebody has it mapped writable; the service's own
+ * writable mapping is replaced by a read-only one first, so the verifier may treat such contents as constants. */
+int map_freeze(struct bpf_map *map);
+
+#endif

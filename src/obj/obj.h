@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_OBJ_H
+#define USERBPF_OBJ_H
+/*
+ * obj.h - objects, ids, references, handles (DESIGN D2). Knows no concrete kind.
+ *
+ * An object lives while somebody holds a reference: a handle (client fd), a pin, a link, a program, a map. obj_publish() gives it an id of its kind;
+ * GET_FD_BY_ID and GET_NEXT_ID find it until the last reference goes. Then class->release() drops what it refers to (in the caller's thread, no
+ * lock held), and class->free() gives back the memory after an RCU grace period, because iterator programs read objects under
+ * rcu_read_lock() (liburcu-bp) through BTF pointers.
+ *
+ * A handle is a memfd of size 0, opened read-write and given away; the table keeps one read-only fd per inode and an inotify watch for IN_CLOSE. When
+ * F_SETLEASE/F_RDLCK succeeds nobody has it open: the handle's one reference is dropped. A restricted handle (BPF_F_RDONLY/WRONLY) is a
+ * second inode of the same object. Identity is (st_dev, st_ino).
+ *
+ * Locking: the table's mutex covers ids and handles, is held briefly, never across class callbacks. obj_get/obj_put are lock-free.
+ */
+#include <sys/types.h>
+#include "base/base.h"
+#include "base/list.h"
+
+struct obj;
+struct obj_table;
+
+enum obj_kind { OBJ_PROG, OBJ_MAP, OBJ_LINK, OBJ_BTF, OBJ_KINDS };
+
+struct obj_class {
+	const char *name;    /* "prog", "map", "link", "btf" */
+	enum obj_kind kind;
+	void (*set_id)(struct obj *o, u32 id); /* mirror the id into the struct programs see; called by obj_publish, may be NULL */
+	void (*release)(struct obj *o); /* last reference gone: drop references to others; may block; no lock held */
+	void (*free)(struct obj *o);	/* after the grace period: give back memory */
+};
+
+struct obj {
+	const struct obj_class *class;
+	struct obj_table *table; /* NULL until published */
+	u32 id;
+	u32 refs;		 /* atomic */
+	struct list handles;	 /* under table lock */
+	void *priv_node;	 /* src/obj: rcu and id bookkeeping */
+	struct fs_inode *inode;	 /* first bpffs inode it was pinned to, for views; under fs lock */
+};
+
+/* What a handle allows (open mode of the fd). */
+#define HANDLE_READ 1u
+#define HANDLE_WRITE 2u
+#define HANDLE_RW 3u
+
+struct obj_table *obj_table_new(void); /* NULL: no memory or no fds */
+void obj_table_free(struct obj_table *t); /* every object must be gone, or is released now; waits for RCU */
+int obj_table_event_fd(struct obj_table *t); /* readable when handles were closed: call obj_table_reap() */
+void obj_table_reap(struct obj_table *t);    /* drops the references of handles nobody holds any more */
+void obj_table_stats(struct obj_table *t, u32 count[OBJ_KINDS], u32 *handles);
+
+void obj_init(struct obj *o, const struct obj_class *class); /* one reference, no id */
+int obj_publish(struct obj_table *t, struct obj *o);	     /* id > 0, ascending as in the kernel (cyclic); -ENOMEM/-ENOSPC */
+struct obj *obj_get(struct obj *o);			     /* NULL stays NULL */
+struct obj *obj_get_unless_zero(struct obj *o);		     /* NULL when it is dying */
+void obj_put(struct obj *o);				     /* NULL is fine */
+struct obj *obj_by_id(struct obj_table *t, enum obj_kind kind, u32 id); /* referenced, or NULL */
+/* Smallest published id >= @start of @kind with a reference taken (iterators, GET_NEXT_ID: start = last + 1); NULL at the end */
+struct obj *obj_next(struct obj_table *t, enum obj_kind kind, u32 start);
+
+/*
+ * A new fd for @o with @perm (HANDLE_*), O_CLOEXEC, owned by the caller; the handle takes its own reference. -errno.
+ */
+int handle_open(struct obj_table *t, struct obj *o, u32 perm);
+/* The object behind @fd, referenced; *perm set when not NULL. ERR_PTR(-EBADF): not a handle of this table. */
+struct obj *handle_lookup(struct obj_table *t, int fd, u32 *perm);
+
+#endif

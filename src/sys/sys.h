@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_SYS_H
+#define USERBPF_SYS_H
+/*
+ * sys.h - sys_bpf(): one handler per bpf(2) command over one subsystem instance. Control side; any number of threads.
+ *
+ * The caller's memory, fds and paths are reached through struct sys_call only, so the same handlers serve a socket client (memory was packed into
+ * the request), libuserbpf (memory is our own) and the fuzzer.
+ */
+#include "abi/compat.h"
+#include "btf/btf.h"
+#include "exec/exec.h"
+#include "fs/fs.h"
+#include "obj/cred.h"
+#include "obj/obj.h"
+
+struct sys;
+struct sys_call;
+
+/* Where OBJ_PIN / OBJ_GET point to, resolved in the client's own view (DESIGN D9). */
+struct sys_path {
+	dev_t dev;		/* of the parent directory (pin) or of the file (get); 0: no FUSE, use @text */
+	u64 ino;
+	char name[256];		/* pin: last component */
+	char text[4096];	/* path as the client gave it */
+};
+
+struct sys_call_ops {
+	/* 0 or -EFAULT */
+	int (*copy_in)(struct sys_call *c, void *dst, u64 uaddr, u64 len);
+	int (*copy_out)(struct sys_call *c, u64 uaddr, const void *src, u64 len);
+	/* an fd of this process for the client's fd number, borrowed until the call ends; -EBADF */
+	int (*fd)(struct sys_call *c, int client_fd);
+	/* gives the client an fd: takes over @fd; -> value the command returns (a number in libuserbpf, 0 in the service, where the shim fills it in) */
+	int (*install_fd)(struct sys_call *c, int fd);
+	/* pathname of OBJ_PIN/OBJ_GET; @pin says which of the two. -errno as the kernel's path walk gives */
+	int (*path)(struct sys_call *c, u64 uaddr, bool pin, struct sys_path *out);
+};
+
+struct sys_call {
+	const struct sys_call_ops *ops;
+	const struct cred *cred;
+	void *arg;
+};
+
+struct sys_options {
+	const char *vmlinux_btf; /* file with the service's BTF; NULL: the installed one */
+	u32 unpriv_bpf_disabled; /* 0..2, default 2 as Debian's kernel */
+	struct slot_table *slots; /* NULL: private */
+	void (*printk)(void *arg, const char *text, u32 len); /* bpf_trace_printk of programs run here */
+	void *printk_arg;
+};
+
+struct sys *sys_open(const struct sys_options *opt); /* ERR_PTR */
+void sys_close(struct sys *sys); /* releases all objects and waits for them */
+
+/*
+ * bpf(2): @uattr/@size as the client passed them. Result as the system call: >= 0 or negative errno. PROG_TEST_RUN runs here only when the caller
+ * did not run it itself (libuserbpf); the shim asks for the image with sys_prog_image() instead and never sends the command.
+ */
+long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 size);
+
+struct obj_table *sys_objs(struct sys *sys);
+struct fs *sys_fs(struct sys *sys);
+struct btf *sys_vmlinux(struct sys *sys);
+const struct exec_host *sys_exec_host(struct sys *sys);
+int sys_event_fd(struct sys *sys);  /* poll for reading, then sys_reap() */
+void sys_reap(struct sys *sys);
+
+/* Iterators as files (ITER_CREATE): default ops give the client a pipe fed by a thread. Preload pins: by link id. */
+int sys_pin_link(struct sys *sys, u32 link_id, struct fs_inode *dir, const char *name, mode_t mode);
+
+#endif

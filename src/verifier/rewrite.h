@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_REWRITE_H
+#define USERBPF_REWRITE_H
+/*
+ * rewrite.h - the passes after a program was found safe: dead code, context access, fixups (REWRITE conventions in exec/exec.h).
+ *
+ * The check leaves one struct vfy_insn_aux per instruction; every pass that inserts or removes instructions goes through rw_patch() /
+ * rw_remove(), which keep jumps, aux, subprog starts, func_info and line_info in step. Order (kernel): dead code, zext/rnd_hi32 not needed,
+ * convert context accesses, fixups (division by zero, helper inlining, map value addresses, tail calls), subprogs.
+ */
+#include "verifier/verifier.h"
+
+struct vfy_insn_aux {
+	u32 seen;	     /* reached by the check: subprog number + 1 or pass count; 0 = dead */
+	u32 ptr_type;	     /* enum bpf_reg_type of the base register of a load/store, 0 = not a pointer access */
+	u32 ctx_field_size;
+	u32 map_index;	     /* LD_IMM64 of a map: index into used_maps */
+	u32 map_off;	     /* PSEUDO_MAP_VALUE: offset */
+	u32 alu_state, alu_limit; /* speculation masks (unprivileged) */
+	u64 imm64;	     /* PSEUDO_BTF_ID: address */
+	u32 func_subprog;    /* PSEUDO_FUNC / PSEUDO_CALL target subprog */
+	struct bpf_map *call_map; /* the one constant map a map helper call always gets, or NULL */
+	u32 orig_idx;	     /* instruction index as loaded */
+	bool probe_mem;	     /* load through a BTF pointer that may fault: becomes BPF_PROBE_MEM */
+	bool sanitize_stack_spill; /* speculation barrier wanted (unprivileged) */
+	bool zext_dst;
+	bool prune_point, jmp_point; /* private to the check */
+	void *priv;	     /* private to the check */
+};
+
+/* Applies all passes. @aux has prog->len entries, malloc'ed, may be replaced. 0 or negative errno; log for the rare messages. */
+int vfy_rewrite(struct vfy_prog *prog, struct vfy_insn_aux **aux, struct log *log);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_VERIFIER_H
+#define USERBPF_VERIFIER_H
+/*
+ * verifier.h - the trust boundary (DESIGN D8). Control side; one call, no global state, any number of threads.
+ *
+ * vfy_check() takes a program as the client gave it plus everything already looked up around it, and either refuses it (negative
+ * errno, reason in the log, text as Linux 6.1) or leaves in @prog the rewritten program ready for exec_image (REWRITE conventions of
+ * exec/exec.h), with func_info, line_info and subprogs adjusted to the rewritten instructions. Sound before complete.
+ *
+ * Files: cfg, state, tnum, bounds, memory, calls, pruning, log: the check; rewrite: the passes afterwards (src/verifier/rewrite.h).
+ */
+#include "abi/compat.h"
+#include "base/log.h"
+#include "btf/btf.h"
+#include "exec/exec.h"
+#include "helper/helper.h"
+#include "map/map.h"
+#include "obj/cred.h"
+
+struct vfy_prog;
+
+/* Register types a context access can yield (kernel names). */
+enum bpf_reg_type {
+	NOT_INIT = 0,
+	SCALAR_VALUE,
+	PTR_TO_CTX,
+	CONST_PTR_TO_MAP,
+	PTR_TO_MAP_VALUE,
+	PTR_TO_MAP_KEY,
+	PTR_TO_STACK,
+	PTR_TO_PACKET_META,
+	PTR_TO_PACKET,
+	PTR_TO_PACKET_END,
+	PTR_TO_FLOW_KEYS,
+	PTR_TO_SOCKET,
+	PTR_TO_SOCK_COMMON,
+	PTR_TO_TCP_SOCK,
+	PTR_TO_TP_BUFFER,
+	PTR_TO_XDP_SOCK,
+	PTR_TO_BTF_ID,
+	PTR_TO_MEM,
+	PTR_TO_BUF,
+	PTR_TO_FUNC,
+	CONST_PTR_TO_DYNPTR,
+	__BPF_REG_TYPE_MAX,
+};
+
+enum bpf_access_type { BPF_READ = 1, BPF_WRITE = 2 };
+
+struct insn_access_aux {
+	u32 reg_type;	    /* enum bpf_reg_type | flags the loaded register gets */
+	u32 ctx_field_size; /* natural size of the field, for narrow loads */
+	struct btf *btf;    /* PTR_TO_BTF_ID */
+	u32 btf_id;
+	struct log *log;
+};
+
+/*
+ * What a program type means to the verifier; one const table per type in src/prog (kernel: bpf_verifier_ops). All but is_valid_access may be NULL.
+ */
+struct vfy_type_ops {
+	/* prototype of helper @id for this program, or NULL = "unknown func" */
+	const struct helper_proto *(*helper)(u32 id, const struct vfy_prog *prog);
+	/* may the program read/write @size bytes at @off of its context? fills @info */
+	bool (*is_valid_access)(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog, struct insn_access_aux *info);
+	/* insns to run first; returns count written to buf (0 = none). @direct_write: program writes packet data */
+	int (*gen_prologue)(struct bpf_insn *buf, bool direct_write, const struct vfy_prog *prog);
+	/* LD_ABS/LD_IND replacement; 0 = the generic one */
+	int (*gen_ld_abs)(const struct bpf_insn *orig, struct bpf_insn *buf);
+	/* replaces one context access by accesses to our own structs; returns insn count (>0), 0 = error; *target_size: bytes really read */
+	u32 (*convert_ctx_access)(enum bpf_access_type type, const struct bpf_insn *si, struct bpf_insn *buf, const struct vfy_prog *prog, u32 *target_size);
+	/* BTF pointer fields programs may write: 0 or negative errno; NULL = none ("only read is supported") */
+	int (*btf_struct_access)(struct log *log, const struct btf *btf, const struct btf_type *t, int off, int size);
+	bool skb_data;		/* LD_ABS/LD_IND allowed (may_access_skb) */
+	bool btf_ctx;		/* context is an array of u64 arguments described by attach_btf_id (tracing, lsm, iter, raw_tp with btf) */
+	bool packet_write;	/* may_access_direct_pkt_data for BPF_WRITE */
+	bool packet_read;
+};
+
+struct vfy_subprog {
+	u32 start;	    /* insn index; rewritten index on return */
+	u16 stack_depth;
+	u32 linfo_idx;
+	bool has_tail_call, tail_call_reachable, has_ld_abs, is_async_cb;
+	bool is_global;
+	char name[BPF_OBJ_NAME_LEN];
+};
+
+/* Looks up what instructions name by fd; the caller of vfy_check owns the answers (they stay valid until vfy_prog_free). */
+struct vfy_env_ops {
+	/* map behind a client fd: the map, or ERR_PTR(-EBADF/-EINVAL). Called once per instruction; same fd -> same pointer. */
+	struct bpf_map *(*map_by_fd)(void *arg, int fd);
+	/* value at index of attr.fd_array (PSEUDO_MAP_IDX, kfunc btf): fd, or negative errno */
+	int (*fd_array)(void *arg, u32 idx);
+	struct btf *(*btf_by_fd)(void *arg, int fd);
+	/* address of a kernel (service) symbol for PSEUDO_BTF_ID; 0 = unknown */
+	u64 (*ksym_addr)(void *arg, const char *name);
+	/* -EINVAL etc. when map and program do not suit each other (kernel: check_map_prog_compatibility's type-specific part); may be NULL */
+	int (*map_compatible)(void *arg, struct bpf_map *map, const struct vfy_prog *prog);
+};
+
+/* In: filled by src/prog. Out: same struct, marked [out]. */
+struct vfy_prog {
+	/* in */
+	enum bpf_prog_type type;
+	enum bpf_attach_type expected_attach_type;
+	u32 prog_flags;		/* BPF_F_STRICT_ALIGNMENT, ANY_ALIGNMENT, TEST_RND_HI32, TEST_STATE_FREQ, SLEEPABLE */
+	bool gpl_compatible, sleepable;
+	const struct cred *cred; /* decides allow_ptr_leaks, bypass_spec_*, bpf_capable */
+	const struct vfy_type_ops *ops;
+	const struct vfy_env_ops *env;
+	void *env_arg;
+	struct btf *btf;	/* program BTF or NULL */
+	struct btf *vmlinux;	/* the service's BTF */
+	struct btf *attach_btf; /* BTF that attach_btf_id is of; NULL when none */
+	u32 attach_btf_id;
+	const struct btf_type *attach_func_proto; /* FUNC_PROTO of the context of btf_ctx types */
+	const char *attach_func_name;
+	/* for btf_ctx of iterators: per-argument info of the target (reg type flags such as PTR_MAYBE_NULL), see src/link/iter.h */
+	const struct vfy_ctx_arg *ctx_args;
+	u32 nr_ctx_args;
+	void *dst_prog;		/* target program of freplace/fentry-on-prog; opaque here */
+
+	/* in, replaced by rewritten versions (malloc'ed; freed by vfy_prog_free) */
+	struct bpf_insn *insns;
+	u32 len;
+	struct bpf_func_info *func_info;
+	u32 func_info_cnt;
+	struct bpf_line_info *line_info;
+	u32 nr_linfo;
+
+	/* [out] */
+	struct vfy_subprog *subprogs;
+	u32 nr_subprogs;
+	struct bpf_map *used_maps[MAX_USED_MAPS];
+	u32 nr_maps;
+	struct btf *used_btfs[MAX_USED_BTFS];
+	u32 nr_btfs;
+	u32 verified_insns;	/* processed, for bpf_prog_info */
+	u32 max_ctx_offset, max_rdonly_access, max_rdwr_access, max_pkt_offset, max_tp_access;
+	bool cb_access, has_callchain, uses_tail_call, changes_pkt_data;
+	u64 verification_time;	/* ns */
+};
+
+struct vfy_ctx_arg {
+	u32 offset;	/* of the argument in the context, bytes */
+	u32 reg_type;	/* PTR_TO_BTF_ID | PTR_MAYBE_NULL, PTR_TO_BUF | MEM_RDONLY | PTR_MAYBE_NULL ... */
+	u32 btf_id;
+	struct btf *btf;
+};
+
+/* 0 or negative errno; -ENOSPC for a log that did not fit is the caller's business (log->truncated). */
+int vfy_check(struct vfy_prog *prog, struct log *log);
+void vfy_prog_free(struct vfy_prog *prog); /* what vfy_check and its caller malloc'ed in here (insns, infos, subprogs), not maps or btfs */
+
+/* Kernel: bpf_log's counterpart for btf_ctx types, used by src/prog too. */
+bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog, struct insn_access_aux *info);
+
+#endif
