@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# A short front for meson and ninja: `make demo` and `make test` work on a fresh clone.
+BUILD ?= build
+ASAN ?= build-asan
+PREFIX ?= /usr/local
+DESTDIR ?=
+export PATH := $(PATH):/usr/sbin:/sbin
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja: meson.build
+	@./scripts/setup
+	@[ -f $@ ] || meson setup $(BUILD) --prefix $(PREFIX) >$(BUILD).log 2>&1 || { tail -20 $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log; touch $@
+
+setup:
+	@./scripts/setup
+
+demo: setup all
+	@./scripts/demo $(BUILD)
+
+test: setup all
+	@./scripts/test $(BUILD)
+
+bench: setup all
+	@./bench/run $(BUILD)
+
+# The whole test suite again, under AddressSanitizer and UndefinedBehaviorSanitizer.
+asan: setup
+	@[ -f $(ASAN)/build.ninja ] || meson setup $(ASAN) -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C $(ASAN) --quiet
+	@./scripts/test $(ASAN)
+
+install: all
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) $(ASAN)
+
+.PHONY: all setup demo test bench asan install clean
