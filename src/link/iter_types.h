@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_ITER_TYPES_H
+#define USERBPF_ITER_TYPES_H
+/*
+ * iter_types.h - what iterator programs see: their contexts and the functions they attach to. BTF-visible.
+ *
+ * A target "x" is the pair { struct bpf_iter__x, FUNC bpf_iter_x }: the program attaches to the FUNC, whose parameters are the members of the context, in
+ * order, one 8-byte slot each. Names and layout are the kernel's; the functions themselves are never called, they exist so that BTF describes them.
+ */
+#include "link/iter.h"
+
+/* A pointer in an 8-byte slot, whatever the size of a pointer here. */
+#define ITER_PTR(type, name) \
+	union {              \
+		type name;   \
+		u64 : 64;    \
+	} __attribute__((aligned(8)))
+
+struct bpf_iter__bpf_map {
+	ITER_PTR(struct bpf_iter_meta *, meta);
+	ITER_PTR(struct bpf_map *, map);
+};
+
+struct bpf_iter__bpf_prog {
+	ITER_PTR(struct bpf_iter_meta *, meta);
+	ITER_PTR(struct bpf_prog *, prog);
+};
+
+struct bpf_iter__bpf_link {
+	ITER_PTR(struct bpf_iter_meta *, meta);
+	ITER_PTR(struct bpf_link *, link);
+};
+
+struct bpf_iter__bpf_map_elem {
+	ITER_PTR(struct bpf_iter_meta *, meta);
+	ITER_PTR(struct bpf_map *, map);
+	ITER_PTR(void *, key);
+	ITER_PTR(void *, value);
+};
+
+int bpf_iter_bpf_map(struct bpf_iter_meta *meta, struct bpf_map *map);
+int bpf_iter_bpf_prog(struct bpf_iter_meta *meta, struct bpf_prog *prog);
+int bpf_iter_bpf_link(struct bpf_iter_meta *meta, struct bpf_link *link);
+int bpf_iter_bpf_map_elem(struct bpf_iter_meta *meta, struct bpf_map *map, void *key, void *value);
+
+#endif
