@@ -5,7 +5,11 @@
  * proto.h - the wire between a client process (shim, CLI) and userbpfd: a Unix stream socket, one request then one reply on a connection; a process
  * opens as many connections as it has calls in flight. Same machine, same build family: native byte order, fixed-width fields, 8-byte aligned.
  *
- *   message  = struct msg_hdr, body (hdr.len bytes), and hdr.nfds fds as SCM_RIGHTS (with the first byte; in chunks of at most 250 for more)
+ *   message  = struct msg_hdr, body (hdr.len bytes), and hdr.nfds fds as SCM_RIGHTS
+ *
+ * The header carries the first 250 fds (it is sent in one sendmsg with them); every further 250 travel with one byte of the body each, from its
+ * first byte on. A receiver simply collects the fds of all bytes of a message; their number must be hdr.nfds then. src/daemon/wire.h does both
+ * sides with libc only.
  *
  * Retired numbers are never reused; any change of a layout raises PROTO_VERSION, which both sides exchange in HELLO.
  * Nothing in a message is trusted by the service.
@@ -27,6 +31,7 @@ enum msg_type {
 	MSG_TAIL_TARGET = 5, /* (map fd, index) -> image of the program in the slot */
 	MSG_PRINTK = 6,	     /* text for trace_pipe */
 	MSG_BTF_SHOW = 7,    /* type id, flags, object bytes -> text (bpf_snprintf_btf in clients) */
+	MSG_ACCOUNT = 8,     /* prog fd, struct msg_account: runs made in the client (BPF_ENABLE_STATS) */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -34,8 +39,7 @@ enum msg_type {
 	MSG_FS_CAT = 35,     /* virtual path -> content in replies until an empty one */
 	MSG_FS_LS = 36,	     /* virtual path -> ls -la like entries */
 	MSG_SHUTDOWN = 37,
-	/* preload driver */
-	MSG_PRELOAD_DONE = 48, /* array of {link id, name} */
+	/* 48 (PRELOAD_DONE) is retired: the driver reports on its fd 3 */
 };
 
 struct msg_hdr {
@@ -45,20 +49,29 @@ struct msg_hdr {
 	s32 result; /* replies: 0 / value, or negative errno */
 };
 
+/* First message of a connection; a service of another version answers with its own HELLO and -EPROTO. */
 struct msg_hello {
 	u32 version;
 	u32 pid;
 	u32 nr_cpus;
-	u32 flags;
+	u32 flags; /* HELLO_* */
 };
+#define HELLO_SLOTS 1u /* request: send the memfd of struct slot_table (base/slot.h) as fd 0 of the reply */
 
+/*
+ * MSG_BPF request body, each part 8-byte aligned:
+ *   struct msg_bpf, attr bytes, struct msg_seg[nr_segs], struct msg_fd[nr_fds], then the data of the SEG_DATA segments in order (each padded to 8).
+ * Segments may not overlap in a way that matters: the first one that covers an address wins.
+ */
 struct msg_bpf {
 	u32 cmd;
-	u32 attr_size;	/* as the client passed it; attr bytes that follow: min(attr_size, 4096), padded to 8 */
+	u32 attr_size;	/* as the client passed it; attr bytes that follow: min(attr_size, MSG_ATTR_MAX), padded to 8 */
 	u64 uattr;	/* client address of attr: results inside attr are written there */
 	u32 nr_segs;
 	u32 nr_fds;	/* struct msg_fd entries after the segments' headers */
 };
+#define MSG_ATTR_MAX 4096u
+#define MSG_MAX_SEGS 4096u
 
 struct msg_seg {
 	u64 uaddr;
@@ -69,10 +82,141 @@ struct msg_seg {
 #define SEG_DATA 1u  /* bytes follow (padded to 8) */
 #define SEG_FAULT 2u /* could not be read */
 #define SEG_OUT 4u   /* may be written */
+#define SEG_PATH 8u  /* with SEG_DATA: the data (len bytes) is a struct msg_path; uaddr is the pathname pointer in attr */
 
 struct msg_fd {
 	s32 client_fd;	/* number in the client */
 	s32 index;	/* which passed fd; -1: EBADF there */
 };
+
+/*
+ * A pathname resolved by the client in its own view (DESIGN D9). OBJ_PIN: @index is an O_PATH fd of the parent directory and name the last component
+ * (no slash); OBJ_GET: @index is an O_PATH fd of the file and name is empty. When the client's walk failed, @error says how (the service returns it
+ * unless an earlier check of the command fails first, or the text names a file of an instance without a FUSE mount). Followed by text and name, each NUL-terminated.
+ */
+struct msg_path {
+	s32 index;	/* which passed fd; -1: none (no FUSE, or error) */
+	s32 error;	/* 0 or -errno of the client's walk */
+	u32 text_len;	/* bytes with NUL, at most 4096 */
+	u32 name_len;	/* bytes with NUL, at most 256 */
+};
+
+/*
+ * MSG_BPF reply: hdr.result is the value of the system call. With one fd passed, the fd number it gets in the client is the value instead.
+ * Body: struct msg_bpf_reply, then nr_segs times { struct msg_seg, len bytes padded to 8 } to be stored at seg.uaddr in order; flags of these are 0.
+ */
+struct msg_bpf_reply {
+	u32 nr_segs;
+	u32 pad;
+};
+
+/* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service. OBJ_MAP: reply fd 0 = memfd, read-only without HANDLE_WRITE. */
+struct msg_handle_info {
+	u32 kind;	/* enum obj_kind (obj/obj.h): 0 prog, 1 map, 2 link, 3 btf */
+	u32 perm;	/* HANDLE_READ 1, HANDLE_WRITE 2 */
+	u32 id;
+	u32 type;	/* program, map or link type */
+	u64 dev, ino;	/* identity of the handle */
+	struct map_attr map; /* kind 1: for map_bind() */
+};
+
+/*
+ * MSG_IMAGE: empty body, fd 0 = program handle. Reply body, each part 8-byte aligned:
+ *   struct msg_image, struct bpf_insn[len] (unbound, conventions of exec/exec.h), struct msg_subprog[nr_subprogs], struct msg_map[nr_maps]
+ */
+struct msg_image {
+	u32 prog_id;
+	u32 prog_type, attach_type;
+	u32 len;	/* insns */
+	u32 nr_subprogs, nr_maps;
+	u32 flags;	/* IMAGE_* */
+	u32 pad;
+	char name[BPF_OBJ_NAME_LEN];
+};
+#define IMAGE_SLEEPABLE 1u
+#define IMAGE_GPL 2u
+#define IMAGE_XDP_FRAGS 4u
+#define IMAGE_STATS 8u /* statistics are enabled: send MSG_ACCOUNT after running */
+
+struct msg_subprog {
+	u32 start, stack_depth;
+};
+
+struct msg_map {
+	struct map_attr attr;
+	u32 index;	/* which fd of the reply is its memfd */
+	u32 flags;	/* MSG_MAP_* */
+};
+#define MSG_MAP_RDONLY 1u /* memfd is read-only: programs may not write it (BPF_F_RDONLY_PROG, frozen) */
+
+/* MSG_TAIL_TARGET: fd 0 = memfd of the prog array as it came with an image or handle (proof of access). Reply as MSG_IMAGE; -ENOENT: empty slot. */
+struct msg_tail_target {
+	u32 map_id;
+	u32 index;
+};
+
+/* MSG_PRINTK: struct, then text (no NUL needed), at most 1024 bytes. */
+struct msg_printk {
+	u32 tid;
+	u32 cpu;
+};
+
+/* MSG_BTF_SHOW: struct, then the object's bytes. Reply body: text, no NUL; result: bytes the whole text has. */
+struct msg_btf_show {
+	u32 btf_id;	/* 0: vmlinux */
+	u32 type_id;
+	u64 flags;	/* BTF_F_* */
+};
+
+/* MSG_ACCOUNT: fd 0 = program handle. */
+struct msg_account {
+	u64 runs, ns;
+};
+
+/* MSG_STATUS -> text */
+struct msg_status {
+	u32 flags;	/* STATUS_* */
+	u32 pad;
+};
+#define STATUS_JSON 1u
+
+/*
+ * MSG_MOUNT: struct, options text, label text. fds: 0 = /dev/fuse fd, already mounted with it; 1 = O_PATH fd of the mounted root (for its st_dev). Without fds:
+ * an instance that only text paths below its label reach. Answers when the preload files are there (or preloading failed). result: instance number.
+ * MSG_REMOUNT: fd 0 = O_PATH fd of the root; without it the label says which. Flag MOUNT_KEEP: options text empty means "as they are".
+ */
+struct msg_mount {
+	u32 flags;
+	u32 pad;
+	u32 options_len; /* bytes with NUL */
+	u32 label_len;	 /* bytes with NUL; the mount point */
+};
+
+/*
+ * MSG_FS_CAT, MSG_FS_LS: struct, path (with NUL). The path is absolute; the longest instance label that is a prefix of it says where it is.
+ * Replies: messages with a body until one with an empty one; a negative result ends it too. CAT: bytes. LS: struct msg_dirent entries; FS_LS_SELF: the named inode only.
+ */
+struct msg_fs_req {
+	u32 flags;
+	u32 path_len; /* with NUL */
+};
+#define FS_LS_SELF 1u
+
+struct msg_dirent {
+	u64 ino;
+	u64 size;
+	s64 mtime;	/* s */
+	u32 mode, nlink, uid, gid;
+	u32 name_len;	/* bytes with NUL; name, then target of a symlink follow; the entry is padded to 8 */
+	u32 target_len;	/* bytes with NUL, 0: no symlink */
+};
+
+#define MSG_PAD(n) (((n) + 7) & ~(u64)7)
+
+_Static_assert(sizeof(struct msg_hdr) == 16, "layout");
+_Static_assert(sizeof(struct msg_bpf) == 24 && sizeof(struct msg_seg) == 24 && sizeof(struct msg_fd) == 8, "layout");
+_Static_assert(sizeof(struct msg_path) == 16 && sizeof(struct msg_bpf_reply) == 8, "layout");
+_Static_assert(sizeof(struct map_attr) == 56 && sizeof(struct msg_handle_info) == 88, "layout");
+_Static_assert(sizeof(struct msg_image) == 48 && sizeof(struct msg_map) == 64 && sizeof(struct msg_dirent) == 48, "layout");
 
 #endif
