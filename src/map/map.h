@@ -76,6 +76,9 @@ struct bpf_map_ops {
 	long (*for_each)(struct bpf_map *map, long (*cb)(struct bpf_map *map, void *key, void *value, void *arg), void *arg);
 	/* checks that BTF key/value types suit the kind (kernel: map_check_btf); may be NULL = only -ENOTSUPP. Control side fills. */
 
+	/* service only: what map_release_dead() does for this kind; may be NULL */
+	void (*release_dead)(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
+
 	bool percpu;	 /* values exist once per slot */
 	bool fd_values;	 /* values are fds at bpf(2) (prog array): lookup/update go through the service, programs may not touch them */
 	bool mmapable;	 /* BPF_F_MMAPABLE allowed */
@@ -107,6 +110,7 @@ struct bpf_map {
 	u32 elem_stride;	/* bytes from one value to the next, set by bind where it has a meaning */
 	u32 index_mask;		/* array kinds: masks an index (speculation and hostile peers) */
 	bool rdonly;		/* this view may not write */
+	bool transient_write;	/* rdonly, but map_sys_update/delete may write through a short-lived mapping (BPF_F_RDONLY_PROG maps) */
 	int memfd;		/* -1 when the view does not own one */
 	u64 geom[8];		/* private geometry of the kind */
 	void *priv;		/* owner's pointer: the service's map object, the shim's map record */
@@ -137,5 +141,20 @@ int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key);
 /* BPF_MAP_FREEZE: -EBUSY when frozen already or (RDONLY_PROG maps: F_SEAL_WRITE) somebody has it mapped writable; the service's own
  * writable mapping is replaced by a read-only one first, so the verifier may treat such contents as constants. */
 int map_freeze(struct bpf_map *map);
+
+/*
+ * Views of BPF_F_RDONLY_PROG maps are always mapped read-only, the service's too: programs never write them, and a seal against writing (freeze) is
+ * then refused only while somebody really writes, as in the kernel. bpf(2) updates through such a view map the memory writable for the one call.
+ */
+
+/*
+ * Service only: frees what dead owners left in @map. @tid_dead says of a thread id whether that thread is gone. Breaks their locks, and gives back
+ * elements that were in flight. Cheap (one pass over the lock words) when nothing died inside the map.
+ */
+void map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
+
+/* Prog arrays: the id of the program in slot @index as last published by the service, 0 = empty. A hint: whoever writes to the map can change it. */
+u32 map_prog_array_id(const struct bpf_map *map, u32 index);
+void map_prog_array_publish(struct bpf_map *map, u32 index, u32 prog_id); /* service only */
 
 #endif

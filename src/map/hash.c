@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * BPF_MAP_TYPE_HASH and PERCPU_HASH in shared memory.
+ *
+ *   page 0     struct map_shm, struct hash_shm (the pool)
+ *   buckets    { head, lock } per bucket, 2^n of them, n as in the kernel
+ *   elems      { next, hash, gen, free_next, key, value } per element of the pool
+ *   values     per-CPU maps: slot after slot, one value per element
+ *
+ * A chain is a list of references. A reference is an element's index + 1, or an end mark END | bucket. An element that is taken off keeps its next, so a
+ * reader standing on it walks on; when it was reused meanwhile the reader ends at another bucket's mark, notices, and starts again (the kernel's nulls lists).
+ * Memory of zeroes is an empty map.
+ *
+ * Readers take no lock. Writers hold the bucket's lock over everything they do: taking an element from the pool, linking or unlinking it (one store each;
+ * replacing a value is one store too) and giving an element back. So a writer killed at any instruction leaves a correct chain and its lock taken;
+ * whoever holds all bucket locks sees no element in flight and can rebuild the pool exactly.
+ *
+ * Nothing read from shared memory is trusted: references are bounds-checked, walks are bounded by the size of the pool.
+ */
+#include <sched.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#include "map/bucket_lock.h"
+#include "map/map_kind.h"
+
+#define END 0x80000000u
+/* Writers replace values by swapping elements, so more are in use than the map holds: one per writer at work. */
+#define SPARE_ELEMS 16u
+#define RETRIES 1024u
+
+struct hash_shm {
+	struct map_shm common;
+	u64 pad[6];
+	u64 free_head; /* change count << 32 | reference; 0 = empty */
+	u64 pad2[7];
+	u32 fresh;     /* elements from here on were never used */
+	u32 stolen;    /* somebody died inside: the pool wants rebuilding */
+};
+_Static_assert(sizeof(struct hash_shm) <= MAP_PAGE, "header must fit its page");
+
+struct bucket {
+	u32 head; /* reference, or 0 = END | this bucket */
+	u32 lock;
+};
+
+struct elem {
+	u32 next;
+	u32 hash;
+	u32 gen;       /* changes whenever the element is given to another key */
+	u32 free_next; /* reference in the pool's list */
+	u8 key[];      /* round_up(key_size, 8), then the value */
+};
+
+/* Private geometry; addresses of this process. */
+struct hash_geom {
+	struct bucket *buckets;
+	char *elems;
+	char *pcpu;	 /* per-CPU values, NULL for the plain kind */
+	u64 pcpu_stride; /* one slot's values to the next's */
+	u32 elem_size, nr_elems;
+	u32 bucket_mask;
+	u32 value_off; /* of the value in the element */
+	u32 seed;
+};
+_Static_assert(sizeof(struct hash_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
+
+static inline struct hash_geom *geom_of(const struct bpf_map *map) { return (struct hash_geom *)map->geom; }
+static inline struct hash_shm *shm_of(const struct bpf_map *map) { return (struct hash_shm *)map->shm; }
+
+/* --- layout --- */
+
+struct hash_layout {
+	u64 buckets_off, elems_off, pcpu_off, pcpu_stride, end;
+	u32 nr_buckets, nr_elems, elem_size;
+};
+
+static bool is_percpu(u32 map_type) { return map_type == BPF_MAP_TYPE_PERCPU_HASH; }
+
+static void layout(const struct map_attr *attr, struct hash_layout *l)
+{
+	bool percpu = is_percpu(attr->map_type);
+	u64 value = round_up((u64)attr->value_size, 8);
+
+	l->nr_buckets = map_index_mask(attr->max_entries) + 1;
+	l->nr_elems = attr->max_entries + SPARE_ELEMS + 2 * attr->nr_cpus;
+	l->elem_size = round_up(sizeof(struct elem) + round_up((u64)attr->key_size, 8) + (percpu ? 0 : value), 8);
+	l->buckets_off = MAP_PAGE;
+	l->elems_off = l->buckets_off + map_page_up((u64)l->nr_buckets * sizeof(struct bucket));
+	l->pcpu_off = l->elems_off + map_page_up((u64)l->nr_elems * l->elem_size);
+	l->pcpu_stride = percpu ? round_up(l->nr_elems * value, 64) : 0;
+	l->end = l->pcpu_off + map_page_up(l->pcpu_stride * attr->nr_cpus);
+}
+
+/* Bytes of the kernel's own bucket and element header: they decide what is too big (E2BIG). */
+#define KERNEL_BUCKET 16u
+#define KERNEL_ELEM 48u
+#define HASH_FLAGS (BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS | BPF_F_ZERO_SEED)
+
+static int alloc_check(const struct map_attr *attr)
+{
+	bool percpu = is_percpu(attr->map_type);
+
+	if (attr->map_flags & ~HASH_FLAGS || !map_access_ok(attr->map_flags) || attr->map_flags & BPF_F_NO_COMMON_LRU ||
+	    (percpu && attr->map_flags & BPF_F_NUMA_NODE))
+		return -EINVAL;
+	if (!attr->max_entries || !attr->key_size || !attr->value_size)
+		return -EINVAL;
+	if ((u64)attr->key_size + attr->value_size >= MAP_KMALLOC_MAX - KERNEL_ELEM)
+		return -E2BIG;
+	if (percpu && round_up(attr->value_size, 8) > MAP_PERCPU_MAX)
+		return -E2BIG;
+	if (attr->max_entries > 1u << 31 || map_index_mask(attr->max_entries) >= UINT32_MAX / KERNEL_BUCKET)
+		return -E2BIG;
+	return 0;
+}
+
+static u64 shm_size(const struct map_attr *attr)
+{
+	struct hash_layout l;
+
+	layout(attr, &l);
+	return l.end;
+}
+
+static int bind(struct bpf_map *map)
+{
+	struct hash_geom *g = geom_of(map);
+	struct hash_layout l;
+
+	layout(&map->attr, &l);
+	g->buckets = (struct bucket *)((char *)map->shm + l.buckets_off);
+	g->elems = (char *)map->shm + l.elems_off;
+	g->pcpu = is_percpu(map->map_type) ? (char *)map->shm + l.pcpu_off : NULL;
+	g->pcpu_stride = l.pcpu_stride;
+	g->elem_size = l.elem_size;
+	g->nr_elems = l.nr_elems;
+	g->bucket_mask = l.nr_buckets - 1;
+	g->value_off = sizeof(struct elem) + round_up(map->key_size, 8);
+	g->seed = map->attr.seed;
+	map->value_off = l.elems_off + g->value_off;
+	map->elem_stride = round_up(map->value_size, 8);
+	return 0;
+}
+
+/* --- elements and chains --- */
+
+static inline u32 ref_load(const u32 *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void ref_store(u32 *p, u32 ref) { __atomic_store_n(p, ref, __ATOMIC_RELEASE); }
+
+/* Element behind a reference; NULL for end marks and for anything that is no element. */
+static inline struct elem *elem_at(const struct hash_geom *g, u32 ref)
+{
+	return likely(ref - 1 < g->nr_elems) ? (struct elem *)(g->elems + (u64)(ref - 1) * g->elem_size) : NULL;
+}
+
+static inline u32 elem_ref(const struct hash_geom *g, const struct elem *e)
+{
+	return ((const char *)e - g->elems) / g->elem_size + 1;
+}
+
+static inline char *pcpu_value(const struct bpf_map *map, u32 ref, u32 cpu)
+{
+	const struct hash_geom *g = geom_of(map);
+
+	return g->pcpu + g->pcpu_stride * cpu + (u64)(ref - 1) * map->elem_stride;
+}
+
+static inline u32 hash_key(const struct bpf_map *map, const void *key)
+{
+	u32 seed = geom_of(map)->seed;
+
+	switch (map->key_size) { /* constant lengths let the compiler drop everything but the few instructions they need */
+	case 4: return XXH3_64bits_withSeed(key, 4, seed);
+	case 8: return XXH3_64bits_withSeed(key, 8, seed);
+	case 16: return XXH3_64bits_withSeed(key, 16, seed);
+	default: return XXH3_64bits_withSeed(key, map->key_size, seed);
+	}
+}
+
+static inline bool same_key(const void *a, const void *b, u32 size)
+{
+	u64 x, y;
+
+	if (size == 4)
+		return map_load_u32(a) == map_load_u32(b);
+	if (size == 8) {
+		memcpy(&x, a, 8);
+		memcpy(&y, b, 8);
+		return x == y;
+	}
+	return !memcmp(a, b, size);
+}
+
+static inline bool elem_is(const struct elem *e, u32 hash, const void *key, u32 key_size)
+{
+	return READ_ONCE(e->hash) == hash && same_key(e->key, key, key_size);
+}
+
+/* Without lock: the reference of the element with @key, or 0. */
+static inline u32 find(const struct bpf_map *map, const void *key, u32 hash)
+{
+	const struct hash_geom *g = geom_of(map);
+	const u32 bucket = hash & g->bucket_mask;
+	u32 left = g->nr_elems + RETRIES; /* a hostile peer may have tied the chain into a ring */
+	u32 ref = ref_load(&g->buckets[bucket].head);
+
+	while (left--) {
+		const struct elem *e = elem_at(g, ref);
+
+		if (!e) {
+			if (likely(!ref || ref == (END | bucket)))
+				return 0;
+			ref = ref_load(&g->buckets[bucket].head); /* strayed into another chain */
+			continue;
+		}
+		if (likely(elem_is(e, hash, key, map->key_size)))
+			return ref;
+		ref = ref_load(&e->next);
+	}
+	return 0;
+}
+
+/* With the bucket's lock: the place that refers to the element with @key, and its reference (0 when absent). */
+static u32 *find_locked(const struct bpf_map *map, u32 bucket, const void *key, u32 hash, u32 *ref)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 *link = &g->buckets[bucket].head;
+	u32 left = g->nr_elems;
+
+	while (left--) {
+		struct elem *e = elem_at(g, *ref = ref_load(link));
+
+		if (!e)
+			break;
+		if (elem_is(e, hash, key, map->key_size))
+			return link;
+		link = &e->next;
+	}
+	*ref = 0;
+	return NULL;
+}
+
+/* --- the pool --- */
+
+static u32 pool_pop_free(const struct bpf_map *map)
+{
+	const struct hash_geom *g = geom_of(map);
+	u64 *head = &shm_of(map)->free_head;
+	u64 old = __atomic_load_n(head, __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		struct elem *e = elem_at(g, (u32)old);
+		u64 new;
+
+		if (!e)
+			return 0;
+		new = ((old >> 32) + 1) << 32 | ref_load(&e->free_next);
+		if (__atomic_compare_exchange_n(head, &old, new, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+			return (u32)old;
+	}
+}
+
+static u32 pool_pop_fresh(const struct bpf_map *map)
+{
+	u32 *fresh = &shm_of(map)->fresh, old = __atomic_load_n(fresh, __ATOMIC_RELAXED);
+
+	while (old < geom_of(map)->nr_elems)
+		if (__atomic_compare_exchange_n(fresh, &old, old + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return old + 1;
+	return 0;
+}
+
+static u32 pool_pop(const struct bpf_map *map)
+{
+	u32 ref = pool_pop_free(map);
+
+	return ref ? ref : pool_pop_fresh(map);
+}
+
+static void pool_push(const struct bpf_map *map, u32 ref)
+{
+	struct elem *e = elem_at(geom_of(map), ref);
+	u64 *head = &shm_of(map)->free_head;
+	u64 old = __atomic_load_n(head, __ATOMIC_RELAXED), new;
+
+	do {
+		ref_store(&e->free_next, (u32)old);
+		new = ((old >> 32) + 1) << 32 | ref;
+	} while (!__atomic_compare_exchange_n(head, &old, new, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+/* Room for one more element? The count is only this: who scribbles on it makes his map full or overfull, within the pool. */
+static bool count_inc(const struct bpf_map *map)
+{
+	u64 *used = &map->shm->used;
+
+	if (__atomic_fetch_add(used, 1, __ATOMIC_RELAXED) < map->max_entries)
+		return true;
+	__atomic_fetch_sub(used, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void count_dec(const struct bpf_map *map)
+{
+	__atomic_fetch_sub(&map->shm->used, 1, __ATOMIC_RELAXED);
+}
+
+/* --- values --- */
+
+/* How an update writes values: a program writes its slot's, bpf(2) all of them. */
+enum who { BY_PROGRAM, BY_SYSCALL };
+
+static void write_value(const struct bpf_map *map, u32 ref, const void *value, enum who who, bool fresh)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 mine;
+
+	if (!g->pcpu) {
+		memcpy((char *)elem_at(g, ref) + g->value_off, value, map->value_size);
+		return;
+	}
+	if (who == BY_SYSCALL) {
+		for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
+			memcpy(pcpu_value(map, ref, cpu), (const char *)value + (u64)cpu * map->elem_stride, map->elem_stride);
+		return;
+	}
+	mine = slot_current();
+	/* a new element must not show other slots what its memory held before */
+	for (u32 cpu = 0; fresh && cpu < map->attr.nr_cpus; cpu++)
+		if (cpu != mine)
+			memset(pcpu_value(map, ref, cpu), 0, map->elem_stride);
+	if (mine < map->attr.nr_cpus)
+		memcpy(pcpu_value(map, ref, mine), value, map->value_size);
+}
+
+static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, const void *value, enum who who)
+{
+	struct elem *e = elem_at(geom_of(map), ref);
+
+	__atomic_store_n(&e->gen, e->gen + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	memcpy(e->key, key, map->key_size);
+	write_value(map, ref, value, who, true);
+	WRITE_ONCE(e->hash, hash);
+}
+
+/* --- updates; the bucket is locked --- */
+
+static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *key, u32 hash, const void *value, enum who who)
+{
+	const struct hash_geom *g = geom_of(map);
+	struct elem *old = elem_at(g, ref), *e;
+	u32 new;
+
+	if (g->pcpu) { /* in place, as the kernel */
+		write_value(map, ref, value, who, false);
+		return 0;
+	}
+	new = pool_pop(map);
+	if (!new) { /* every spare is in some writer's hands */
+		write_value(map, ref, value, who, false);
+		return 0;
+	}
+	fill(map, new, key, hash, value, who);
+	e = elem_at(g, new);
+	ref_store(&e->next, ref_load(&old->next));
+	ref_store(link, new);
+	pool_push(map, ref);
+	return 0;
+}
+
+static int insert(const struct bpf_map *map, u32 bucket, const void *key, u32 hash, const void *value, enum who who)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 *head = &g->buckets[bucket].head, new, first;
+
+	if (!count_inc(map))
+		return -E2BIG;
+	new = pool_pop(map);
+	if (!new) {
+		count_dec(map);
+		return -E2BIG;
+	}
+	fill(map, new, key, hash, value, who);
+	first = ref_load(head);
+	ref_store(&elem_at(g, new)->next, first ? first : END | bucket);
+	ref_store(head, new);
+	return 0;
+}
+
+static int lock(const struct bpf_map *map, u32 bucket)
+{
+	bool stolen = false;
+	int err = bucket_lock(&geom_of(map)->buckets[bucket].lock, &stolen);
+
+	if (unlikely(stolen))
+		__atomic_store_n(&shm_of(map)->stolen, 1, __ATOMIC_RELAXED);
+	return err;
+}
+
+static void unlock(const struct bpf_map *map, u32 bucket)
+{
+	bucket_unlock(&geom_of(map)->buckets[bucket].lock);
+}
+
+static int update_as(struct bpf_map *map, const void *key, const void *value, u64 flags, enum who who)
+{
+	u32 hash, bucket, ref, *link;
+	int err;
+
+	if (unlikely(flags > BPF_EXIST)) /* BPF_F_LOCK included: no value has a spin lock here */
+		return -EINVAL;
+	if (unlikely(map->rdonly))
+		return -EPERM;
+	hash = hash_key(map, key);
+	bucket = hash & geom_of(map)->bucket_mask;
+	err = lock(map, bucket);
+	if (unlikely(err))
+		return err;
+	link = find_locked(map, bucket, key, hash, &ref);
+	if (link)
+		err = flags == BPF_NOEXIST ? -EEXIST : replace(map, link, ref, key, hash, value, who);
+	else
+		err = flags == BPF_EXIST ? -ENOENT : insert(map, bucket, key, hash, value, who);
+	unlock(map, bucket);
+	return err;
+}
+
+static int update(struct bpf_map *map, const void *key, const void *value, u64 flags)
+{
+	return update_as(map, key, value, flags, BY_PROGRAM);
+}
+
+static int sys_update(struct bpf_map *map, const void *key, const void *value, u64 flags)
+{
+	return update_as(map, key, value, flags, BY_SYSCALL);
+}
+
+static int delete(struct bpf_map *map, const void *key)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 hash, bucket, ref, *link;
+	int err;
+
+	if (unlikely(map->rdonly))
+		return -EPERM;
+	hash = hash_key(map, key);
+	bucket = hash & g->bucket_mask;
+	err = lock(map, bucket);
+	if (unlikely(err))
+		return err;
+	link = find_locked(map, bucket, key, hash, &ref);
+	if (link) {
+		ref_store(link, ref_load(&elem_at(g, ref)->next));
+		count_dec(map);
+		pool_push(map, ref);
+	}
+	unlock(map, bucket);
+	return link ? 0 : -ENOENT;
+}
+
+/* --- reading --- */
+
+static void *lookup(struct bpf_map *map, const void *key)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 ref = find(map, key, hash_key(map, key));
+
+	return ref ? (char *)elem_at(g, ref) + g->value_off : NULL;
+}
+
+static void *lookup_percpu(struct bpf_map *map, const void *key, u32 cpu)
+{
+	u32 ref;
+
+	if (unlikely(cpu >= map->attr.nr_cpus))
+		return NULL;
+	ref = find(map, key, hash_key(map, key));
+	return ref ? pcpu_value(map, ref, cpu) : NULL;
+}
+
+static void *lookup_this_cpu(struct bpf_map *map, const void *key)
+{
+	return lookup_percpu(map, key, slot_current());
+}
+
+static void copy_value(const struct bpf_map *map, u32 ref, void *value)
+{
+	const struct hash_geom *g = geom_of(map);
+
+	if (!g->pcpu) {
+		memcpy(value, (char *)elem_at(g, ref) + g->value_off, map->value_size);
+		return;
+	}
+	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
+		memcpy((char *)value + (u64)cpu * map->elem_stride, pcpu_value(map, ref, cpu), map->elem_stride);
+}
+
+/* A copy that belongs to @key: done again when the element went to another key meanwhile. */
+static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 hash = hash_key(map, key);
+
+	for (u32 i = 0; i < RETRIES; i++) {
+		u32 ref = find(map, key, hash), gen;
+		struct elem *e;
+
+		if (!ref)
+			return -ENOENT;
+		e = elem_at(g, ref);
+		gen = __atomic_load_n(&e->gen, __ATOMIC_ACQUIRE);
+		if (!elem_is(e, hash, key, map->key_size))
+			continue;
+		copy_value(map, ref, value);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (likely(__atomic_load_n(&e->gen, __ATOMIC_RELAXED) == gen))
+			return 0;
+	}
+	return 0; /* written to faster than we can read: torn, as any concurrent copy may be */
+}
+
+static u32 first_from(const struct hash_geom *g, u32 bucket)
+{
+	for (; bucket <= g->bucket_mask; bucket++) {
+		u32 ref = ref_load(&g->buckets[bucket].head);
+
+		if (elem_at(g, ref))
+			return ref;
+	}
+	return 0;
+}
+
+static int get_next_key(struct bpf_map *map, const void *key, void *next_key)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 ref = 0, next = 0, hash;
+
+	if (key) {
+		hash = hash_key(map, key);
+		ref = find(map, key, hash);
+	}
+	if (ref) {
+		next = ref_load(&elem_at(g, ref)->next);
+		if (!elem_at(g, next))
+			next = first_from(g, (hash & g->bucket_mask) + 1);
+	} else {
+		next = first_from(g, 0);
+	}
+	if (!next)
+		return -ENOENT;
+	memcpy(next_key, elem_at(g, next)->key, map->key_size);
+	return 0;
+}
+
+static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *), void *arg)
+{
+	const struct hash_geom *g = geom_of(map);
+	u64 left = 2 * (u64)g->nr_elems + RETRIES; /* over all chains, whatever their shape */
+	u32 cpu = slot_current();
+	long seen = 0;
+
+	if (g->pcpu && cpu >= map->attr.nr_cpus)
+		return 0;
+	for (u64 bucket = 0; bucket <= g->bucket_mask; bucket++) {
+		u32 ref = ref_load(&g->buckets[bucket].head), next;
+		struct elem *e;
+
+		for (; (e = elem_at(g, ref)); ref = next) {
+			void *value = g->pcpu ? pcpu_value(map, ref, cpu) : (char *)e + g->value_off;
+
+			if (!left--)
+				return seen;
+			next = ref_load(&e->next);
+			seen++;
+			if (cb(map, e->key, value, arg))
+				return seen;
+		}
+	}
+	return seen;
+}
+
+/* --- dead owners --- */
+
+static void unlock_first(const struct bpf_map *map, u64 nr)
+{
+	while (nr)
+		unlock(map, --nr);
+}
+
+static bool lock_all(const struct bpf_map *map)
+{
+	for (u64 b = 0; b <= geom_of(map)->bucket_mask; b++)
+		if (lock(map, b)) {
+			unlock_first(map, b);
+			return false;
+		}
+	return true;
+}
+
+/* All buckets are locked: what no chain holds is free. Marks are made in the pool links, which nobody else reads now. */
+static void pool_rebuild(const struct bpf_map *map)
+{
+	const struct hash_geom *g = geom_of(map);
+	struct hash_shm *shm = shm_of(map);
+	u32 fresh = min(__atomic_load_n(&shm->fresh, __ATOMIC_RELAXED), g->nr_elems);
+	u64 old = __atomic_load_n(&shm->free_head, __ATOMIC_RELAXED), used = 0;
+	u32 head = 0;
+
+	for (u32 ref = 1; ref <= fresh; ref++)
+		ref_store(&elem_at(g, ref)->free_next, 0);
+	for (u64 b = 0; b <= g->bucket_mask; b++) {
+		u32 ref = ref_load(&g->buckets[b].head);
+		struct elem *e;
+
+		/* an element met twice ends the walk: such a chain was tampered with */
+		for (; (e = elem_at(g, ref)) && ref_load(&e->free_next) != END; ref = ref_load(&e->next)) {
+			ref_store(&e->free_next, END);
+			used++;
+		}
+	}
+	for (u32 ref = fresh; ref; ref--) {
+		struct elem *e = elem_at(g, ref);
+
+		if (ref_load(&e->free_next) == END)
+			continue;
+		ref_store(&e->free_next, head);
+		head = ref;
+	}
+	__atomic_store_n(&shm->free_head, ((old >> 32) + 1) << 32 | head, __ATOMIC_RELEASE);
+	__atomic_store_n(&shm->common.used, used, __ATOMIC_RELAXED);
+}
+
+/*
+ * The locks of the dead are broken after the pool was put in order, by taking them over: nobody gets in between. Where a lock is kept by somebody alive
+ * for too long (or for ever, by a hostile peer) the elements stay lost until the next time.
+ */
+static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+{
+	const struct hash_geom *g = geom_of(map);
+	bool any = __atomic_exchange_n(&shm_of(map)->stolen, 0, __ATOMIC_RELAXED);
+
+	for (u64 b = 0; b <= g->bucket_mask; b++)
+		if (unlikely(READ_ONCE(g->buckets[b].lock)))
+			any |= bucket_lock_break(&g->buckets[b].lock, tid_dead, arg);
+	if (!any)
+		return;
+	if (!lock_all(map)) {
+		__atomic_store_n(&shm_of(map)->stolen, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	pool_rebuild(map);
+	unlock_first(map, (u64)g->bucket_mask + 1);
+}
+
+const struct bpf_map_ops map_hash_ops = {
+	.name = "hash",
+	.alloc_check = alloc_check,
+	.shm_size = shm_size,
+	.bind = bind,
+	.lookup = lookup,
+	.update = update,
+	.delete = delete,
+	.sys_lookup = sys_lookup,
+	.get_next_key = get_next_key,
+	.for_each = for_each,
+	.release_dead = release_dead,
+};
+
+const struct bpf_map_ops map_percpu_hash_ops = {
+	.name = "percpu_hash",
+	.alloc_check = alloc_check,
+	.shm_size = shm_size,
+	.bind = bind,
+	.lookup = lookup_this_cpu,
+	.update = update,
+	.delete = delete,
+	.lookup_percpu = lookup_percpu,
+	.sys_lookup = sys_lookup,
+	.sys_update = sys_update,
+	.get_next_key = get_next_key,
+	.for_each = for_each,
+	.release_dead = release_dead,
+	.percpu = true,
+};
