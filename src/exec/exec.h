@@ -11,7 +11,7 @@
  *   LD_IMM64 src=BPF_PSEUDO_FUNC       imm = pc-relative start of a static subprog (from the insn after the first half), next imm = subprog no.
  *                                                                                       bound: opaque cookie for callbacks
  *   LD_IMM64 src=BPF_PSEUDO_BTF_ID     imm64 = address (service process only: ksyms of the service)      bound: src 0
- *   CALL src=0                         imm = helper id; interpreter calls image->helpers[id]
+ *   CALL src=0                         imm = helper id; interpreter calls image->helpers[id], exec_helpers[id] when that is NULL
  *   CALL src=BPF_PSEUDO_CALL           imm = pc-relative start of a subprog, off = subprog no.
  *   CALL src=BPF_PSEUDO_KFUNC_CALL     imm = BTF id of the kfunc
  *   JMP|BPF_TAIL_CALL                  was CALL bpf_tail_call
@@ -28,6 +28,10 @@ struct exec_run;
 
 /* All helpers, whatever their arity. The run comes sixth so that five-argument code needs no shuffling (sixth C register). */
 typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run);
+
+/* What CALL does, by helper id; src/helper defines it from helpers.def. NULL: not callable. */
+#define EXEC_NR_HELPERS ((u32)__BPF_FUNC_MAX_ID)
+extern const helper_fn exec_helpers[EXEC_NR_HELPERS];
 
 /* What a program needs from the process it runs in. One per process kind (service, shim, unit test); all may be NULL. */
 struct exec_host {
@@ -61,6 +65,7 @@ struct exec_image {
 	struct bpf_map **maps;	   /* views of this process; borrowed, their owner keeps them while the image lives */
 	void (*release)(struct exec_image *img); /* called when refs drops to 0; frees everything */
 	void *priv;		   /* owner's pointer */
+	const helper_fn *helpers;  /* EXEC_NR_HELPERS entries instead of exec_helpers; NULL = exec_helpers */
 };
 
 /* One activation, on the C stack of whoever runs the program. Helpers get it as sixth argument. */
