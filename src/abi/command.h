@@ -42,6 +42,7 @@ enum abi_len {
 #define ABI_FD_LINK 4u
 #define ABI_FD_BTF 8u
 #define ABI_FD_FOREIGN 16u /* a host fd: cgroup directory, netns, perf event */
+#define ABI_FD_ANY_BPF (ABI_FD_MAP | ABI_FD_PROG | ABI_FD_LINK | ABI_FD_BTF)
 #define ABI_FD_SIGNED0 32u /* 0 means "none" */
 
 struct abi_field {
@@ -50,7 +51,7 @@ struct abi_field {
 	u8 kind;
 	u8 len;
 	u16 len_off;
-	u32 unit;
+	u32 unit;	/* LEN_RULE: enum abi_rule of table.h; LEN_KEY, LEN_VALUE: 1, or 0 for an array with its count at len_off */
 	u32 fd_kinds;
 };
 
@@ -61,6 +62,10 @@ struct abi_command {
 	u16 nr_fields;
 	const struct abi_field *fields;
 };
+
+/* sizeof(union bpf_attr) of 6.1: bytes a caller passes beyond it must be zero, -E2BIG otherwise; more than ABI_ATTR_MAX is -E2BIG at once. */
+#define ABI_ATTR_SIZE 144u
+#define ABI_ATTR_MAX 4096u
 
 const struct abi_command *abi_command(int cmd); /* NULL: unknown (-EINVAL) */
 u32 abi_nr_commands(void);
@@ -78,6 +83,10 @@ struct abi_visitor {
 	int (*read)(void *arg, void *dst, u64 uaddr, u64 len);
 	/* key_size and bpf(2) value size of the map behind @fd; nonzero = unknown, its memory is not packed */
 	int (*map_sizes)(void *arg, int fd, u32 *key_size, u32 *value_size);
+	/* ABI_FD_* of the object behind @fd, 0 = unknown; NULL: OBJ_GET_INFO_BY_FD's buffer is told by its length */
+	u32 (*fd_kind)(void *arg, int fd);
+	/* true: values of the map behind @fd are fds (prog array) and travel too; NULL: no */
+	bool (*fd_values)(void *arg, int fd);
 };
 int abi_walk(const struct abi_command *row, const union bpf_attr *attr, const struct abi_visitor *v, void *arg);
 

@@ -48,7 +48,11 @@ struct obj {
 #define HANDLE_RW 3u
 
 struct obj_table *obj_table_new(void); /* NULL: no memory or no fds */
-void obj_table_free(struct obj_table *t); /* every object must be gone, or is released now; waits for RCU */
+/*
+ * Drops all handles, waits for RCU. Returns how many objects somebody still holds: 0, or the caller leaked (the table then stays allocated for them).
+ */
+u32 obj_table_free(struct obj_table *t);
+u32 obj_table_live(struct obj_table *t); /* published objects whose memory was not given back yet */
 int obj_table_event_fd(struct obj_table *t); /* readable when handles were closed: call obj_table_reap() */
 void obj_table_reap(struct obj_table *t);    /* drops the references of handles nobody holds any more */
 void obj_table_stats(struct obj_table *t, u32 count[OBJ_KINDS], u32 *handles);

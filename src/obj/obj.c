@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <urcu/urcu-bp.h>
+
+#include "obj/table.h"
+
+/* What freeing a published object needs; allocated when it is published, so that dropping a reference cannot fail. */
+struct obj_node {
+	struct rcu_head rcu;
+	struct obj *obj;
+	struct obj_table *table;
+};
+
+struct obj_table *obj_table_new(void)
+{
+	struct obj_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	pthread_mutex_init(&t->lock, NULL);
+	for (int k = 0; k < OBJ_KINDS; k++)
+		idr_init(&t->ids[k]);
+	if (handle_table_init(t) == 0)
+		return t;
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+	return NULL;
+}
+
+u32 obj_table_live(struct obj_table *t)
+{
+	u32 sum = 0;
+
+	for (int k = 0; k < OBJ_KINDS; k++)
+		sum += __atomic_load_n(&t->live[k], __ATOMIC_ACQUIRE);
+	return sum;
+}
+
+u32 obj_table_free(struct obj_table *t)
+{
+	u32 left;
+
+	if (!t)
+		return 0;
+	handle_table_drop(t);
+	urcu_bp_barrier();
+	left = obj_table_live(t);
+	/* Somebody still holds references: their objects stay, and so must the table they point to. */
+	if (left)
+		return left;
+	for (int k = 0; k < OBJ_KINDS; k++)
+		idr_free(&t->ids[k]);
+	handle_table_free(t);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+	return 0;
+}
+
+void obj_table_stats(struct obj_table *t, u32 count[OBJ_KINDS], u32 *handles)
+{
+	pthread_mutex_lock(&t->lock);
+	for (int k = 0; k < OBJ_KINDS; k++)
+		count[k] = t->ids[k].nr;
+	if (handles)
+		*handles = t->nr_handles;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void obj_init(struct obj *o, const struct obj_class *class)
+{
+	*o = (struct obj){ .class = class, .refs = 1 };
+	list_init(&o->handles);
+}
+
+int obj_publish(struct obj_table *t, struct obj *o)
+{
+	struct obj_node *node = malloc(sizeof(*node));
+	int id;
+
+	if (!node)
+		return -ENOMEM;
+	*node = (struct obj_node){ .obj = o, .table = t };
+	pthread_mutex_lock(&t->lock);
+	id = idr_alloc_cyclic(&t->ids[o->class->kind], o, 1, INT_MAX);
+	if (id > 0) {
+		o->id = id;
+		o->priv_node = node;
+		if (o->class->set_id)
+			o->class->set_id(o, id);
+		__atomic_store_n(&o->table, t, __ATOMIC_RELEASE);
+		__atomic_add_fetch(&t->live[o->class->kind], 1, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (id > 0)
+		return 0;
+	free(node);
+	return id;
+}
+
+struct obj *obj_get(struct obj *o)
+{
+	if (o) {
+		u32 old = __atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED);
+
+		assert(old);
+		(void)old;
+	}
+	return o;
+}
+
+struct obj *obj_get_unless_zero(struct obj *o)
+{
+	u32 refs;
+
+	if (!o)
+		return NULL;
+	refs = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
+	while (refs) {
+		if (__atomic_compare_exchange_n(&o->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return o;
+	}
+	return NULL;
+}
+
+static void obj_free_rcu(struct rcu_head *head)
+{
+	struct obj_node *node = container_of(head, struct obj_node, rcu);
+	struct obj_table *t = node->table;
+	enum obj_kind kind = node->obj->class->kind;
+
+	node->obj->class->free(node->obj);
+	__atomic_sub_fetch(&t->live[kind], 1, __ATOMIC_RELEASE);
+	free(node);
+}
+
+void obj_put(struct obj *o)
+{
+	struct obj_node *node;
+
+	if (!o)
+		return;
+	assert(__atomic_load_n(&o->refs, __ATOMIC_RELAXED));
+	if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	node = o->priv_node;
+	if (node) {
+		pthread_mutex_lock(&node->table->lock);
+		idr_remove(&node->table->ids[o->class->kind], o->id);
+		pthread_mutex_unlock(&node->table->lock);
+	}
+	o->class->release(o);
+	if (node)
+		urcu_bp_call_rcu(&node->rcu, obj_free_rcu);
+	else
+		o->class->free(o);
+}
+
+struct obj *obj_by_id(struct obj_table *t, enum obj_kind kind, u32 id)
+{
+	struct obj *o;
+
+	pthread_mutex_lock(&t->lock);
+	o = obj_get_unless_zero(idr_find(&t->ids[kind], id));
+	pthread_mutex_unlock(&t->lock);
+	return o;
+}
+
+struct obj *obj_next(struct obj_table *t, enum obj_kind kind, u32 start)
+{
+	const struct idr *ids = &t->ids[kind];
+	struct obj *o = NULL;
+
+	pthread_mutex_lock(&t->lock);
+	for (u32 pos = idr_position(ids, start); pos < ids->nr && !o; pos++)
+		o = obj_get_unless_zero(ids->entries[pos].ptr);
+	pthread_mutex_unlock(&t->lock);
+	return o;
+}
