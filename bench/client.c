@@ -2,17 +2,19 @@
 /*
  * client.c - one measurement of a bpf(2) client, printed as "name value unit". Run it under `userbpf run` and on the kernel's own
  * bpf(2) to compare the two; it knows nothing about either.
- *   usage: client roundtrip | array | hash | load | progs N FILE
+ *   usage: client roundtrip | array | hash | load | progs N FILE | spawn NAME CMD...
  * Every figure is the median of several rounds.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -191,6 +193,25 @@ static int bench_progs(int n, const char *path)
 	return 0;
 }
 
+/* Whole-process time of a command. */
+static int bench_spawn(const char *name, char **argv)
+{
+	double v[ROUNDS];
+
+	for (int r = -1; r < ROUNDS; r++) { /* the first one warms the caches */
+		double t = now_ns();
+		pid_t pid;
+		int status;
+
+		if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) || waitpid(pid, &status, 0) < 0 || status)
+			return die(argv[0]);
+		if (r >= 0)
+			v[r] = now_ns() - t;
+	}
+	printf("%s %.2f ms\n", name, median(v, ROUNDS) / 1e6);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -205,6 +226,8 @@ int main(int argc, char **argv)
 		return bench_load();
 	if (!strcmp(what, "progs") && argc == 4)
 		return bench_progs(atoi(argv[2]), argv[3]);
-	fprintf(stderr, "usage: client roundtrip | array | hash | load | progs N FILE\n");
+	if (!strcmp(what, "spawn") && argc > 3)
+		return bench_spawn(argv[2], argv + 3);
+	fprintf(stderr, "usage: client roundtrip | array | hash | load | progs N FILE | spawn NAME CMD...\n");
 	return 2;
 }
