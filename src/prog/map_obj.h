@@ -16,7 +16,8 @@ struct map_obj {
 	struct bpf_map map;	/* map.priv points back here */
 	pthread_mutex_t lock;	/* fd-valued slots, owner, freeze */
 	/* prog arrays: type and jitedness of the first program that was stored or used the map (kernel: map->owner) */
-	u32 owner_type;
+	u32 owner_type, owner_attach;
+	const struct btf_type *owner_proto;
 	bool owned;
 	u64 load_time;
 	uid_t uid;
@@ -40,5 +41,13 @@ const struct exec_image *map_obj_tail_target(struct map_obj *m, u32 index);
 u32 map_obj_prog_id(struct map_obj *m, u32 index); /* 0 when empty */
 /* May @prog (type, attach) tail call through / be stored in @m? Fixes the owner the first time. */
 bool map_obj_prog_ok(struct map_obj *m, u32 prog_type);
+
+/* The same with all the kernel compares: expected attach type, and for tracing kinds the target's prototype. Prefer this one. */
+bool map_obj_prog_fits(struct map_obj *m, u32 prog_type, u32 attach_type, const struct btf_type *attach_proto);
+/*
+ * Empties prog arrays that only programs hold any more: nobody could change or reach them, and a program in an array it uses would never go. (Kernel: the
+ * user reference count of a map.) Call it whenever handles or pins went away; cheap when there is no prog array.
+ */
+void map_obj_collect(struct obj_table *t);
 
 #endif
