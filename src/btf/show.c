@@ -167,9 +167,11 @@ static const char *show_name(struct show *s)
 		return s->name;
 	}
 	prefix = decl_prefix(&d);
-	snprintf(s->name, sizeof(s->name), "%s%s%s(%s%s%.100s%s%s%s%s)%s", *member ? "." : "", member, *member ? " = " : "", prefix,
-		 *prefix && *d.name ? " " : "", d.name, d.stars ? " " : "", stars + sizeof(stars) - 1 - d.stars,
-		 brackets + sizeof(brackets) - 1 - 2 * d.arrays, decl_paren(&d), "");
+	/* longer names are cut, as the kernel's are */
+	if (snprintf(s->name, sizeof(s->name), "%s%s%s(%s%s%s%s%s%s)%s", *member ? "." : "", member, *member ? " = " : "", prefix,
+		     *prefix && *d.name ? " " : "", d.name, d.stars ? " " : "", stars + sizeof(stars) - 1 - d.stars,
+		     brackets + sizeof(brackets) - 1 - 2 * d.arrays, decl_paren(&d)) < 0)
+		return "";
 	return s->name;
 }
 

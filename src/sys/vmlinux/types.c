@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * types.c - every type BPF programs may see (DESIGN D6). Compiled for its debug information only: the build turns that into vmlinux.btf, which
+ * the service serves as /sys/kernel/btf/vmlinux, and into vmlinux.h. Nothing here runs.
+ *
+ * A type becomes visible by being included here; a function (iterator target, hook point) by being defined, with external linkage,
+ * in a file included here.
+ */
+#include "abi/compat.h"
+#include "base/seq_file.h"
+#include "btf/btf.h"
+#include "exec/context.h"
+#include "fs/fs.h"
+#include "link/iter_types.h"
+#include "map/map.h"
+#include "obj/obj.h"
+#include "prog/map_obj.h"
+#include "prog/prog.h"
+#include "sys/vmlinux/pt_regs.h"
+#include "verifier/verifier.h"
+
+#include "link/iter_funcs.c"
+
+/* As the kernel has them: programs that include vmlinux.h include no stdbool.h. */
+#undef bool
+#undef true
+#undef false
+typedef _Bool bool;
+enum { false = 0, true = 1 };
+
+/* Opaque in our headers, of a fixed shape to programs. */
+typedef struct { int counter; } atomic_t;
+typedef struct { s64 counter; } atomic64_t;
+struct list_head {
+	struct list_head *next, *prev;
+};
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+struct hlist_head {
+	struct hlist_node *first;
+};
