@@ -38,15 +38,38 @@ struct fs_options {
 	gid_t gid;
 	mode_t preload_mode; /* default 0600; (mode_t)-1: none */
 };
+#define FS_OPTIONS_DEFAULT { .mode = 01777, .uid = 0, .gid = 0, .preload_mode = 0600 }
+/* Options in @text change @opt, which holds the defaults (or, for a remount, what is in force). On error @opt stays, *bad: where in @text. */
 int fs_parse_options(const char *text, struct fs_options *opt, const char **bad);
+
+/*
+ * User ids of an instance are those of the user namespace it is mounted in, credentials are those the service sees; this says how one becomes the
+ * other (as /proc/PID/uid_map: inside, outside, count). Default: the same. Ids without a mapping become the overflow id.
+ */
+#define FS_IDMAP_MAX 8u
+struct fs_idmap {
+	u32 nr;
+	struct {
+		u32 inside, outside, count;
+	} extent[FS_IDMAP_MAX];
+};
+void fs_super_set_idmap(struct fs_super *sb, const struct fs_idmap *uids, const struct fs_idmap *gids);
+u32 fs_idmap_inside(const struct fs_idmap *map, u32 outside);
 
 struct fs_super *fs_mount(struct fs *fs, const struct fs_options *opt, const char *label); /* new bpffs instance */
 void fs_umount(struct fs_super *sb);	/* drops all pins of it */
-struct fs_super *fs_super_by_dev(struct fs *fs, dev_t dev);
+struct fs_super *fs_super_by_dev(struct fs *fs, dev_t dev); /* referenced or NULL */
 void fs_super_set_dev(struct fs_super *sb, dev_t dev); /* st_dev as clients see it, once FUSE is mounted */
 struct fs_super *fs_super_next(struct fs *fs, struct fs_super *prev); /* referenced walk for status */
 const char *fs_super_label(struct fs_super *sb);
-struct fs_inode *fs_root(struct fs_super *sb); /* referenced */
+struct fs_super *fs_super_get(struct fs_super *sb);
+void fs_super_put(struct fs_super *sb); /* gives back what fs_super_by_dev, fs_super_by_path, fs_super_next or fs_super_get gave */
+u32 fs_super_id(struct fs_super *sb);
+const struct fs_options *fs_super_options(struct fs_super *sb);
+void fs_super_remount(struct fs_super *sb, const struct fs_options *opt); /* applies mode, uid and gid to the root */
+/* Instance whose label is the longest prefix of absolute @path; *rest: the path inside it. Referenced or NULL. */
+struct fs_super *fs_super_by_path(struct fs *fs, const char *path, const char **rest);
+struct fs_inode *fs_root(struct fs_super *sb); /* referenced; NULL after fs_umount() */
 
 struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino); /* referenced or NULL */
 struct fs_inode *fs_inode_get(struct fs_inode *i);

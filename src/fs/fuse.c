@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fuse.c - serves an instance on a mounted /dev/fuse fd (libfuse3 low level). The only file that includes FUSE.
+ *
+ * Nothing is cached by the host kernel (timeouts 0), so pins made or removed through bpf(2) show at once. Permissions are the host kernel's
+ * business: the file system has to be mounted with default_permissions. Node ids are inode numbers.
+ *
+ * Threads: a worker takes one request at a time; when the last idle one takes a request another worker is started (up to FUSE_WORKERS), so a read that
+ * blocks delays nobody. The first worker stays until the end, waits for the others and reports the unmount.
+ */
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "fs/inode.h"
+
+#define FUSE_WORKERS 64u
+#define FUSE_SPARE 2u /* idle workers kept */
+#define FUSE_STACK (256u << 10)
+
+struct fs_fuse {
+	struct fs_super *sb;
+	struct fuse_session *se;
+	int fd, stop_fd;
+	pthread_t first;
+	pthread_mutex_t lock;
+	pthread_cond_t gone;
+	u32 workers, idle;
+	bool stopping;
+	struct list files; /* open ones: an aborted connection does not release them */
+	void (*unmounted)(void *arg);
+	void *arg;
+};
+
+struct fuse_open {
+	struct list node;
+	struct fs_file *file;
+};
+
+static struct fs_fuse *ctx(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* The inode behind a node id, referenced; answers the request itself when there is none. */
+static struct fs_inode *node(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fs_inode *i = fs_inode_by_ino(ctx(req)->sb, ino);
+
+	if (!i)
+		fuse_reply_err(req, ESTALE);
+	return i;
+}
+
+static void reply_err(fuse_req_t req, int err)
+{
+	fuse_reply_err(req, -err);
+}
+
+/* Takes over the caller's reference of @i: it becomes the kernel's lookup. */
+static void reply_entry(fuse_req_t req, struct fs_inode *i)
+{
+	struct fuse_entry_param e = { .ino = i->ino, .generation = 1 };
+	struct fs_super *sb = ctx(req)->sb;
+
+	fs_getattr(i, &e.attr);
+	fs_inode_remember(i);
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		fs_inode_forget(sb, e.ino, 1);
+}
+
+static void op_init(void *arg, struct fuse_conn_info *conn)
+{
+	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_READDIRPLUS | FUSE_CAP_AUTO_INVAL_DATA);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs_inode *dir = node(req, parent), *i;
+
+	if (!dir)
+		return;
+	i = fs_lookup(dir, NULL, name);
+	fs_inode_put(dir, 1);
+	if (IS_ERR(i))
+		reply_err(req, PTR_ERR(i));
+	else
+		reply_entry(req, i);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	if (ino != FUSE_ROOT_ID)
+		fs_inode_forget(ctx(req)->sb, ino, n);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f)
+{
+	for (size_t k = 0; k < count; k++)
+		if (f[k].ino != FUSE_ROOT_ID)
+			fs_inode_forget(ctx(req)->sb, f[k].ino, f[k].nlookup);
+	fuse_reply_none(req);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs_inode *i = node(req, ino);
+	struct stat st;
+
+	if (!i)
+		return;
+	fs_getattr(i, &st);
+	fs_inode_put(i, 1);
+	fuse_reply_attr(req, &st, 0);
+}
+
+static void set_times(struct fs_inode *i, struct stat *st, const struct stat *attr, int to_set)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (to_set & FUSE_SET_ATTR_ATIME)
+		st->st_atim = to_set & FUSE_SET_ATTR_ATIME_NOW ? now : attr->st_atim;
+	if (to_set & FUSE_SET_ATTR_MTIME)
+		st->st_mtim = to_set & FUSE_SET_ATTR_MTIME_NOW ? now : attr->st_mtim;
+}
+
+static const struct {
+	int fuse;
+	unsigned int fs;
+} attr_bits[] = {
+	{ FUSE_SET_ATTR_MODE, FS_SET_MODE },   { FUSE_SET_ATTR_UID, FS_SET_UID },     { FUSE_SET_ATTR_GID, FS_SET_GID },
+	{ FUSE_SET_ATTR_ATIME, FS_SET_TIMES }, { FUSE_SET_ATTR_MTIME, FS_SET_TIMES },
+};
+
+/* A size is accepted and means nothing: the content is made when it is read. */
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+	struct fs_inode *i = node(req, ino);
+	unsigned int set = 0;
+	struct stat st;
+	int err;
+
+	if (!i)
+		return;
+	fs_getattr(i, &st);
+	for (u32 k = 0; k < ARRAY_SIZE(attr_bits); k++)
+		if (to_set & attr_bits[k].fuse)
+			set |= attr_bits[k].fs;
+	if (set & FS_SET_MODE)
+		st.st_mode = attr->st_mode;
+	st.st_uid = attr->st_uid;
+	st.st_gid = attr->st_gid;
+	set_times(i, &st, attr, to_set);
+	err = fs_setattr(i, NULL, &st, set);
+	fs_getattr(i, &st);
+	fs_inode_put(i, 1);
+	if (err)
+		reply_err(req, err);
+	else
+		fuse_reply_attr(req, &st, 0);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fs_inode *i = node(req, ino);
+	char buf[4097];
+	int n;
+
+	if (!i)
+		return;
+	n = fs_readlink(i, buf, sizeof(buf) - 1);
+	fs_inode_put(i, 1);
+	if (n < 0) {
+		reply_err(req, n);
+		return;
+	}
+	buf[n] = '\0';
+	fuse_reply_readlink(req, buf);
+}
+
+/* New inodes belong to who asks: ids as the kernel sends them, i.e. of the mount's user namespace already. */
+static void own(fuse_req_t req, struct fs_inode *dir, struct fs_inode *i)
+{
+	const struct fuse_ctx *c = fuse_req_ctx(req);
+	struct stat st = { .st_uid = c->uid, .st_gid = c->gid };
+	struct stat d;
+
+	fs_getattr(dir, &d);
+	fs_setattr(i, NULL, &st, d.st_mode & S_ISGID ? FS_SET_UID : FS_SET_UID | FS_SET_GID);
+}
+
+static void reply_made(fuse_req_t req, struct fs_inode *dir, struct fs_inode *i, int err)
+{
+	if (!err)
+		own(req, dir, i);
+	fs_inode_put(dir, 1);
+	if (err)
+		reply_err(req, err);
+	else
+		reply_entry(req, i);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct fs_inode *dir = node(req, parent), *i = NULL;
+	int err;
+
+	if (!dir)
+		return;
+	err = fs_mkdir(dir, NULL, name, mode, &i);
+	reply_made(req, dir, i, err);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	struct fs_inode *dir = node(req, parent), *i = NULL;
+	int err;
+
+	if (!dir)
+		return;
+	err = fs_symlink(dir, NULL, name, target, &i);
+	reply_made(req, dir, i, err);
+}
+
+/* The kernel's bpffs has no ->create (EACCES) and no ->mknod (EPERM). */
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	fuse_reply_err(req, S_ISREG(mode) ? EACCES : EPERM);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	fuse_reply_err(req, EACCES);
+}
+
+static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs_inode *dir = node(req, parent);
+	int err;
+
+	if (!dir)
+		return;
+	err = fs_unlink(dir, NULL, name);
+	fs_inode_put(dir, 1);
+	reply_err(req, err);
+}
+
+static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs_inode *dir = node(req, parent);
+	int err;
+
+	if (!dir)
+		return;
+	err = fs_rmdir(dir, NULL, name);
+	fs_inode_put(dir, 1);
+	reply_err(req, err);
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t op, const char *on, fuse_ino_t np, const char *nn, unsigned int flags)
+{
+	struct fs_inode *od = node(req, op), *nd;
+
+	if (!od)
+		return;
+	nd = node(req, np);
+	if (nd)
+		reply_err(req, fs_rename(od, NULL, on, nd, nn, flags));
+	fs_inode_put(nd, 1);
+	fs_inode_put(od, 1);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	struct fs_inode *i = node(req, ino), *dir;
+	int err;
+
+	if (!i)
+		return;
+	dir = node(req, parent);
+	if (!dir) {
+		fs_inode_put(i, 1);
+		return;
+	}
+	err = fs_link(i, NULL, dir, name);
+	fs_inode_put(dir, 1);
+	if (err) {
+		fs_inode_put(i, 1);
+		reply_err(req, err);
+	} else {
+		reply_entry(req, i);
+	}
+}
+
+static struct fuse_open *file_add(struct fs_fuse *f, struct fs_file *file)
+{
+	struct fuse_open *o = malloc(sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->file = file;
+	pthread_mutex_lock(&f->lock);
+	list_add(&f->files, &o->node);
+	pthread_mutex_unlock(&f->lock);
+	return o;
+}
+
+static void file_del(struct fs_fuse *f, struct fuse_open *o)
+{
+	pthread_mutex_lock(&f->lock);
+	list_del(&o->node);
+	pthread_mutex_unlock(&f->lock);
+	fs_close(o->file);
+	free(o);
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs_fuse *f = ctx(req);
+	struct fs_inode *i = node(req, ino);
+	struct fs_file *file;
+	struct fuse_open *o;
+
+	if (!i)
+		return;
+	file = fs_open(i, NULL, fi->flags);
+	fs_inode_put(i, 1);
+	if (IS_ERR(file)) {
+		reply_err(req, PTR_ERR(file));
+		return;
+	}
+	o = file_add(f, file);
+	if (!o) {
+		fs_close(file);
+		reply_err(req, -ENOMEM);
+		return;
+	}
+	fi->fh = (uintptr_t)o;
+	fi->direct_io = 1; /* or a size of 0 would read as empty */
+	fi->nonseekable = 1;
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		file_del(f, o);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct fuse_open *o = (struct fuse_open *)(uintptr_t)fi->fh;
+	char *buf = malloc(size);
+	ssize_t n = buf ? fs_read(o->file, buf, size, off) : -ENOMEM;
+
+	if (n < 0)
+		reply_err(req, n);
+	else
+		fuse_reply_buf(req, buf, n);
+	free(buf);
+}
+
+/* As the kernel answers write(2) on a file without a write operation. */
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	fuse_reply_err(req, EINVAL);
+}
+
+static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	file_del(ctx(req), (struct fuse_open *)(uintptr_t)fi->fh);
+	fuse_reply_err(req, 0);
+}
+
+struct filler {
+	fuse_req_t req;
+	char *buf;
+	size_t len, room;
+};
+
+static int fill(void *arg, const char *name, const struct stat *st, u64 next)
+{
+	struct filler *f = arg;
+	size_t n = fuse_add_direntry(f->req, f->buf + f->len, f->room - f->len, name, st, next);
+
+	if (n > f->room - f->len)
+		return 1;
+	f->len += n;
+	return 0;
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct fs_inode *dir = node(req, ino);
+	struct filler f = { .req = req, .room = size };
+	int err;
+
+	if (!dir)
+		return;
+	f.buf = malloc(size);
+	err = f.buf ? fs_readdir(dir, NULL, off, fill, &f) : -ENOMEM;
+	fs_inode_put(dir, 1);
+	if (err)
+		reply_err(req, err);
+	else
+		fuse_reply_buf(req, f.buf, f.len);
+	free(f.buf);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs st;
+
+	fs_statfs(ctx(req)->sb, &st);
+	fuse_reply_statfs(req, &st);
+}
+
+static const struct fuse_lowlevel_ops fuse_ops = {
+	.init = op_init,	 .lookup = op_lookup,	.forget = op_forget,   .forget_multi = op_forget_multi,
+	.getattr = op_getattr,	 .setattr = op_setattr, .readlink = op_readlink, .mkdir = op_mkdir,
+	.symlink = op_symlink,	 .mknod = op_mknod,	.create = op_create,   .unlink = op_unlink,
+	.rmdir = op_rmdir,	 .rename = op_rename,	.link = op_link,       .open = op_open,
+	.read = op_read,	 .write = op_write,	.release = op_release, .readdir = op_readdir,
+	.statfs = op_statfs,
+};
+
+/* --- workers --- */
+
+static void *worker(void *arg);
+
+static int worker_start(struct fs_fuse *f, pthread_t *tid, bool detached)
+{
+	pthread_attr_t attr;
+	int err;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, FUSE_STACK);
+	pthread_attr_setdetachstate(&attr, detached ? PTHREAD_CREATE_DETACHED : PTHREAD_CREATE_JOINABLE);
+	err = -pthread_create(tid, &attr, worker, f);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+/* Called with a request in hand: is somebody left to take the next one? */
+static void worker_busy(struct fs_fuse *f)
+{
+	bool start;
+	pthread_t tid;
+
+	pthread_mutex_lock(&f->lock);
+	f->idle--;
+	start = !f->idle && f->workers < FUSE_WORKERS && !f->stopping;
+	if (start) {
+		f->workers++;
+		f->idle++;
+	}
+	pthread_mutex_unlock(&f->lock);
+	if (!start || !worker_start(f, &tid, true))
+		return;
+	pthread_mutex_lock(&f->lock);
+	f->workers--;
+	f->idle--;
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* false: enough others are idle, this one may go. */
+static bool worker_idle(struct fs_fuse *f, bool first)
+{
+	bool stay;
+
+	pthread_mutex_lock(&f->lock);
+	stay = first || f->idle < FUSE_SPARE;
+	if (stay)
+		f->idle++;
+	pthread_mutex_unlock(&f->lock);
+	return stay;
+}
+
+static void stop_all(struct fs_fuse *f)
+{
+	u64 one = 1;
+
+	pthread_mutex_lock(&f->lock);
+	f->stopping = true;
+	pthread_mutex_unlock(&f->lock);
+	fuse_session_exit(f->se);
+	if (write(f->stop_fd, &one, sizeof(one)) < 0)
+		return; /* cannot happen: the counter is far from full */
+}
+
+/* One request, or a reason to stop (false). */
+static bool serve_one(struct fs_fuse *f, struct fuse_buf *buf, bool *was_busy)
+{
+	struct pollfd p[2] = { { .fd = f->fd, .events = POLLIN }, { .fd = f->stop_fd, .events = POLLIN } };
+	int n;
+
+	*was_busy = false;
+	if (poll(p, 2, -1) < 0)
+		return errno == EINTR;
+	if (p[1].revents || fuse_session_exited(f->se))
+		return false;
+	n = fuse_session_receive_buf(f->se, buf);
+	if (n == -EINTR || n == -EAGAIN)
+		return true;
+	if (n <= 0) {
+		stop_all(f); /* unmounted */
+		return false;
+	}
+	*was_busy = true;
+	worker_busy(f);
+	fuse_session_process_buf(f->se, buf);
+	return !fuse_session_exited(f->se);
+}
+
+static void last_rites(struct fs_fuse *f)
+{
+	pthread_mutex_lock(&f->lock);
+	while (f->workers > 1)
+		pthread_cond_wait(&f->gone, &f->lock);
+	pthread_mutex_unlock(&f->lock);
+	if (f->unmounted)
+		f->unmounted(f->arg);
+}
+
+static void *worker(void *arg)
+{
+	struct fs_fuse *f = arg;
+	struct fuse_buf buf = {};
+	bool first, busy;
+
+	pthread_mutex_lock(&f->lock); /* f->first is set now */
+	first = pthread_equal(pthread_self(), f->first);
+	pthread_mutex_unlock(&f->lock);
+	while (serve_one(f, &buf, &busy))
+		if (busy && !worker_idle(f, first))
+			break;
+	free(buf.mem);
+	if (first) {
+		stop_all(f);
+		last_rites(f);
+		return NULL;
+	}
+	pthread_mutex_lock(&f->lock);
+	f->workers--;
+	if (!busy)
+		f->idle--;
+	pthread_cond_signal(&f->gone);
+	pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+static int session_new(struct fs_fuse *f)
+{
+	static char name[] = "userbpf";
+	char *argv[] = { name, NULL }, path[32];
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+
+	f->se = fuse_session_new(&args, &fuse_ops, sizeof(fuse_ops), f);
+	fuse_opt_free_args(&args);
+	if (!f->se)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "/dev/fd/%d", f->fd);
+	if (!fuse_session_mount(f->se, path))
+		return 0;
+	fuse_session_destroy(f->se);
+	return -EINVAL;
+}
+
+struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, void (*unmounted)(void *arg), void *arg)
+{
+	struct fs_fuse *f = calloc(1, sizeof(*f));
+	int err = -ENOMEM;
+
+	if (!f)
+		return ERR_PTR(err);
+	f->sb = fs_super_get(sb);
+	f->fd = fuse_fd;
+	f->unmounted = unmounted;
+	f->arg = arg;
+	f->workers = f->idle = 1;
+	list_init(&f->files);
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->gone, NULL);
+	f->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (f->stop_fd < 0) {
+		err = -errno;
+		goto fail_free;
+	}
+	if (fcntl(fuse_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
+		err = -errno;
+		goto fail_stop;
+	}
+	err = session_new(f);
+	if (err)
+		goto fail_stop;
+	pthread_mutex_lock(&f->lock);
+	err = worker_start(f, &f->first, false);
+	pthread_mutex_unlock(&f->lock);
+	if (err)
+		goto fail_session;
+	return f;
+fail_session:
+	fuse_session_destroy(f->se); /* closes the fd */
+	fuse_fd = -1;
+fail_stop:
+	close(f->stop_fd);
+fail_free:
+	if (fuse_fd >= 0)
+		close(fuse_fd);
+	fs_super_put(f->sb);
+	free(f);
+	return ERR_PTR(err);
+}
+
+void fs_fuse_stop(struct fs_fuse *f)
+{
+	stop_all(f);
+	pthread_join(f->first, NULL);
+	while (!list_empty(&f->files))
+		file_del(f, list_entry(f->files.next, struct fuse_open, node));
+	fuse_session_destroy(f->se); /* closes the fd, which ends the mount for its users */
+	fs_super_forget(f->sb);
+	fs_super_put(f->sb);
+	close(f->stop_fd);
+	pthread_cond_destroy(&f->gone);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}

@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* inode.c - instances, inodes, entries: the tree and its tables (see inode.h for the rules). */
+#include "fs/inode.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- hash tables: chains through a pointer that is the caller's business; here only bucket arrays --- */
+
+static u32 hash_name(u64 dir, const char *name)
+{
+	u32 h = 2166136261u ^ (u32)(dir * 0x9e3779b97f4a7c15ull >> 32);
+
+	for (; *name; name++)
+		h = (h ^ (u8)*name) * 16777619u;
+	return h ^ h >> 15;
+}
+
+static u32 hash_ino(u64 ino)
+{
+	return (u32)(ino * 0x9e3779b97f4a7c15ull >> 32);
+}
+
+static int table_init(struct fs_table *t)
+{
+	t->bucket = calloc(16, sizeof(*t->bucket));
+	t->nr = t->bucket ? 16 : 0;
+	t->count = 0;
+	return t->bucket ? 0 : -ENOMEM;
+}
+
+/* Grows when full; a failure leaves longer chains, nothing worse. */
+#define TABLE_GROW(t, type, hash_of)                                                                \
+	do {                                                                                        \
+		u32 _nr = (t)->nr * 2;                                                              \
+		void **_new = (t)->count < (t)->nr ? NULL : calloc(_nr, sizeof(*_new));             \
+		for (u32 _i = 0; _new && _i < (t)->nr; _i++) {                                      \
+			for (type *_n = (t)->bucket[_i], *_next; _n; _n = _next) {                  \
+				_next = _n->chain;                                                  \
+				_n->chain = _new[hash_of(_n) & (_nr - 1)];                          \
+				_new[hash_of(_n) & (_nr - 1)] = _n;                                 \
+			}                                                                           \
+		}                                                                                   \
+		if (_new) {                                                                         \
+			free((t)->bucket);                                                          \
+			(t)->bucket = _new;                                                         \
+			(t)->nr = _nr;                                                              \
+		}                                                                                   \
+	} while (0)
+
+#define INODE_HASH(i) hash_ino((i)->ino)
+#define ENTRY_HASH(e) ((e)->hash)
+
+static void inodes_add(struct fs_table *t, struct fs_inode *i)
+{
+	TABLE_GROW(t, struct fs_inode, INODE_HASH);
+	i->chain = t->bucket[INODE_HASH(i) & (t->nr - 1)];
+	t->bucket[INODE_HASH(i) & (t->nr - 1)] = i;
+	t->count++;
+}
+
+static void inodes_del(struct fs_table *t, struct fs_inode *i)
+{
+	struct fs_inode **p = (struct fs_inode **)&t->bucket[INODE_HASH(i) & (t->nr - 1)];
+
+	while (*p != i)
+		p = &(*p)->chain;
+	*p = i->chain;
+	t->count--;
+}
+
+static void entries_add(struct fs_table *t, struct fs_entry *e)
+{
+	TABLE_GROW(t, struct fs_entry, ENTRY_HASH);
+	e->chain = t->bucket[e->hash & (t->nr - 1)];
+	t->bucket[e->hash & (t->nr - 1)] = e;
+	t->count++;
+}
+
+static void entries_del(struct fs_table *t, struct fs_entry *e)
+{
+	struct fs_entry **p = (struct fs_entry **)&t->bucket[e->hash & (t->nr - 1)];
+
+	while (*p != e)
+		p = &(*p)->chain;
+	*p = e->chain;
+	t->count--;
+}
+
+/* --- inodes --- */
+
+static struct fs *fs_of(const struct fs_inode *i)
+{
+	return i->sb->fs;
+}
+
+static struct timespec now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+	return ts;
+}
+
+void fs_touch(struct fs_inode *i, bool m, bool c)
+{
+	struct timespec ts = now();
+
+	if (m)
+		i->mtime = ts;
+	if (c)
+		i->ctime = ts;
+}
+
+static void super_put_locked(struct fs_super *sb, u64 n);
+
+/* Owner rules of the kernel's inode_init_owner(): a setgid directory hands down its group, and to directories the bit. */
+struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir, const struct cred *c, mode_t mode)
+{
+	struct fs_inode *i = calloc(1, sizeof(*i));
+
+	if (!i)
+		return NULL;
+	i->sb = sb;
+	i->ino = sb->next_ino++;
+	i->refs = 1;
+	i->mode = mode;
+	i->uid = c ? fs_uid_of(sb, c) : sb->opt.uid;
+	i->gid = c ? fs_gid_of(sb, c) : sb->opt.gid;
+	if (dir && dir->mode & S_ISGID) {
+		i->gid = dir->gid;
+		if (S_ISDIR(mode))
+			i->mode |= S_ISGID;
+	}
+	i->nlink = S_ISDIR(mode) ? 1 : 0; /* its own "."; entries count the rest */
+	i->atime = i->mtime = i->ctime = now();
+	list_init(&i->entries);
+	inodes_add(&sb->inodes, i);
+	sb->refs++;
+	return i;
+}
+
+static void inode_free_locked(struct fs_inode *i)
+{
+	struct fs_super *sb = i->sb;
+
+	inodes_del(&sb->inodes, i);
+	free(i->target);
+	free(i);
+	super_put_locked(sb, 1);
+}
+
+void fs_inode_put_locked(struct fs_inode *i, u64 n)
+{
+	i->refs -= n;
+	if (!i->refs)
+		inode_free_locked(i);
+}
+
+struct fs_inode *fs_inode_get(struct fs_inode *i)
+{
+	if (!i)
+		return NULL;
+	pthread_mutex_lock(&fs_of(i)->lock);
+	i->refs++;
+	pthread_mutex_unlock(&fs_of(i)->lock);
+	return i;
+}
+
+void fs_inode_put(struct fs_inode *i, u64 n)
+{
+	struct fs *fs;
+
+	if (IS_ERR_OR_NULL(i))
+		return;
+	fs = fs_of(i);
+	pthread_mutex_lock(&fs->lock);
+	fs_inode_put_locked(i, n);
+	pthread_mutex_unlock(&fs->lock);
+}
+
+static struct fs_inode *inode_find_locked(struct fs_super *sb, u64 ino)
+{
+	struct fs_inode *i = sb->inodes.bucket[hash_ino(ino) & (sb->inodes.nr - 1)];
+
+	while (i && i->ino != ino)
+		i = i->chain;
+	return i;
+}
+
+struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino)
+{
+	struct fs_inode *i;
+
+	pthread_mutex_lock(&sb->fs->lock);
+	i = inode_find_locked(sb, ino);
+	if (i)
+		i->refs++;
+	pthread_mutex_unlock(&sb->fs->lock);
+	return i;
+}
+
+void fs_inode_remember(struct fs_inode *i)
+{
+	pthread_mutex_lock(&fs_of(i)->lock);
+	i->nlookup++;
+	pthread_mutex_unlock(&fs_of(i)->lock);
+}
+
+void fs_inode_forget(struct fs_super *sb, u64 ino, u64 n)
+{
+	struct fs_inode *i;
+
+	pthread_mutex_lock(&sb->fs->lock);
+	i = inode_find_locked(sb, ino);
+	if (i && n > i->nlookup)
+		n = i->nlookup;
+	if (i && n) {
+		i->nlookup -= n;
+		fs_inode_put_locked(i, n);
+	}
+	pthread_mutex_unlock(&sb->fs->lock);
+}
+
+void fs_super_forget(struct fs_super *sb)
+{
+	struct fs_inode *i, *next;
+	struct fs *fs = sb->fs;
+
+	pthread_mutex_lock(&fs->lock);
+	sb->refs++; /* the last inode may hold the last reference */
+	for (u32 b = 0; b < sb->inodes.nr; b++) {
+		for (i = sb->inodes.bucket[b]; i; i = next) {
+			u64 n = i->nlookup;
+
+			next = i->chain;
+			i->nlookup = 0;
+			if (n)
+				fs_inode_put_locked(i, n);
+		}
+	}
+	super_put_locked(sb, 1);
+	pthread_mutex_unlock(&fs->lock);
+}
+
+/* --- entries --- */
+
+void fs_drop(struct fs_drops *d)
+{
+	for (u32 i = 0; i < d->nr; i++)
+		obj_put(d->obj[i]);
+	d->nr = 0;
+}
+
+struct fs_entry *fs_entry_find_locked(struct fs_inode *dir, const char *name)
+{
+	struct fs_table *t = &dir->sb->entries;
+	u32 h = hash_name(dir->ino, name);
+	struct fs_entry *e = t->bucket[h & (t->nr - 1)];
+
+	while (e && (e->hash != h || e->dir != dir || strcmp(e->name, name)))
+		e = e->chain;
+	return e;
+}
+
+struct fs_entry *fs_entry_new(const char *name)
+{
+	size_t len = strlen(name) + 1;
+	struct fs_entry *e = malloc(sizeof(*e) + len);
+
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof(*e));
+	list_init(&e->node);
+	memcpy(e->name, name, len);
+	return e;
+}
+
+void fs_entry_hash_locked(struct fs_inode *dir, struct fs_entry *e)
+{
+	e->dir = dir;
+	e->seq = dir->sb->next_seq++;
+	e->hash = hash_name(dir->ino, e->name);
+	list_add(&dir->entries, &e->node);
+	entries_add(&dir->sb->entries, e);
+	dir->refs++;
+	if (S_ISDIR(e->inode->mode)) {
+		e->inode->parent = dir;
+		dir->nlink++;
+	}
+	fs_touch(dir, true, true);
+}
+
+void fs_entry_unhash_locked(struct fs_entry *e)
+{
+	struct fs_inode *dir = e->dir;
+
+	list_del(&e->node);
+	entries_del(&dir->sb->entries, e);
+	if (S_ISDIR(e->inode->mode)) {
+		e->inode->parent = NULL;
+		dir->nlink--;
+	}
+	fs_touch(dir, true, true);
+	fs_inode_put_locked(dir, 1);
+}
+
+void fs_entry_add_locked(struct fs_inode *dir, struct fs_entry *e, struct fs_inode *i)
+{
+	e->inode = i;
+	i->refs++;
+	i->nlink++;
+	fs_entry_hash_locked(dir, e);
+}
+
+static void inode_unpin_locked(struct fs_inode *i, struct fs_drops *d)
+{
+	if (!i->obj)
+		return;
+	if (i->obj->inode == i)
+		i->obj->inode = NULL;
+	d->obj[d->nr++] = i->obj;
+	i->obj = NULL;
+}
+
+void fs_entry_remove_locked(struct fs_entry *e, struct fs_drops *d)
+{
+	struct fs_inode *i = e->inode;
+
+	fs_entry_unhash_locked(e);
+	free(e);
+	i->nlink = S_ISDIR(i->mode) ? 0 : i->nlink - 1; /* directories have one entry */
+	fs_touch(i, false, true);
+	if (!i->nlink)
+		inode_unpin_locked(i, d);
+	fs_inode_put_locked(i, 1);
+}
+
+/* --- attributes --- */
+
+void fs_stat_locked(const struct fs_inode *i, struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_dev = i->sb->dev;
+	st->st_ino = i->ino;
+	st->st_mode = i->mode;
+	st->st_nlink = i->nlink;
+	st->st_uid = i->uid;
+	st->st_gid = i->gid;
+	st->st_size = i->target ? strlen(i->target) : 0;
+	st->st_blksize = 4096;
+	st->st_atim = i->atime;
+	st->st_mtim = i->mtime;
+	st->st_ctim = i->ctime;
+}
+
+int fs_getattr(struct fs_inode *i, struct stat *st)
+{
+	pthread_mutex_lock(&fs_of(i)->lock);
+	fs_stat_locked(i, st);
+	pthread_mutex_unlock(&fs_of(i)->lock);
+	return 0;
+}
+
+/* --- instances --- */
+
+struct fs *fs_new(const struct fs_content_ops *ops)
+{
+	struct fs *fs = calloc(1, sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	pthread_mutex_init(&fs->lock, NULL);
+	list_init(&fs->supers);
+	fs->next_id = 1;
+	if (ops)
+		fs->content = *ops;
+	return fs;
+}
+
+void fs_free(struct fs *fs)
+{
+	struct fs_super *sb, *tmp;
+
+	if (!fs)
+		return;
+	list_for_each_safe(sb, tmp, &fs->supers, node)
+		fs_umount(sb);
+	pthread_mutex_destroy(&fs->lock);
+	free(fs);
+}
+
+struct fs_super *fs_mount(struct fs *fs, const struct fs_options *opt, const char *label)
+{
+	struct fs_super *sb = calloc(1, sizeof(*sb));
+
+	if (!sb)
+		return ERR_PTR(-ENOMEM);
+	sb->fs = fs;
+	sb->refs = 1;
+	sb->opt = *opt;
+	sb->next_ino = FS_ROOT_INO;
+	sb->next_seq = 1;
+	sb->label = strdup(label);
+	if (!sb->label || table_init(&sb->inodes) || table_init(&sb->entries))
+		goto fail;
+	pthread_mutex_lock(&fs->lock);
+	sb->root = fs_inode_new_locked(sb, NULL, NULL, S_IFDIR | S_ISVTX | (opt->mode & 07777));
+	if (!sb->root) {
+		pthread_mutex_unlock(&fs->lock);
+		goto fail;
+	}
+	sb->root->parent = sb->root;
+	sb->root->nlink = 2;
+	sb->id = fs->next_id++;
+	list_add_tail(&fs->supers, &sb->node);
+	pthread_mutex_unlock(&fs->lock);
+	return sb;
+fail:
+	free(sb->inodes.bucket);
+	free(sb->entries.bucket);
+	free(sb->label);
+	free(sb);
+	return ERR_PTR(-ENOMEM);
+}
+
+static void super_put_locked(struct fs_super *sb, u64 n)
+{
+	sb->refs -= n;
+	if (sb->refs)
+		return;
+	free(sb->inodes.bucket);
+	free(sb->entries.bucket);
+	free(sb->label);
+	free(sb);
+}
+
+struct fs_super *fs_super_get(struct fs_super *sb)
+{
+	pthread_mutex_lock(&sb->fs->lock);
+	sb->refs++;
+	pthread_mutex_unlock(&sb->fs->lock);
+	return sb;
+}
+
+void fs_super_put(struct fs_super *sb)
+{
+	struct fs *fs;
+
+	if (!sb)
+		return;
+	fs = sb->fs;
+	pthread_mutex_lock(&fs->lock);
+	super_put_locked(sb, 1);
+	pthread_mutex_unlock(&fs->lock);
+}
+
+/* Any entry of the instance, for taking it down. */
+static struct fs_entry *entry_any_locked(struct fs_super *sb, u32 *bucket)
+{
+	while (sb->entries.count) {
+		for (; *bucket < sb->entries.nr; ++*bucket)
+			if (sb->entries.bucket[*bucket])
+				return sb->entries.bucket[*bucket];
+		*bucket = 0; /* made while the lock was not held */
+	}
+	return NULL;
+}
+
+void fs_umount(struct fs_super *sb)
+{
+	struct fs_drops drops = {};
+	struct fs *fs = sb->fs;
+	struct fs_entry *e;
+	u32 bucket = 0;
+
+	pthread_mutex_lock(&fs->lock);
+	if (sb->dead) {
+		pthread_mutex_unlock(&fs->lock);
+		return;
+	}
+	sb->dead = true;
+	list_del(&sb->node);
+	while ((e = entry_any_locked(sb, &bucket))) {
+		fs_entry_remove_locked(e, &drops);
+		if (!drops.nr)
+			continue;
+		pthread_mutex_unlock(&fs->lock);
+		fs_drop(&drops);
+		pthread_mutex_lock(&fs->lock);
+	}
+	sb->root->nlink = 0; /* nothing can be made in it any more */
+	fs_inode_put_locked(sb->root, 1);
+	sb->root = NULL;
+	super_put_locked(sb, 1);
+	pthread_mutex_unlock(&fs->lock);
+}
+
+static struct fs_super *super_ref(struct fs_super *sb)
+{
+	if (sb)
+		sb->refs++;
+	return sb;
+}
+
+struct fs_super *fs_super_by_dev(struct fs *fs, dev_t dev)
+{
+	struct fs_super *sb, *found = NULL;
+
+	pthread_mutex_lock(&fs->lock);
+	list_for_each(sb, &fs->supers, node)
+		if (dev && sb->dev == dev)
+			found = sb;
+	super_ref(found);
+	pthread_mutex_unlock(&fs->lock);
+	return found;
+}
+
+static bool label_match(const char *label, const char *path, size_t *len)
+{
+	size_t n = strlen(label);
+
+	while (n && label[n - 1] == '/')
+		n--;
+	*len = n;
+	return !strncmp(label, path, n) && (path[n] == '/' || !path[n]);
+}
+
+struct fs_super *fs_super_by_path(struct fs *fs, const char *path, const char **rest)
+{
+	struct fs_super *sb, *found = NULL;
+	size_t len, best = 0;
+
+	if (*path != '/')
+		return NULL;
+	pthread_mutex_lock(&fs->lock);
+	list_for_each(sb, &fs->supers, node) {
+		if (!label_match(sb->label, path, &len) || (found && len < best))
+			continue;
+		found = sb;
+		best = len;
+	}
+	super_ref(found);
+	pthread_mutex_unlock(&fs->lock);
+	if (found && rest)
+		*rest = path[best] ? path + best : "/";
+	return found;
+}
+
+void fs_super_set_dev(struct fs_super *sb, dev_t dev)
+{
+	pthread_mutex_lock(&sb->fs->lock);
+	sb->dev = dev;
+	pthread_mutex_unlock(&sb->fs->lock);
+}
+
+struct fs_super *fs_super_next(struct fs *fs, struct fs_super *prev)
+{
+	struct fs_super *sb, *found = NULL;
+
+	pthread_mutex_lock(&fs->lock);
+	list_for_each(sb, &fs->supers, node) {
+		if (prev && sb->id <= prev->id)
+			continue;
+		found = super_ref(sb);
+		break;
+	}
+	if (prev)
+		super_put_locked(prev, 1);
+	pthread_mutex_unlock(&fs->lock);
+	return found;
+}
+
+const char *fs_super_label(struct fs_super *sb)
+{
+	return sb->label;
+}
+
+u32 fs_super_id(struct fs_super *sb)
+{
+	return sb->id;
+}
+
+const struct fs_options *fs_super_options(struct fs_super *sb)
+{
+	return &sb->opt;
+}
+
+void fs_super_remount(struct fs_super *sb, const struct fs_options *opt)
+{
+	pthread_mutex_lock(&sb->fs->lock);
+	sb->opt = *opt;
+	if (sb->root) {
+		sb->root->mode = S_IFDIR | S_ISVTX | (opt->mode & 07777);
+		sb->root->uid = opt->uid;
+		sb->root->gid = opt->gid;
+		fs_touch(sb->root, false, true);
+	}
+	pthread_mutex_unlock(&sb->fs->lock);
+}
+
+struct fs_inode *fs_root(struct fs_super *sb)
+{
+	struct fs_inode *root;
+
+	pthread_mutex_lock(&sb->fs->lock);
+	root = sb->root;
+	if (root)
+		root->refs++;
+	pthread_mutex_unlock(&sb->fs->lock);
+	return root;
+}
+
+int fs_statfs(struct fs_super *sb, struct statvfs *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->f_bsize = st->f_frsize = 4096;
+	st->f_namemax = FS_NAME_MAX;
+	st->f_fsid = sb->dev;
+	return 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* perm.c - who may do what in an instance: the kernel's generic rules, without supplementary groups and ACLs. */
+#include <unistd.h>
+#include "fs/inode.h"
+
+#define OVERFLOW_ID 65534u
+
+u32 fs_idmap_inside(const struct fs_idmap *map, u32 outside)
+{
+	if (!map->nr)
+		return outside;
+	for (u32 i = 0; i < map->nr && i < FS_IDMAP_MAX; i++)
+		if (outside - map->extent[i].outside < map->extent[i].count)
+			return map->extent[i].inside + (outside - map->extent[i].outside);
+	return OVERFLOW_ID;
+}
+
+void fs_super_set_idmap(struct fs_super *sb, const struct fs_idmap *uids, const struct fs_idmap *gids)
+{
+	pthread_mutex_lock(&sb->fs->lock);
+	sb->uids = *uids;
+	sb->gids = *gids;
+	pthread_mutex_unlock(&sb->fs->lock);
+}
+
+uid_t fs_uid_of(const struct fs_super *sb, const struct cred *c)
+{
+	return fs_idmap_inside(&sb->uids, c->uid);
+}
+
+gid_t fs_gid_of(const struct fs_super *sb, const struct cred *c)
+{
+	return fs_idmap_inside(&sb->gids, c->gid);
+}
+
+static mode_t bits_for(const struct fs_inode *i, const struct cred *c)
+{
+	if (fs_uid_of(i->sb, c) == i->uid)
+		return i->mode >> 6 & 7;
+	if (fs_gid_of(i->sb, c) == i->gid)
+		return i->mode >> 3 & 7;
+	return i->mode & 7;
+}
+
+int fs_access_locked(const struct fs_inode *i, const struct cred *c, int mask)
+{
+	if (!c || S_ISLNK(i->mode) || !(mask & ~bits_for(i, c)))
+		return 0;
+	if (S_ISDIR(i->mode)) {
+		if (!(mask & W_OK) && cred_has(c, CAP_DAC_READ_SEARCH))
+			return 0;
+		return cred_has(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if (mask == R_OK && cred_has(c, CAP_DAC_READ_SEARCH))
+		return 0;
+	if ((!(mask & X_OK) || i->mode & 0111) && cred_has(c, CAP_DAC_OVERRIDE))
+		return 0;
+	return -EACCES;
+}
+
+bool fs_owner_locked(const struct fs_inode *i, const struct cred *c)
+{
+	return !c || fs_uid_of(i->sb, c) == i->uid || cred_has(c, CAP_FOWNER);
+}
+
+int fs_sticky_locked(const struct fs_inode *dir, const struct fs_inode *victim, const struct cred *c)
+{
+	if (!(dir->mode & S_ISVTX) || fs_owner_locked(victim, c) || fs_uid_of(dir->sb, c) == dir->uid)
+		return 0;
+	return -EPERM;
+}
