@@ -73,6 +73,13 @@ enum bpf_type_flag {
 	MEM_ALLOC = 1u << 21,
 };
 
+/* Functions only the rewrite calls (LD_ABS, LD_IND); no program can name them: their rows have no group. */
+enum {
+	BPF_FUNC_int_skb_load_8 = 253,
+	BPF_FUNC_int_skb_load_16 = 254,
+	BPF_FUNC_int_skb_load_32 = 255,
+};
+
 /* groups: who may call (helper_groups of a program type is the union of what it may) */
 #define HG_BASE 0x0001u	   /* every program type, unprivileged ones too */
 #define HG_BPF 0x0002u	   /* every type, with CAP_BPF (bpf_base_func_proto's second half) */
@@ -85,6 +92,11 @@ enum bpf_type_flag {
 #define HG_SYSCALL 0x0100u
 #define HG_CGROUP 0x0200u
 #define HG_SLEEPABLE 0x0400u /* sleepable tracing and syscall programs: copy_from_user ... */
+#define HG_TC 0x0800u	   /* sched_cls, sched_act */
+#define HG_LWT 0x1000u	   /* lwt_in, lwt_out, lwt_xmit, lwt_seg6local */
+#define HG_LWT_XMIT 0x2000u
+#define HG_SK_SKB 0x4000u
+#define HG_FLOW 0x8000u	   /* flow dissector */
 
 /* flags */
 #define HELPER_GPL 0x01u

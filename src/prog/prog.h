@@ -65,6 +65,7 @@ struct bpf_prog {
 	struct exec_image *image; /* bound in this process */
 	struct bpf_insn *xlated;  /* rewritten insns, unbound (for dump xlated and for shipping) */
 	u32 prog_flags;
+	const u32 *stats;	  /* prog_load_env.stats */
 	u64 run_cnt, run_time_ns, misses; /* atomic */
 };
 
@@ -91,6 +92,9 @@ struct prog_load_env {
 	struct bpf_prog *(*prog_by_fd)(void *arg, int fd); /* referenced or ERR_PTR */
 	/* object behind attach_btf_obj_fd (same union as attach_prog_fd): btf or prog */
 	struct btf *(*btf_by_fd)(void *arg, int fd);
+	/* arguments of the iterator programs that attach to vmlinux FUNC @func, NULL: no such iterator (src/link knows) */
+	const struct vfy_ctx_arg *(*iter_ctx)(void *arg, const char *func, u32 *nr);
+	const u32 *stats; /* nonzero while run statistics are on (BPF_ENABLE_STATS); outlives the program; NULL: never */
 	void *arg;
 };
 
@@ -101,6 +105,7 @@ struct prog_load_req {
 	const char *license;		/* NUL-terminated, at most 127 chars */
 	const void *func_info, *line_info, *core_relos;
 	u32 attr_size;
+	bool no_log_check;		/* the caller has checked log_level, log_buf, log_size itself */
 };
 
 /*

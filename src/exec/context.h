@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_CONTEXT_H
+#define USERBPF_CONTEXT_H
+/*
+ * context.h - what R1 of a running program points to. Run side.
+ *
+ * Programs are written against the UAPI layouts (struct __sk_buff, xdp_md ...); the verifier's rewrite turns their accesses into accesses to the
+ * structs here (src/prog has the tables). Every field that stands for a 32-bit UAPI field is 32 bits wide, so that a narrow
+ * load is the low, middle or high part of one load and nothing else.
+ *
+ * Types not listed run on the UAPI struct itself: bpf_sock, bpf_sock_addr, bpf_sock_ops (but for its pointers), sk_msg_md, bpf_sk_lookup,
+ * sk_reuseport_md, bpf_cgroup_dev_ctx, bpf_sysctl, bpf_sockopt, pt_regs, bpf_perf_event_data, tracepoint records, u64 argument arrays, the client's own buffer of
+ * syscall programs. Sockets a packet context points to are struct bpf_sock too.
+ */
+#include "exec/exec.h"
+
+#define SKB_NO_HEADER UINT32_MAX
+#define CHECKSUM_NONE 0
+#define CHECKSUM_UNNECESSARY 1
+#define CHECKSUM_COMPLETE 2
+#define CHECKSUM_PARTIAL 3
+
+/* A linear packet: [head ... data_meta ... data ... data_end ... end). Owner of the buffer: whoever runs the program. */
+struct sk_buff {
+	u32 len; /* data_end - data; kept in step by the helpers */
+	u32 pkt_type, mark, queue_mapping, protocol;
+	u32 vlan_present, vlan_tci, vlan_proto;
+	u32 priority, skb_iif, ifindex;
+	u32 tc_index;
+	u32 cb_data[5];
+	u32 hash, tc_classid, napi_id;
+	u32 wire_len, gso_segs, gso_size;
+	u8 tstamp_type;
+	u8 cloned; /* always 0: a run owns its packet */
+	u8 ip_summed;
+	u8 l4_hash;
+	u64 tstamp, hwtstamp;
+	u8 *data, *data_meta, *data_end;
+	struct bpf_sock *sk;
+	struct bpf_flow_keys *flow_keys;
+	/* private */
+	u8 *head, *end;
+	u32 mac_header, network_header; /* offsets from head */
+	u32 csum;
+	u32 redirect_ifindex, redirect_flags;
+};
+
+struct xdp_buff {
+	u8 *data, *data_end, *data_meta;
+	u8 *data_hard_start, *data_hard_end;
+	u32 ingress_ifindex, rx_queue_index, egress_ifindex;
+	u32 redirect_ifindex;
+};
+
+/* struct bpf_flow_dissector of the kernel: context of flow dissector programs */
+struct bpf_flow_dissector {
+	struct bpf_flow_keys *flow_keys;
+	u8 *data, *data_end;
+};
+
+/* Room before a packet; XDP_PACKET_HEADROOM (256) is in the UAPI. */
+#define SKB_HEADROOM 66u /* NET_SKB_PAD + NET_IP_ALIGN */
+
+#endif
