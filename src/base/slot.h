@@ -27,6 +27,7 @@ void slot_use(struct slot_table *t);
 u32 slot_enter(void); /* -> slot number, 0..nr-1 */
 void slot_leave(void);
 u32 slot_current(void); /* the slot held by this thread; 0 when none is */
+u32 slot_tid(void);	/* our own tid, cached; what owner[] and spin locks (base/spin.h) name */
 void slot_release_dead(struct slot_table *t, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
 #endif

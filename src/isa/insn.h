@@ -12,8 +12,16 @@
  *
  * What is an opcode, and since which BPF cpu version, is in opcodes.def alone ("ORDER OP": nothing depends on the order).
  */
-#include "abi/compat.h"
+#include <linux/bpf.h>
 #include "base/base.h"
+
+/* isa stands below abi, so what it needs beyond the 6.1 header is spelled here too, word for word as in abi/compat.h. */
+#ifndef BPF_MEMSX
+#define BPF_MEMSX 0x80
+#endif
+#define BPF_PROBE_MEM 0x20
+#define BPF_PROBE_MEMSX 0x40
+#define BPF_TAIL_CALL 0xf0
 
 /* --- pieces of an instruction --- */
 #ifndef BPF_OP

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "exec/fault.h"
+
+#ifdef FAULT_HAS_TABLE
+extern const struct fault_row __start_fault_table[] __attribute__((visibility("hidden")));
+extern const struct fault_row __stop_fault_table[] __attribute__((visibility("hidden")));
+
+bool fault_handle(void *ucontext)
+{
+	u64 pc = fault_pc(ucontext);
+
+	for (const struct fault_row *r = __start_fault_table; r < __stop_fault_table; r++) {
+		if ((u64)&r->at + (s64)r->at == pc) {
+			fault_set_pc(ucontext, (u64)&r->resume + (s64)r->resume);
+			return true;
+		}
+	}
+	return false;
+}
+#else
+bool fault_handle(void *ucontext)
+{
+	return false;
+}
+#endif
+
+/* Signal dispositions belong to the process, so what we replaced does too. */
+static struct sigaction before_segv, before_bus;
+static int installed; /* 0 no, 1 in progress, 2 yes */
+
+/* Lets the default action happen: a true fault strikes again on return, a signal somebody sent is sent again. */
+static void default_action(int sig, const siginfo_t *info)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+	sigaction(sig, &dfl, NULL);
+	if (info->si_code <= 0)
+		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), sig);
+}
+
+static void on_fault(int sig, siginfo_t *info, void *ucontext)
+{
+	const struct sigaction *before = sig == SIGSEGV ? &before_segv : &before_bus;
+	int saved = errno;
+
+	if (info->si_code > 0 && fault_handle(ucontext))
+		return;
+	if (before->sa_flags & SA_SIGINFO)
+		before->sa_sigaction(sig, info, ucontext);
+	else if (before->sa_handler == SIG_DFL || (before->sa_handler == SIG_IGN && info->si_code > 0))
+		default_action(sig, info);
+	else if (before->sa_handler != SIG_IGN)
+		before->sa_handler(sig);
+	errno = saved;
+}
+
+void fault_init(void)
+{
+	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	int none = 0;
+
+	if (likely(__atomic_load_n(&installed, __ATOMIC_ACQUIRE) == 2))
+		return;
+	if (!__atomic_compare_exchange_n(&installed, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		while (__atomic_load_n(&installed, __ATOMIC_ACQUIRE) != 2)
+			;
+		return;
+	}
+	sigaction(SIGSEGV, NULL, &before_segv);
+	sigaction(SIGBUS, NULL, &before_bus);
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+	__atomic_store_n(&installed, 2, __ATOMIC_RELEASE);
+}
+
+int fault_copy(void *dst, const void *unsafe_src, size_t len)
+{
+	const char *src = unsafe_src;
+	char *to = dst;
+	size_t left = len;
+	u64 v;
+
+	fault_init();
+	for (; left >= 8; left -= 8, src += 8, to += 8) {
+		if (fault_load64(&v, src))
+			goto fail_fault;
+		memcpy(to, &v, 8);
+	}
+	for (; left; left--, src++, to++) {
+		if (fault_load8(&v, src))
+			goto fail_fault;
+		*to = (char)v;
+	}
+	return 0;
+
+fail_fault:
+	memset(dst, 0, len);
+	return -EFAULT;
+}
+
+long fault_copy_str(char *dst, const void *unsafe_src, size_t size)
+{
+	const char *src = unsafe_src;
+	u64 v;
+
+	if (!size)
+		return 0;
+	fault_init();
+	for (size_t i = 0; i < size; i++) {
+		if (fault_load8(&v, src + i)) {
+			dst[0] = '\0';
+			return -EFAULT;
+		}
+		dst[i] = (char)v;
+		if (!v)
+			return (long)i + 1;
+	}
+	dst[size - 1] = '\0';
+	return (long)size;
+}

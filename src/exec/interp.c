@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * interp.c - the interpreter: the reference for every instruction's meaning (RFC 9669). One label per row of opcodes.def.
+ *
+ * The verifier has proved that the program stays inside its memory, so there are no checks for that here. What the language itself
+ * defines for every operand is safe without help: division, shift counts, call depth.
+ */
+#include "base/slot.h"
+#include "exec/exec.h"
+#include "exec/fault.h"
+#include "isa/insn.h"
+
+/* Callbacks of callbacks: the verifier allows MAX_CALL_FRAMES frames in all; this is the belt to its braces. */
+#define MAX_DEPTH (2 * MAX_CALL_FRAMES)
+
+struct frame {
+	const struct bpf_insn *ret;	/* the call */
+	const struct exec_image *img;	/* the caller's: a tail call in the callee does not change it */
+	u64 saved[4];			/* R6..R9 */
+	bool held;			/* img is a tail call's target, ours to put */
+};
+
+static __thread __attribute__((tls_model("initial-exec"))) struct exec_run *current_run;
+
+/* Program memory has any alignment and any type. */
+#define ANY_MEM(bits) struct any##bits { u##bits v; } __attribute__((packed, may_alias))
+ANY_MEM(8);
+ANY_MEM(16);
+ANY_MEM(32);
+ANY_MEM(64);
+#define MEM(bits, addr) (((struct any##bits *)(uintptr_t)(addr))->v)
+
+static u64 sdiv64(s64 a, s64 b)
+{
+	if (!b)
+		return 0;
+	return b == -1 ? 0 - (u64)a : (u64)(a / b);
+}
+
+static u64 smod64(s64 a, s64 b)
+{
+	if (!b)
+		return (u64)a;
+	return b == -1 ? 0 : (u64)(a % b);
+}
+
+static u32 sdiv32(s32 a, s32 b)
+{
+	if (!b)
+		return 0;
+	return b == -1 ? 0 - (u32)a : (u32)(a / b);
+}
+
+static u32 smod32(s32 a, s32 b)
+{
+	if (!b)
+		return (u32)a;
+	return b == -1 ? 0 : (u32)(a % b);
+}
+
+static u64 div64(u64 a, u64 b, bool sign)
+{
+	return sign ? sdiv64((s64)a, (s64)b) : b ? a / b : 0;
+}
+
+static u64 mod64(u64 a, u64 b, bool sign)
+{
+	return sign ? smod64((s64)a, (s64)b) : b ? a % b : a;
+}
+
+static u32 div32(u32 a, u32 b, bool sign)
+{
+	return sign ? sdiv32((s32)a, (s32)b) : b ? a / b : 0;
+}
+
+static u32 mod32(u32 a, u32 b, bool sign)
+{
+	return sign ? smod32((s32)a, (s32)b) : b ? a % b : a;
+}
+
+static u64 sign_extend(u64 v, int bits)
+{
+	switch (bits) {
+	case 8: return (u64)(s64)(s8)v;
+	case 16: return (u64)(s64)(s16)v;
+	case 32: return (u64)(s64)(s32)v;
+	}
+	return v;
+}
+
+static u64 swap(u64 v, int bits)
+{
+	switch (bits) {
+	case 16: return __builtin_bswap16((u16)v);
+	case 32: return __builtin_bswap32((u32)v);
+	}
+	return __builtin_bswap64(v);
+}
+
+static u64 truncate(u64 v, int bits)
+{
+	return bits == 16 ? (u16)v : bits == 32 ? (u32)v : v;
+}
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define to_le truncate
+#define to_be swap
+#else
+#define to_le swap
+#define to_be truncate
+#endif
+
+/* One atomic operation of @type at @p; fetch variants leave the old value in the source register, cmpxchg in R0. */
+#define ATOMIC(bits)                                                                                 \
+	static inline void atomic##bits(u64 *regs, const struct bpf_insn *insn)                      \
+	{                                                                                            \
+		u##bits *p = (u##bits *)(uintptr_t)(regs[insn->dst_reg] + insn->off);                \
+		u##bits v = (u##bits)regs[insn->src_reg], old;                                       \
+                                                                                                     \
+		switch (insn->imm) {                                                                 \
+		case BPF_ADD: __atomic_fetch_add(p, v, __ATOMIC_RELAXED); return;                    \
+		case BPF_AND: __atomic_fetch_and(p, v, __ATOMIC_RELAXED); return;                    \
+		case BPF_OR: __atomic_fetch_or(p, v, __ATOMIC_RELAXED); return;                      \
+		case BPF_XOR: __atomic_fetch_xor(p, v, __ATOMIC_RELAXED); return;                    \
+		case BPF_ADD | BPF_FETCH: old = __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); break;   \
+		case BPF_AND | BPF_FETCH: old = __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); break;   \
+		case BPF_OR | BPF_FETCH: old = __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); break;     \
+		case BPF_XOR | BPF_FETCH: old = __atomic_fetch_xor(p, v, __ATOMIC_SEQ_CST); break;   \
+		case BPF_XCHG: old = __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); break;             \
+		case BPF_CMPXCHG:                                                                    \
+			old = (u##bits)regs[0];                                                      \
+			__atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_SEQ_CST,             \
+						    __ATOMIC_SEQ_CST);                               \
+			regs[0] = old;                                                               \
+			return;                                                                      \
+		default: return;                                                                     \
+		}                                                                                    \
+		regs[insn->src_reg] = old;                                                           \
+	}
+ATOMIC(32)
+ATOMIC(64)
+
+/* The image a tail call goes to, with a reference, or NULL: the program then goes on behind the call. */
+static const struct exec_image *tail_target(struct exec_run *run, struct bpf_map *map, u32 index)
+{
+	const struct exec_host *host = run->host;
+
+	if (index >= map->max_entries || run->tail_calls >= MAX_TAIL_CALL_CNT)
+		return NULL;
+	run->tail_calls++; /* also when the slot turns out empty, as in the kernel */
+	return host && host->tail_target ? host->tail_target(host->arg, map, index) : NULL;
+}
+
+/* Labels in a table, some of its entries set twice on purpose. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+
+static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+{
+	static const void *const label[256] = {
+		[0 ... 255] = &&bad,
+#define OP(name, code, cpu, text) [code] = &&name,
+#define INTERNAL(name, code, text) [code] = &&name,
+#include "isa/opcodes.def"
+	};
+	const struct exec_image *const entry = run->image, *img = entry, *target;
+	const helper_fn *fns = img->helpers ? img->helpers : exec_helpers;
+	struct frame frames[MAX_CALL_FRAMES], *frame = frames;
+	u64 stack[MAX_CALL_FRAMES][MAX_BPF_STACK / 8];
+	u64 regs[16]; /* 16, so that no register number can leave it */
+	u64 v;
+
+	frame->held = false; /* of the running frame: img came with a reference */
+	memset(regs, 0, sizeof(regs));
+	regs[1] = r1;
+	regs[2] = r2;
+	regs[3] = r3;
+	regs[4] = r4;
+	regs[5] = r5;
+	regs[10] = (u64)&stack[1][0];
+	insn--;
+
+#define DST regs[insn->dst_reg]
+#define SRC regs[insn->src_reg]
+#define IMM insn->imm
+#define IMM64 ((u64)(s64)insn->imm)
+#define OFF insn->off
+#define NEXT goto *label[(++insn)->code]
+
+	NEXT;
+
+#define ALU(op, expr64, expr32)                                                                      \
+	alu64_##op##_x: { u64 s = SRC; DST = expr64; } NEXT;                                         \
+	alu64_##op##_k: { u64 s = IMM64; DST = expr64; } NEXT;                                       \
+	alu32_##op##_x: { u32 s = (u32)SRC; DST = (u32)(expr32); } NEXT;                             \
+	alu32_##op##_k: { u32 s = (u32)IMM; DST = (u32)(expr32); } NEXT;
+#define DST32 ((u32)DST)
+	ALU(add, DST + s, DST32 + s)
+	ALU(sub, DST - s, DST32 - s)
+	ALU(mul, DST * s, DST32 * s)
+	ALU(div, div64(DST, s, OFF), div32(DST32, s, OFF))
+	ALU(mod, mod64(DST, s, OFF), mod32(DST32, s, OFF))
+	ALU(or, DST | s, DST32 | s)
+	ALU(and, DST & s, DST32 & s)
+	ALU(xor, DST ^ s, DST32 ^ s)
+	ALU(lsh, DST << (s & 63), DST32 << (s & 31))
+	ALU(rsh, DST >> (s & 63), DST32 >> (s & 31))
+	ALU(arsh, (u64)((s64)DST >> (s & 63)), (s32)DST32 >> (s & 31))
+
+alu64_mov_x:
+	DST = likely(!OFF) ? SRC : sign_extend(SRC, OFF);
+	NEXT;
+alu64_mov_k:
+	DST = IMM64;
+	NEXT;
+alu32_mov_x:
+	DST = likely(!OFF) ? (u32)SRC : (u32)sign_extend(SRC, OFF);
+	NEXT;
+alu32_mov_k:
+	DST = (u32)IMM;
+	NEXT;
+alu64_neg:
+	DST = 0 - DST;
+	NEXT;
+alu32_neg:
+	DST = 0 - DST32;
+	NEXT;
+alu32_to_le:
+	DST = to_le(DST, IMM);
+	NEXT;
+alu32_to_be:
+	DST = to_be(DST, IMM);
+	NEXT;
+alu64_bswap:
+	DST = swap(DST, IMM);
+	NEXT;
+
+#define JUMP_IF(op, cmp, sign)                                                                       \
+	jmp_##op##_x: if ((sign##64)DST cmp (sign##64)SRC) insn += OFF; NEXT;                        \
+	jmp_##op##_k: if ((sign##64)DST cmp (sign##64)IMM64) insn += OFF; NEXT;                      \
+	jmp32_##op##_x: if ((sign##32)DST cmp (sign##32)SRC) insn += OFF; NEXT;                      \
+	jmp32_##op##_k: if ((sign##32)DST cmp (sign##32)IMM) insn += OFF; NEXT;
+	JUMP_IF(jeq, ==, u)
+	JUMP_IF(jne, !=, u)
+	JUMP_IF(jgt, >, u)
+	JUMP_IF(jge, >=, u)
+	JUMP_IF(jlt, <, u)
+	JUMP_IF(jle, <=, u)
+	JUMP_IF(jset, &, u)
+	JUMP_IF(jsgt, >, s)
+	JUMP_IF(jsge, >=, s)
+	JUMP_IF(jslt, <, s)
+	JUMP_IF(jsle, <=, s)
+
+jmp_ja:
+	insn += OFF;
+	NEXT;
+jmp32_ja:
+	insn += IMM;
+	NEXT;
+
+#define ACCESS(size, bits)                                                                           \
+	ldx_mem_##size: DST = MEM(bits, SRC + OFF); NEXT;                                            \
+	stx_mem_##size: MEM(bits, DST + OFF) = (u##bits)SRC; NEXT;                                   \
+	st_mem_##size: MEM(bits, DST + OFF) = (u##bits)IMM64; NEXT;                                  \
+	ldx_probe_mem_##size: fault_load##bits(&v, (void *)(uintptr_t)(SRC + OFF)); DST = v; NEXT;
+	ACCESS(b, 8)
+	ACCESS(h, 16)
+	ACCESS(w, 32)
+	ACCESS(dw, 64)
+
+#define ACCESS_SX(size, bits)                                                                        \
+	ldx_memsx_##size: DST = (u64)(s64)(s##bits)MEM(bits, SRC + OFF); NEXT;                       \
+	ldx_probe_memsx_##size:                                                                      \
+		fault_load##bits(&v, (void *)(uintptr_t)(SRC + OFF));                                \
+		DST = (u64)(s64)(s##bits)v;                                                          \
+		NEXT;
+	ACCESS_SX(b, 8)
+	ACCESS_SX(h, 16)
+	ACCESS_SX(w, 32)
+
+stx_atomic_w:
+	atomic32(regs, insn);
+	NEXT;
+stx_atomic_dw:
+	atomic64(regs, insn);
+	NEXT;
+ld_imm_dw:
+	DST = insn_imm64(insn);
+	insn++;
+	NEXT;
+st_nospec:
+	NEXT;
+
+jmp_call:
+	if (likely(!insn->src_reg)) {
+		regs[0] = fns[IMM](regs[1], regs[2], regs[3], regs[4], regs[5], run);
+		NEXT;
+	}
+	if (unlikely(frame == &frames[MAX_CALL_FRAMES - 1] || run->depth >= MAX_DEPTH))
+		goto bad;
+	frame->ret = insn;
+	frame->img = img;
+	memcpy(frame->saved, &regs[6], sizeof(frame->saved));
+	frame++;
+	frame->held = false;
+	run->depth++;
+	regs[10] += MAX_BPF_STACK;
+	insn += IMM;
+	NEXT;
+
+jmp_exit:
+	if (unlikely(frame->held))
+		exec_image_put(img);
+	if (frame == frames) {
+		run->image = entry;
+		return regs[0];
+	}
+	frame--;
+	run->depth--;
+	regs[10] -= MAX_BPF_STACK;
+	memcpy(&regs[6], frame->saved, sizeof(frame->saved));
+	insn = frame->ret;
+	if (unlikely(img != frame->img)) {
+		img = frame->img;
+		run->image = img;
+		fns = img->helpers ? img->helpers : exec_helpers;
+	}
+	NEXT;
+
+jmp_tail_call:
+	target = tail_target(run, (struct bpf_map *)(uintptr_t)regs[2], (u32)regs[3]);
+	if (!target)
+		NEXT;
+	if (frame->held)
+		exec_image_put(img);
+	frame->held = true;
+	img = target;
+	run->image = img;
+	fns = img->helpers ? img->helpers : exec_helpers;
+	insn = img->insns - 1;
+	NEXT;
+
+	/* LD_ABS and LD_IND were rewritten; anything else here never passed the verifier. Leave with 0, references put. */
+ld_abs_b:
+ld_abs_h:
+ld_abs_w:
+ld_ind_b:
+ld_ind_h:
+ld_ind_w:
+bad:
+	for (;;) {
+		if (frame->held)
+			exec_image_put(img);
+		if (frame == frames)
+			break;
+		frame--;
+		run->depth--;
+		img = frame->img;
+	}
+	run->image = entry;
+	return 0;
+}
+
+#pragma GCC diagnostic pop
+
+u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run)
+{
+	u64 ret;
+
+	run->image = img;
+	run->ctx = ctx;
+	run->outer = current_run;
+	slot_enter();
+	current_run = run;
+	ret = interp(run, img->insns, (u64)ctx, 0, 0, 0, 0);
+	current_run = run->outer;
+	slot_leave();
+	return ret;
+}
+
+u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+{
+	const struct bpf_insn *insns = run->image->insns, *start = (const struct bpf_insn *)(uintptr_t)func;
+	u64 ret;
+
+	if (start < insns || start >= insns + run->image->len || run->depth >= MAX_DEPTH)
+		return 0;
+	run->depth++;
+	ret = interp(run, start, r1, r2, r3, r4, r5);
+	run->depth--;
+	return ret;
+}
