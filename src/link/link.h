@@ -23,7 +23,10 @@ struct bpf_link_ops {
 	int (*detach)(struct bpf_link *link);	/* BPF_LINK_DETACH; NULL: -EOPNOTSUPP */
 	/* BPF_LINK_UPDATE; takes over a reference of @new_prog on success; NULL: -EINVAL */
 	int (*update_prog)(struct bpf_link *link, struct bpf_prog *new_prog, struct bpf_prog *old_prog);
-	/* kind's part of bpf_link_info; strings go through @str_out (user buffers); 0 or errno */
+	/*
+	 * Kind's part of bpf_link_info; 0 or errno. Strings go to user buffers through @str_out, which copies exactly @cap bytes of @s (the NUL is
+	 * among them) to @uaddr; the kind has already cut the string and decided on -ENOSPC.
+	 */
 	int (*fill_info)(const struct bpf_link *link, struct bpf_link_info *info, int (*str_out)(void *arg, u64 uaddr, const char *s, u32 cap), void *arg);
 };
 
@@ -48,7 +51,10 @@ struct link_create_env {
 	struct bpf_map *(*map_by_fd)(void *arg, int fd); /* referenced (obj_get on map_obj) or ERR_PTR */
 	void *arg;
 };
-/* @iter_info: copy of client memory (iter_info_len bytes) or NULL. One reference, unpublished; ERR_PTR with the kernel's errno. */
+/*
+ * @iter_info: copy of client memory (iter_info_len bytes, at most 4096 need be there) or NULL when there is none or it could not be read. Takes a
+ * reference of @prog of its own. One reference, unpublished; ERR_PTR with the kernel's errno.
+ */
 struct bpf_link *link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
 			     const union bpf_iter_link_info *iter_info);
 

@@ -113,6 +113,17 @@ static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, v
 	return map->max_entries;
 }
 
+static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
+{
+	u32 index = *pos;
+
+	if (*pos >= map->max_entries)
+		return -ENOENT;
+	memcpy(key, &index, sizeof(index));
+	*value = value_at(map, index);
+	return 0;
+}
+
 const struct bpf_map_ops map_array_ops = {
 	.name = "array",
 	.alloc_check = check,
@@ -124,5 +135,6 @@ const struct bpf_map_ops map_array_ops = {
 	.get_next_key = array_next_key,
 	.direct_value = direct_value,
 	.for_each = for_each,
+	.walk = walk,
 	.mmapable = true,
 };

@@ -580,6 +580,30 @@ static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, v
 	return seen;
 }
 
+#define CHAIN_MAX 4096u /* no honest chain is longer; a ring has no end */
+
+/* Position: bucket << 32 | how many elements of the chain come before. */
+static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 skip = *pos;
+
+	for (u64 bucket = *pos >> 32; bucket <= g->bucket_mask; bucket++, skip = 0) {
+		u32 ref = ref_load(&g->buckets[bucket].head);
+		struct elem *e;
+
+		for (u32 n = 0; n < CHAIN_MAX && (e = elem_at(g, ref)); n++, ref = ref_load(&e->next)) {
+			if (n < skip)
+				continue;
+			memcpy(key, e->key, map->key_size);
+			*value = g->pcpu ? NULL : (char *)e + g->value_off;
+			*pos = bucket << 32 | n;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
 /* --- dead owners --- */
 
 static void unlock_first(const struct bpf_map *map, u64 nr)
@@ -664,6 +688,7 @@ const struct bpf_map_ops map_hash_ops = {
 	.sys_lookup = sys_lookup,
 	.get_next_key = get_next_key,
 	.for_each = for_each,
+	.walk = walk,
 	.release_dead = release_dead,
 };
 
@@ -680,6 +705,7 @@ const struct bpf_map_ops map_percpu_hash_ops = {
 	.sys_update = sys_update,
 	.get_next_key = get_next_key,
 	.for_each = for_each,
+	.walk = walk,
 	.release_dead = release_dead,
 	.percpu = true,
 };

@@ -76,6 +76,11 @@ struct bpf_map_ops {
 	long (*for_each)(struct bpf_map *map, long (*cb)(struct bpf_map *map, void *key, void *value, void *arg), void *arg);
 	/* checks that BTF key/value types suit the kind (kernel: map_check_btf); may be NULL = only -ENOTSUPP. Control side fills. */
 
+	/*
+	 * Iterators: the first element at or after *pos (0 = beginning; *pos becomes its position, one more is the next). Copies its key; *value points to
+	 * the value (NULL for per-CPU kinds). -ENOENT at the end; NULL op: the kind cannot be iterated.
+	 */
+	int (*walk)(struct bpf_map *map, u64 *pos, void *key, void **value);
 	/* service only: what map_release_dead() does for this kind; may be NULL */
 	void (*release_dead)(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 

@@ -115,6 +115,17 @@ static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, v
 	return map->max_entries;
 }
 
+static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
+{
+	u32 index = *pos;
+
+	if (*pos >= map->max_entries)
+		return -ENOENT;
+	memcpy(key, &index, sizeof(index));
+	*value = NULL;
+	return 0;
+}
+
 const struct bpf_map_ops map_percpu_array_ops = {
 	.name = "percpu_array",
 	.alloc_check = check,
@@ -128,5 +139,6 @@ const struct bpf_map_ops map_percpu_array_ops = {
 	.sys_update = sys_update,
 	.get_next_key = array_next_key,
 	.for_each = for_each,
+	.walk = walk,
 	.percpu = true,
 };

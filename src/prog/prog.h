@@ -20,6 +20,7 @@ struct bpf_prog_aux {
 	u32 used_map_cnt;
 	u32 used_btf_cnt;
 	u32 max_ctx_offset;
+	u32 max_rdonly_access, max_rdwr_access; /* of PTR_TO_BUF context arguments; from vfy_prog */
 	u32 stack_depth;
 	u32 id;
 	u32 func_cnt;		/* subprogs, the main one not counted */

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Targets by name, and reading: the kernel's bpf_seq_read(), step by step. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <urcu/urcu-bp.h>
+#include "link/iter_link.h"
+#include "link/iter_target.h"
+
+#define ITER_BUF (4096u << 3)	   /* PAGE_SIZE << 3: no single object may write more */
+#define MAX_ITER_OBJECTS 1000000u  /* objects visited by one read(2) */
+#define FUNC_PREFIX "bpf_iter_"
+
+static const struct iter_target *const targets[] = {
+#define ITER_TARGET(name) &iter_target_##name,
+#include "link/iter_targets.def"
+#undef ITER_TARGET
+};
+
+const struct iter_target *iter_target_at(u32 i)
+{
+	return i < ARRAY_SIZE(targets) ? targets[i] : NULL;
+}
+
+const struct iter_target *iter_target_by_func(const char *func)
+{
+	if (strncmp(func, FUNC_PREFIX, strlen(FUNC_PREFIX)))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+		if (!strcmp(func + strlen(FUNC_PREFIX), targets[i]->name))
+			return targets[i];
+	return NULL;
+}
+
+void iter_targets_init(struct btf *vmlinux)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		for (u32 a = 0; a < targets[i]->nr_ctx_args; a++) {
+			const char *type = targets[i]->ctx_types[a];
+			s32 id = type ? btf_find_by_name_kind(vmlinux, type, BTF_KIND_STRUCT) : 0;
+
+			targets[i]->ctx_args[a].btf_id = id > 0 ? id : 0;
+		}
+	}
+}
+
+struct iter_file {
+	pthread_mutex_t lock;
+	const struct iter_target *target;
+	struct bpf_prog *prog; /* referenced */
+	const struct exec_host *host;
+	void *session;
+	struct seq_file seq;
+	struct bpf_iter_meta meta;
+	bool eof_told; /* the program was called for the end */
+	u64 ctx[];     /* target->ctx_size bytes */
+};
+
+/* Distinguishes readers; programs may print it. */
+static u64 new_session_id(void)
+{
+	static u64 last;
+
+	return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+struct iter_file *iter_open(struct bpf_link *link, struct obj_table *objs, const struct exec_host *host)
+{
+	struct iter_link *l = iter_link_of(link);
+	struct iter_file *f;
+	int err;
+
+	if (link->ops != &iter_link_ops)
+		return ERR_PTR(-EINVAL);
+	f = calloc(1, sizeof(*f) + l->target->ctx_size);
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	f->target = l->target;
+	f->host = host;
+	f->session = f->target->start(objs, l->aux);
+	if (IS_ERR(f->session)) {
+		err = PTR_ERR(f->session);
+		free(f);
+		return ERR_PTR(err);
+	}
+	pthread_mutex_lock(&link->lock);
+	f->prog = link->prog;
+	obj_get(&f->prog->obj);
+	pthread_mutex_unlock(&link->lock);
+	pthread_mutex_init(&f->lock, NULL);
+	f->meta.seq = &f->seq;
+	f->meta.session_id = new_session_id();
+	return f;
+}
+
+void iter_close(struct iter_file *f)
+{
+	f->target->stop(f->session);
+	obj_put(&f->prog->obj);
+	pthread_mutex_destroy(&f->lock);
+	free(f->seq.buf);
+	free(f);
+}
+
+static u64 mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* Calls the program with what the target put into the context. 0, or -EAGAIN: it wants to see the object again. */
+static int run(struct iter_file *f)
+{
+	struct exec_run r = { .host = f->host };
+	bool sleepable = f->prog->aux->sleepable;
+	/* the program sees and may spoil only a copy */
+	struct bpf_iter_meta meta = f->meta;
+	u64 ret, t0 = mono_ns();
+
+	*(struct bpf_iter_meta **)f->ctx = &meta;
+	if (!sleepable)
+		urcu_bp_read_lock();
+	ret = exec_run(f->prog->image, f->ctx, &r);
+	if (!sleepable)
+		urcu_bp_read_unlock();
+	prog_account(f->prog, 1, mono_ns() - t0);
+	return (u32)ret ? -EAGAIN : 0;
+}
+
+/* As the kernel's show(): run for the current object, 0 or why its text does not count. */
+static int show(struct iter_file *f)
+{
+	int err = run(f);
+
+	if (!err && seq_has_overflowed(&f->seq))
+		err = -E2BIG;
+	return err;
+}
+
+static bool load(struct iter_file *f)
+{
+	return f->target->show(f->session, f->ctx);
+}
+
+/*
+ * Fills the buffer from the position on until @want bytes are there or nothing more fits. 0 also when there is nothing (end of file). An error only
+ * when there is no text at all: it belongs to the first object, which is shown again by the next read.
+ */
+static int fill(struct iter_file *f, size_t want)
+{
+	struct seq_file *m = &f->seq;
+	u32 nr = 0;
+	size_t had;
+	int err;
+
+	if (!load(f))
+		goto end;
+	err = show(f);
+	if (err) {
+		m->count = 0;
+		return err;
+	}
+	for (;;) {
+		nr++;
+		had = m->count;
+		m->index++;
+		f->target->next(f->session);
+		if (!load(f))
+			goto end;
+		f->meta.seq_num++;
+		if (m->count >= want)
+			return 0;
+		err = nr >= MAX_ITER_OBJECTS ? -EAGAIN : show(f);
+		if (err) {
+			m->count = had;
+			return had ? 0 : err;
+		}
+	}
+end:
+	if (f->eof_told)
+		return 0;
+	had = m->count;
+	run(f); /* its return value means nothing any more */
+	if (!seq_has_overflowed(m)) {
+		f->eof_told = true;
+		return 0;
+	}
+	m->count = had; /* the end is told again when there is room */
+	return had ? 0 : -E2BIG;
+}
+
+static size_t take(struct seq_file *m, char *buf, size_t len)
+{
+	size_t n = min(m->count - m->from, len);
+
+	memcpy(buf, m->buf + m->from, n);
+	m->from += n;
+	m->read_pos += n;
+	if (m->from == m->count)
+		m->from = m->count = 0;
+	return n;
+}
+
+static ssize_t read_locked(struct iter_file *f, char *buf, size_t len)
+{
+	struct seq_file *m = &f->seq;
+	int err;
+
+	if (!m->buf) {
+		m->buf = malloc(ITER_BUF);
+		if (!m->buf)
+			return -ENOMEM;
+		m->size = ITER_BUF;
+	}
+	if (!m->count) {
+		err = fill(f, len);
+		f->target->pause(f->session);
+		if (err)
+			return err;
+	}
+	return take(m, buf, len);
+}
+
+ssize_t iter_read(struct iter_file *f, char *buf, size_t len)
+{
+	ssize_t n;
+
+	pthread_mutex_lock(&f->lock);
+	n = read_locked(f, buf, len);
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
