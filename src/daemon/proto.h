@@ -130,7 +130,8 @@ struct msg_image {
 	u32 len;	/* insns */
 	u32 nr_subprogs, nr_maps;
 	u32 flags;	/* IMAGE_* */
-	u32 pad;
+	u16 test_run;	/* enum test_run_kind (exec/test_run.h) of the program's type */
+	u16 max_ctx_offset;
 	char name[BPF_OBJ_NAME_LEN];
 };
 #define IMAGE_SLEEPABLE 1u
