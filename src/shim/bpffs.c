@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+#include "shim/bpffs.h"
+#include "shim/raw.h"
+
+/* A line of mountinfo: "36 35 0:98 / /mnt rw,... [tags] - type source options" */
+static bool line_is_ours(char *line, dev_t dev)
+{
+	unsigned int maj, min;
+	char *dash = strstr(line, " - ");
+
+	if (!dash || strncmp(dash + 3, BPFFS_FUSE_TYPE " ", sizeof(BPFFS_FUSE_TYPE)))
+		return false;
+	return sscanf(line, "%*d %*d %u:%u", &maj, &min) == 2 && makedev(maj, min) == dev;
+}
+
+static bool mounted_by_us(dev_t dev)
+{
+	int fd = raw_openat(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC, 0);
+	char buf[8192];
+	size_t have = 0;
+	bool ours = false;
+	long n;
+
+	while (fd >= 0 && !ours && (n = raw_read(fd, buf + have, sizeof(buf) - 1 - have)) > 0) {
+		char *line = buf, *nl;
+
+		have += n;
+		buf[have] = '\0';
+		while (!ours && (nl = strchr(line, '\n'))) {
+			*nl = '\0';
+			ours = line_is_ours(line, dev);
+			line = nl + 1;
+		}
+		have -= line - buf;
+		memmove(buf, line, have);
+		if (have == sizeof(buf) - 1)
+			have = 0; /* a line that long is not ours */
+	}
+	if (fd >= 0)
+		raw_close(fd);
+	return ours;
+}
+
+bool bpffs_is(int fd, const char *path)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (path ? raw3(SYS_statfs, path, &fs, 0) : raw3(SYS_fstatfs, fd, &fs, 0))
+		return false;
+	if ((u32)fs.f_type != FUSE_MAGIC_NR)
+		return false;
+	if (path ? raw4(SYS_newfstatat, AT_FDCWD, path, &st, 0) : raw_fstat(fd, &st))
+		return false;
+	return mounted_by_us(st.st_dev);
+}
+
+static int send_mount(struct client *c, u32 type, const int *fds, u32 nr_fds, const char *label, const char *options)
+{
+	struct msg_mount m = { .options_len = strlen(options) + 1, .label_len = strlen(label) + 1 };
+	struct iovec iov[] = { { &m, sizeof(m) }, { (void *)options, m.options_len }, { (void *)label, m.label_len } };
+	struct client_req req = { .type = type, .iov = iov, .nr_iov = 3, .fds = fds, .nr_fds = nr_fds };
+	struct client_reply reply;
+	int err = client_call(c, &req, &reply);
+
+	if (err)
+		return err;
+	err = min(reply.result, 0);
+	client_done(&reply);
+	return err;
+}
+
+int bpffs_announce(struct client *c, int fuse_fd, int root_fd, const char *label, const char *options)
+{
+	int fds[] = { fuse_fd, root_fd };
+
+	return send_mount(c, MSG_MOUNT, fds, 2, label, options ?: "");
+}
+
+int bpffs_mount_virtual(struct client *c, const char *label, const char *options)
+{
+	return send_mount(c, MSG_MOUNT, NULL, 0, label, options ?: "");
+}
+
+/* The mount point's full name, as the service shows it. */
+static void label_of(int root_fd, const char *dir, char *label, size_t cap)
+{
+	char link[40];
+	long n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", root_fd);
+	n = raw_readlinkat(AT_FDCWD, link, label, cap - 1);
+	if (n <= 0)
+		n = snprintf(label, cap, "%s", dir);
+	label[min(n, (long)cap - 1)] = '\0';
+}
+
+static int remount(struct client *c, const char *dir, const char *options)
+{
+	int fd = raw_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), err;
+	char label[4096];
+
+	if (fd < 0)
+		return fd;
+	label_of(fd, dir, label, sizeof(label));
+	err = bpffs_is(fd, NULL) ? send_mount(c, MSG_REMOUNT, &fd, 1, label, options ?: "") : -EINVAL;
+	raw_close(fd);
+	return err;
+}
+
+int bpffs_mount(struct client *c, const char *source, const char *dir, unsigned long flags, const char *options)
+{
+	int fuse, root, err;
+	char text[4096];
+
+	if (flags & MS_REMOUNT)
+		return remount(c, dir, options);
+	fuse = raw_openat(AT_FDCWD, "/dev/fuse", O_RDWR | O_CLOEXEC, 0);
+	if (fuse < 0)
+		return -ENODEV;
+	snprintf(text, sizeof(text), "fd=%d,rootmode=41777,user_id=%ld,group_id=%ld,default_permissions,allow_other", fuse,
+		 raw3(SYS_geteuid, 0, 0, 0), raw3(SYS_getegid, 0, 0, 0));
+	err = raw6(SYS_mount, (long)(source && *source ? source : "bpf"), (long)dir, (long)BPFFS_FUSE_TYPE, flags, (long)text, 0);
+	if (err)
+		goto out;
+	root = raw_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	err = root;
+	if (root >= 0) {
+		label_of(root, dir, text, sizeof(text));
+		err = bpffs_announce(c, fuse, root, text, options);
+		raw_close(root);
+	}
+	if (err < 0)
+		raw3(SYS_umount2, dir, MNT_DETACH, 0);
+out:
+	raw_close(fuse);
+	return min(err, 0);
+}

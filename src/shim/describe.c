@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* describe.c - MSG_HANDLE: what the service knows about an fd. */
+#include "shim/raw.h"
+#include "shim/shim.h"
+
+int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, int *memfd)
+{
+	struct client_req req = { .type = MSG_HANDLE, .fds = &fd, .nr_fds = 1 };
+	const struct msg_handle_info *i;
+	struct client_reply reply;
+	int err = client_call(&shim.client, &req, &reply);
+
+	if (err)
+		return err;
+	i = reply.body;
+	err = reply.result;
+	if (err >= 0)
+		err = reply.len < sizeof(*i) || i->kind > FD_BTF ? -EIO : 0;
+	if (!err) {
+		out->kind = i->kind;
+		out->perm = i->perm;
+		out->id = i->id;
+		out->type = i->type;
+		out->dev = i->dev;
+		out->ino = i->ino;
+		*attr = i->map;
+		if (reply.nr_fds) {
+			*memfd = reply.fds[0];
+			reply.fds[0] = -1;
+		}
+	}
+	client_done(&reply);
+	return err == -EBADF ? -EINVAL : err; /* open, but no BPF object */
+}

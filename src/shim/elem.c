@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * elem.c - MAP_LOOKUP/UPDATE/DELETE_ELEM and MAP_GET_NEXT_KEY without a system call: straight on the map's shared memory, with the checks
+ * of the kernel in the kernel's order. What is rare or needs other objects (prog arrays, huge keys, odd attr sizes) goes to the service.
+ */
+#include "shim/guard.h"
+#include "shim/raw.h"
+#include "shim/shim.h"
+
+#define KEY_MAX 512u
+#define VALUE_STACK 1024u
+
+struct elem_call {
+	const union bpf_attr *attr;
+	struct bpf_map *map;
+	char key[KEY_MAX] __attribute__((aligned(8)));
+	char *value;	/* room for value_size or key_size bytes */
+	u32 value_size;
+};
+
+struct elem_cmd {
+	u32 attr_end;
+	u32 perm;
+	u64 flags_allowed;
+	bool next_key;
+	int (*run)(struct elem_call *c, const void *key);
+};
+
+static int run_lookup(struct elem_call *c, const void *key)
+{
+	int err = map_sys_lookup(c->map, key, c->value, c->attr->flags);
+
+	return err ?: guard_write_fast(c->attr->value, c->value, c->value_size);
+}
+
+static int run_update(struct elem_call *c, const void *key)
+{
+	int err = guard_read_fast(c->value, c->attr->value, c->value_size);
+
+	return err ?: map_sys_update(c->map, key, c->value, c->attr->flags);
+}
+
+static int run_delete(struct elem_call *c, const void *key)
+{
+	return map_sys_delete(c->map, key);
+}
+
+static int run_next_key(struct elem_call *c, const void *key)
+{
+	int err = map_sys_next_key(c->map, key, c->value);
+
+	return err ?: guard_write_fast(c->attr->next_key, c->value, c->map->key_size);
+}
+
+#define ATTR_END(field) (offsetof(union bpf_attr, field) + sizeof_field(union bpf_attr, field))
+
+static const struct elem_cmd cmds[] = {
+	[BPF_MAP_LOOKUP_ELEM] = { ATTR_END(flags), 1, BPF_F_LOCK, .run = run_lookup },
+	[BPF_MAP_UPDATE_ELEM] = { ATTR_END(flags), 2, ~0ull, .run = run_update },
+	[BPF_MAP_DELETE_ELEM] = { ATTR_END(key), 2, ~0ull, .run = run_delete },
+	[BPF_MAP_GET_NEXT_KEY] = { ATTR_END(next_key), 1, ~0ull, .next_key = true, .run = run_next_key },
+};
+
+static int with_value(struct elem_call *c, const struct elem_cmd *cmd, const void *key)
+{
+	u32 size = max(c->value_size, c->map->key_size);
+	char stack[VALUE_STACK] __attribute__((aligned(8)));
+	int err;
+
+	if (size <= sizeof(stack)) {
+		c->value = stack;
+		return cmd->run(c, key);
+	}
+	c->value = raw_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (IS_ERR(c->value))
+		return -ENOMEM;
+	err = cmd->run(c, key);
+	raw_munmap(c->value, size);
+	return err;
+}
+
+static long on_map(struct fd_obj *o, const struct elem_cmd *cmd, const union bpf_attr *attr)
+{
+	struct elem_call c;
+	const void *key = c.key;
+
+	if (o->kind != FD_MAP)
+		return -EINVAL;
+	c.map = o->map;
+	if (!c.map || c.map->ops->fd_values || c.map->key_size > KEY_MAX)
+		return SHIM_ELSEWHERE;
+	if (cmd->perm & 2 && c.map->rdonly && o->perm & 2)
+		return SHIM_ELSEWHERE; /* a view we may not write through */
+	if (!(o->perm & cmd->perm) || ((cmd->perm & 2) && READ_ONCE(c.map->shm->frozen)))
+		return -EPERM;
+	if (!cmd->next_key && attr->flags & BPF_F_LOCK)
+		return SHIM_ELSEWHERE;
+	c.attr = attr;
+	c.value_size = map_sys_value_size(c.map);
+	if (cmd->next_key && !attr->key)
+		key = NULL;
+	else if (!c.map->key_size && attr->key)
+		return -EINVAL;
+	else if (guard_read_fast(c.key, attr->key, c.map->key_size))
+		return -EFAULT;
+	return with_value(&c, cmd, key);
+}
+
+long shim_elem(int nr, u64 uattr, u32 size)
+{
+	const struct elem_cmd *cmd = &cmds[nr];
+	union bpf_attr attr;
+	struct fd_obj *o;
+	long ret = shim_read_attr(&attr, uattr, size);
+
+	if (ret)
+		return ret;
+	if (!shim_attr_tail_zero(&attr, cmd->attr_end))
+		return -EINVAL;
+	if (!cmd->next_key && attr.flags & ~cmd->flags_allowed)
+		return -EINVAL;
+	o = fdtab_get(shim.fds, attr.map_fd);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	ret = on_map(o, cmd, &attr);
+	fdtab_put(shim.fds, o);
+	return ret;
+}

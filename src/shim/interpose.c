@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * interpose.c - the libc symbols this library replaces, and nothing else is visible from outside.
+ *
+ * Each function asks the shim when it is active for this process and thread, and otherwise is libc's. Those libc functions that are cancellation
+ * points or variadic are reached through dlsym(RTLD_NEXT); plain ones by the system call itself. The replaced names are bound by asm
+ * labels, so that the headers' redirections (statfs -> statfs64 ...) do not get in between.
+ */
+#include <dlfcn.h>
+#include <linux/close_range.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include "shim/bpffs.h"
+#include "shim/interpose.h"
+#include "shim/raw.h"
+#include "shim/shim.h"
+
+#define INTERPOSE(name) __asm__(#name) __attribute__((visibility("default"), used))
+
+static struct {
+	long (*syscall)(long, long, long, long, long, long, long);
+	int (*close)(int);
+	int (*open)(const char *, int, mode_t);
+	int (*openat)(int, const char *, int, mode_t);
+	FILE *(*fopen)(const char *, const char *);
+	struct mntent *(*getmntent)(FILE *);
+	struct mntent *(*getmntent_r)(FILE *, struct mntent *, char *, int);
+} libc;
+
+void interpose_init(void)
+{
+	if (__atomic_load_n(&libc.getmntent_r, __ATOMIC_ACQUIRE))
+		return;
+	libc.syscall = dlsym(RTLD_NEXT, "syscall");
+	libc.close = dlsym(RTLD_NEXT, "close");
+	libc.open = dlsym(RTLD_NEXT, "open64");
+	libc.openat = dlsym(RTLD_NEXT, "openat64");
+	libc.fopen = dlsym(RTLD_NEXT, "fopen64");
+	libc.getmntent = dlsym(RTLD_NEXT, "getmntent");
+	__atomic_store_n(&libc.getmntent_r, dlsym(RTLD_NEXT, "getmntent_r"), __ATOMIC_RELEASE);
+}
+
+#define LIBC(name)                                                                                                             \
+	({                                                                                                                     \
+		if (unlikely(!libc.name))                                                                                      \
+			interpose_init();                                                                                      \
+		libc.name;                                                                                                     \
+	})
+
+static long ret_errno(long r)
+{
+	if (likely(r >= 0))
+		return r;
+	errno = -r;
+	return -1;
+}
+
+/* Runs @expr (a shim function) without disturbing errno, unmarked threads only. */
+#define INSIDE(expr)                                                                                                           \
+	({                                                                                                                     \
+		int saved_errno_ = errno;                                                                                      \
+		shim_inside++;                                                                                                 \
+		__auto_type r_ = (expr);                                                                                       \
+		shim_inside--;                                                                                                 \
+		errno = saved_errno_;                                                                                          \
+		r_;                                                                                                            \
+	})
+
+static bool forget(int fd)
+{
+	return INSIDE(({
+		bool own = shim_owns_fd(fd);
+		if (!own)
+			fdtab_drop(shim.fds, fd);
+		own;
+	}));
+}
+
+int i_close(int fd) INTERPOSE(close);
+int i_close(int fd)
+{
+	if (shim_active() && fd >= 0 && forget(fd))
+		return ret_errno(-EBADF); /* the shim's own: not the program's to close */
+	return LIBC(close)(fd);
+}
+
+static int dup_onto(int old, int new, int flags)
+{
+	if (shim_active() && new >= 0 && new != old)
+		INSIDE((fdtab_drop(shim.fds, new), 0));
+	return raw3(SYS_dup3, old, new, flags);
+}
+
+int i_dup2(int old, int new) INTERPOSE(dup2);
+int i_dup2(int old, int new)
+{
+	if (old == new)
+		return ret_errno(raw_fcntl(old, F_GETFD, 0) < 0 ? -EBADF : new);
+	return ret_errno(dup_onto(old, new, 0));
+}
+
+int i_dup3(int old, int new, int flags) INTERPOSE(dup3);
+int i_dup3(int old, int new, int flags)
+{
+	return ret_errno(dup_onto(old, new, flags));
+}
+
+/* In pieces, around our own sockets. */
+static long close_pieces(unsigned int first, unsigned int last, int flags)
+{
+	unsigned int own;
+
+	if (first > last || flags & ~(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE))
+		return -EINVAL;
+	if (!(flags & CLOSE_RANGE_CLOEXEC))
+		fdtab_drop_range(shim.fds, first, last);
+	while (shim_next_own_fd(first, last, &own)) {
+		long r = own > first ? raw3(SYS_close_range, first, own - 1, flags) : 0;
+
+		if (r || own == last)
+			return r;
+		first = own + 1;
+	}
+	return raw3(SYS_close_range, first, last, flags);
+}
+
+int i_close_range(unsigned int first, unsigned int last, int flags) INTERPOSE(close_range);
+int i_close_range(unsigned int first, unsigned int last, int flags)
+{
+	if (!shim_active())
+		return ret_errno(raw3(SYS_close_range, first, last, flags));
+	return ret_errno(INSIDE(close_pieces(first, last, flags)));
+}
+
+void i_closefrom(int low) INTERPOSE(closefrom);
+void i_closefrom(int low)
+{
+	i_close_range(low < 0 ? 0 : low, ~0u, 0);
+}
+
+static void *do_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	long r = SHIM_ELSEWHERE;
+
+	if (shim_active() && fd >= 0 && !(flags & MAP_ANONYMOUS))
+		r = INSIDE(shim_mmap(addr, len, prot, flags, fd, off));
+	if (r == SHIM_ELSEWHERE)
+		r = (long)raw_mmap(addr, len, prot, flags, fd, off);
+	if (!IS_ERR((void *)r))
+		return (void *)r;
+	errno = -r;
+	return MAP_FAILED;
+}
+
+void *i_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off) INTERPOSE(mmap);
+void *i_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	return do_mmap(addr, len, prot, flags, fd, off);
+}
+
+void *i_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off) INTERPOSE(mmap64);
+void *i_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	return do_mmap(addr, len, prot, flags, fd, off);
+}
+
+/* bpffs: the magic number programs look for */
+
+static int do_statfs(const char *path, struct statfs *st)
+{
+	long r = raw3(SYS_statfs, path, st, 0);
+
+	if (shim_active())
+		r = INSIDE(bpffs_fix_statfs(AT_FDCWD, path, r, st));
+	return ret_errno(r);
+}
+
+static int do_fstatfs(int fd, struct statfs *st)
+{
+	long r = raw3(SYS_fstatfs, fd, st, 0);
+
+	if (shim_active() && !r)
+		r = INSIDE(bpffs_fix_statfs(fd, NULL, r, st));
+	return ret_errno(r);
+}
+
+int i_statfs(const char *path, struct statfs *st) INTERPOSE(statfs);
+int i_statfs(const char *path, struct statfs *st)
+{
+	return do_statfs(path, st);
+}
+
+int i_statfs64(const char *path, struct statfs *st) INTERPOSE(statfs64);
+int i_statfs64(const char *path, struct statfs *st)
+{
+	return do_statfs(path, st);
+}
+
+int i_fstatfs(int fd, struct statfs *st) INTERPOSE(fstatfs);
+int i_fstatfs(int fd, struct statfs *st)
+{
+	return do_fstatfs(fd, st);
+}
+
+int i_fstatfs64(int fd, struct statfs *st) INTERPOSE(fstatfs64);
+int i_fstatfs64(int fd, struct statfs *st)
+{
+	return do_fstatfs(fd, st);
+}
+
+int i_mount(const char *src, const char *dir, const char *type, unsigned long flags, const void *data) INTERPOSE(mount);
+int i_mount(const char *src, const char *dir, const char *type, unsigned long flags, const void *data)
+{
+	if (shim_active() && type && !strcmp(type, "bpf") && !(flags & (MS_BIND | MS_MOVE | MS_PRIVATE | MS_SHARED | MS_SLAVE)))
+		return ret_errno(INSIDE(bpffs_mount(&shim.client, src, dir, flags, data)));
+	return ret_errno(raw6(SYS_mount, (long)src, (long)dir, (long)type, flags, (long)data, 0));
+}
+
+static struct mntent *fix_mntent(struct mntent *m)
+{
+	if (m && shim.on && !strcmp(m->mnt_type, BPFFS_FUSE_TYPE))
+		m->mnt_type += strlen(BPFFS_FUSE_TYPE) - strlen("bpf");
+	return m;
+}
+
+struct mntent *i_getmntent(FILE *f) INTERPOSE(getmntent);
+struct mntent *i_getmntent(FILE *f)
+{
+	return fix_mntent(LIBC(getmntent)(f));
+}
+
+struct mntent *i_getmntent_r(FILE *f, struct mntent *m, char *buf, int len) INTERPOSE(getmntent_r);
+struct mntent *i_getmntent_r(FILE *f, struct mntent *m, char *buf, int len)
+{
+	return fix_mntent(LIBC(getmntent_r)(f, m, buf, len));
+}
+
+/* /proc/self/fd and fdinfo of handles */
+
+static bool proc_path(const char *path, const char *what)
+{
+	return shim_active() && path && path[0] == '/' && (path[1] == 'p' || path[1] == 'd') && strstr(path, what);
+}
+
+static long do_readlink(int dir, const char *path, char *buf, size_t len)
+{
+	long r = SHIM_ELSEWHERE;
+
+	if (proc_path(path, "/fd/") && (long)len > 0)
+		r = INSIDE(shim_readlink(dir, path, buf, len));
+	return r == SHIM_ELSEWHERE ? raw_readlinkat(dir, path, buf, len) : r;
+}
+
+ssize_t i_readlink(const char *path, char *buf, size_t len) INTERPOSE(readlink);
+ssize_t i_readlink(const char *path, char *buf, size_t len)
+{
+	return ret_errno(do_readlink(AT_FDCWD, path, buf, len));
+}
+
+ssize_t i_readlink_chk(const char *path, char *buf, size_t len, size_t size) INTERPOSE(__readlink_chk);
+ssize_t i_readlink_chk(const char *path, char *buf, size_t len, size_t size)
+{
+	if (len > size)
+		__builtin_trap();
+	return ret_errno(do_readlink(AT_FDCWD, path, buf, len));
+}
+
+ssize_t i_readlinkat(int dir, const char *path, char *buf, size_t len) INTERPOSE(readlinkat);
+ssize_t i_readlinkat(int dir, const char *path, char *buf, size_t len)
+{
+	return ret_errno(do_readlink(dir, path, buf, len));
+}
+
+static int open_special(const char *path, int flags)
+{
+	if (!proc_path(path, "/fdinfo/"))
+		return SHIM_ELSEWHERE;
+	return INSIDE(shim_open_fdinfo(path, flags));
+}
+
+static int do_open(const char *path, int flags, mode_t mode)
+{
+	int r = open_special(path, flags);
+
+	return r == SHIM_ELSEWHERE ? LIBC(open)(path, flags, mode) : ret_errno(r);
+}
+
+int i_open(const char *path, int flags, mode_t mode) INTERPOSE(open);
+int i_open(const char *path, int flags, mode_t mode)
+{
+	return do_open(path, flags, mode);
+}
+
+int i_open64(const char *path, int flags, mode_t mode) INTERPOSE(open64);
+int i_open64(const char *path, int flags, mode_t mode)
+{
+	return do_open(path, flags, mode);
+}
+
+static int do_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	int r = open_special(path, flags);
+
+	return r == SHIM_ELSEWHERE ? LIBC(openat)(dir, path, flags, mode) : ret_errno(r);
+}
+
+int i_openat(int dir, const char *path, int flags, mode_t mode) INTERPOSE(openat);
+int i_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	return do_openat(dir, path, flags, mode);
+}
+
+int i_openat64(int dir, const char *path, int flags, mode_t mode) INTERPOSE(openat64);
+int i_openat64(int dir, const char *path, int flags, mode_t mode)
+{
+	return do_openat(dir, path, flags, mode);
+}
+
+static FILE *do_fopen(const char *path, const char *mode)
+{
+	int r = open_special(path, mode[0] == 'r' && !strchr(mode, '+') ? O_RDONLY | O_CLOEXEC : O_RDWR);
+	FILE *f;
+
+	if (r == SHIM_ELSEWHERE)
+		return LIBC(fopen)(path, mode);
+	if (ret_errno(r) < 0)
+		return NULL;
+	f = fdopen(r, mode);
+	if (!f)
+		raw_close(r);
+	return f;
+}
+
+FILE *i_fopen(const char *path, const char *mode) INTERPOSE(fopen);
+FILE *i_fopen(const char *path, const char *mode)
+{
+	return do_fopen(path, mode);
+}
+
+FILE *i_fopen64(const char *path, const char *mode) INTERPOSE(fopen64);
+FILE *i_fopen64(const char *path, const char *mode)
+{
+	return do_fopen(path, mode);
+}
+
+/* syscall(2): numbers whose function is replaced go to the replacement. */
+
+static long nr_bpf(long a, long b, long c, long d, long e, long f)
+{
+	return ret_errno(INSIDE(shim_bpf(a, (void *)b, c)));
+}
+
+static long nr_close(long a, long b, long c, long d, long e, long f) { return i_close(a); }
+static long nr_dup3(long a, long b, long c, long d, long e, long f) { return i_dup3(a, b, c); }
+static long nr_close_range(long a, long b, long c, long d, long e, long f) { return i_close_range(a, b, c); }
+static long nr_statfs(long a, long b, long c, long d, long e, long f) { return do_statfs((char *)a, (void *)b); }
+static long nr_fstatfs(long a, long b, long c, long d, long e, long f) { return do_fstatfs(a, (void *)b); }
+static long nr_mmap(long a, long b, long c, long d, long e, long f) { return (long)do_mmap((void *)a, b, c, d, e, f); }
+static long nr_readlinkat(long a, long b, long c, long d, long e, long f)
+{
+	return ret_errno(do_readlink(a, (char *)b, (char *)c, d));
+}
+static long nr_openat(long a, long b, long c, long d, long e, long f) { return do_openat(a, (char *)b, c, d); }
+static long nr_mount(long a, long b, long c, long d, long e, long f)
+{
+	return i_mount((char *)a, (char *)b, (char *)c, d, (void *)e);
+}
+#ifdef SYS_dup2
+static long nr_dup2(long a, long b, long c, long d, long e, long f) { return i_dup2(a, b); }
+static long nr_readlink(long a, long b, long c, long d, long e, long f) { return i_readlink((char *)a, (char *)b, c); }
+static long nr_open(long a, long b, long c, long d, long e, long f) { return do_open((char *)a, b, c); }
+#endif
+
+#define NR_MAX 512
+static long (*const by_number[NR_MAX])(long, long, long, long, long, long) = {
+	[SYS_bpf] = nr_bpf,
+	[SYS_close] = nr_close,
+	[SYS_dup3] = nr_dup3,
+	[SYS_close_range] = nr_close_range,
+	[SYS_statfs] = nr_statfs,
+	[SYS_fstatfs] = nr_fstatfs,
+	[SYS_mmap] = nr_mmap,
+	[SYS_readlinkat] = nr_readlinkat,
+	[SYS_openat] = nr_openat,
+	[SYS_mount] = nr_mount,
+#ifdef SYS_dup2
+	[SYS_dup2] = nr_dup2,
+	[SYS_readlink] = nr_readlink,
+	[SYS_open] = nr_open,
+#endif
+};
+
+/*
+ * Not variadic, so that the call of libc's is a jump with everything where the caller put it: clone() and vfork() through syscall() return on
+ * another stack, or twice on the same one, and must not come back to a frame of ours.
+ */
+long i_syscall(long nr, long a, long b, long c, long d, long e, long f) INTERPOSE(syscall);
+__attribute__((optimize("O2", "no-stack-protector"), no_sanitize_address, no_sanitize_undefined)) long
+i_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (shim_active() && (unsigned long)nr < NR_MAX && by_number[nr])
+		return by_number[nr](a, b, c, d, e, f);
+	return LIBC(syscall)(nr, a, b, c, d, e, f);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pack.c - a command as MSG_BPF: which memory and fds go along says the command's row (abi_walk). */
+#include "abi/command.h"
+#include "shim/guard.h"
+#include "shim/raw.h"
+#include "shim/shim.h"
+
+#define MAX_SEGS 64u
+#define MAX_PACK_FDS 1000u
+#define MAX_PATH_BODY (sizeof(struct msg_path) + 4096 + 256 + 8)
+
+struct pack {
+	u32 nr_segs, nr_fds, nr_passed;
+	u64 data_len;
+	bool has_path;
+	int path_fd;
+	u32 path_len;
+	struct msg_seg segs[MAX_SEGS];
+	struct msg_fd fds[MAX_PACK_FDS];
+	int passed[MAX_PACK_FDS + 1];
+	char path[MAX_PATH_BODY];
+};
+
+static int on_mem(void *arg, const struct abi_field *f, u64 uaddr, u64 len, bool in, bool out)
+{
+	struct pack *p = arg;
+	struct msg_seg *s;
+
+	if (!len || p->nr_segs == MAX_SEGS)
+		return 0;
+	s = &p->segs[p->nr_segs++];
+	*s = (struct msg_seg){ .uaddr = uaddr, .len = len, .flags = out ? SEG_OUT : 0 };
+	if (!in)
+		return 0;
+	/* more than a message holds: the handler refuses such a length before it reads, or finds a fault */
+	if (len > PROTO_MAX_BODY / 2 || p->data_len + MSG_PAD(len) > PROTO_MAX_BODY / 2) {
+		s->flags |= SEG_FAULT;
+		return 0;
+	}
+	s->flags |= SEG_DATA;
+	p->data_len += MSG_PAD(len);
+	return 0;
+}
+
+static int on_fd(void *arg, const struct abi_field *f, int fd)
+{
+	struct pack *p = arg;
+	struct msg_fd *e;
+
+	for (u32 i = 0; i < p->nr_fds; i++)
+		if (p->fds[i].client_fd == fd)
+			return 0;
+	if (p->nr_fds == MAX_PACK_FDS)
+		return -E2BIG;
+	e = &p->fds[p->nr_fds++];
+	e->client_fd = fd;
+	e->index = -1;
+	if (fd < 0 || client_owns_fd(&shim.client, fd) || raw_fcntl(fd, F_GETFD, 0) < 0)
+		return 0;
+	e->index = p->nr_passed;
+	p->passed[p->nr_passed++] = fd;
+	return 0;
+}
+
+static int on_path(void *arg, const struct abi_field *f, u64 uaddr)
+{
+	struct pack *p = arg;
+	int len;
+
+	if (p->has_path || p->nr_segs == MAX_SEGS)
+		return 0;
+	p->has_path = true;
+	/* the kernel's OBJ_PIN and OBJ_GET share attr; the caller set path_fd to -2 for a pin */
+	len = shim_path_body(p->path, sizeof(p->path), uaddr, p->path_fd == -2, p->nr_passed, &p->path_fd);
+	if (len < 0)
+		return len;
+	if (p->path_fd >= 0)
+		p->passed[p->nr_passed++] = p->path_fd;
+	p->path_len = len;
+	p->segs[p->nr_segs++] = (struct msg_seg){ .uaddr = uaddr, .len = len, .flags = SEG_DATA | SEG_PATH };
+	p->data_len += MSG_PAD(len);
+	return 0;
+}
+
+static int on_read(void *arg, void *dst, u64 uaddr, u64 len)
+{
+	return guard_read_fast(dst, uaddr, len);
+}
+
+static u32 on_fd_kind(void *arg, int fd)
+{
+	static const u32 kinds[] = {
+		[FD_PROG] = ABI_FD_PROG, [FD_MAP] = ABI_FD_MAP, [FD_LINK] = ABI_FD_LINK, [FD_BTF] = ABI_FD_BTF,
+	};
+	struct fd_obj *o = fdtab_get(shim.fds, fd);
+	u32 kind;
+
+	if (IS_ERR(o))
+		return 0;
+	kind = kinds[o->kind];
+	fdtab_put(shim.fds, o);
+	return kind;
+}
+
+static bool on_fd_values(void *arg, int fd)
+{
+	struct fd_obj *o = fdtab_get(shim.fds, fd);
+	bool yes;
+
+	if (IS_ERR(o))
+		return false;
+	yes = o->kind == FD_MAP && o->map && o->map->ops->fd_values;
+	fdtab_put(shim.fds, o);
+	return yes;
+}
+
+static int on_map_sizes(void *arg, int fd, u32 *key_size, u32 *value_size)
+{
+	struct fd_obj *o = fdtab_get(shim.fds, fd);
+	int err = -EINVAL;
+
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	if (o->kind == FD_MAP && o->map) {
+		*key_size = o->map->key_size;
+		*value_size = map_sys_value_size(o->map);
+		err = 0;
+	}
+	fdtab_put(shim.fds, o);
+	return err;
+}
+
+static const struct abi_visitor visitor = {
+	.mem = on_mem,
+	.fd = on_fd,
+	.path = on_path,
+	.read = on_read,
+	.map_sizes = on_map_sizes,
+	.fd_kind = on_fd_kind,
+	.fd_values = on_fd_values,
+};
+
+/* Fills in the data; a segment that cannot be read loses its place and says so. -> bytes used */
+static u64 gather(struct pack *p, char *data)
+{
+	u64 used = 0;
+
+	for (u32 i = 0; i < p->nr_segs; i++) {
+		struct msg_seg *s = &p->segs[i];
+		char *at = data + used;
+
+		if (!(s->flags & SEG_DATA))
+			continue;
+		if (s->flags & SEG_PATH) {
+			memcpy(at, p->path, s->len);
+		} else if (guard_read(at, s->uaddr, s->len)) {
+			s->flags ^= SEG_DATA | SEG_FAULT;
+			continue;
+		}
+		memset(at + s->len, 0, MSG_PAD(s->len) - s->len);
+		used += MSG_PAD(s->len);
+	}
+	return used;
+}
+
+/* Stores what the command wrote. Everything is stored that can be; a fault anywhere is the result. */
+static int scatter(const struct client_reply *reply)
+{
+	const struct msg_bpf_reply *r = reply->body;
+	const char *at = (const char *)(r + 1), *end = (const char *)reply->body + reply->len;
+	int err = 0;
+
+	if (reply->len < sizeof(*r))
+		return reply->len ? -EIO : 0;
+	for (u32 i = 0; i < r->nr_segs; i++) {
+		const struct msg_seg *s = (const void *)at;
+
+		if (end - at < (long)sizeof(*s) || s->len > (u64)(end - at) - sizeof(*s))
+			return -EIO;
+		if (guard_write(s->uaddr, s + 1, s->len))
+			err = -EFAULT;
+		at += sizeof(*s) + min(MSG_PAD(s->len), (u64)(end - at) - sizeof(*s));
+	}
+	return err;
+}
+
+static long finish(struct client_reply *reply)
+{
+	long result = reply->result;
+	int err = scatter(reply);
+
+	if (result >= 0 && err)
+		result = err;
+	if (result >= 0 && reply->nr_fds == 1) {
+		result = reply->fds[0];
+		reply->fds[0] = -1;
+		fdtab_drop(shim.fds, result); /* whatever the number meant before, it was closed behind our back */
+	}
+	client_done(reply);
+	return result;
+}
+
+static long send_packed(struct pack *p, const struct msg_bpf *head, const void *attr, char *data, u64 data_len)
+{
+	struct iovec iov[] = {
+		{ (void *)head, sizeof(*head) },
+		{ (void *)attr, MSG_PAD(min(head->attr_size, MSG_ATTR_MAX)) },
+		{ p->segs, p->nr_segs * sizeof(p->segs[0]) },
+		{ p->fds, p->nr_fds * sizeof(p->fds[0]) },
+		{ data, data_len },
+	};
+	struct client_req req = {
+		.type = MSG_BPF, .iov = iov, .nr_iov = ARRAY_SIZE(iov), .fds = p->passed, .nr_fds = p->nr_passed,
+	};
+	struct client_reply reply;
+	int err = client_call(&shim.client, &req, &reply);
+
+	return err ?: finish(&reply);
+}
+
+static int walk(struct pack *p, int cmd, const char *attr, u32 size)
+{
+	const struct abi_command *row = abi_command(cmd);
+	union bpf_attr known;
+
+	if (!row)
+		return 0;
+	memset(&known, 0, sizeof(known));
+	memcpy(&known, attr, min(size, (u32)sizeof(known)));
+	return abi_walk(row, &known, &visitor, p);
+}
+
+static long pack_and_send(struct pack *p, int cmd, u64 uattr, const char *attr, u32 size)
+{
+	struct msg_bpf head = { .cmd = cmd, .attr_size = size, .uattr = uattr };
+	char small[2048] __attribute__((aligned(8))), *data = small;
+	long result = walk(p, cmd, attr, size);
+	u64 len = 0;
+
+	if (result)
+		goto out;
+	if (p->data_len > sizeof(small)) {
+		data = raw_mmap(NULL, p->data_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		result = IS_ERR(data) ? -ENOMEM : 0;
+	}
+	if (result)
+		goto out;
+	len = gather(p, data);
+	head.nr_segs = p->nr_segs;
+	head.nr_fds = p->nr_fds;
+	result = send_packed(p, &head, attr, data, len);
+	if (data != small)
+		raw_munmap(data, p->data_len);
+out:
+	if (p->path_fd >= 0)
+		raw_close(p->path_fd);
+	return result;
+}
+
+long shim_pack(int cmd, u64 uattr, u32 size)
+{
+	char attr[MSG_ATTR_MAX] __attribute__((aligned(8)));
+	u32 len = min(size, MSG_ATTR_MAX);
+	struct pack *p;
+	long result;
+
+	if (guard_read(attr, uattr, len))
+		return size > MSG_ATTR_MAX ? -E2BIG : -EFAULT;
+	memset(attr + len, 0, MSG_PAD(len) - len);
+	/* lives in its own mapping: threads with small stacks call bpf(2) too; only touched pages cost */
+	p = raw_mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (IS_ERR(p))
+		return -ENOMEM;
+	p->path_fd = cmd == BPF_OBJ_PIN ? -2 : -1;
+	result = pack_and_send(p, cmd, uattr, attr, size);
+	raw_munmap(p, sizeof(*p));
+	return result;
+}

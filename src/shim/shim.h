@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_SHIM_H
+#define USERBPF_SHIM_H
+/*
+ * shim.h - the bpf(2) of a client process, served by userbpfd.
+ *
+ *   interpose.c  the libc symbols replaced          bpf.c     where a command is answered
+ *   elem.c       element commands, on shared memory  pack.c    the other commands, as MSG_BPF
+ *   image.c      program images and their host       run.c     BPF_PROG_TEST_RUN in this process
+ *   mmap.c       mmap of a map                       procfs.c  readlink and fdinfo of handles
+ *   path.c       pathnames of pins, statfs           bpffs.c   mount(2) of type bpf
+ *
+ * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call goes straight to libc. Functions return
+ * the system call's value or negative errno; only interpose.c touches errno. What runs inside the shim (map_bind() calling mmap(), say) is marked
+ * by @inside, per thread, and passes through.
+ */
+#include "shim/client.h"
+#include "shim/fdtab.h"
+
+struct shim {
+	bool on;
+	struct client client;
+	struct fdtab *fds;
+	struct slot_table *slots;
+	const char *virtual_root; /* bpffs without FUSE, by text only; or NULL */
+};
+
+extern struct shim shim;
+extern __thread int shim_inside;
+
+static inline bool shim_active(void) { return shim.on && !shim_inside; }
+
+/* bpf(2). */
+long shim_bpf(int cmd, void *uattr, u32 size);
+
+/* Element commands on memory of this process; SHIM_ELSEWHERE: the service has to do it. */
+#define SHIM_ELSEWHERE (-(MAX_ERRNO + 1))
+long shim_elem(int cmd, u64 uattr, u32 size);
+long shim_test_run(u64 uattr, u32 size);
+long shim_pack(int cmd, u64 uattr, u32 size);
+
+/* Attr of a command as the kernel takes it: 0, -EFAULT, or SHIM_ELSEWHERE for sizes that need the service's opinion. */
+int shim_read_attr(union bpf_attr *attr, u64 uattr, u32 size);
+bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end);
+
+/* describe.c: MSG_HANDLE, the table's source */
+int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, int *memfd);
+
+/* image.c */
+struct exec_host;
+struct exec_image *shim_image(struct fd_obj *prog, int prog_fd, u32 *flags); /* referenced; ERR_PTR */
+void shim_image_put(struct exec_image *img);
+const struct exec_host *shim_host(void);
+void shim_images_after_fork(void);
+void shim_image_test(const struct exec_image *img, u32 *kind, u32 *max_ctx_offset);
+
+/* mmap.c: address or MAP_FAILED style negative errno; SHIM_ELSEWHERE when @fd is no map handle */
+long shim_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+
+/* procfs.c */
+long shim_readlink(int dir, const char *path, char *buf, size_t len); /* SHIM_ELSEWHERE */
+void shim_fd_path(char path[40], int fd);
+int shim_open_fdinfo(const char *path, int flags); /* new fd, SHIM_ELSEWHERE */
+
+/* path.c */
+int shim_path_body(char *body, size_t cap, u64 upath, bool pin, int index, int *fd); /* bytes of struct msg_path; *fd: -1 or to be passed */
+bool shim_is_virtual(const char *path);
+
+/* fds of our own (sockets, map memory), hidden from close() and close_range() */
+bool shim_owns_fd(int fd);
+bool shim_next_own_fd(unsigned int first, unsigned int last, unsigned int *own);
+
+#endif
