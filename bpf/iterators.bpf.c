@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * iterators.bpf.c - progs.debug and maps.debug: what every new bpffs instance shows (src/preload loads it). Unstable text for people, not for scripts.
+ *
+ *   progs.debug   id, full name out of BTF, what it is attached to: function, and the program that function is in
+ *   maps.debug    id, name, max_entries
+ *
+ * Types come from the service's own BTF; CO-RE makes the object fit the kernel's as well.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The name BTF knows a program by: object info has room for 15 characters only. */
+static const char *full_name(struct bpf_prog_aux *aux)
+{
+	struct btf *btf = aux->btf;
+	struct btf_type *type;
+	__u32 name_off;
+
+	if (!btf)
+		return aux->name;
+	/* the verifier does not follow a pointer to a pointer */
+	if (bpf_probe_read_kernel(&type, sizeof(type), btf->types + aux->func_info[0].type_id))
+		return aux->name;
+	name_off = BPF_CORE_READ(type, name_off);
+	return name_off < btf->hdr.str_len ? btf->strings + name_off : aux->name;
+}
+
+SEC("iter/bpf_map")
+int dump_bpf_map(struct bpf_iter__bpf_map *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct bpf_map *map = ctx->map;
+
+	if (!map)
+		return 0;
+	if (!ctx->meta->seq_num)
+		BPF_SEQ_PRINTF(seq, "  id name             max_entries\n");
+	BPF_SEQ_PRINTF(seq, "%4u %-16s%6d\n", map->id, map->name, map->max_entries);
+	return 0;
+}
+
+SEC("iter/bpf_prog")
+int dump_bpf_prog(struct bpf_iter__bpf_prog *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct bpf_prog *prog = ctx->prog;
+	struct bpf_prog_aux *aux;
+
+	if (!prog)
+		return 0;
+	aux = prog->aux;
+	if (!ctx->meta->seq_num)
+		BPF_SEQ_PRINTF(seq, "  id name             attached\n");
+	BPF_SEQ_PRINTF(seq, "%4u %-16s %s %s\n", aux->id, full_name(aux), aux->attach_func_name, aux->dst_prog->aux->name);
+	return 0;
+}
