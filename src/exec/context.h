@@ -32,8 +32,8 @@ struct sk_buff {
 	u32 wire_len, gso_segs, gso_size;
 	u8 tstamp_type;
 	u8 cloned; /* always 0: a run owns its packet */
-	u8 ip_summed;
-	u8 l4_hash;
+	u8 ip_summed, csum_level;
+	bool mono_delivery_time;
 	u64 tstamp, hwtstamp;
 	u8 *data, *data_meta, *data_end;
 	struct bpf_sock *sk;
@@ -50,6 +50,8 @@ struct xdp_buff {
 	u8 *data_hard_start, *data_hard_end;
 	u32 ingress_ifindex, rx_queue_index, egress_ifindex;
 	u32 redirect_ifindex;
+	u8 *frags; /* what did not fit the first page; contiguous, whole pages but for the last */
+	u32 frags_size;
 };
 
 /* struct bpf_flow_dissector of the kernel: context of flow dissector programs */

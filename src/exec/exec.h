@@ -30,7 +30,7 @@ struct exec_run;
 typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run);
 
 /* What CALL does, by helper id; src/helper defines it from helpers.def. NULL: not callable. */
-#define EXEC_NR_HELPERS ((u32)__BPF_FUNC_MAX_ID)
+#define EXEC_NR_HELPERS 256u /* ids of the UAPI, then the internal ones of helper/helper.h */
 extern const helper_fn exec_helpers[EXEC_NR_HELPERS];
 
 /* What a program needs from the process it runs in. One per process kind (service, shim, unit test); all may be NULL. */

@@ -74,11 +74,9 @@ enum bpf_type_flag {
 };
 
 /* Functions only the rewrite calls (LD_ABS, LD_IND); no program can name them: their rows have no group. */
-enum {
-	BPF_FUNC_int_skb_load_8 = 253,
-	BPF_FUNC_int_skb_load_16 = 254,
-	BPF_FUNC_int_skb_load_32 = 255,
-};
+#define BPF_FUNC_int_skb_load_8 ((enum bpf_func_id)253)
+#define BPF_FUNC_int_skb_load_16 ((enum bpf_func_id)254)
+#define BPF_FUNC_int_skb_load_32 ((enum bpf_func_id)255)
 
 /* groups: who may call (helper_groups of a program type is the union of what it may) */
 #define HG_BASE 0x0001u	   /* every program type, unprivileged ones too */
