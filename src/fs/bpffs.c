@@ -399,10 +399,10 @@ static int setattr_check(struct fs_inode *i, const struct cred *c, const struct 
 {
 	if (!c)
 		return 0;
-	if (set & FS_SET_UID && !cred_has(c, CAP_CHOWN) && (st->st_uid != i->uid || fs_uid_of(i->sb, c) != i->uid))
+	if (set & FS_SET_UID && !cred_has(c, CAP_CHOWN) && (st->st_uid != i->uid || c->uid != i->uid))
 		return -EPERM;
 	if (set & FS_SET_GID && !cred_has(c, CAP_CHOWN) &&
-	    (fs_uid_of(i->sb, c) != i->uid || (st->st_gid != i->gid && st->st_gid != fs_gid_of(i->sb, c))))
+	    (c->uid != i->uid || (st->st_gid != i->gid && st->st_gid != c->gid)))
 		return -EPERM;
 	return set & (FS_SET_MODE | FS_SET_TIMES) && !fs_owner_locked(i, c) ? -EPERM : 0;
 }
@@ -415,7 +415,7 @@ int fs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st, 
 	err = setattr_check(i, c, st, set);
 	if (!err && set & FS_SET_MODE) {
 		i->mode = (i->mode & S_IFMT) | (st->st_mode & 07777);
-		if (c && fs_gid_of(i->sb, c) != i->gid && !cred_has(c, CAP_FSETID))
+		if (c && c->gid != i->gid && !cred_has(c, CAP_FSETID))
 			i->mode &= ~S_ISGID;
 	}
 	if (!err && set & FS_SET_UID)

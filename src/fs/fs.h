@@ -42,24 +42,13 @@ struct fs_options {
 /* Options in @text change @opt, which holds the defaults (or, for a remount, what is in force). On error @opt stays, *bad: where in @text. */
 int fs_parse_options(const char *text, struct fs_options *opt, const char **bad);
 
-/*
- * User ids of an instance are those of the user namespace it is mounted in, credentials are those the service sees; this says how one becomes the
- * other (as /proc/PID/uid_map: inside, outside, count). Default: the same. Ids without a mapping become the overflow id.
- */
-#define FS_IDMAP_MAX 8u
-struct fs_idmap {
-	u32 nr;
-	struct {
-		u32 inside, outside, count;
-	} extent[FS_IDMAP_MAX];
-};
-void fs_super_set_idmap(struct fs_super *sb, const struct fs_idmap *uids, const struct fs_idmap *gids);
-u32 fs_idmap_inside(const struct fs_idmap *map, u32 outside);
-
 struct fs_super *fs_mount(struct fs *fs, const struct fs_options *opt, const char *label); /* new bpffs instance */
 void fs_umount(struct fs_super *sb);	/* drops all pins of it */
 struct fs_super *fs_super_by_dev(struct fs *fs, dev_t dev); /* referenced or NULL */
-void fs_super_set_dev(struct fs_super *sb, dev_t dev); /* st_dev as clients see it, once FUSE is mounted */
+/* st_dev as clients see it, once FUSE is mounted. An instance may be mounted more than once (several mount namespaces): one device each. */
+int fs_super_add_dev(struct fs_super *sb, dev_t dev);
+void fs_super_del_dev(struct fs_super *sb, dev_t dev);
+u32 fs_super_devs(struct fs_super *sb); /* how many; 0: text paths only */
 struct fs_super *fs_super_next(struct fs *fs, struct fs_super *prev); /* referenced walk for status */
 const char *fs_super_label(struct fs_super *sb);
 struct fs_super *fs_super_get(struct fs_super *sb);
@@ -106,9 +95,27 @@ struct fs_file *fs_open(struct fs_inode *i, const struct cred *c, int flags); /*
 ssize_t fs_read(struct fs_file *f, char *buf, size_t len, u64 off);
 void fs_close(struct fs_file *f);
 
-/* fuse.c: serves @sb on an already opened and mounted /dev/fuse fd in threads of its own until unmount. Takes over the fd. */
+/*
+ * Ids in the tree are those of the service's user namespace; a mount's are those of the namespace it was made in. One says how to get to the
+ * other (as /proc/PID/uid_map: inside, outside, count). Empty: the same. Ids without a mapping become the overflow id.
+ */
+#define FS_IDMAP_MAX 8u
+struct fs_idmap {
+	u32 nr;
+	struct {
+		u32 inside, outside, count;
+	} extent[FS_IDMAP_MAX];
+};
+u32 fs_idmap_inside(const struct fs_idmap *map, u32 outside);
+u32 fs_idmap_outside(const struct fs_idmap *map, u32 inside);
+
+/*
+ * fuse.c: serves @sb on an already opened and mounted /dev/fuse fd in threads of its own until unmount. Takes over the fd, also on failure. @unmounted
+ * is called once, in one of these threads, when the mount ended by itself; fs_fuse_stop() (from elsewhere) is due in any case. Id maps may be NULL.
+ */
 struct fs_fuse;
-struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, void (*unmounted)(void *arg), void *arg); /* ERR_PTR */
+struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, const struct fs_idmap *uids, const struct fs_idmap *gids, void (*unmounted)(void *arg),
+			      void *arg); /* ERR_PTR */
 void fs_fuse_stop(struct fs_fuse *f);
 
 #endif

@@ -24,8 +24,19 @@
 #define FUSE_SPARE 2u /* idle workers kept */
 #define FUSE_STACK (256u << 10)
 
+#define LOOKUP_BUCKETS 512u
+
+/* What the host kernel holds of one inode; @n of our references. */
+struct fuse_lookup {
+	struct fuse_lookup *next;
+	struct fs_inode *inode;
+	u64 n;
+};
+
 struct fs_fuse {
 	struct fs_super *sb;
+	struct fs_idmap uids, gids;
+	struct fuse_lookup *lookups[LOOKUP_BUCKETS];
 	struct fuse_session *se;
 	int fd, stop_fd;
 	pthread_t first;
@@ -63,16 +74,84 @@ static void reply_err(fuse_req_t req, int err)
 	fuse_reply_err(req, -err);
 }
 
+static struct fuse_lookup **lookup_find(struct fs_fuse *f, u64 ino)
+{
+	struct fuse_lookup **p = &f->lookups[ino % LOOKUP_BUCKETS];
+
+	while (*p && (*p)->inode->ino != ino)
+		p = &(*p)->next;
+	return p;
+}
+
+/* The caller's reference of @i becomes the kernel's. */
+static int remember(struct fs_fuse *f, struct fs_inode *i)
+{
+	struct fuse_lookup *fresh = calloc(1, sizeof(*fresh)), **p;
+
+	if (!fresh)
+		return -ENOMEM;
+	pthread_mutex_lock(&f->lock);
+	p = lookup_find(f, i->ino);
+	if (!*p) {
+		fresh->inode = i;
+		*p = fresh;
+		fresh = NULL;
+	}
+	(*p)->n++;
+	pthread_mutex_unlock(&f->lock);
+	free(fresh);
+	return 0;
+}
+
+static void forget(struct fs_fuse *f, u64 ino, u64 n)
+{
+	struct fuse_lookup **p, *gone = NULL;
+	struct fs_inode *i = NULL;
+
+	pthread_mutex_lock(&f->lock);
+	p = lookup_find(f, ino);
+	if (*p) {
+		i = (*p)->inode;
+		n = min(n, (*p)->n);
+		(*p)->n -= n;
+		if (!(*p)->n) {
+			gone = *p;
+			*p = gone->next;
+		}
+	}
+	pthread_mutex_unlock(&f->lock);
+	free(gone);
+	if (i && n)
+		fs_inode_put(i, n);
+}
+
+static void forget_all(struct fs_fuse *f)
+{
+	for (u32 b = 0; b < LOOKUP_BUCKETS; b++)
+		while (f->lookups[b])
+			forget(f, f->lookups[b]->inode->ino, f->lookups[b]->n);
+}
+
+static void getattr(struct fs_fuse *f, struct fs_inode *i, struct stat *st)
+{
+	fs_getattr(i, st);
+	st->st_uid = fs_idmap_inside(&f->uids, st->st_uid);
+	st->st_gid = fs_idmap_inside(&f->gids, st->st_gid);
+}
+
 /* Takes over the caller's reference of @i: it becomes the kernel's lookup. */
 static void reply_entry(fuse_req_t req, struct fs_inode *i)
 {
 	struct fuse_entry_param e = { .ino = i->ino, .generation = 1 };
-	struct fs_super *sb = ctx(req)->sb;
+	struct fs_fuse *f = ctx(req);
 
-	fs_getattr(i, &e.attr);
-	fs_inode_remember(i);
-	if (fuse_reply_entry(req, &e) == -ENOENT)
-		fs_inode_forget(sb, e.ino, 1);
+	getattr(f, i, &e.attr);
+	if (remember(f, i)) {
+		fs_inode_put(i, 1);
+		reply_err(req, -ENOMEM);
+	} else if (fuse_reply_entry(req, &e) == -ENOENT) {
+		forget(f, e.ino, 1);
+	}
 }
 
 static void op_init(void *arg, struct fuse_conn_info *conn)
@@ -97,7 +176,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
 	if (ino != FUSE_ROOT_ID)
-		fs_inode_forget(ctx(req)->sb, ino, n);
+		forget(ctx(req), ino, n);
 	fuse_reply_none(req);
 }
 
@@ -105,7 +184,7 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 {
 	for (size_t k = 0; k < count; k++)
 		if (f[k].ino != FUSE_ROOT_ID)
-			fs_inode_forget(ctx(req)->sb, f[k].ino, f[k].nlookup);
+			forget(ctx(req), f[k].ino, f[k].nlookup);
 	fuse_reply_none(req);
 }
 
@@ -116,7 +195,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 	if (!i)
 		return;
-	fs_getattr(i, &st);
+	getattr(ctx(req), i, &st);
 	fs_inode_put(i, 1);
 	fuse_reply_attr(req, &st, 0);
 }
@@ -156,11 +235,11 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 			set |= attr_bits[k].fs;
 	if (set & FS_SET_MODE)
 		st.st_mode = attr->st_mode;
-	st.st_uid = attr->st_uid;
-	st.st_gid = attr->st_gid;
+	st.st_uid = fs_idmap_outside(&ctx(req)->uids, attr->st_uid);
+	st.st_gid = fs_idmap_outside(&ctx(req)->gids, attr->st_gid);
 	set_times(i, &st, attr, to_set);
 	err = fs_setattr(i, NULL, &st, set);
-	fs_getattr(i, &st);
+	getattr(ctx(req), i, &st);
 	fs_inode_put(i, 1);
 	if (err)
 		reply_err(req, err);
@@ -186,11 +265,11 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_readlink(req, buf);
 }
 
-/* New inodes belong to who asks: ids as the kernel sends them, i.e. of the mount's user namespace already. */
+/* New inodes belong to who asks; the kernel sends ids of the mount's user namespace. */
 static void own(fuse_req_t req, struct fs_inode *dir, struct fs_inode *i)
 {
 	const struct fuse_ctx *c = fuse_req_ctx(req);
-	struct stat st = { .st_uid = c->uid, .st_gid = c->gid };
+	struct stat st = { .st_uid = fs_idmap_outside(&ctx(req)->uids, c->uid), .st_gid = fs_idmap_outside(&ctx(req)->gids, c->gid) };
 	struct stat d;
 
 	fs_getattr(dir, &d);
@@ -569,14 +648,21 @@ static int session_new(struct fs_fuse *f)
 	return -EINVAL;
 }
 
-struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, void (*unmounted)(void *arg), void *arg)
+struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, const struct fs_idmap *uids, const struct fs_idmap *gids, void (*unmounted)(void *arg),
+			      void *arg)
 {
 	struct fs_fuse *f = calloc(1, sizeof(*f));
 	int err = -ENOMEM;
 
-	if (!f)
+	if (!f) {
+		close(fuse_fd);
 		return ERR_PTR(err);
+	}
 	f->sb = fs_super_get(sb);
+	if (uids)
+		f->uids = *uids;
+	if (gids)
+		f->gids = *gids;
 	f->fd = fuse_fd;
 	f->unmounted = unmounted;
 	f->arg = arg;
@@ -622,7 +708,7 @@ void fs_fuse_stop(struct fs_fuse *f)
 	while (!list_empty(&f->files))
 		file_del(f, list_entry(f->files.next, struct fuse_open, node));
 	fuse_session_destroy(f->se); /* closes the fd, which ends the mount for its users */
-	fs_super_forget(f->sb);
+	forget_all(f);
 	fs_super_put(f->sb);
 	close(f->stop_fd);
 	pthread_cond_destroy(&f->gone);

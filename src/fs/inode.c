@@ -126,8 +126,8 @@ struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir, 
 	i->ino = sb->next_ino++;
 	i->refs = 1;
 	i->mode = mode;
-	i->uid = c ? fs_uid_of(sb, c) : sb->opt.uid;
-	i->gid = c ? fs_gid_of(sb, c) : sb->opt.gid;
+	i->uid = c ? c->uid : sb->opt.uid;
+	i->gid = c ? c->gid : sb->opt.gid;
 	if (dir && dir->mode & S_ISGID) {
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
@@ -199,49 +199,6 @@ struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino)
 		i->refs++;
 	pthread_mutex_unlock(&sb->fs->lock);
 	return i;
-}
-
-void fs_inode_remember(struct fs_inode *i)
-{
-	pthread_mutex_lock(&fs_of(i)->lock);
-	i->nlookup++;
-	pthread_mutex_unlock(&fs_of(i)->lock);
-}
-
-void fs_inode_forget(struct fs_super *sb, u64 ino, u64 n)
-{
-	struct fs_inode *i;
-
-	pthread_mutex_lock(&sb->fs->lock);
-	i = inode_find_locked(sb, ino);
-	if (i && n > i->nlookup)
-		n = i->nlookup;
-	if (i && n) {
-		i->nlookup -= n;
-		fs_inode_put_locked(i, n);
-	}
-	pthread_mutex_unlock(&sb->fs->lock);
-}
-
-void fs_super_forget(struct fs_super *sb)
-{
-	struct fs_inode *i, *next;
-	struct fs *fs = sb->fs;
-
-	pthread_mutex_lock(&fs->lock);
-	sb->refs++; /* the last inode may hold the last reference */
-	for (u32 b = 0; b < sb->inodes.nr; b++) {
-		for (i = sb->inodes.bucket[b]; i; i = next) {
-			u64 n = i->nlookup;
-
-			next = i->chain;
-			i->nlookup = 0;
-			if (n)
-				fs_inode_put_locked(i, n);
-		}
-	}
-	super_put_locked(sb, 1);
-	pthread_mutex_unlock(&fs->lock);
 }
 
 /* --- entries --- */
@@ -342,7 +299,7 @@ void fs_entry_remove_locked(struct fs_entry *e, struct fs_drops *d)
 void fs_stat_locked(const struct fs_inode *i, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
-	st->st_dev = i->sb->dev;
+	st->st_dev = i->sb->nr_devs ? i->sb->dev[0] : 0;
 	st->st_ino = i->ino;
 	st->st_mode = i->mode;
 	st->st_nlink = i->nlink;
@@ -510,8 +467,9 @@ struct fs_super *fs_super_by_dev(struct fs *fs, dev_t dev)
 
 	pthread_mutex_lock(&fs->lock);
 	list_for_each(sb, &fs->supers, node)
-		if (dev && sb->dev == dev)
-			found = sb;
+		for (u32 i = 0; i < sb->nr_devs; i++)
+			if (sb->dev[i] == dev)
+				found = sb;
 	super_ref(found);
 	pthread_mutex_unlock(&fs->lock);
 	return found;
@@ -548,11 +506,36 @@ struct fs_super *fs_super_by_path(struct fs *fs, const char *path, const char **
 	return found;
 }
 
-void fs_super_set_dev(struct fs_super *sb, dev_t dev)
+int fs_super_add_dev(struct fs_super *sb, dev_t dev)
+{
+	int err = -ENOSPC;
+
+	pthread_mutex_lock(&sb->fs->lock);
+	if (sb->nr_devs < FS_DEVS_MAX) {
+		sb->dev[sb->nr_devs++] = dev;
+		err = 0;
+	}
+	pthread_mutex_unlock(&sb->fs->lock);
+	return err;
+}
+
+void fs_super_del_dev(struct fs_super *sb, dev_t dev)
 {
 	pthread_mutex_lock(&sb->fs->lock);
-	sb->dev = dev;
+	for (u32 i = 0; i < sb->nr_devs; i++)
+		if (sb->dev[i] == dev)
+			sb->dev[i] = sb->dev[--sb->nr_devs];
 	pthread_mutex_unlock(&sb->fs->lock);
+}
+
+u32 fs_super_devs(struct fs_super *sb)
+{
+	u32 nr;
+
+	pthread_mutex_lock(&sb->fs->lock);
+	nr = sb->nr_devs;
+	pthread_mutex_unlock(&sb->fs->lock);
+	return nr;
 }
 
 struct fs_super *fs_super_next(struct fs *fs, struct fs_super *prev)
@@ -617,6 +600,6 @@ int fs_statfs(struct fs_super *sb, struct statvfs *st)
 	memset(st, 0, sizeof(*st));
 	st->f_bsize = st->f_frsize = 4096;
 	st->f_namemax = FS_NAME_MAX;
-	st->f_fsid = sb->dev;
+	st->f_fsid = sb->id;
 	return 0;
 }

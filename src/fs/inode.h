@@ -7,8 +7,7 @@
  * A directory's entries are listed newest first, as the kernel's libfs does; each has a sequence number, from which its readdir position
  * comes, so positions stay valid while entries come and go. Two hash tables per instance find inodes by number and entries by (directory, name).
  *
- * References: inode->refs counts entries, callers, open files and the FUSE lookups (those also in ->nlookup, so that an aborted
- * connection can be forgotten as a whole). Each inode holds one reference to its super. All of it is under fs->lock; functions with the
+ * References: inode->refs counts entries, callers, open files and the FUSE lookups. Each inode holds one reference to its super. All of it is under fs->lock; functions with the
  * suffix _locked expect it held. Objects whose reference has to go are put on a struct fs_drops and dropped after unlocking.
  */
 #include <pthread.h>
@@ -17,6 +16,7 @@
 
 #define FS_ROOT_INO 1u
 #define FS_NAME_MAX 255u
+#define FS_DEVS_MAX 64u
 
 struct fs_table {
 	void **bucket;	/* chains of nodes; nr buckets, a power of two */
@@ -35,10 +35,10 @@ struct fs_entry {
 struct fs_inode {
 	struct fs_inode *chain;
 	struct fs_super *sb;
-	u64 ino, refs, nlookup;
+	u64 ino, refs;
 	u32 nlink;
 	mode_t mode;
-	uid_t uid;		/* as the instance's user namespace counts */
+	uid_t uid;
 	gid_t gid;
 	struct timespec atime, mtime, ctime;
 	struct obj *obj;	/* pinned object, one reference */
@@ -53,13 +53,13 @@ struct fs_super {
 	u64 refs;
 	u32 id;
 	bool dead;
-	dev_t dev;
+	dev_t dev[FS_DEVS_MAX];
+	u32 nr_devs;
 	char *label;
 	struct fs_options opt;
 	struct fs_inode *root;
 	struct fs_table inodes, entries;
 	u64 next_ino, next_seq;
-	struct fs_idmap uids, gids;
 };
 
 struct fs {
@@ -91,12 +91,5 @@ void fs_stat_locked(const struct fs_inode *i, struct stat *st);
 int fs_access_locked(const struct fs_inode *i, const struct cred *c, int mask);
 int fs_sticky_locked(const struct fs_inode *dir, const struct fs_inode *victim, const struct cred *c);
 bool fs_owner_locked(const struct fs_inode *i, const struct cred *c);
-uid_t fs_uid_of(const struct fs_super *sb, const struct cred *c);
-gid_t fs_gid_of(const struct fs_super *sb, const struct cred *c);
-
-/* FUSE: turns the caller's reference into a lookup reference; gives @n of them back; gives all of an instance back. */
-void fs_inode_remember(struct fs_inode *i);
-void fs_inode_forget(struct fs_super *sb, u64 ino, u64 n);
-void fs_super_forget(struct fs_super *sb);
 
 #endif

@@ -15,29 +15,21 @@ u32 fs_idmap_inside(const struct fs_idmap *map, u32 outside)
 	return OVERFLOW_ID;
 }
 
-void fs_super_set_idmap(struct fs_super *sb, const struct fs_idmap *uids, const struct fs_idmap *gids)
+u32 fs_idmap_outside(const struct fs_idmap *map, u32 inside)
 {
-	pthread_mutex_lock(&sb->fs->lock);
-	sb->uids = *uids;
-	sb->gids = *gids;
-	pthread_mutex_unlock(&sb->fs->lock);
-}
-
-uid_t fs_uid_of(const struct fs_super *sb, const struct cred *c)
-{
-	return fs_idmap_inside(&sb->uids, c->uid);
-}
-
-gid_t fs_gid_of(const struct fs_super *sb, const struct cred *c)
-{
-	return fs_idmap_inside(&sb->gids, c->gid);
+	if (!map->nr)
+		return inside;
+	for (u32 i = 0; i < map->nr && i < FS_IDMAP_MAX; i++)
+		if (inside - map->extent[i].inside < map->extent[i].count)
+			return map->extent[i].outside + (inside - map->extent[i].inside);
+	return OVERFLOW_ID;
 }
 
 static mode_t bits_for(const struct fs_inode *i, const struct cred *c)
 {
-	if (fs_uid_of(i->sb, c) == i->uid)
+	if (c->uid == i->uid)
 		return i->mode >> 6 & 7;
-	if (fs_gid_of(i->sb, c) == i->gid)
+	if (c->gid == i->gid)
 		return i->mode >> 3 & 7;
 	return i->mode & 7;
 }
@@ -60,12 +52,12 @@ int fs_access_locked(const struct fs_inode *i, const struct cred *c, int mask)
 
 bool fs_owner_locked(const struct fs_inode *i, const struct cred *c)
 {
-	return !c || fs_uid_of(i->sb, c) == i->uid || cred_has(c, CAP_FOWNER);
+	return !c || c->uid == i->uid || cred_has(c, CAP_FOWNER);
 }
 
 int fs_sticky_locked(const struct fs_inode *dir, const struct fs_inode *victim, const struct cred *c)
 {
-	if (!(dir->mode & S_ISVTX) || fs_owner_locked(victim, c) || fs_uid_of(dir->sb, c) == dir->uid)
+	if (!(dir->mode & S_ISVTX) || fs_owner_locked(victim, c) || c->uid == dir->uid)
 		return 0;
 	return -EPERM;
 }

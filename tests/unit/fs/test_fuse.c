@@ -118,7 +118,7 @@ static const char *mount_it(void)
 	}
 	fs = fs_new(&text_ops);
 	sb = fs_mount(fs, &opt, dir);
-	fuse = fs_fuse_serve(sb, fd, on_unmount, NULL);
+	fuse = fs_fuse_serve(sb, fd, NULL, NULL, on_unmount, NULL);
 	if (IS_ERR(fuse) || stat(dir, &st))
 		return "cannot serve";
 	return NULL;
