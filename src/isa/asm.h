@@ -14,6 +14,7 @@
  *   if r1 s> 0x3 goto pc+2       if w1 & w2 goto out           gotol pc+5               call bpf_ktime_get_ns#5
  *   call pc+3                    call bpf_loop                 r2 = func pc+4           exit
  *
+ * Only here: "tail_call" and "r1 = probe *(u32 *)(r2 +0)" are the internal opcodes of the rewrite passes.
  * What the kernel prints the same way for two encodings ("r1 = 5" as MOV or as LD_IMM64 of a small constant) is the shorter one; " ll" asks for
  * LD_IMM64. ".raw code dst src off imm" is any word.
  */

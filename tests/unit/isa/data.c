@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+#include "data.h"
+
+enum section { S_NONE, S_ASM, S_MEM, S_RESULT, S_AFTER };
+
+static const char *const section_line[] = {
+	[S_ASM] = "-- asm", [S_MEM] = "-- mem", [S_RESULT] = "-- result", [S_AFTER] = "-- mem after",
+};
+
+static int add_hex(u8 *mem, int len, const char *s)
+{
+	unsigned int byte;
+	int used;
+
+	for (; sscanf(s, " %2x%n", &byte, &used) == 1 && len < CASE_MEM; s += used)
+		mem[len++] = (u8)byte;
+	return len;
+}
+
+static int add_line(struct isa_case *c, enum section s, const char *line)
+{
+	switch (s) {
+	case S_ASM:
+		if (strlen(c->text) + strlen(line) >= sizeof(c->text))
+			return -1;
+		strcat(c->text, line);
+		break;
+	case S_MEM:
+		c->mem_len = add_hex(c->mem, c->mem_len, line);
+		break;
+	case S_AFTER:
+		c->after_len = add_hex(c->after, c->after_len, line);
+		break;
+	case S_RESULT:
+		if (*line == '\n')
+			break;
+		c->result = line[0] == '-' ? (u64)strtoll(line, NULL, 0) : strtoull(line, NULL, 0);
+		c->has_result = true;
+		break;
+	case S_NONE:
+		break;
+	}
+	return 0;
+}
+
+static int finish(struct isa_case *c, const char *path, void (*fn)(const struct isa_case *c, void *arg), void *arg)
+{
+	struct asm_error err;
+
+	c->nr_insns = asm_text(c->text, c->insns, CASE_INSNS, &err);
+	if (c->nr_insns <= 0 || !c->has_result) {
+		fprintf(stderr, "%s:%d: %s\n", path, c->line + (c->nr_insns < 0 ? err.line : 0),
+			c->nr_insns < 0 ? err.text : "no instructions or no result");
+		return -1;
+	}
+	fn(c, arg);
+	return 0;
+}
+
+static enum section section_of(const char *line)
+{
+	for (int s = S_ASM; s <= S_AFTER; s++) {
+		size_t n = strlen(section_line[s]);
+
+		if (!strncmp(line, section_line[s], n) && line[n] == '\n')
+			return (enum section)s;
+	}
+	return S_NONE;
+}
+
+int isa_for_each(const char *path, void (*fn)(const struct isa_case *c, void *arg), void *arg)
+{
+	struct isa_case *c = calloc(1, sizeof(*c));
+	enum section now = S_NONE, next;
+	int nr = 0, at = 0, ret = 0;
+	FILE *f = fopen(path, "r");
+	char line[512];
+
+	if (!f || !c) {
+		perror(path);
+		goto fail_open;
+	}
+	while (!ret && fgets(line, sizeof(line), f)) {
+		at++;
+		next = section_of(line);
+		if (next == S_ASM) {
+			if (now != S_NONE)
+				ret = finish(c, path, fn, arg);
+			memset(c, 0, sizeof(*c));
+			c->line = at;
+			nr++;
+		}
+		if (next != S_NONE)
+			now = next;
+		else if (add_line(c, now, line))
+			ret = -1;
+	}
+	if (!ret && nr)
+		ret = finish(c, path, fn, arg);
+	fclose(f);
+	free(c);
+	return ret ? ret : nr;
+
+fail_open:
+	if (f)
+		fclose(f);
+	free(c);
+	return -1;
+}

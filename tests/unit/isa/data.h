@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef TEST_ISA_DATA_H
+#define TEST_ISA_DATA_H
+/*
+ * data.h - reads tests/data/isa files: cases of "-- asm", optional "-- mem" (hex bytes), "-- result" (a number), optional
+ * "-- mem after". Lines from '#' before the first case are comment. A case ends where the next "-- asm" begins.
+ */
+#include "isa/asm.h"
+
+#define CASE_TEXT 4096
+#define CASE_MEM 256
+#define CASE_INSNS 256
+
+struct isa_case {
+	int line; /* of its "-- asm" */
+	char text[CASE_TEXT];
+	u8 mem[CASE_MEM], after[CASE_MEM];
+	int mem_len, after_len;
+	u64 result;
+	bool has_result;
+	struct bpf_insn insns[CASE_INSNS];
+	int nr_insns;
+};
+
+/* Calls @fn for each case, assembled. Returns number of cases; prints and returns -1 when a file is malformed. */
+int isa_for_each(const char *path, void (*fn)(const struct isa_case *c, void *arg), void *arg);
+
+#endif

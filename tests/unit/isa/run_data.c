@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* run_data FILE... - runs each case of the files through the interpreter; see data.h. --coverage: every opcode must occur. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "data.h"
+#include "exec/exec.h"
+#include "isa/disasm.h"
+
+struct state {
+	const char *path;
+	int failed, cases;
+	bool seen[256];
+};
+
+static u64 run(const struct isa_case *c, u8 *mem, int *err)
+{
+	struct bpf_insn insns[CASE_INSNS];
+	struct exec_image img = { .refs = 1, .insns = insns, .len = (u32)c->nr_insns };
+	struct exec_run r = { 0 };
+	u64 (*volatile go)(const struct exec_image *, void *, struct exec_run *) = exec_run;
+
+	memcpy(insns, c->insns, sizeof(insns));
+	*err = exec_image_bind(&img);
+	return *err ? 0 : go(&img, mem, &r);
+}
+
+/* What is printed reads back as the same instruction. */
+static bool round_trip(const struct isa_case *c)
+{
+	struct bpf_insn back[2];
+	char text[128], wide[160];
+
+	for (int i = 0; i < c->nr_insns; i++) {
+		const struct bpf_insn *insn = &c->insns[i];
+		bool imm64 = insn_is_ld_imm64(insn);
+
+		if (BPF_CLASS(insn->code) == BPF_LDX && BPF_MODE(insn->code) != BPF_MEM && BPF_MODE(insn->code) != BPF_MEMSX)
+			continue; /* internal: not printed as such */
+		if (imm64 && insn->src_reg) {
+			i++;
+			continue;
+		}
+		disasm_str(text, sizeof(text), insn);
+		snprintf(wide, sizeof(wide), "%s%s", text, imm64 ? " ll" : "");
+		if (asm_text(wide, back, 2, NULL) != (imm64 ? 2 : 1) || memcmp(back, insn, imm64 ? 16 : 8)) {
+			printf("line %d: '%s' does not read back\n", c->line, text);
+			return false;
+		}
+		i += imm64;
+	}
+	return true;
+}
+
+static void one_case(const struct isa_case *c, void *arg)
+{
+	struct state *st = arg;
+	u8 *mem = malloc(c->mem_len ? (size_t)c->mem_len : 1); /* exactly: ASan sees the edges */
+	int err;
+	u64 got;
+
+	st->cases++;
+	for (int i = 0; i < c->nr_insns; i++) {
+		st->seen[c->insns[i].code] = true;
+		i += insn_is_ld_imm64(&c->insns[i]);
+	}
+	memcpy(mem, c->mem, (size_t)c->mem_len);
+	got = run(c, mem, &err);
+	if (err || got != c->result) {
+		printf("%s:%d: r0 is 0x%llx, not 0x%llx (bind %d)\n%s", st->path, c->line, got, c->result, err, c->text);
+		st->failed++;
+	} else if (c->after_len && (c->after_len != c->mem_len || memcmp(mem, c->after, (size_t)c->mem_len))) {
+		printf("%s:%d: memory differs:", st->path, c->line);
+		for (int i = 0; i < c->mem_len; i++)
+			printf(" %02x", mem[i]);
+		printf("\n%s", c->text);
+		st->failed++;
+	} else if (!round_trip(c)) {
+		st->failed++;
+	}
+	free(mem);
+}
+
+static const struct {
+	u8 code;
+	const char *name;
+} opcodes[] = {
+#define OP(name, code, cpu, text) { code, #name },
+#define INTERNAL(name, code, text) { code, #name },
+#include "isa/opcodes.def"
+};
+
+/* LD_ABS, LD_IND are rewritten before they get here; tail calls need a host: tests/unit/exec. */
+static bool elsewhere(u8 code)
+{
+	return (BPF_CLASS(code) == BPF_LD && BPF_MODE(code) != BPF_IMM) || code == (BPF_JMP | BPF_TAIL_CALL);
+}
+
+int main(int argc, char **argv)
+{
+	struct state st = { 0 };
+	bool coverage = argc > 1 && !strcmp(argv[1], "--coverage");
+
+	for (int i = 1 + coverage; i < argc; i++) {
+		st.path = argv[i];
+		if (isa_for_each(argv[i], one_case, &st) < 0)
+			st.failed++;
+	}
+	for (u32 i = 0; coverage && i < ARRAY_SIZE(opcodes); i++) {
+		if (!st.seen[opcodes[i].code] && !elsewhere(opcodes[i].code)) {
+			printf("no case for %s (%02x)\n", opcodes[i].name, opcodes[i].code);
+			st.failed++;
+		}
+	}
+	printf("%d cases, %d failed\n", st.cases, st.failed);
+	return st.failed || !st.cases;
+}
