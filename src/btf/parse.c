@@ -221,7 +221,7 @@ static int parse(struct btf_env *env)
 		err = check_types(env);
 	if (!err)
 		err = btf_check_type_tags(env, btf->base_btf ? btf->start_id : 1);
-	return err;
+	return err ? err : btf_check_nesting(env);
 }
 
 struct btf *btf_parse(const void *data, u32 size, struct log *log)

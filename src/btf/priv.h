@@ -62,6 +62,9 @@ int btf_check_ids(struct btf_env *env); /* kernel BTF, which is not resolved: no
 /* resolve.c */
 int btf_resolve_all(struct btf_env *env);
 
+/* nest.c: after the modifier chains are known to end */
+int btf_check_nesting(struct btf_env *env);
+
 /* layout.c */
 const struct btf_type *btf_resolve_elem(const struct btf *btf, const struct btf_type *t, u32 *size, const struct btf_type **elem,
 					u32 *elem_id, u32 *nelems, u32 *type_id);

@@ -10,8 +10,6 @@
 #define FLAG_PERCPU (1u << 12)
 #define FLAG_RCU (1u << 20)
 
-#define WALK_MAX_NESTING 256
-
 struct walk {
 	struct log *log;
 	const struct btf *btf;
@@ -201,12 +199,12 @@ static int walk_level(struct walk *w)
 int btf_struct_walk(struct log *log, const struct btf *btf, const struct btf_type *t, int off, int size, u32 *next_id, u32 *flags)
 {
 	struct walk w = { .log = log, .btf = btf, .t = t, .off = off, .size = size };
-	int ret = BTF_WALK_STRUCT, levels;
+	int ret = BTF_WALK_STRUCT;
 
 	if (off < 0 || size <= 0)
 		ret = -EACCES;
-	for (levels = 0; ret == BTF_WALK_STRUCT; levels++)
-		ret = levels < WALK_MAX_NESTING ? walk_level(&w) : -EINVAL;
+	while (ret == BTF_WALK_STRUCT) /* ends: no struct contains itself (nest.c) */
+		ret = walk_level(&w);
 	*flags = ret == BTF_WALK_PTR ? w.flags : 0;
 	*next_id = ret < 0 ? (u32)ret : w.next_id;
 	return ret < 0 ? BTF_WALK_ERROR : ret;
@@ -221,17 +219,13 @@ static bool same_type(const struct btf *a, u32 a_id, const struct btf *b, u32 b_
 bool btf_struct_ids_match(struct log *log, const struct btf *btf, u32 id, int off, const struct btf *need_btf, u32 need_id, bool strict)
 {
 	struct walk w = { .log = log, .btf = btf, .t = btf_type_by_id(btf, id), .off = off, .size = 1 };
-	int levels;
 
 	if (!off && same_type(btf, id, need_btf, need_id))
 		return true;
 	if (strict || off < 0 || !w.t)
 		return false;
-	for (levels = 0; levels < WALK_MAX_NESTING; levels++) {
-		if (walk_level(&w) != BTF_WALK_STRUCT)
-			return false;
+	while (walk_level(&w) == BTF_WALK_STRUCT)
 		if (w.next_id && !w.off && same_type(btf, w.next_id, need_btf, need_id))
 			return true;
-	}
 	return false;
 }
