@@ -150,17 +150,15 @@ static void arm(struct obj_table *t, u64 due)
 	timerfd_settime(t->timer, TFD_TIMER_ABSTIME, &its, NULL);
 }
 
-static const char *const handle_names[OBJ_KINDS] = {
-	[OBJ_PROG] = "bpf-prog", [OBJ_MAP] = "bpf-map", [OBJ_LINK] = "bpf_link", [OBJ_BTF] = "btf",
-};
-
 /* A fresh inode: the record's read-only fd and watch, and in *rw the fd to give away. */
-static int handle_create(struct obj_table *t, struct handle *h, enum obj_kind kind, int *rw)
+static int handle_create(struct obj_table *t, struct handle *h, const char *kind, int *rw)
 {
+	char name[32];
 	struct stat st;
 	int memfd, err;
 
-	memfd = memfd_create(handle_names[kind], MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	snprintf(name, sizeof(name), "bpf-%s", kind);
+	memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (memfd < 0)
 		return -errno;
 	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) || fstat(memfd, &st)) {
@@ -218,7 +216,7 @@ int handle_open(struct obj_table *t, struct obj *o, u32 perm)
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	err = handle_create(t, h, o->class->kind, &fd);
+	err = handle_create(t, h, o->class->name, &fd);
 	if (err) {
 		free(h);
 		return err;

@@ -52,7 +52,8 @@ struct sys_options {
 };
 
 struct sys *sys_open(const struct sys_options *opt); /* ERR_PTR */
-void sys_close(struct sys *sys); /* releases all objects and waits for them */
+/* Releases all objects and waits for them. Returns how many somebody still held: 0 unless the embedding program leaked references. */
+u32 sys_close(struct sys *sys);
 
 /*
  * bpf(2): @uattr/@size as the client passed them. Result as the system call: >= 0 or negative errno. PROG_TEST_RUN runs here only when the caller

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* map.c - MAP_CREATE, the element commands, MAP_FREEZE. Order of checks and errno: kernel/bpf/syscall.c of 6.1. */
+#include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "sys/priv.h"
+
+static bool numa_node_exists(u32 node)
+{
+	char path[64];
+
+	if (!node)
+		return true;
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u", node);
+	return node <= INT32_MAX && access(path, F_OK) == 0;
+}
+
+static int create_check(const union bpf_attr *a)
+{
+	if (a->btf_vmlinux_value_type_id) {
+		if (a->map_type != BPF_MAP_TYPE_STRUCT_OPS || a->btf_key_type_id || a->btf_value_type_id)
+			return -EINVAL;
+	} else if (a->btf_key_type_id && !a->btf_value_type_id) {
+		return -EINVAL;
+	}
+	if (a->map_type != BPF_MAP_TYPE_BLOOM_FILTER && a->map_extra)
+		return -EINVAL;
+	if (req_file_perm(a->map_flags) < 0)
+		return -EINVAL;
+	if (a->map_flags & BPF_F_NUMA_NODE && !numa_node_exists(a->numa_node))
+		return -EINVAL;
+	return 0;
+}
+
+static void fill_attr(const struct sys_req *r, struct map_attr *ma)
+{
+	const union bpf_attr *a = &r->attr;
+
+	*ma = (struct map_attr){
+		.map_type = a->map_type,
+		.key_size = a->key_size,
+		.value_size = a->value_size,
+		.max_entries = a->max_entries,
+		.map_flags = a->map_flags,
+		.map_extra = a->map_extra,
+		.nr_cpus = r->sys->nr_cpus,
+	};
+	memcpy(ma->name, a->map_name, sizeof(ma->name));
+	if (!(a->map_flags & BPF_F_ZERO_SEED) && getrandom(&ma->seed, sizeof(ma->seed), 0) != sizeof(ma->seed))
+		ma->seed = (u32)(uintptr_t)r ^ 0x9e3779b9u;
+}
+
+/* The map's BTF, checked against its sizes, referenced; NULL when the caller gave none. */
+static struct btf *create_btf(struct sys_req *r, const struct map_attr *ma)
+{
+	const union bpf_attr *a = &r->attr;
+	struct btf *btf;
+	int err = 0;
+
+	if (!a->btf_key_type_id && !a->btf_value_type_id)
+		return NULL;
+	btf = req_btf(r, a->btf_fd);
+	if (IS_ERR(btf))
+		return btf;
+	if (btf->kernel_btf)
+		err = -EACCES;
+	else
+		err = map_obj_check_btf(ma, btf, a->btf_key_type_id, a->btf_value_type_id);
+	if (!err)
+		return btf;
+	btf_put(btf);
+	return ERR_PTR(err);
+}
+
+long sys_map_create(struct sys_req *r)
+{
+	const union bpf_attr *a = &r->attr;
+	struct map_obj *m;
+	struct map_attr ma;
+	struct btf *btf;
+	long ret = create_check(a);
+
+	if (ret)
+		return ret;
+	/* Offload to a device: only root may ask, and there is none. */
+	if (a->map_ifindex)
+		return cred_sys_admin(r->cred) ? -EINVAL : -EPERM;
+	if (a->map_flags & BPF_F_ZERO_SEED && !cred_sys_admin(r->cred) && map_ops_of(a->map_type))
+		return -EPERM;
+	fill_attr(r, &ma);
+	ret = map_check_attr(&ma);
+	if (!ret)
+		ret = req_name_check(a->map_name);
+	if (ret)
+		return ret;
+	btf = create_btf(r, &ma);
+	if (IS_ERR(btf))
+		return PTR_ERR(btf);
+	m = map_obj_new(&ma, btf, a->btf_key_type_id, a->btf_value_type_id);
+	if (btf)
+		btf_put(btf);
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	m->uid = r->cred->uid;
+	ret = obj_publish(r->sys->objs, &m->obj);
+	if (!ret)
+		ret = req_install(r, &m->obj, req_file_perm(a->map_flags));
+	obj_put(&m->obj);
+	return ret;
+}
+
+/* --- elements --- */
+
+/* What the element commands share: the map, and key and value in our memory. */
+struct elem {
+	struct map_obj *m;
+	struct bpf_map *map;
+	void *key, *value;
+	bool writes;
+};
+
+/* Kernel: map_get_sys_perms(). */
+static bool may(const struct bpf_map *map, u32 perm, u32 want)
+{
+	if (map->frozen)
+		perm &= ~HANDLE_WRITE;
+	return (perm & want) == want;
+}
+
+static int elem_open(struct sys_req *r, struct elem *e, int fd, u32 want)
+{
+	u32 perm;
+
+	*e = (struct elem){ .m = req_map(r, fd, &perm), .writes = want & HANDLE_WRITE };
+	if (IS_ERR(e->m))
+		return PTR_ERR(e->m);
+	e->map = &e->m->map;
+	if (e->writes)
+		__atomic_add_fetch(&e->m->writecnt, 1, __ATOMIC_ACQ_REL);
+	return may(e->map, perm, want) ? 0 : -EPERM;
+}
+
+static void elem_close(struct elem *e)
+{
+	if (IS_ERR(e->m))
+		return;
+	if (e->writes)
+		__atomic_sub_fetch(&e->m->writecnt, 1, __ATOMIC_ACQ_REL);
+	free(e->key);
+	free(e->value);
+	obj_put(&e->m->obj);
+}
+
+static int elem_key(struct sys_req *r, struct elem *e)
+{
+	void *key;
+
+	if (!e->map->key_size)
+		return r->attr.key ? -EINVAL : 0;
+	key = req_dup(r, r->attr.key, e->map->key_size);
+	if (IS_ERR(key))
+		return PTR_ERR(key);
+	e->key = key;
+	return 0;
+}
+
+static int elem_value(struct sys_req *r, struct elem *e, bool copy)
+{
+	u32 size = map_sys_value_size(e->map);
+	void *value = copy ? req_dup(r, r->attr.value, size) : calloc(1, size ? size : 1);
+
+	if (!value)
+		return -ENOMEM;
+	if (IS_ERR(value))
+		return PTR_ERR(value);
+	e->value = value;
+	return 0;
+}
+
+long sys_map_lookup(struct sys_req *r)
+{
+	struct elem e;
+	long ret;
+
+	if (r->attr.flags & ~(u64)BPF_F_LOCK)
+		return -EINVAL;
+	ret = elem_open(r, &e, r->attr.map_fd, HANDLE_READ);
+	if (!ret && r->attr.flags & BPF_F_LOCK)
+		ret = -EINVAL; /* no kind here has a spin lock in its values */
+	if (!ret)
+		ret = elem_key(r, &e);
+	if (!ret)
+		ret = elem_value(r, &e, false);
+	if (!ret)
+		ret = map_sys_lookup(e.map, e.key, e.value, r->attr.flags);
+	if (!ret && req_copy_out(r, r->attr.value, e.value, map_sys_value_size(e.map)))
+		ret = -EFAULT;
+	elem_close(&e);
+	return ret;
+}
+
+/* Prog arrays: the value is an fd. */
+static int update_fd_value(struct sys_req *r, struct elem *e)
+{
+	struct bpf_prog *prog;
+	u32 index, fd;
+	int err;
+
+	memcpy(&index, e->key, sizeof(index));
+	memcpy(&fd, e->value, sizeof(fd));
+	if (r->attr.flags != BPF_ANY)
+		return -EINVAL;
+	if (index >= e->map->max_entries)
+		return -E2BIG;
+	prog = req_prog(r, fd);
+	if (IS_ERR(prog))
+		return PTR_ERR(prog);
+	err = map_obj_set_prog(e->m, index, prog);
+	obj_put(&prog->obj);
+	return err;
+}
+
+long sys_map_update(struct sys_req *r)
+{
+	struct elem e;
+	long ret = elem_open(r, &e, r->attr.map_fd, HANDLE_WRITE);
+
+	if (!ret && r->attr.flags & BPF_F_LOCK)
+		ret = -EINVAL;
+	if (!ret)
+		ret = elem_key(r, &e);
+	if (!ret)
+		ret = elem_value(r, &e, true);
+	if (!ret)
+		ret = e.map->ops->fd_values ? update_fd_value(r, &e) : map_sys_update(e.map, e.key, e.value, r->attr.flags);
+	elem_close(&e);
+	return ret;
+}
+
+static int delete_fd_value(struct elem *e)
+{
+	u32 index;
+
+	memcpy(&index, e->key, sizeof(index));
+	return index >= e->map->max_entries ? -E2BIG : map_obj_del_prog(e->m, index);
+}
+
+long sys_map_delete(struct sys_req *r)
+{
+	struct elem e;
+	long ret = elem_open(r, &e, r->attr.map_fd, HANDLE_WRITE);
+
+	if (!ret)
+		ret = elem_key(r, &e);
+	if (!ret)
+		ret = e.map->ops->fd_values ? delete_fd_value(&e) : map_sys_delete(e.map, e.key);
+	elem_close(&e);
+	return ret;
+}
+
+long sys_map_next_key(struct sys_req *r)
+{
+	struct elem e;
+	long ret = elem_open(r, &e, r->attr.map_fd, HANDLE_READ);
+	void *next = NULL;
+
+	if (!ret && r->attr.key)
+		ret = elem_key(r, &e);
+	if (!ret) {
+		next = calloc(1, e.map->key_size + 1);
+		ret = next ? map_sys_next_key(e.map, e.key, next) : -ENOMEM;
+	}
+	if (!ret && req_copy_out(r, r->attr.next_key, next, e.map->key_size))
+		ret = -EFAULT;
+	free(next);
+	elem_close(&e);
+	return ret;
+}
+
+/* Kinds whose elements may be taken out in one step; the others answer -ENOTSUPP. */
+static bool can_take(const struct bpf_map *map)
+{
+	return map->map_type == BPF_MAP_TYPE_HASH || map->map_type == BPF_MAP_TYPE_PERCPU_HASH ||
+	       map->map_type == BPF_MAP_TYPE_LRU_HASH || map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+long sys_map_lookup_and_delete(struct sys_req *r)
+{
+	struct elem e;
+	long ret;
+
+	if (r->attr.flags & ~(u64)BPF_F_LOCK)
+		return -EINVAL;
+	ret = elem_open(r, &e, r->attr.map_fd, HANDLE_RW);
+	if (!ret && r->attr.flags & BPF_F_LOCK)
+		ret = -EINVAL;
+	if (!ret)
+		ret = elem_key(r, &e);
+	if (!ret)
+		ret = elem_value(r, &e, false);
+	if (!ret && !can_take(e.map))
+		ret = -ENOTSUPP;
+	if (!ret)
+		ret = map_sys_lookup(e.map, e.key, e.value, 0);
+	/* Whoever deletes it has taken it: a loser of the race finds no element. */
+	if (!ret)
+		ret = map_sys_delete(e.map, e.key);
+	if (!ret && req_copy_out(r, r->attr.value, e.value, map_sys_value_size(e.map)))
+		ret = -EFAULT;
+	elem_close(&e);
+	return ret;
+}
+
+long sys_map_freeze(struct sys_req *r)
+{
+	struct map_obj *m = req_map(r, r->attr.map_fd, NULL);
+	long ret;
+
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	pthread_mutex_lock(&m->lock);
+	if (__atomic_load_n(&m->writecnt, __ATOMIC_ACQUIRE) || m->map.frozen)
+		ret = -EBUSY;
+	else if (!cred_bpf(r->cred))
+		ret = -EPERM;
+	else
+		ret = map_freeze(&m->map);
+	pthread_mutex_unlock(&m->lock);
+	obj_put(&m->obj);
+	return ret;
+}
+
+/* --- batches: the kernel's generic implementation (elements one by one) --- */
+
+struct batch {
+	struct sys_req *r;
+	struct bpf_map *map;
+	u32 value_size, count, done;
+};
+
+/* Kinds with batch operations in 6.1, out of those we have. */
+static bool batch_kind(const struct bpf_map *map, int cmd)
+{
+	switch (map->map_type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+		return cmd == BPF_MAP_LOOKUP_BATCH || cmd == BPF_MAP_UPDATE_BATCH;
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int batch_check(struct sys_req *r, const struct bpf_map *map)
+{
+	if (!batch_kind(map, r->cmd))
+		return -ENOTSUPP;
+	if (r->attr.batch.elem_flags & ~(u64)BPF_F_LOCK || r->attr.batch.flags)
+		return -EINVAL;
+	return r->attr.batch.elem_flags & BPF_F_LOCK ? -EINVAL : 0;
+}
+
+static int batch_write(struct batch *b, struct elem *e)
+{
+	const union bpf_attr *a = &b->r->attr;
+	u64 i = b->done;
+
+	if (req_copy_in(b->r, e->key, a->batch.keys + i * b->map->key_size, b->map->key_size))
+		return -EFAULT;
+	if (b->r->cmd == BPF_MAP_DELETE_BATCH)
+		return map_sys_delete(b->map, e->key);
+	if (req_copy_in(b->r, e->value, a->batch.values + i * b->value_size, b->value_size))
+		return -EFAULT;
+	return map_sys_update(b->map, e->key, e->value, a->batch.elem_flags);
+}
+
+static int batch_read(struct batch *b, struct elem *e, void *next, bool *have_key)
+{
+	const union bpf_attr *a = &b->r->attr;
+	u64 i = b->done;
+	int err;
+
+	err = map_sys_next_key(b->map, *have_key ? e->key : NULL, next);
+	if (err)
+		return err;
+	err = map_sys_lookup(b->map, next, e->value, 0);
+	if (err == -ENOENT && b->map->map_type == BPF_MAP_TYPE_HASH)
+		return -EAGAIN; /* deleted meanwhile */
+	if (err)
+		return err;
+	if (req_copy_out(b->r, a->batch.keys + i * b->map->key_size, next, b->map->key_size) ||
+	    req_copy_out(b->r, a->batch.values + i * b->value_size, e->value, b->value_size))
+		return -EFAULT;
+	if (b->r->cmd != BPF_MAP_LOOKUP_AND_DELETE_BATCH) {
+		memcpy(e->key, next, b->map->key_size);
+		*have_key = true;
+		return 0;
+	}
+	return map_sys_delete(b->map, next);
+}
+
+static int batch_run(struct batch *b, struct elem *e)
+{
+	const union bpf_attr *a = &b->r->attr;
+	bool reads = b->r->cmd == BPF_MAP_LOOKUP_BATCH || b->r->cmd == BPF_MAP_LOOKUP_AND_DELETE_BATCH, have_key = false;
+	void *next = calloc(1, b->map->key_size + 4);
+	u32 retries = 0;
+	int err = 0;
+
+	if (!next)
+		return -ENOMEM;
+	if (reads && a->batch.in_batch) {
+		err = req_copy_in(b->r, e->key, a->batch.in_batch, b->map->key_size);
+		have_key = true;
+	}
+	while (!err && b->done < b->count) {
+		err = reads ? batch_read(b, e, next, &have_key) : batch_write(b, e);
+		if (err == -EAGAIN && retries++ < 3) {
+			err = 0;
+			continue;
+		}
+		if (!err)
+			b->done++;
+	}
+	if (reads && (!err || err == -ENOENT) && b->done &&
+	    req_copy_out(b->r, a->batch.out_batch, have_key ? e->key : next, b->map->key_size))
+		err = -EFAULT;
+	free(next);
+	return err;
+}
+
+long sys_map_batch(struct sys_req *r)
+{
+	static const u32 want[] = {
+		[BPF_MAP_LOOKUP_BATCH - BPF_MAP_LOOKUP_BATCH] = HANDLE_READ,
+		[BPF_MAP_LOOKUP_AND_DELETE_BATCH - BPF_MAP_LOOKUP_BATCH] = HANDLE_RW,
+		[BPF_MAP_UPDATE_BATCH - BPF_MAP_LOOKUP_BATCH] = HANDLE_WRITE,
+		[BPF_MAP_DELETE_BATCH - BPF_MAP_LOOKUP_BATCH] = HANDLE_WRITE,
+	};
+	struct batch b = { .r = r, .count = r->attr.batch.count };
+	struct elem e;
+	long ret = elem_open(r, &e, r->attr.batch.map_fd, want[r->cmd - BPF_MAP_LOOKUP_BATCH]);
+
+	if (!ret)
+		ret = batch_check(r, e.map);
+	if (!ret && b.count) {
+		b.map = e.map;
+		b.value_size = map_sys_value_size(e.map);
+		e.key = calloc(1, e.map->key_size + 1);
+		e.value = calloc(1, b.value_size + 1);
+		ret = e.key && e.value ? batch_run(&b, &e) : -ENOMEM;
+		if (ret != -EFAULT && req_put_attr(r, batch.count, b.done))
+			ret = -EFAULT;
+	}
+	elem_close(&e);
+	return ret;
+}

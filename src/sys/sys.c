@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sys.c - one subsystem instance and the way into its handlers. */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "abi/command.h"
+#include "sys/priv.h"
+
+/* --- what programs running in this process need --- */
+
+static void host_printk(void *arg, const char *text, u32 len)
+{
+	struct sys *sys = arg;
+
+	if (sys->printk)
+		sys->printk(sys->printk_arg, text, len);
+}
+
+static const struct exec_image *host_tail_target(void *arg, struct bpf_map *map, u32 index)
+{
+	return map_obj_tail_target(map_obj_of(map), index);
+}
+
+static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out)
+{
+	struct sys *sys = arg;
+	const struct btf_type *t = sys->vmlinux ? btf_type_by_id(sys->vmlinux, btf_id) : NULL;
+	void *copy;
+	u32 size;
+	long ret;
+
+	if (!t)
+		return -ENOENT;
+	t = btf_resolve_size(sys->vmlinux, t, &size);
+	if (IS_ERR(t))
+		return -EINVAL;
+	copy = malloc(size ? size : 1);
+	if (!copy)
+		return -ENOMEM;
+	/* The object may be anywhere, also nowhere: show a copy that was safe to take. */
+	ret = fault_copy(copy, obj, size);
+	if (!ret)
+		ret = btf_show(sys->vmlinux, btf_id, copy, flags, emit, out);
+	free(copy);
+	return ret;
+}
+
+static long host_btf_find(void *arg, const char *name, u32 len, u32 kind, u64 flags)
+{
+	struct sys *sys = arg;
+
+	if (flags || len <= 1 || name[len - 1])
+		return -EINVAL;
+	return sys->vmlinux ? btf_find_by_name_kind(sys->vmlinux, name, kind) : -ENOENT;
+}
+
+/* --- open and close --- */
+
+static struct btf *load_vmlinux(const char *path)
+{
+	struct btf *btf;
+	struct stat st;
+	void *data;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return ERR_PTR(-errno);
+	if (fstat(fd, &st) || st.st_size <= 0 || st.st_size > 64 << 20) {
+		close(fd);
+		return ERR_PTR(-EINVAL);
+	}
+	data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (data == MAP_FAILED)
+		return ERR_PTR(-ENOMEM);
+	btf = btf_parse_vmlinux(data, st.st_size);
+	munmap(data, st.st_size);
+	return btf;
+}
+
+/* The first BTF object, id 1, as in the kernel. */
+static int sys_init_vmlinux(struct sys *sys, const char *path)
+{
+	struct btf *btf = load_vmlinux(path ? path : USERBPF_VMLINUX_BTF);
+	int err;
+
+	if (IS_ERR(btf) && !path && PTR_ERR(btf) == -ENOENT)
+		return 0; /* not installed: a subsystem without kernel BTF */
+	if (IS_ERR(btf))
+		return PTR_ERR(btf);
+	err = obj_publish(sys->objs, &btf->obj);
+	if (err) {
+		btf_put(btf);
+		return err;
+	}
+	sys->vmlinux = btf;
+	iter_targets_init(btf);
+	return 0;
+}
+
+/* Without a table of its own a process shares the private one of base/slot.c among all its instances. */
+static void sys_init_slots(struct sys *sys, struct slot_table *slots)
+{
+	sys->nr_cpus = slots ? slots->nr : min(slot_possible_cpus(), SLOT_MAX);
+	if (slots)
+		slot_use(slots);
+}
+
+struct sys *sys_open(const struct sys_options *opt)
+{
+	static const struct sys_options defaults = { .unpriv_bpf_disabled = 2 };
+	struct fs_content_ops content = sys_content_ops;
+	struct sys *sys = calloc(1, sizeof(*sys));
+	int err;
+
+	if (!sys)
+		return ERR_PTR(-ENOMEM);
+	if (!opt)
+		opt = &defaults;
+	sys->unpriv_bpf_disabled = opt->unpriv_bpf_disabled;
+	sys->printk = opt->printk;
+	sys->printk_arg = opt->printk_arg;
+	sys->host = (struct exec_host){
+		.trace_printk = host_printk,
+		.tail_target = host_tail_target,
+		.btf_show = host_btf_show,
+		.btf_find = host_btf_find,
+		.arg = sys,
+	};
+	err = sys_pumps_init(sys);
+	if (err)
+		goto fail_sys;
+	err = -ENOMEM;
+	sys->objs = obj_table_new();
+	if (!sys->objs)
+		goto fail_pumps;
+	content.arg = sys;
+	sys->fs = fs_new(&content);
+	if (!sys->fs)
+		goto fail_objs;
+	sys_init_slots(sys, opt->slots);
+	err = sys_init_vmlinux(sys, opt->vmlinux_btf);
+	if (err)
+		goto fail_fs;
+	return sys;
+fail_fs:
+	fs_free(sys->fs);
+fail_objs:
+	obj_table_free(sys->objs);
+fail_pumps:
+	sys_pumps_stop(sys);
+fail_sys:
+	free(sys);
+	return ERR_PTR(err);
+}
+
+u32 sys_close(struct sys *sys)
+{
+	u32 left;
+
+	sys_pumps_stop(sys);
+	fs_free(sys->fs);
+	if (sys->vmlinux)
+		btf_put(sys->vmlinux);
+	left = obj_table_free(sys->objs);
+	if (!left)
+		free(sys); /* otherwise somebody's image may still call our host functions */
+	return left;
+}
+
+struct obj_table *sys_objs(struct sys *sys) { return sys->objs; }
+struct fs *sys_fs(struct sys *sys) { return sys->fs; }
+struct btf *sys_vmlinux(struct sys *sys) { return sys->vmlinux; }
+const struct exec_host *sys_exec_host(struct sys *sys) { return &sys->host; }
+int sys_event_fd(struct sys *sys) { return obj_table_event_fd(sys->objs); }
+void sys_reap(struct sys *sys) { obj_table_reap(sys->objs); }
+
+/* --- dispatch --- */
+
+static const struct {
+	sys_handler fn;
+	bool creates;	/* refused to the unprivileged when unprivileged_bpf_disabled says so */
+	bool cap_first; /* the handler checks privilege before attr's tail (PROG_QUERY) */
+} handlers[] = {
+	[BPF_MAP_CREATE] = { sys_map_create, .creates = true },
+	[BPF_MAP_LOOKUP_ELEM] = { sys_map_lookup },
+	[BPF_MAP_UPDATE_ELEM] = { sys_map_update },
+	[BPF_MAP_DELETE_ELEM] = { sys_map_delete },
+	[BPF_MAP_GET_NEXT_KEY] = { sys_map_next_key },
+	[BPF_PROG_LOAD] = { sys_prog_load, .creates = true },
+	[BPF_OBJ_PIN] = { sys_obj_pin },
+	[BPF_OBJ_GET] = { sys_obj_get },
+	[BPF_PROG_ATTACH] = { sys_prog_attach },
+	[BPF_PROG_DETACH] = { sys_prog_detach },
+	[BPF_PROG_TEST_RUN] = { sys_prog_test_run },
+	[BPF_PROG_GET_NEXT_ID] = { sys_get_next_id },
+	[BPF_MAP_GET_NEXT_ID] = { sys_get_next_id },
+	[BPF_PROG_GET_FD_BY_ID] = { sys_get_fd_by_id },
+	[BPF_MAP_GET_FD_BY_ID] = { sys_get_fd_by_id },
+	[BPF_OBJ_GET_INFO_BY_FD] = { sys_get_info },
+	[BPF_PROG_QUERY] = { sys_prog_query, .cap_first = true },
+	[BPF_RAW_TRACEPOINT_OPEN] = { sys_raw_tp_open },
+	[BPF_BTF_LOAD] = { sys_btf_load },
+	[BPF_BTF_GET_FD_BY_ID] = { sys_get_fd_by_id },
+	[BPF_TASK_FD_QUERY] = { sys_task_fd_query },
+	[BPF_MAP_LOOKUP_AND_DELETE_ELEM] = { sys_map_lookup_and_delete },
+	[BPF_MAP_FREEZE] = { sys_map_freeze },
+	[BPF_BTF_GET_NEXT_ID] = { sys_get_next_id },
+	[BPF_MAP_LOOKUP_BATCH] = { sys_map_batch },
+	[BPF_MAP_LOOKUP_AND_DELETE_BATCH] = { sys_map_batch },
+	[BPF_MAP_UPDATE_BATCH] = { sys_map_batch },
+	[BPF_MAP_DELETE_BATCH] = { sys_map_batch },
+	[BPF_LINK_CREATE] = { sys_link_create },
+	[BPF_LINK_UPDATE] = { sys_link_update },
+	[BPF_LINK_GET_FD_BY_ID] = { sys_get_fd_by_id },
+	[BPF_LINK_GET_NEXT_ID] = { sys_get_next_id },
+	[BPF_ENABLE_STATS] = { sys_enable_stats },
+	[BPF_ITER_CREATE] = { sys_iter_create },
+	[BPF_LINK_DETACH] = { sys_link_detach },
+	[BPF_PROG_BIND_MAP] = { sys_prog_bind_map },
+};
+
+static bool attr_tail_zero(const struct sys_req *r, u32 end)
+{
+	const char *p = (const char *)&r->attr;
+
+	for (u32 i = end; i < ABI_ATTR_SIZE; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 size)
+{
+	const struct abi_command *row = abi_command(cmd);
+	struct sys_req r = { .sys = sys, .call = call, .cred = call->cred, .uattr = uattr, .cmd = cmd };
+	bool known = row && cmd < (int)ARRAY_SIZE(handlers) && handlers[cmd].fn;
+	int err;
+
+	if (known && handlers[cmd].creates && !cred_bpf(r.cred) && r.cred->unpriv_disabled)
+		return -EPERM;
+	err = req_copy_struct(&r, &r.attr, ABI_ATTR_SIZE, uattr, size);
+	if (err)
+		return err;
+	r.size = min(size, ABI_ATTR_SIZE);
+	if (!known)
+		return -EINVAL;
+	if (handlers[cmd].cap_first && !cred_has(r.cred, CAP_NET_ADMIN))
+		return -EPERM;
+	if (!attr_tail_zero(&r, row->attr_end))
+		return -EINVAL;
+	return handlers[cmd].fn(&r);
+}
