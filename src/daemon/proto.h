@@ -39,6 +39,7 @@ enum msg_type {
 	MSG_FS_CAT = 35,     /* virtual path -> content in replies until an empty one */
 	MSG_FS_LS = 36,	     /* virtual path -> ls -la like entries */
 	MSG_SHUTDOWN = 37,
+	MSG_FS_RM = 38,	     /* virtual path: unlink or rmdir */
 	/* 48 (PRELOAD_DONE) is retired: the driver reports on its fd 3 */
 };
 
@@ -202,6 +203,7 @@ struct msg_fs_req {
 	u32 path_len; /* with NUL */
 };
 #define FS_LS_SELF 1u
+#define FS_RM_RECURSIVE 1u
 
 struct msg_dirent {
 	u64 ino;
