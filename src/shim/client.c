@@ -441,6 +441,18 @@ void client_done(struct client_reply *reply)
 	reply->conn = NULL;
 }
 
+int client_ping(struct client *c)
+{
+	struct conn *n = pool_claim(c);
+	int err;
+
+	if (!n)
+		return 0; /* all busy: somebody answers them */
+	err = conn_ready(c, n);
+	conn_release(n, false);
+	return err;
+}
+
 int client_simple(struct client *c, u32 type, const void *body, u32 len)
 {
 	struct iovec iov = { (void *)body, len };

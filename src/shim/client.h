@@ -13,6 +13,7 @@
  * the caller has not taken (set reply.fds[i] to -1 to keep one).
  */
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include "daemon/proto.h"
 
@@ -64,6 +65,8 @@ void client_close(struct client *c);
  * there is no service to talk to: -EIO (gone or not answering by protocol), -EMFILE, -ENOMEM. A request that was sent is never repeated.
  */
 int client_call(struct client *c, const struct client_req *req, struct client_reply *reply);
+/* Is there a service? Connects when no connection is up. 0 or negative errno. */
+int client_ping(struct client *c);
 /* The next message of an answer that comes in several (MSG_FS_CAT): replaces body, closes fds not taken. */
 int client_next(struct client_reply *reply);
 void client_done(struct client_reply *reply);

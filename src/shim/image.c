@@ -6,7 +6,7 @@
 #include "shim/shim.h"
 
 #define TAIL_CACHE 64u
-#define BTF_SHOW_MAX 65536u
+#define BTF_SHOW_MAX 4096u
 
 /* One mapping holds it all: struct, name, insns, subprogs, maps[], and the records that keep the maps' views. */
 struct image {
@@ -247,10 +247,32 @@ static const struct exec_image *host_tail_target(void *arg, struct bpf_map *map,
 	return img ?: tail_fetch(map, index, id);
 }
 
+/* How large the object is only the service knows: as much as can be read goes there. */
 static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n),
 			  void *out)
 {
-	return -EINVAL; /* needs the object's size: see MSG_BTF_SHOW in limits */
+	struct msg_btf_show head = { .type_id = btf_id, .flags = flags };
+	char copy[BTF_SHOW_MAX];
+	u32 len = sizeof(copy), to_page = 4096 - (uintptr_t)obj % 4096;
+	struct iovec iov[] = { { &head, sizeof(head) }, { copy, 0 } };
+	struct client_req req = { .type = MSG_BTF_SHOW, .iov = iov, .nr_iov = 2 };
+	struct client_reply reply;
+	long ret;
+
+	if (fault_copy(copy, obj, len)) {
+		len = min(to_page, len);
+		if (fault_copy(copy, obj, len))
+			return -EFAULT;
+	}
+	iov[1].iov_len = len;
+	ret = client_call(&shim.client, &req, &reply);
+	if (ret)
+		return ret;
+	ret = reply.result;
+	if (ret >= 0 && reply.len)
+		emit(out, reply.body, reply.len);
+	client_done(&reply);
+	return ret;
 }
 
 const struct exec_host *shim_host(void)

@@ -10,6 +10,8 @@
 #include "shim/shim.h"
 
 #define PATH_CAP 4096
+#define TMPFS_MAGIC_NR 0x01021994
+#define TRACEFS_MAGIC_NR 0x74726163
 
 static bool below(const char *path, const char *dir)
 {
@@ -152,6 +154,8 @@ long bpffs_fix_statfs(int fd, const char *path, long r, struct statfs *st)
 		st->f_type = BPF_FS_MAGIC_NR;
 		return 0;
 	}
+	if (!r && (u32)st->f_type == TMPFS_MAGIC_NR && path && !strcmp(path, "/sys/kernel/tracing"))
+		st->f_type = TRACEFS_MAGIC_NR; /* `userbpf run` made it where the machine has none */
 	if (!r && (u32)st->f_type == FUSE_MAGIC_NR && bpffs_is(fd, path))
 		st->f_type = BPF_FS_MAGIC_NR;
 	return r;

@@ -8,9 +8,6 @@
 #include "shim/raw.h"
 #include "shim/shim.h"
 
-#ifdef SHIM_NO_TEST_RUN
-#define test_run(img, host, t) (-ENOTSUPP)
-#endif
 #define TEST_END offsetofend(union bpf_attr, test.batch_size)
 #define BUF_MAX (64u << 20)
 

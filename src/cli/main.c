@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include "cli/cli.h"
+
+static const struct cli_cmd cmds[] = {
+	{ "run", "[--dir DIR] [-v] [--] CMD [ARG]...", "run a command with this BPF subsystem",
+	  "  Uses the running service, or starts one that stops with the command. CMD gets a mount namespace of its own with\n"
+	  "  " BPFFS_DIR ", /sys/kernel/btf and related files of ours, and, when you are not root, a user namespace in which it is\n"
+	  "  root. The kernel's own bpf(2) answers ENOSYS there, so a call that bypasses the preload library does not go unnoticed.\n",
+	  "+d:v", cmd_run },
+	{ "up", "[--dir DIR] [-- OPTION...]", "start the service", "  OPTIONs go to userbpfd.\n", "+d:v", cmd_up },
+	{ "down", "[--dir DIR]", "stop the service", NULL, "d:v", cmd_down },
+	{ "status", "[--dir DIR] [--json]", "show what the service holds", NULL, "d:vj", cmd_status },
+	{ "mount", "[--dir DIR] bpffs DIR [-o OPTION,...]", "mount a bpffs (or -o remount[,OPTION...] DIR)",
+	  "  Options: mode=, uid=, gid= as the kernel's, preload=MODE for the preloaded files (default 0600), preload=off.\n"
+	  "  -o remount restores preloaded files that were removed. Without root this needs fusermount3.\n",
+	  "d:vo:", cmd_mount },
+	{ "umount", "DIR", "unmount a bpffs; its pins are dropped", NULL, "d:v", cmd_umount },
+	{ "cat", "[--dir DIR] PATH...", "print a file of a bpffs without FUSE", NULL, "d:v", cmd_cat },
+	{ "ls", "[--dir DIR] [-l] [--json] [PATH]...", "list a bpffs without FUSE", NULL, "d:vjla", cmd_ls },
+	{ "rm", "[--dir DIR] [-r] PATH...", "remove pins and directories without FUSE", NULL, "d:vr", cmd_rm },
+	{ "version", "", "print the version", NULL, "j", cmd_version },
+	{ "help", "[COMMAND]", "print this, or more on one command", NULL, "", cmd_help },
+	{ NULL },
+};
+
+/* Every long option of every command, and the letter it stands for. */
+static const struct option options[] = {
+	{ "dir", required_argument, NULL, 'd' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "options", required_argument, NULL, 'o' },
+	{ "long", no_argument, NULL, 'l' },
+	{ "all", no_argument, NULL, 'a' },
+	{ "recursive", no_argument, NULL, 'r' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL },
+};
+
+const struct cli_cmd *cli_cmds(void)
+{
+	return cmds;
+}
+
+static void message(const char *fmt, va_list ap)
+{
+	fputs("userbpf: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+int cli_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message(fmt, ap);
+	va_end(ap);
+	return EXIT_USAGE;
+}
+
+int cli_fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message(fmt, ap);
+	va_end(ap);
+	return EXIT_FAILURE;
+}
+
+void cli_note(const struct cli *cli, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!cli->verbose)
+		return;
+	va_start(ap, fmt);
+	message(fmt, ap);
+	va_end(ap);
+}
+
+const struct cli_cmd *cli_cmd_by_name(const char *name)
+{
+	const struct cli_cmd *c = cmds;
+
+	while (c->name && strcmp(c->name, name))
+		c++;
+	return c->name ? c : NULL;
+}
+
+static void print_usage(FILE *f, const struct cli_cmd *c)
+{
+	fprintf(f, "usage: userbpf %s %s\n%s\n", c->name, c->args, c->help);
+	if (c->more)
+		fputs(c->more, f);
+}
+
+int cli_getopt(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv)
+{
+	char opts[32];
+	int c;
+
+	snprintf(opts, sizeof(opts), "%s%sh", cmd->opts[0] == '+' ? "+:" : ":", cmd->opts + (cmd->opts[0] == '+'));
+	for (;;) {
+		c = getopt_long(argc, argv, opts, options, NULL);
+		if (c == 'h') {
+			print_usage(stdout, cmd);
+			exit(0);
+		}
+		if (c > 0 && c != '?' && c != ':' && !strchr(opts, c))
+			c = '?';
+		if (c == '?' || c == ':') {
+			cli_usage("%s: %s %s; see `userbpf help %s`", cmd->name,
+				  c == ':' ? "no argument after" : "unknown option", argv[optind - 1], cmd->name);
+			return '?';
+		}
+		if (c == 'd')
+			cli->dir_arg = optarg;
+		else if (c == 'v')
+			cli->verbose = true;
+		else if (c == 'j')
+			cli->json = true;
+		else
+			return c;
+	}
+}
+
+int cmd_version(struct cli *cli, int argc, char **argv)
+{
+	struct json j = { .out = stdout };
+
+	if (cli_getopt(cli, cli_cmd_by_name("version"), argc, argv) != -1)
+		return EXIT_USAGE;
+	if (!cli->json) {
+		printf("userbpf %s (wire protocol %d)\n", USERBPF_VERSION, PROTO_VERSION);
+		return 0;
+	}
+	json_open(&j, NULL, '{');
+	json_str(&j, "version", USERBPF_VERSION);
+	json_num(&j, "protocol", PROTO_VERSION);
+	json_close(&j, '}');
+	return 0;
+}
+
+static void print_commands(FILE *f)
+{
+	fputs("userbpf: the Linux BPF subsystem in user space\n\nusage: userbpf COMMAND [OPTION]... [ARG]...\n\n", f);
+	for (const struct cli_cmd *c = cmds; c->name; c++)
+		fprintf(f, "  %-8s %s\n", c->name, c->help);
+	fputs("\n`userbpf help COMMAND` says more. --dir DIR names the service's runtime directory.\n"
+	      "To show programs and maps: userbpf run bpftool prog show\n", f);
+}
+
+int cmd_help(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_cmd *c = argc > 1 ? cli_cmd_by_name(argv[1]) : NULL;
+
+	if (argc > 1 && !c)
+		return cli_usage("no command %s; see `userbpf help`", argv[1]);
+	if (c)
+		print_usage(stdout, c);
+	else
+		print_commands(stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct cli cli;
+	const struct cli_cmd *cmd;
+
+	if (argc < 2) {
+		print_commands(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+		argv[1] = "version";
+	else if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		argv[1] = "help";
+	cmd = cli_cmd_by_name(argv[1]);
+	if (!cmd)
+		return cli_usage("no command %s; see `userbpf help`", argv[1]);
+	return cmd->run(&cli, argc - 1, argv + 1);
+}

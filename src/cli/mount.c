@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mount.c - mount and umount: bpffs instances outside `userbpf run`. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "shim/bpffs.h"
+
+static int spawn_wait(pid_t pid)
+{
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+}
+
+/* fusermount3 mounts for us and sends the /dev/fuse fd over a socket it inherits. */
+static int recv_fd(int sock)
+{
+	char ctl[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	struct cmsghdr *cm;
+	int fd;
+
+	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) <= 0)
+		return -EPERM;
+	cm = CMSG_FIRSTHDR(&m);
+	if (!cm || cm->cmsg_type != SCM_RIGHTS)
+		return -EPERM;
+	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+	return fd;
+}
+
+static int mount_with_helper(const char *dir)
+{
+	int pair[2], fd, err;
+	char number[16];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		fcntl(pair[1], F_SETFD, 0);
+		snprintf(number, sizeof(number), "%d", pair[1]);
+		setenv("_FUSE_COMMFD", number, 1);
+		execlp("fusermount3", "fusermount3", "-o", "fsname=bpf,subtype=bpf,default_permissions", "--", dir, NULL);
+		_exit(127);
+	}
+	close(pair[1]);
+	fd = recv_fd(pair[0]);
+	err = spawn_wait(pid);
+	close(pair[0]);
+	if (!err || fd < 0)
+		return fd < 0 ? fd : fd;
+	close(fd);
+	return err;
+}
+
+static int mount_unprivileged(struct cli *cli, const char *dir, const char *options)
+{
+	char full[PATH_MAX];
+	int fuse = mount_with_helper(dir), root, err;
+
+	if (fuse < 0)
+		return fuse;
+	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	err = root < 0 ? -errno : bpffs_announce(&cli->client, fuse, root, realpath(dir, full) ?: dir, options);
+	close(root);
+	close(fuse);
+	return err;
+}
+
+/* Takes "remount" out of an option list; true when it was there. */
+static bool take_remount(char *options)
+{
+	char *copy = strdup(options), *save, *word;
+	bool remount = false;
+
+	if (!copy)
+		return false;
+	options[0] = '\0';
+	for (word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		if (!strcmp(word, "remount")) {
+			remount = true;
+			continue;
+		}
+		if (options[0])
+			strcat(options, ",");
+		strcat(options, word);
+	}
+	free(copy);
+	return remount;
+}
+
+static int do_mount(struct cli *cli, const char *dir, char *options, bool remount)
+{
+	int err = bpffs_mount(&cli->client, "bpf", dir, remount ? MS_REMOUNT : 0, options);
+
+	if (err == -EPERM && !remount && geteuid() != 0)
+		err = mount_unprivileged(cli, dir, options);
+	if (!err)
+		return 0;
+	if (err == -ENODEV)
+		return cli_fail("cannot mount at %s: /dev/fuse cannot be opened; use `userbpf ls` and `userbpf cat`", dir);
+	if (err == -EPERM)
+		return cli_fail("cannot mount at %s: not permitted; be root, install fusermount3, or use `userbpf run`", dir);
+	if (err == -EINVAL)
+		return cli_fail("cannot %smount at %s: bad option or no bpffs of ours; see `userbpf help mount`", remount ? "re" : "", dir);
+	return cli_fail("cannot %smount at %s: %s", remount ? "re" : "", dir, strerror(-err));
+}
+
+int cmd_mount(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_cmd *cmd = cli_cmd_by_name("mount");
+	char options[1024] = "";
+	bool remount;
+	int c, status;
+
+	while ((c = cli_getopt(cli, cmd, argc, argv)) == 'o') {
+		if (strlen(options) + strlen(optarg) + 2 > sizeof(options))
+			return cli_usage("mount: the options are too long");
+		if (options[0])
+			strcat(options, ",");
+		strcat(options, optarg);
+	}
+	if (c != -1)
+		return EXIT_USAGE;
+	remount = take_remount(options);
+	if (!remount && (argc - optind != 2 || strcmp(argv[optind], "bpffs")))
+		return cli_usage("mount needs `bpffs DIR` or `-o remount DIR`; see `userbpf help mount`");
+	if (remount && argc - optind != 1)
+		return cli_usage("mount -o remount needs one directory; see `userbpf help mount`");
+	status = cli_service(cli);
+	return status ?: do_mount(cli, argv[argc - 1], options, remount);
+}
+
+int cmd_umount(struct cli *cli, int argc, char **argv)
+{
+	pid_t pid;
+	int err;
+
+	if (cli_getopt(cli, cli_cmd_by_name("umount"), argc, argv) != -1)
+		return EXIT_USAGE;
+	if (argc - optind != 1)
+		return cli_usage("umount needs one directory; see `userbpf help umount`");
+	if (!bpffs_is(-1, argv[optind]))
+		return cli_fail("%s is no bpffs of ours; see `findmnt -t " BPFFS_FUSE_TYPE "`", argv[optind]);
+	if (!umount(argv[optind]))
+		return 0;
+	if (errno != EPERM)
+		return cli_fail("cannot unmount %s: %s; does a program use it?", argv[optind], strerror(errno));
+	pid = fork();
+	if (!pid) {
+		execlp("fusermount3", "fusermount3", "-u", "--", argv[optind], NULL);
+		_exit(127);
+	}
+	err = spawn_wait(pid);
+	return err ? cli_fail("cannot unmount %s: %s; be root or install fusermount3", argv[optind], strerror(-err)) : 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run.c - `userbpf run`. With a running service this process enters the namespaces and becomes the command. Without one it starts a private
+ * service, runs the command as a child, hands it the signals it gets, and stops the service when the command ends.
+ */
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "cli/cli.h"
+
+/*
+ * The kernel's own bpf(2) answers ENOSYS, which it never does itself: a statically linked program, or one that calls the kernel without libc, then
+ * says so instead of quietly talking to the wrong subsystem.
+ */
+static int close_bpf(struct cli *cli)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	int err = -ENOMEM;
+
+	if (!f)
+		goto out;
+	/* In our namespaces we have CAP_SYS_ADMIN and need no no_new_privs; set-user-ID programs keep working. */
+	seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0);
+#if defined(__x86_64__)
+	seccomp_arch_add(f, SCMP_ARCH_X86);
+#elif defined(__aarch64__)
+	seccomp_arch_add(f, SCMP_ARCH_ARM);
+#endif
+	err = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(bpf), 0);
+	if (!err)
+		err = seccomp_load(f);
+	if (err == -EPERM || err == -EACCES) {
+		seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 1);
+		err = seccomp_load(f);
+	}
+	seccomp_release(f);
+out:
+	if (err)
+		return cli_fail("cannot close the kernel's own bpf(2): %s; is seccomp forbidden here?", strerror(-err));
+	return 0;
+}
+
+static int set_environment(struct cli *cli, const char *preload, bool virtual_fs)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char socket[DIR_CAP + 32], *all;
+
+	cli_socket_path(cli, socket);
+	if (before && *before && !strstr(before, preload)) {
+		if (asprintf(&all, "%s:%s", preload, before) < 0)
+			return cli_fail("no memory");
+	} else {
+		all = strdup(before && *before ? before : preload);
+	}
+	if (!all || setenv("LD_PRELOAD", all, 1) || setenv("USERBPF_SOCKET", socket, 1))
+		return cli_fail("no memory");
+	if (virtual_fs)
+		setenv("USERBPF_VIRTUAL", BPFFS_DIR, 1);
+	else
+		unsetenv("USERBPF_VIRTUAL");
+	free(all);
+	return 0;
+}
+
+/* Becomes the command; returns an exit status when that fails. */
+static int become(struct cli *cli, const char *preload, char **cmd)
+{
+	bool virtual_fs = false;
+	int status = space_enter(cli, &virtual_fs);
+
+	if (!status)
+		status = set_environment(cli, preload, virtual_fs);
+	client_close(&cli->client);
+	if (!status)
+		status = close_bpf(cli);
+	if (status)
+		return status;
+	execvp(cmd[0], cmd);
+	fprintf(stderr, "userbpf: cannot run %s: %s\n", cmd[0], strerror(errno));
+	return errno == ENOENT ? 127 : 126;
+}
+
+/* Until the command ends: what we are told, it is told. -> wait status */
+static int attend(pid_t child, const sigset_t *watched)
+{
+	int status;
+
+	for (;;) {
+		siginfo_t info;
+		int sig = sigwaitinfo(watched, &info);
+
+		if (sig == SIGCHLD) {
+			if (waitpid(child, &status, WNOHANG | WUNTRACED) != child)
+				continue;
+			if (!WIFSTOPPED(status))
+				return status;
+			raise(SIGSTOP); /* ^Z: the shell shall see us stopped, too */
+			kill(child, SIGCONT);
+		} else if (sig > 0 && (info.si_code <= 0 || (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP))) {
+			kill(child, sig); /* the terminal's own signals reached the child already */
+		}
+	}
+}
+
+static int run_private(struct cli *cli, const char *preload, char **cmd)
+{
+	static const int watch[] = { SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
+	struct service s = { .temporary = true };
+	sigset_t watched, before;
+	int status;
+	pid_t child;
+
+	sigemptyset(&watched);
+	for (u32 i = 0; i < ARRAY_SIZE(watch); i++)
+		sigaddset(&watched, watch[i]);
+	sigprocmask(SIG_BLOCK, &watched, &before);
+	status = service_start(cli, &s, false, NULL);
+	if (status)
+		goto out;
+	child = fork();
+	if (!child) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		if (!cli_connect(cli))
+			_exit(cli_fail("the service in %s went away; see its log there", cli->dir));
+		_exit(become(cli, preload, cmd));
+	}
+	if (child < 0) {
+		status = cli_fail("no process for %s: %s; end some", cmd[0], strerror(errno));
+		goto out;
+	}
+	status = attend(child, &watched);
+	status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+out:
+	service_stop(cli, &s);
+	return status;
+}
+
+static int private_dir(struct cli *cli)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (cli->dir_arg)
+		return cli_dir(cli, true);
+	snprintf(cli->dir, DIR_CAP, "%s/userbpf-run-XXXXXX", tmp && *tmp == '/' && strlen(tmp) < 60 ? tmp : "/tmp");
+	if (!mkdtemp(cli->dir))
+		return cli_fail("cannot make a directory %s: %s; name one with --dir", cli->dir, strerror(errno));
+	return 0;
+}
+
+int cmd_run(struct cli *cli, int argc, char **argv)
+{
+	char preload[DIR_CAP], real[DIR_CAP];
+	int status;
+
+	if (cli_getopt(cli, cli_cmd_by_name("run"), argc, argv) != -1)
+		return EXIT_USAGE;
+	if (optind == argc)
+		return cli_usage("run needs a command; see `userbpf help run`");
+	if (cli_find(preload, sizeof(preload), "USERBPF_PRELOAD", "shim/libuserbpf-preload.so",
+		     USERBPF_LIBDIR "/libuserbpf-preload.so") || !realpath(preload, real))
+		return cli_fail("libuserbpf-preload.so is missing; set USERBPF_PRELOAD to its path");
+	status = cli_dir(cli, false);
+	if (status)
+		return status;
+	if (cli_connect(cli))
+		return become(cli, real, argv + optind);
+	status = private_dir(cli);
+	return status ?: run_private(cli, real, argv + optind);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * space.c - the namespaces a command runs in (DESIGN D9): a mount namespace, and a user namespace when we are not root. There our own id is mapped
+ * to 0, since clients ask geteuid() before they try anything; who they are to the service is still their real id.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "shim/bpffs.h"
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int map_ids(uid_t uid, gid_t gid)
+{
+	char text[64];
+	int err;
+
+	snprintf(text, sizeof(text), "0 %u 1", uid);
+	err = write_file("/proc/self/uid_map", text);
+	if (err)
+		return err;
+	write_file("/proc/self/setgroups", "deny");
+	snprintf(text, sizeof(text), "0 %u 1", gid);
+	return write_file("/proc/self/gid_map", text);
+}
+
+static int user_namespace(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) ? -errno : map_ids(uid, gid);
+}
+
+static int new_namespaces(void)
+{
+	int err = unshare(CLONE_NEWNS) ? -errno : 0;
+
+	if (err == -EPERM)
+		err = user_namespace();
+	if (!err && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
+		err = -errno;
+	return err;
+}
+
+#define TRACING_DIR "/sys/kernel/tracing"
+
+/* What the service keeps in its directory, and where commands look for it. */
+static const struct {
+	const char *ours, *theirs;
+} binds[] = {
+	{ "btf", "/sys/kernel/btf" },
+	{ "kallsyms", "/proc/kallsyms" },
+	{ "unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled" },
+	{ "trace_pipe", TRACING_DIR "/trace_pipe" },
+};
+
+/* Where no tracefs is mounted, the empty directory gets a file to put the pipe on. */
+static void make_tracing(struct cli *cli)
+{
+	int fd;
+
+	if (!access(TRACING_DIR "/trace_pipe", F_OK) || mount("tracefs", TRACING_DIR, "tmpfs", 0, "mode=0700,size=4k"))
+		return;
+	fd = open(TRACING_DIR "/trace_pipe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void bind_files(struct cli *cli)
+{
+	char from[DIR_CAP + 64];
+
+	for (u32 i = 0; i < ARRAY_SIZE(binds); i++) {
+		struct stat st;
+
+		snprintf(from, sizeof(from), "%s/%s", cli->dir, binds[i].ours);
+		if (stat(from, &st) || stat(binds[i].theirs, &st))
+			cli_note(cli, "%s: nothing to put there, or no such place on this machine", binds[i].theirs);
+		else if (mount(from, binds[i].theirs, NULL, MS_BIND, NULL))
+			cli_note(cli, "%s stays the machine's own: %s", binds[i].theirs, strerror(errno));
+	}
+}
+
+/* Where the kernel has no BPF there is no /sys/fs/bpf: a tmpfs over /sys/fs with the others' directories bound again would hide their mounts. */
+static int mount_bpffs(struct cli *cli, bool *virtual_fs)
+{
+	int err = bpffs_mount(&cli->client, "bpf", BPFFS_DIR, 0, "");
+
+	if (!err)
+		return 0;
+	cli_note(cli, "no files at %s: %s; `userbpf cat` and `userbpf ls` show them", BPFFS_DIR, strerror(-err));
+	err = bpffs_mount_virtual(&cli->client, BPFFS_DIR, "");
+	if (err && err != -EEXIST)
+		return cli_fail("the service has no bpffs for us: %s; see %s/log", strerror(-err), cli->dir);
+	*virtual_fs = true;
+	return 0;
+}
+
+int space_enter(struct cli *cli, bool *virtual_fs)
+{
+	int err = new_namespaces();
+
+	if (err) {
+		cli_note(cli, "no namespaces: %s; paths below %s are known to bpf(2) only", strerror(-err), BPFFS_DIR);
+		*virtual_fs = true;
+		err = bpffs_mount_virtual(&cli->client, BPFFS_DIR, "");
+		if (err && err != -EEXIST)
+			return cli_fail("the service has no bpffs for us: %s; see %s/log", strerror(-err), cli->dir);
+		return 0;
+	}
+	make_tracing(cli);
+	bind_files(cli);
+	return mount_bpffs(cli, virtual_fs);
+}
