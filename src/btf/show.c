@@ -27,6 +27,7 @@ struct show {
 	int status;
 	u64 len;
 	u64 budget;
+	const u8 *start, *limit; /* the object; some BTF that passes the checks points 4 bytes behind it */
 	/* where we are */
 	u32 depth, shown, check;
 	bool in_array, array_ended;
@@ -291,6 +292,13 @@ static void show_int128(struct show *s, u64 high, u64 low)
 		value(s, low, "0x%llx", (unsigned long long)low);
 }
 
+/* Copies what lies inside the object, the rest reads as zero. */
+static void fetch(const struct show *s, void *dst, const u8 *data, u32 size)
+{
+	if (data >= s->start && data < s->limit)
+		memcpy(dst, data, min((size_t)size, (size_t)(s->limit - data)));
+}
+
 static void show_bits(struct show *s, const u8 *data, u32 bit, u32 nr_bits)
 {
 	unsigned __int128 v = 0;
@@ -301,25 +309,22 @@ static void show_bits(struct show *s, const u8 *data, u32 bit, u32 nr_bits)
 		show_int128(s, 0, 0);
 		return;
 	}
-	memcpy(&v, data, BITS_UP(nr_bits + bit));
+	fetch(s, &v, data, BITS_UP(nr_bits + bit));
 	v = v << (INT128_BITS - nr_bits - bit) >> (INT128_BITS - nr_bits);
 	show_int128(s, v >> 64, v);
 }
 
-static s64 read_signed(const u8 *data, u32 size)
+static u64 read_unsigned(const struct show *s, const u8 *data, u32 size)
 {
 	u64 v = 0;
 
-	memcpy(&v, data, size);
-	return (s64)(v << (64 - 8 * size)) >> (64 - 8 * size);
+	fetch(s, &v, data, size);
+	return v;
 }
 
-static u64 read_unsigned(const u8 *data, u32 size)
+static s64 read_signed(const struct show *s, const u8 *data, u32 size)
 {
-	u64 v = 0;
-
-	memcpy(&v, data, size);
-	return v;
+	return (s64)(read_unsigned(s, data, size) << (64 - 8 * size)) >> (64 - 8 * size);
 }
 
 /* An element of a char array: shown as character, and the first NUL ends the array. */
@@ -345,12 +350,12 @@ static void show_int(struct show *s, const struct btf_type *t, u32 id, const u8 
 		return;
 	if (bit || BTF_INT_OFFSET(spec) || (bits != 8 && bits != 16 && bits != 32 && bits != 64))
 		show_bits(s, data, bit + BTF_INT_OFFSET(spec), bits);
-	else if (bits == 8 && s->array_encoding == BTF_INT_CHAR && show_char(s, *data))
+	else if (bits == 8 && s->array_encoding == BTF_INT_CHAR && show_char(s, read_unsigned(s, data, 1)))
 		;
 	else if (BTF_INT_ENCODING(spec) & BTF_INT_SIGNED)
-		value(s, read_unsigned(data, bits / 8), "%lld", (long long)read_signed(data, bits / 8));
+		value(s, read_unsigned(s, data, bits / 8), "%lld", (long long)read_signed(s, data, bits / 8));
 	else
-		value(s, read_unsigned(data, bits / 8), "%llu", (unsigned long long)read_unsigned(data, bits / 8));
+		value(s, read_unsigned(s, data, bits / 8), "%llu", (unsigned long long)read_unsigned(s, data, bits / 8));
 	end(s);
 }
 
@@ -370,7 +375,7 @@ static void show_enum(struct show *s, const struct btf_type *t, u32 id, const u8
 
 	if (!begin(s, t, id))
 		return;
-	v = is_signed ? (s32)read_signed(data, size) : (s32)read_unsigned(data, size);
+	v = is_signed ? (s32)read_signed(s, data, size) : (s32)read_unsigned(s, data, size);
 	for (; e < last && e->val != v; e++)
 		;
 	if (e < last)
@@ -388,7 +393,7 @@ static void show_enum64(struct show *s, const struct btf_type *t, u32 id, const 
 
 	if (!begin(s, t, id))
 		return;
-	v = is_signed ? (u64)read_signed(data, t->size) : read_unsigned(data, t->size);
+	v = is_signed ? (u64)read_signed(s, data, t->size) : read_unsigned(s, data, t->size);
 	for (; e < last && btf_enum64_val(e) != v; e++)
 		;
 	if (e < last)
@@ -424,7 +429,7 @@ static void show_ptr(struct show *s, const struct btf_type *t, u32 id, const u8 
 
 	if (!begin(s, t, id))
 		return;
-	v = read_unsigned(data, 8);
+	v = read_unsigned(s, data, 8);
 	if (!(s->flags & BTF_F_PTR_RAW) && v && !IS_ERR((void *)v))
 		v = hide_address(v);
 	value(s, v, "0x%016llx", v);
@@ -572,6 +577,18 @@ static void show_type(struct show *s, const struct btf_type *t, u32 id, const u8
 		show_unsupported(s, t);
 }
 
+/* Bytes of sections and of what is seen through a variable; everything else without a size shows none. */
+static u32 unsized(const struct btf *btf, const struct btf_type *t)
+{
+	u32 size = 0;
+
+	if (btf_kind_in(t, K(DATASEC)))
+		return t->size;
+	if (btf_kind_in(t, K(VAR)) && !IS_ERR(btf_resolve_size(btf, btf_type_by_id(btf, t->type), &size)))
+		return size;
+	return 0;
+}
+
 int btf_show(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit_fn emit, void *out)
 {
 	const struct btf_type *t = btf_type_by_id(btf, id);
@@ -580,10 +597,11 @@ int btf_show(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit
 
 	if (!t)
 		return -EINVAL;
-	if (!IS_ERR(btf_resolve_size(btf, t, &size)))
-		s.budget += 64ull * size;
-	else if (btf_kind_in(t, K(DATASEC)))
-		s.budget += 64ull * t->size;
+	if (IS_ERR(btf_resolve_size(btf, t, &size)))
+		size = unsized(btf, t);
+	s.budget += 64ull * size;
+	s.start = obj;
+	s.limit = s.start + size;
 	show_type(&s, t, id, obj, 0);
 	return s.status ? s.status : (int)min(s.len, (u64)INT32_MAX);
 }
