@@ -29,7 +29,11 @@ bool fault_handle(void *ucontext)
 
 /* Signal dispositions belong to the process, so what we replaced does too. */
 static struct sigaction before_segv, before_bus;
-static int installed; /* 0 no, 1 in progress, 2 yes */
+static bool installed;
+static u32 lock;
+
+/* Set while this thread is inside the handler before us: who was put in front of us and calls us back must not go round for ever. */
+static __thread __attribute__((tls_model("initial-exec"))) bool chaining;
 
 /* Lets the default action happen: a true fault strikes again on return, a signal somebody sent is sent again. */
 static void default_action(int sig, const siginfo_t *info)
@@ -41,39 +45,56 @@ static void default_action(int sig, const siginfo_t *info)
 		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), sig);
 }
 
-static void on_fault(int sig, siginfo_t *info, void *ucontext)
+static void chain(const struct sigaction *before, int sig, siginfo_t *info, void *ucontext)
 {
-	const struct sigaction *before = sig == SIGSEGV ? &before_segv : &before_bus;
-	int saved = errno;
-
-	if (info->si_code > 0 && fault_handle(ucontext))
+	if (chaining || (!(before->sa_flags & SA_SIGINFO) && before->sa_handler == SIG_DFL)) {
+		default_action(sig, info);
 		return;
+	}
+	chaining = true;
 	if (before->sa_flags & SA_SIGINFO)
 		before->sa_sigaction(sig, info, ucontext);
-	else if (before->sa_handler == SIG_DFL || (before->sa_handler == SIG_IGN && info->si_code > 0))
-		default_action(sig, info);
 	else if (before->sa_handler != SIG_IGN)
 		before->sa_handler(sig);
+	else if (info->si_code > 0)
+		default_action(sig, info); /* a fault cannot be ignored */
+	chaining = false;
+}
+
+static void on_fault(int sig, siginfo_t *info, void *ucontext)
+{
+	int saved = errno;
+
+	if (info->si_code <= 0 || !fault_handle(ucontext))
+		chain(sig == SIGSEGV ? &before_segv : &before_bus, sig, info, ucontext);
 	errno = saved;
+}
+
+static void install(int sig, struct sigaction *before)
+{
+	struct sigaction ours = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER }, now;
+
+	sigaction(sig, NULL, &now);
+	if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault)
+		return;
+	*before = now;
+	sigaction(sig, &ours, NULL);
 }
 
 void fault_init(void)
 {
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-	int none = 0;
+	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
+		;
+	install(SIGSEGV, &before_segv);
+	install(SIGBUS, &before_bus);
+	__atomic_store_n(&installed, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
 
-	if (likely(__atomic_load_n(&installed, __ATOMIC_ACQUIRE) == 2))
-		return;
-	if (!__atomic_compare_exchange_n(&installed, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		while (__atomic_load_n(&installed, __ATOMIC_ACQUIRE) != 2)
-			;
-		return;
-	}
-	sigaction(SIGSEGV, NULL, &before_segv);
-	sigaction(SIGBUS, NULL, &before_bus);
-	sigaction(SIGSEGV, &sa, NULL);
-	sigaction(SIGBUS, &sa, NULL);
-	__atomic_store_n(&installed, 2, __ATOMIC_RELEASE);
+static void need_handler(void)
+{
+	if (unlikely(!__atomic_load_n(&installed, __ATOMIC_ACQUIRE)))
+		fault_init();
 }
 
 int fault_copy(void *dst, const void *unsafe_src, size_t len)
@@ -83,7 +104,7 @@ int fault_copy(void *dst, const void *unsafe_src, size_t len)
 	size_t left = len;
 	u64 v;
 
-	fault_init();
+	need_handler();
 	for (; left >= 8; left -= 8, src += 8, to += 8) {
 		if (fault_load64(&v, src))
 			goto fail_fault;
@@ -108,7 +129,7 @@ long fault_copy_str(char *dst, const void *unsafe_src, size_t size)
 
 	if (!size)
 		return 0;
-	fault_init();
+	need_handler();
 	for (size_t i = 0; i < size; i++) {
 		if (fault_load8(&v, src + i)) {
 			dst[0] = '\0';

@@ -12,7 +12,8 @@
  *   int fault_load8(u64 *v, const void *p), fault_load16, 32, 64     0 or -EFAULT; zero-extends; *v is 0 after a fault
  *
  * A thread that runs programs must not block SIGSEGV and SIGBUS: the kernel kills a process that faults with the signal blocked.
- * A process that installs its own handler later takes ours away; it (or the shim for it) may call fault_handle() first.
+ * A process that installs its own handler later takes ours away until the next image is bound; it (or the shim for it) may call
+ * fault_handle() first.
  */
 #include "exec/exec.h"
 
@@ -20,7 +21,7 @@ struct fault_row {
 	s32 at, resume; /* relative to the field itself */
 };
 
-/* Installs the handler if it is not yet; any thread, also in signal handlers. exec_image_bind() calls it for images that need it. */
+/* Puts the handler in front if it is not there; two system calls. exec_image_bind() calls it, fault_copy() only the first time. */
 void fault_init(void);
 /* From a signal handler: true when @ucontext was a load of ours and now points behind it. */
 bool fault_handle(void *ucontext);

@@ -70,15 +70,8 @@ static int check_call(const struct exec_image *img, u32 i)
 	return insn->src_reg || (u32)insn->imm >= EXEC_NR_HELPERS || !fns[insn->imm] ? -EINVAL : 0;
 }
 
-static bool may_fault(const struct bpf_insn *insn)
-{
-	return BPF_CLASS(insn->code) == BPF_LDX &&
-	       (BPF_MODE(insn->code) == BPF_PROBE_MEM || BPF_MODE(insn->code) == BPF_PROBE_MEMSX);
-}
-
 int exec_image_bind(struct exec_image *img)
 {
-	bool faults = false;
 	int err;
 
 	if (img->bound)
@@ -88,7 +81,6 @@ int exec_image_bind(struct exec_image *img)
 
 		if (!isa_opcode_name(insn->code))
 			return -EINVAL;
-		faults |= may_fault(insn);
 		if (insn->code == (BPF_JMP | BPF_CALL)) {
 			err = check_call(img, i);
 			if (err)
@@ -101,8 +93,7 @@ int exec_image_bind(struct exec_image *img)
 			i++;
 		}
 	}
-	if (faults)
-		fault_init();
+	fault_init(); /* loads of the program or of its helpers may fault */
 	img->bound = true;
 	return 0;
 }
