@@ -119,6 +119,60 @@ static void test_hostile_vmlinux(void **state)
 	assert_int_equal(PTR_ERR(from_words(self, 6, strings, sizeof(strings), NULL, true)), -EEXIST);
 }
 
+/* --- allocation failure: the n-th one fails --- */
+
+static u32 allocs, fail_at;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+static bool refused(void)
+{
+	return ++allocs == fail_at;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return refused() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return refused() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return refused() ? NULL : __real_realloc(p, n);
+}
+
+/* Each allocation refused once: -ENOMEM and nothing kept (the leak check of `make asan` looks), until one round needs none of it. */
+static void test_no_memory(void **state)
+{
+	u32 kernel, n;
+
+	for (kernel = 0; kernel < 2; kernel++) {
+		for (n = 1;; n++) {
+			struct btf *btf;
+
+			allocs = 0;
+			fail_at = n;
+			btf = from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL, kernel);
+			fail_at = 0;
+			if (!IS_ERR(btf)) {
+				btf_put(btf);
+				break;
+			}
+			assert_int_equal(PTR_ERR(btf), -ENOMEM);
+		}
+		assert_in_range(n, 6, 20);
+	}
+}
+
 static int count(void *out, const char *s, size_t n)
 {
 	*(u64 *)out += n;
@@ -269,6 +323,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_access),	    cmocka_unit_test(test_log),	     cmocka_unit_test(test_hostile_vmlinux),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_show_bounds), cmocka_unit_test(test_mutations), cmocka_unit_test(test_vmlinux),
 		cmocka_unit_test(test_host_kernel),
 	};
