@@ -589,7 +589,7 @@ static u32 unsized(const struct btf *btf, const struct btf_type *t)
 	return 0;
 }
 
-int btf_show(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit_fn emit, void *out)
+static int show_object(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit_fn emit, void *out)
 {
 	const struct btf_type *t = btf_type_by_id(btf, id);
 	struct show s = { .btf = btf, .flags = flags, .emit = emit, .out = out, .budget = SHOW_BUDGET };
@@ -599,14 +599,21 @@ int btf_show(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit
 		return -EINVAL;
 	if (IS_ERR(btf_resolve_size(btf, t, &size)))
 		size = unsized(btf, t);
-	s.budget += 64ull * size;
+	s.budget += 32ull * size;
 	s.start = obj;
 	s.limit = s.start + size;
 	show_type(&s, t, id, obj, 0);
 	return s.status ? s.status : (int)min(s.len, (u64)INT32_MAX);
 }
 
+int btf_show(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit_fn emit, void *out)
+{
+	if (flags & ~(u64)(BTF_F_COMPACT | BTF_F_NONAME | BTF_F_PTR_RAW | BTF_F_ZERO))
+		return -EINVAL;
+	return show_object(btf, id, obj, flags, emit, out);
+}
+
 int btf_show_map_value(const struct btf *btf, u32 id, const void *obj, btf_emit_fn emit, void *out)
 {
-	return btf_show(btf, id, obj, BTF_F_NONAME | BTF_F_COMPACT | BTF_F_ZERO | SHOW_UNSAFE, emit, out);
+	return show_object(btf, id, obj, BTF_F_NONAME | BTF_F_COMPACT | BTF_F_ZERO | SHOW_UNSAFE, emit, out);
 }

@@ -196,6 +196,7 @@ static void test_show_bounds(void **state)
 	assert_int_equal(btf_show(btf, 3, "", BTF_F_ZERO, count, &len), -E2BIG);
 	assert_int_equal(btf_show(btf, 1, &zero, 0, refuse, NULL), -ENOSPC);
 	assert_int_equal(btf_show(btf, 99, &zero, 0, count, &len), -EINVAL);
+	assert_int_equal(btf_show(btf, 1, &zero, 16, count, &len), -EINVAL);
 	btf_put(btf);
 
 	for (i = 0, n = 4; i < 100; i++) {
