@@ -20,7 +20,7 @@ static void quoted(FILE *f, const char *s)
 static void item(struct json *j, const char *key)
 {
 	if (j->comma)
-		fputc(',', j->out);
+		fputs(", ", j->out);
 	j->comma = true;
 	if (key) {
 		quoted(j->out, key);

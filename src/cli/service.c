@@ -158,7 +158,9 @@ int cmd_down(struct cli *cli, int argc, char **argv)
 {
 	int status, err;
 
-	if (cli_getopt(cli, cli_cmd_by_name("down"), argc, argv) != -1 || optind != argc)
+	if (cli_getopt(cli, cli_cmd_by_name("down"), argc, argv) != -1)
+		return EXIT_USAGE;
+	if (optind != argc)
 		return cli_usage("down takes no argument; see `userbpf help down`");
 	status = cli_service(cli);
 	if (status)
@@ -178,7 +180,9 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	struct client_reply reply;
 	int status;
 
-	if (cli_getopt(cli, cli_cmd_by_name("status"), argc, argv) != -1 || optind != argc)
+	if (cli_getopt(cli, cli_cmd_by_name("status"), argc, argv) != -1)
+		return EXIT_USAGE;
+	if (optind != argc)
 		return cli_usage("status takes no argument; see `userbpf help status`");
 	status = cli_service(cli);
 	if (status)

@@ -36,5 +36,6 @@ __attribute__((constructor)) static void start(void)
 	shim.client.slots = take_slots;
 	shim.virtual_root = getenv("USERBPF_VIRTUAL");
 	shim.fds = fdtab_new(&source);
+	sigchain_init();
 	shim.on = shim.fds && !pthread_atfork(NULL, NULL, after_fork);
 }

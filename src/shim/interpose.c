@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <linux/close_range.h>
 #include <mntent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include "shim/bpffs.h"
@@ -25,6 +26,7 @@ static struct {
 	int (*openat)(int, const char *, int, mode_t);
 	FILE *(*fopen)(const char *, const char *);
 	struct mntent *(*getmntent)(FILE *);
+	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
 	struct mntent *(*getmntent_r)(FILE *, struct mntent *, char *, int);
 } libc;
 
@@ -37,6 +39,7 @@ void interpose_init(void)
 	libc.open = dlsym(RTLD_NEXT, "open64");
 	libc.openat = dlsym(RTLD_NEXT, "openat64");
 	libc.fopen = dlsym(RTLD_NEXT, "fopen64");
+	libc.sigaction = dlsym(RTLD_NEXT, "sigaction");
 	libc.getmntent = dlsym(RTLD_NEXT, "getmntent");
 	__atomic_store_n(&libc.getmntent_r, dlsym(RTLD_NEXT, "getmntent_r"), __ATOMIC_RELEASE);
 }
@@ -342,6 +345,31 @@ FILE *i_fopen64(const char *path, const char *mode) INTERPOSE(fopen64);
 FILE *i_fopen64(const char *path, const char *mode)
 {
 	return do_fopen(path, mode);
+}
+
+/* SIGSEGV and SIGBUS: see sigchain.c */
+
+int libc_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return LIBC(sigaction)(sig, act, old);
+}
+
+int i_sigaction(int sig, const struct sigaction *act, struct sigaction *old) INTERPOSE(sigaction);
+int i_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	if (shim_active() && sigchain_handles(sig))
+		return sigchain_set(sig, act, old);
+	return LIBC(sigaction)(sig, act, old);
+}
+
+sighandler_t i_signal(int sig, sighandler_t handler) INTERPOSE(signal);
+sighandler_t i_signal(int sig, sighandler_t handler)
+{
+	struct sigaction act = { .sa_handler = handler, .sa_flags = SA_RESTART }, old;
+
+	sigemptyset(&act.sa_mask);
+	sigaddset(&act.sa_mask, sig);
+	return i_sigaction(sig, &act, &old) ? SIG_ERR : old.sa_handler;
 }
 
 /* syscall(2): numbers whose function is replaced go to the replacement. */

@@ -9,6 +9,7 @@
  *   image.c      program images and their host       run.c     BPF_PROG_TEST_RUN in this process
  *   mmap.c       mmap of a map                       procfs.c  readlink and fdinfo of handles
  *   path.c       pathnames of pins, statfs           bpffs.c   mount(2) of type bpf
+ *   sigchain.c   SIGSEGV handlers of the program
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call goes straight to libc. Functions return
  * the system call's value or negative errno; only interpose.c touches errno. What runs inside the shim (map_bind() calling mmap(), say) is marked
