@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bounds.c - what is known of a number: a tnum and eight bounds, how they teach each other, and arithmetic on them.
+ *
+ * The 64- and 32-bit halves obey the same laws, so both come from one template (RANGE_TEMPLATE) over the width.
+ */
+#include "verifier/vfy.h"
+
+#define S64_MIN INT64_MIN
+#define S64_MAX INT64_MAX
+#define S32_MIN INT32_MIN
+#define S32_MAX INT32_MAX
+#define U64_MAX UINT64_MAX
+#define U32_MAX UINT32_MAX
+
+void reg_forget64(struct vreg *r)
+{
+	r->smin64 = S64_MIN;
+	r->smax64 = S64_MAX;
+	r->umin64 = 0;
+	r->umax64 = U64_MAX;
+}
+
+void reg_forget32(struct vreg *r)
+{
+	r->smin32 = S32_MIN;
+	r->smax32 = S32_MAX;
+	r->umin32 = 0;
+	r->umax32 = U32_MAX;
+}
+
+bool reg_unbounded(const struct vreg *r)
+{
+	return tnum_is_unknown(r->var) && r->smin64 == S64_MIN && r->smax64 == S64_MAX && !r->umin64 &&
+	       r->umax64 == U64_MAX && r->smin32 == S32_MIN && r->smax32 == S32_MAX && !r->umin32 && r->umax32 == U32_MAX;
+}
+
+void reg_set_const(struct vreg *r, u64 v)
+{
+	r->var = tnum_const(v);
+	r->smin64 = r->smax64 = v;
+	r->umin64 = r->umax64 = v;
+	r->smin32 = r->smax32 = v;
+	r->umin32 = r->umax32 = v;
+}
+
+void reg_set_const32(struct vreg *r, u32 v)
+{
+	r->var = tnum_or(tnum_high32(r->var), tnum_const(v));
+	r->smin32 = r->smax32 = v;
+	r->umin32 = r->umax32 = v;
+}
+
+/* Everything that only some types have. */
+static void forget_identity(struct vreg *r)
+{
+	r->off = 0;
+	r->raw[0] = r->raw[1] = 0;
+	r->id = r->ref_id = 0;
+}
+
+void reg_known(struct vreg *r, u64 v)
+{
+	forget_identity(r);
+	reg_set_const(r, v);
+}
+
+void reg_unknown(const struct venv *env, struct vreg *r)
+{
+	forget_identity(r);
+	r->type = SCALAR_VALUE;
+	r->var = TNUM_UNKNOWN;
+	reg_forget64(r);
+	reg_forget32(r);
+	r->frameno = 0;
+	/* who may not use the backtracking gets no benefit of the doubt */
+	r->precise = !env->capable;
+}
+
+void reg_not_init(const struct venv *env, struct vreg *r)
+{
+	reg_unknown(env, r);
+	r->type = NOT_INIT;
+}
+
+void reg_copy(struct vreg *dst, const struct vreg *src)
+{
+	struct vreg *parent = dst->parent;
+	u8 live = dst->live;
+
+	*dst = *src;
+	dst->parent = parent;
+	dst->live = live;
+}
+
+void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 flags)
+{
+	reg_known(r, 0);
+	r->type = PTR_TO_BTF_ID | flags;
+	r->btf = btf;
+	r->btf_id = id;
+}
+
+/*
+ * update: the least number of the tnum has all unknown bits clear (sign bit set, for signed), the greatest the reverse.
+ * deduce: while the range does not cross the sign boundary, signed and unsigned bounds say the same thing.
+ * The bitwise operations get the new tnum in d->var.
+ */
+#define RANGE_TEMPLATE(W, TNUM_PART)                                                                  \
+	static void update##W(struct vreg *r)                                                         \
+	{                                                                                             \
+		struct tnum t = TNUM_PART(r->var);                                                    \
+		u##W low = t.value, high = t.value | t.mask;                                          \
+                                                                                                      \
+		r->smin##W = max(r->smin##W, (s##W)(low | (t.mask & (u##W)S##W##_MIN)));              \
+		r->smax##W = min(r->smax##W, (s##W)(low | (t.mask & (u##W)S##W##_MAX)));              \
+		r->umin##W = max(r->umin##W, low);                                                    \
+		r->umax##W = min(r->umax##W, high);                                                   \
+	}                                                                                             \
+                                                                                                      \
+	static void deduce##W(struct vreg *r)                                                         \
+	{                                                                                             \
+		bool same_sign = r->smin##W >= 0 || r->smax##W < 0;                                   \
+		bool low_half = (s##W)r->umax##W >= 0, high_half = (s##W)r->umin##W < 0;              \
+                                                                                                      \
+		if (same_sign) {                                                                      \
+			r->smin##W = r->umin##W = max((u##W)r->smin##W, r->umin##W);                  \
+			r->smax##W = r->umax##W = min((u##W)r->smax##W, r->umax##W);                  \
+		} else if (low_half) {                                                                \
+			r->smin##W = r->umin##W;                                                      \
+			r->smax##W = r->umax##W = min((u##W)r->smax##W, r->umax##W);                  \
+		} else if (high_half) {                                                               \
+			r->smin##W = r->umin##W = max((u##W)r->smin##W, r->umin##W);                  \
+			r->smax##W = r->umax##W;                                                      \
+		}                                                                                     \
+	}                                                                                             \
+                                                                                                      \
+	static void forget_sign##W(struct vreg *d)                                                    \
+	{                                                                                             \
+		d->smin##W = S##W##_MIN;                                                              \
+		d->smax##W = S##W##_MAX;                                                              \
+	}                                                                                             \
+                                                                                                      \
+	static void add##W(struct vreg *d, const struct vreg *s)                                      \
+	{                                                                                             \
+		s##W smin, smax;                                                                      \
+		u##W umin, umax;                                                                      \
+                                                                                                      \
+		if (__builtin_add_overflow(d->smin##W, s->smin##W, &smin) |                           \
+		    __builtin_add_overflow(d->smax##W, s->smax##W, &smax)) {                          \
+			smin = S##W##_MIN;                                                            \
+			smax = S##W##_MAX;                                                            \
+		}                                                                                     \
+		if (__builtin_add_overflow(d->umin##W, s->umin##W, &umin) |                           \
+		    __builtin_add_overflow(d->umax##W, s->umax##W, &umax)) {                          \
+			umin = 0;                                                                     \
+			umax = U##W##_MAX;                                                            \
+		}                                                                                     \
+		d->smin##W = smin, d->smax##W = smax, d->umin##W = umin, d->umax##W = umax;           \
+	}                                                                                             \
+                                                                                                      \
+	static void sub##W(struct vreg *d, const struct vreg *s)                                      \
+	{                                                                                             \
+		s##W smin, smax;                                                                      \
+		u##W umin, umax;                                                                      \
+                                                                                                      \
+		if (__builtin_sub_overflow(d->smin##W, s->smax##W, &smin) |                           \
+		    __builtin_sub_overflow(d->smax##W, s->smin##W, &smax)) {                          \
+			smin = S##W##_MIN;                                                            \
+			smax = S##W##_MAX;                                                            \
+		}                                                                                     \
+		if (d->umin##W < s->umax##W) {                                                        \
+			umin = 0;                                                                     \
+			umax = U##W##_MAX;                                                            \
+		} else {                                                                              \
+			umin = d->umin##W - s->umax##W;                                               \
+			umax = d->umax##W - s->umin##W;                                               \
+		}                                                                                     \
+		d->smin##W = smin, d->smax##W = smax, d->umin##W = umin, d->umax##W = umax;           \
+	}                                                                                             \
+                                                                                                      \
+	/* only for factors of half the width that are not negative */                                \
+	static void mul##W(struct vreg *d, const struct vreg *s)                                      \
+	{                                                                                             \
+		const u##W half = (u##W)U##W##_MAX >> (W / 2);                                        \
+                                                                                                      \
+		if (s->smin##W < 0 || d->smin##W < 0 || s->umax##W > half || d->umax##W > half) {     \
+			reg_forget##W(d);                                                             \
+			return;                                                                       \
+		}                                                                                     \
+		d->umin##W *= s->umin##W;                                                             \
+		d->umax##W *= s->umax##W;                                                             \
+		forget_sign##W(d);                                                                    \
+		if (d->umax##W <= S##W##_MAX) {                                                       \
+			d->smin##W = d->umin##W;                                                      \
+			d->smax##W = d->umax##W;                                                      \
+		}                                                                                     \
+	}                                                                                             \
+                                                                                                      \
+	static void bitwise##W(struct vreg *d, const struct vreg *s, u8 op)                           \
+	{                                                                                             \
+		bool positive = d->smin##W >= 0 && s->smin##W >= 0;                                   \
+		struct tnum t = TNUM_PART(d->var);                                                    \
+		u##W low = t.value, high = t.value | t.mask;                                          \
+                                                                                                      \
+		d->umin##W = op == BPF_OR ? max(d->umin##W, s->umin##W) : low;                        \
+		d->umax##W = op == BPF_AND ? min(d->umax##W, s->umax##W) : high;                      \
+		forget_sign##W(d);                                                                    \
+		if (positive) {                                                                       \
+			d->smin##W = d->umin##W;                                                      \
+			d->smax##W = d->umax##W;                                                      \
+		}                                                                                     \
+	}                                                                                             \
+                                                                                                      \
+	/* unsigned left shift by smin..smax bits */                                                  \
+	static void shl##W(struct vreg *d, u64 least, u64 most)                                       \
+	{                                                                                             \
+		if (most > W - 1 || d->umax##W > 1ull << (W - 1 - most)) {                            \
+			d->umin##W = 0;                                                               \
+			d->umax##W = U##W##_MAX;                                                      \
+		} else {                                                                              \
+			d->umin##W <<= least;                                                         \
+			d->umax##W <<= most;                                                          \
+		}                                                                                     \
+	}
+
+#define WHOLE(t) (t)
+RANGE_TEMPLATE(64, WHOLE)
+RANGE_TEMPLATE(32, tnum_low32)
+
+void reg_update_bounds32(struct vreg *r)
+{
+	update32(r);
+}
+
+void reg_update_bounds(struct vreg *r)
+{
+	update32(r);
+	update64(r);
+}
+
+/* Learns bits from the unsigned bounds of both widths. */
+static void bounds_into_tnum(struct vreg *r)
+{
+	struct tnum t = tnum_intersect(r->var, tnum_range(r->umin64, r->umax64));
+	struct tnum low = tnum_intersect(tnum_low32(t), tnum_range(r->umin32, r->umax32));
+
+	r->var = tnum_or(tnum_high32(t), low);
+}
+
+void reg_sync(struct vreg *r)
+{
+	reg_update_bounds(r);
+	deduce32(r);
+	deduce64(r);
+	bounds_into_tnum(r);
+	reg_update_bounds(r);
+}
+
+/* The upper half is zero: 64-bit bounds from the 32-bit ones. */
+static void low_half_is_all(struct vreg *r)
+{
+	r->umin64 = r->umin32;
+	r->umax64 = r->umax32;
+	if (r->smin32 >= 0 && r->smax32 >= 0) {
+		r->smin64 = r->smin32;
+		r->smax64 = r->smax32;
+	} else {
+		r->smin64 = 0;
+		r->smax64 = U32_MAX;
+	}
+}
+
+void reg_zext32(struct vreg *r)
+{
+	r->var = tnum_low32(r->var);
+	low_half_is_all(r);
+}
+
+void reg_32_into_64(struct vreg *r)
+{
+	if (tnum_is(tnum_high32(r->var), 0))
+		low_half_is_all(r);
+	else
+		reg_forget64(r);
+	reg_sync(r);
+}
+
+void reg_64_into_32(struct vreg *r)
+{
+	reg_forget32(r);
+	if (r->smin64 >= S32_MIN && r->smin64 <= S32_MAX && r->smax64 >= S32_MIN && r->smax64 <= S32_MAX) {
+		r->smin32 = r->smin64;
+		r->smax32 = r->smax64;
+	}
+	if (r->umin64 <= U32_MAX && r->umax64 <= U32_MAX) {
+		r->umin32 = r->umin64;
+		r->umax32 = r->umax64;
+	}
+	reg_sync(r);
+}
+
+void reg_truncate(struct vreg *r, int bytes)
+{
+	u64 mask = (1ull << bytes * 8) - 1;
+
+	r->var = tnum_cast(r->var, bytes);
+	if ((r->umin64 & ~mask) == (r->umax64 & ~mask)) {
+		r->umin64 &= mask;
+		r->umax64 &= mask;
+	} else {
+		r->umin64 = 0;
+		r->umax64 = mask;
+	}
+	r->smin64 = r->umin64;
+	r->smax64 = r->umax64;
+	if (bytes < 4)
+		reg_64_into_32(r);
+}
+
+bool scalar_sane(const struct vreg *r, bool is32)
+{
+	if (is32)
+		return r->smin32 <= r->smax32 && r->umin32 <= r->umax32 &&
+		       !(tnum_low32_const(r->var) && (r->smin32 != r->smax32 || r->umin32 != r->umax32));
+	return r->smin64 <= r->smax64 && r->umin64 <= r->umax64 &&
+	       !(tnum_is_const(r->var) && (r->smin64 != r->smax64 || r->umin64 != r->umax64));
+}
+
+static void bitwise(struct vreg *d, const struct vreg *s, u8 op)
+{
+	struct tnum (*f)(struct tnum, struct tnum) = op == BPF_AND ? tnum_and : op == BPF_OR ? tnum_or : tnum_xor;
+
+	d->var = f(d->var, s->var);
+	if (tnum_low32_const(d->var) && tnum_low32_const(s->var))
+		reg_set_const32(d, d->var.value);
+	else
+		bitwise32(d, s, op);
+	if (tnum_is_const(d->var) && tnum_is_const(s->var)) {
+		reg_known(d, d->var.value);
+		return;
+	}
+	bitwise64(d, s, op);
+	reg_update_bounds(d);
+}
+
+static void shift_left(struct vreg *d, const struct vreg *s, bool is32)
+{
+	u64 least = is32 ? s->umin32 : s->umin64, most = is32 ? s->umax32 : s->umax64;
+
+	if (is32) {
+		forget_sign32(d);
+		shl32(d, least, most);
+		d->var = tnum_low32(tnum_shl(tnum_low32(d->var), least));
+		reg_forget64(d);
+		update32(d);
+		return;
+	}
+	/* x << 32 keeps the order of the low halves as signed numbers */
+	forget_sign64(d);
+	if (least == 32 && most == 32) {
+		d->smin64 = (s64)((u64)d->smin32 << 32);
+		d->smax64 = (s64)((u64)d->smax32 << 32);
+	}
+	shl64(d, least, most);
+	forget_sign32(d);
+	shl32(d, least, most);
+	d->var = tnum_shl(d->var, least);
+	reg_update_bounds(d);
+}
+
+static void shift_right(struct vreg *d, const struct vreg *s, bool is32)
+{
+	if (is32) {
+		forget_sign32(d);
+		d->var = tnum_shr(tnum_low32(d->var), s->umin32);
+		d->umin32 >>= s->umax32;
+		d->umax32 >>= s->umin32;
+		reg_forget64(d);
+		update32(d);
+		return;
+	}
+	forget_sign64(d);
+	d->var = tnum_shr(d->var, s->umin64);
+	d->umin64 >>= s->umax64;
+	d->umax64 >>= s->umin64;
+	reg_forget32(d);
+	reg_update_bounds(d);
+}
+
+static void shift_right_signed(struct vreg *d, const struct vreg *s, bool is32)
+{
+	if (is32) {
+		d->smin32 >>= s->umin32;
+		d->smax32 >>= s->umin32;
+		d->var = tnum_sar(tnum_low32(d->var), s->umin32, true);
+		d->umin32 = 0;
+		d->umax32 = U32_MAX;
+		reg_forget64(d);
+		update32(d);
+		return;
+	}
+	d->smin64 >>= s->umin64;
+	d->smax64 >>= s->umin64;
+	d->var = tnum_sar(d->var, s->umin64, false);
+	d->umin64 = 0;
+	d->umax64 = U64_MAX;
+	reg_forget32(d);
+	reg_update_bounds(d);
+}
+
+void scalar_op(struct vreg *d, const struct vreg *s, u8 op, bool is32)
+{
+	switch (op) {
+	case BPF_ADD:
+		add32(d, s);
+		add64(d, s);
+		d->var = tnum_add(d->var, s->var);
+		break;
+	case BPF_SUB:
+		sub32(d, s);
+		sub64(d, s);
+		d->var = tnum_sub(d->var, s->var);
+		break;
+	case BPF_MUL:
+		d->var = tnum_mul(d->var, s->var);
+		mul32(d, s);
+		mul64(d, s);
+		break;
+	case BPF_AND:
+	case BPF_OR:
+	case BPF_XOR:
+		bitwise(d, s, op);
+		break;
+	case BPF_LSH:
+		shift_left(d, s, is32);
+		break;
+	case BPF_RSH:
+		shift_right(d, s, is32);
+		break;
+	case BPF_ARSH:
+		shift_right_signed(d, s, is32);
+		break;
+	}
+}

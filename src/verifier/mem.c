@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mem.c - memory of one check: blocks of a few sizes cut from chunks, with a free list per size. Everything goes at once at the
+ * end. A program may not make the check use more than VFY_MAX_MEM.
+ */
+#include <stdlib.h>
+
+#include "verifier/vfy.h"
+
+#define CHUNK (64u << 10)
+#define SMALLEST 32u
+
+/* Four sizes per power of two, all multiples of 8: number of the class, and its size. */
+static u32 class_of(size_t size, size_t *room)
+{
+	u32 lg, shift;
+	u64 quarter;
+
+	size = max(size, (size_t)SMALLEST) - 1;
+	lg = 63 - __builtin_clzll(size);
+	shift = lg - 2;
+	quarter = size >> shift;
+	*room = (quarter + 1) << shift;
+	return lg << 2 | (quarter & 3);
+}
+
+size_t vmem_room(size_t size)
+{
+	size_t room = 0;
+
+	if (size)
+		class_of(size, &room);
+	return room;
+}
+
+void *vmem_alloc(struct vmem *m, size_t size)
+{
+	size_t room;
+	u32 c = class_of(size, &room);
+	void *p, **chunk;
+	u64 bytes;
+
+	if (c >= ARRAY_SIZE(m->free))
+		return NULL;
+	p = m->free[c];
+	if (p) {
+		m->free[c] = *(void **)p;
+		return p;
+	}
+	size = room;
+	if (m->left < size) {
+		bytes = max((u64)size, (u64)CHUNK);
+		if (m->total + bytes > VFY_MAX_MEM)
+			return NULL;
+		chunk = malloc(bytes + 16);
+		if (!chunk)
+			return NULL;
+		*chunk = m->chunks;
+		m->chunks = chunk;
+		m->at = (char *)chunk + 16;
+		m->left = bytes;
+		m->total += bytes;
+	}
+	p = m->at;
+	m->at += size;
+	m->left -= size;
+	return p;
+}
+
+void vmem_free(struct vmem *m, void *p, size_t size)
+{
+	size_t room;
+	u32 c;
+
+	if (!p || !size)
+		return;
+	c = class_of(size, &room);
+	*(void **)p = m->free[c];
+	m->free[c] = p;
+}
+
+void vmem_release(struct vmem *m)
+{
+	void *c, *next;
+
+	for (c = m->chunks; c; c = next) {
+		next = *(void **)c;
+		free(c);
+	}
+	*m = (struct vmem){ 0 };
+}

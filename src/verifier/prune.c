@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * prune.c - explored states: does one cover the current state, shall the current one be kept, is this an endless loop?
+ *
+ * An explored state whose continuation was walked to all its ends (branches == 0) covers a state that is at least as well known in everything
+ * the continuation looked at. One still being walked (branches > 0) that equals the current state means the loop makes no progress.
+ */
+#include "verifier/vfy.h"
+
+void vfy_branch_done(struct vstate *st)
+{
+	while (st && !--st->branches)
+		st = st->parent;
+}
+
+static struct vstate **bucket(struct venv *env, s32 insn)
+{
+	return &env->explored[(u32)(insn ^ vfy_frame(env)->callsite) % (u32)env->len];
+}
+
+/* --- is the current register covered by the old one? --- */
+
+static bool same_value(const struct vreg *a, const struct vreg *b)
+{
+	return !memcmp(a, b, offsetof(struct vreg, parent));
+}
+
+static bool same_kind(const struct vreg *a, const struct vreg *b)
+{
+	return !memcmp(a, b, offsetof(struct vreg, id));
+}
+
+static bool within(const struct vreg *old, const struct vreg *cur)
+{
+	return old->umin64 <= cur->umin64 && old->umax64 >= cur->umax64 && old->smin64 <= cur->smin64 &&
+	       old->smax64 >= cur->smax64 && old->umin32 <= cur->umin32 && old->umax32 >= cur->umax32 &&
+	       old->smin32 <= cur->smin32 && old->smax32 >= cur->smax32 && tnum_contains(old->var, cur->var);
+}
+
+/* Registers that shared an id in the old state must share one now. */
+static bool ids_match(struct venv *env, u32 old, u32 cur)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(env->idmap); i++) {
+		if (!env->idmap[i].old) {
+			env->idmap[i].old = old;
+			env->idmap[i].cur = cur;
+			return true;
+		}
+		if (env->idmap[i].old == old)
+			return env->idmap[i].cur == cur;
+	}
+	return false;
+}
+
+static bool pkt_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
+{
+	if (cur->type != old->type || old->off != cur->off)
+		return false;
+	if (old->range < 0 || cur->range < 0 ? old->range != cur->range : old->range > cur->range)
+		return false;
+	if (old->id && !ids_match(env, old->id, cur->id))
+		return false;
+	return within(old, cur);
+}
+
+static bool reg_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
+{
+	bool equal;
+
+	if (!(old->live & LIVE_READ))
+		return true;
+	equal = same_value(old, cur);
+	if (old->type == PTR_TO_STACK)
+		return equal && old->frameno == cur->frameno;
+	if (equal || old->type == NOT_INIT)
+		return true;
+	if (cur->type == NOT_INIT)
+		return false;
+	switch (type_base(old->type)) {
+	case SCALAR_VALUE:
+		if (env->explore_alu_limits || cur->type != SCALAR_VALUE)
+			return false;
+		return !old->precise || within(old, cur);
+	case PTR_TO_MAP_KEY:
+	case PTR_TO_MAP_VALUE:
+		if (!same_kind(old, cur))
+			return false;
+		if (old->type & PTR_MAYBE_NULL)
+			return ids_match(env, old->id, cur->id);
+		return within(old, cur);
+	case PTR_TO_PACKET:
+	case PTR_TO_PACKET_META:
+		return pkt_covered(env, old, cur);
+	}
+	return false;
+}
+
+static bool slot_covered(struct venv *env, const struct vframe *old, const struct vframe *cur, u32 i)
+{
+	const struct vslot *o = &old->slots[i], *c = i < cur->nr_slots ? &cur->slots[i] : NULL;
+
+	if (!(o->reg.live & LIVE_READ))
+		return true;
+	for (u32 j = 0; j < SLOT_SIZE; j++) {
+		if (o->kind[j] == SLOT_INVALID || (o->kind[j] == SLOT_MISC && env->uninit_stack))
+			continue;
+		if (!c)
+			return false;
+		if (o->kind[j] == SLOT_MISC && c->kind[j] == SLOT_ZERO)
+			continue;
+		if (o->kind[j] != c->kind[j])
+			return false;
+		if (j == SLOT_SIZE - 1 && slot_is_spill(o) && !reg_covered(env, &o->reg, &c->reg))
+			return false;
+	}
+	return true;
+}
+
+static bool frame_covered(struct venv *env, const struct vframe *old, const struct vframe *cur)
+{
+	memset(env->idmap, 0, sizeof(env->idmap));
+	for (u32 i = 0; i < VFY_REGS; i++)
+		if (!reg_covered(env, &old->regs[i], &cur->regs[i]))
+			return false;
+	for (u32 i = 0; i < old->nr_slots; i++)
+		if (!slot_covered(env, old, cur, i))
+			return false;
+	return old->nr_refs == cur->nr_refs &&
+	       (!old->nr_refs || !memcmp(old->refs, cur->refs, old->nr_refs * sizeof(*old->refs)));
+}
+
+static bool covered(struct venv *env, const struct vstate *old, const struct vstate *cur)
+{
+	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) || old->lock_id != cur->lock_id)
+		return false;
+	for (u32 i = 0; i <= old->curframe; i++)
+		if (old->frame[i]->callsite != cur->frame[i]->callsite ||
+		    !vfy_callback_same_entry(old->frame[i], cur->frame[i]) || !frame_covered(env, old->frame[i], cur->frame[i]))
+			return false;
+	return true;
+}
+
+static bool no_progress(const struct vstate *old, const struct vstate *cur)
+{
+	if (old->curframe != cur->curframe)
+		return false;
+	for (u32 i = 0; i < VFY_REGS; i++)
+		if (!same_value(&old->frame[old->curframe]->regs[i], &cur->frame[cur->curframe]->regs[i]))
+			return false;
+	return true;
+}
+
+/* --- what finished states need no more --- */
+
+static void clean_frame(struct venv *env, struct vframe *f)
+{
+	for (u32 i = 0; i < REG_FP; i++) {
+		bool read = f->regs[i].live & LIVE_READ;
+
+		f->regs[i].live |= LIVE_DONE;
+		if (!read)
+			reg_not_init(env, &f->regs[i]);
+	}
+	for (u32 i = 0; i < f->nr_slots; i++) {
+		struct vslot *s = &f->slots[i];
+		bool read = s->reg.live & LIVE_READ;
+
+		s->reg.live |= LIVE_DONE;
+		if (!read) {
+			reg_not_init(env, &s->reg);
+			memset(s->kind, SLOT_INVALID, sizeof(s->kind));
+		}
+	}
+}
+
+static bool is_done(const struct vstate *st)
+{
+	return st->frame[0]->regs[0].live & LIVE_DONE;
+}
+
+static void clean_finished(struct venv *env, s32 insn)
+{
+	const struct vstate *cur = env->cur;
+
+	for (struct vstate *st = *bucket(env, insn); st; st = st->next) {
+		bool same = !st->branches && st->insn_idx == (u32)insn && st->curframe == cur->curframe && !is_done(st);
+
+		for (u32 i = 0; same && i <= cur->curframe; i++)
+			same = st->frame[i]->callsite == cur->frame[i]->callsite;
+		for (u32 i = 0; same && i <= cur->curframe; i++)
+			clean_frame(env, st->frame[i]);
+	}
+}
+
+/* --- the current path ends in @old: hand its needs to our ancestors --- */
+
+static int pass_read(struct venv *env, struct vreg *from, struct vreg *to)
+{
+	if ((to->live & LIVE_READ) || !(from->live & LIVE_READ))
+		return 0;
+	return vfy_mark_read(env, from, to);
+}
+
+static int pass_reads(struct venv *env, const struct vstate *old, struct vstate *cur)
+{
+	int err = 0;
+
+	for (u32 f = 0; f <= old->curframe; f++) {
+		struct vframe *from = old->frame[f], *to = cur->frame[f];
+
+		for (u32 i = f < old->curframe ? 6 : 0; i < REG_FP && !err; i++)
+			err = pass_read(env, &from->regs[i], &to->regs[i]);
+		for (u32 i = 0; i < from->nr_slots && i < to->nr_slots && !err; i++)
+			err = pass_read(env, &from->slots[i].reg, &to->slots[i].reg);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static bool passes_precision(const struct vreg *r)
+{
+	return r->type == SCALAR_VALUE && r->precise && (r->live & LIVE_READ);
+}
+
+static int pass_precision(struct venv *env, const struct vstate *old)
+{
+	int err = 0;
+
+	for (s32 f = old->curframe; f >= 0; f--) {
+		const struct vframe *fr = old->frame[f];
+
+		for (s32 i = 0; i < REG_FP && !err; i++) {
+			if (!passes_precision(&fr->regs[i]))
+				continue;
+			if (vlog_level(env) & LOG_LEVEL2)
+				vlog(env, "frame %d: propagating r%d\n", f, i);
+			err = vfy_precise_frame(env, f, i, -1);
+		}
+		for (s32 i = 0; i < (s32)fr->nr_slots && !err; i++) {
+			if (!slot_is_spill(&fr->slots[i]) || !passes_precision(&fr->slots[i].reg))
+				continue;
+			if (vlog_level(env) & LOG_LEVEL2)
+				vlog(env, "frame %d: propagating fp%d\n", f, (-i - 1) * SLOT_SIZE);
+			err = vfy_precise_frame(env, f, -1, i);
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int end_path_in(struct venv *env, struct vstate *old)
+{
+	int err;
+
+	old->hits++;
+	err = pass_reads(env, old, env->cur);
+	if (!err)
+		err = vfy_jump_record(env, env->cur);
+	if (!err)
+		err = pass_precision(env, old);
+	return err ? err : 1;
+}
+
+/* --- keeping states --- */
+
+/* Unlinks a state that rarely helps; @link points to it. */
+static void retire(struct venv *env, struct vstate **link)
+{
+	struct vstate *st = *link;
+
+	*link = st->next;
+	if (is_done(st)) {
+		vfy_state_free(env, st);
+		env->peak_states--;
+	} else {
+		st->next = env->retired;
+		env->retired = st;
+	}
+}
+
+/* Reads of the current state's registers shall be seen by @kept. */
+static void connect(struct vstate *cur, struct vstate *kept)
+{
+	for (u32 f = 0; f <= cur->curframe; f++) {
+		struct vframe *c = cur->frame[f], *k = kept->frame[f];
+
+		for (u32 i = 0; i < REG_FP; i++) {
+			if (f == cur->curframe || i >= 6)
+				c->regs[i].parent = &k->regs[i];
+			c->regs[i].live = 0;
+		}
+		for (u32 i = 0; i < c->nr_slots; i++) {
+			c->slots[i].reg.live = 0;
+			c->slots[i].reg.parent = &k->slots[i].reg;
+		}
+	}
+}
+
+static int keep_state(struct venv *env, s32 insn)
+{
+	struct vstate *cur = env->cur, *st, **b = bucket(env, insn);
+
+	env->total_states++;
+	env->peak_states++;
+	env->prev_jumps = env->jumps;
+	env->prev_processed = env->processed;
+	if (env->capable)
+		vfy_forget_precision(cur);
+	st = vfy_state_copy(env, cur);
+	if (!st)
+		return -ENOMEM;
+	st->insn_idx = insn;
+	st->next = *b;
+	*b = st;
+	cur->parent = st;
+	cur->first_insn = insn;
+	vmem_free(&env->mem, cur->jumps, cur->nr_jumps * sizeof(*cur->jumps));
+	cur->jumps = NULL;
+	cur->nr_jumps = 0;
+	connect(cur, st);
+	return 0;
+}
+
+/* Async callbacks entered again look like loops without being one. */
+static bool other_async_entry(const struct vstate *old, const struct vstate *cur)
+{
+	const struct vframe *f = old->frame[old->curframe];
+
+	return f->in_async && f->async_cnt != cur->frame[cur->curframe]->async_cnt;
+}
+
+int vfy_visited(struct venv *env, s32 insn)
+{
+	struct vstate *cur = env->cur, *st, **link;
+	bool keep = env->test_freq;
+	u32 n = 0;
+
+	cur->last_insn = env->prev_insn_idx;
+	if (!env->aux[insn].prune_point)
+		return vfy_jump_record(env, cur);
+	if (env->jumps - env->prev_jumps >= 2 && env->processed - env->prev_processed >= 8)
+		keep = true;
+	clean_finished(env, insn);
+	for (link = bucket(env, insn); (st = *link);) {
+		n++;
+		if (st->insn_idx != (u32)insn) {
+			link = &st->next;
+			continue;
+		}
+		if (st->branches) {
+			if (!other_async_entry(st, cur) && no_progress(st, cur) && covered(env, st, cur)) {
+				vfy_log_linfo(env, insn, "; ");
+				vlog(env, "infinite loop detected at insn %d\n", insn);
+				return -EINVAL;
+			}
+			/* in a loop states differ from round to round: keep fewer */
+			if (env->jumps - env->prev_jumps < 20 && env->processed - env->prev_processed < 100)
+				keep = false;
+		} else if (covered(env, st, cur)) {
+			return end_path_in(env, st);
+		}
+		if (keep)
+			st->misses++;
+		if (st->misses > st->hits * 3 + 3)
+			retire(env, link);
+		else
+			link = &st->next;
+	}
+	env->max_states = max(env->max_states, n);
+	if (!keep || (!env->capable && n > VFY_MAX_STATES_UNPRIV))
+		return vfy_jump_record(env, cur);
+	return keep_state(env, insn);
+}

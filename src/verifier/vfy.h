@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_VFY_H
+#define USERBPF_VFY_H
+/*
+ * vfy.h - what the files of the check share; private to src/verifier.
+ *
+ * The check walks every path of the program with an abstract machine: struct vstate is its state (call frames of registers and stack
+ * slots), struct vreg what is known of one value. At prune points states are kept in @explored; a path that arrives there with a state
+ * that an explored one covers ends. Two kinds of information flow backwards along the tree of explored states (vstate.parent): which
+ * registers and slots are read (vreg.parent, LIVE_READ) and which scalars' exact values mattered (precise). What was never read, or whose
+ * value never mattered, need not match.
+ *
+ * Memory: everything a check allocates comes from env->mem (mem.c) and goes with it. An explored state's frames and slots never move,
+ * for children point into them.
+ *
+ * Errors: negative errno with the reason in the log. Functions return 0 unless said otherwise.
+ */
+#include <limits.h>
+#include <stdarg.h>
+#include "verifier/rewrite.h"
+#include "verifier/tnum.h"
+#include "verifier/verifier.h"
+
+#define VFY_REGS 11 /* R0..R10 */
+#define REG_FP 10
+#define SLOT_SIZE 8
+#define VFY_MAX_SUBPROGS 256
+#define VFY_MAX_VAR_OFF (1 << 29)
+#define VFY_MAX_VAR_SIZE (1 << 29)
+#define VFY_MAX_PACKET_OFF 0xffff
+#define VFY_MAX_PENDING 8192 /* jumps waiting on one path */
+#define VFY_MAX_STATES_UNPRIV 64
+#define VFY_MAX_MEM (1ull << 30)
+#define VFY_MAIN_CALLSITE (-1)
+
+#define MEM_ALLOC_FLAG MEM_RINGBUF /* 6.1 calls ring buffer records "alloc_mem" */
+
+enum slot_kind { SLOT_INVALID, SLOT_SPILL, SLOT_MISC, SLOT_ZERO, SLOT_DYNPTR };
+enum { LIVE_READ = 1, LIVE_WRITTEN = 2, LIVE_DONE = 4 };
+enum { PKT_AT_END = -1, PKT_BEYOND_END = -2 };
+
+/* One value. The part up to @parent is compared bytewise: keep it free of holes and of stale bytes. */
+struct vreg {
+	u32 type; /* enum bpf_reg_type | flags */
+	s32 off;  /* constant part of a pointer's offset */
+	union {
+		s32 range; /* packet: bytes known to be there */
+		struct {
+			struct bpf_map *map;
+			u64 map_uid; /* identity of an inner map */
+		};
+		struct {
+			struct btf *btf;
+			u64 btf_id;
+		};
+		u32 mem_size;
+		u32 subprog; /* PTR_TO_FUNC */
+		u64 raw[2];
+	};
+	u32 id;	    /* same id: same value (scalars), same base (packets), same NULL-ness, same lock */
+	u32 ref_id; /* acquired reference this pointer stands for */
+	struct tnum var; /* scalar: the value; pointer: the variable part of the offset. The bounds are of the same number. */
+	s64 smin64, smax64;
+	u64 umin64, umax64;
+	s32 smin32, smax32;
+	u32 umin32, umax32;
+	/* not part of the value */
+	struct vreg *parent;
+	u8 frameno; /* PTR_TO_STACK: whose */
+	u8 live;
+	bool precise;
+};
+
+/* Eight bytes of stack; kind[i] belongs to the byte at offset -8 * index - 1 - i. kind[7] == SLOT_SPILL: @reg is valid. */
+struct vslot {
+	struct vreg reg;
+	u8 kind[SLOT_SIZE];
+};
+
+struct vref {
+	s32 id, insn;
+	s32 cb_frame; /* frame of the callback that acquired it, 0: none */
+};
+
+struct vframe {
+	struct vreg regs[VFY_REGS];
+	s32 callsite;
+	u32 frameno, subprog;
+	u32 async_cnt;
+	bool in_callback, in_async;
+	struct tnum cb_range; /* what a callback may return */
+	struct vstate *cb_entry; /* callback: the callers as they were; every round must leave them so (callback.c) */
+	u32 nr_refs, room_refs, nr_slots;
+	struct vref *refs;
+	struct vslot *slots;
+};
+
+struct vjump {
+	s32 from, to;
+};
+
+struct vstate {
+	struct vframe *frame[MAX_CALL_FRAMES];
+	struct vstate *parent; /* explored state this one continues */
+	u32 branches;	       /* paths from here that are not finished */
+	u32 insn_idx;	       /* explored: where */
+	u32 curframe;
+	u32 lock_id;	       /* spin lock held: id of the pointer, 0: none */
+	bool speculative;
+	s32 first_insn, last_insn;
+	struct vjump *jumps; /* non-linear steps since first_insn */
+	u32 nr_jumps;
+	/* list of explored states of an instruction, or stack of paths still to walk */
+	struct vstate *next;
+	u32 hits, misses;
+	s32 resume, resume_prev;
+	u32 log_pos;
+};
+
+/* Per instruction, private to the check. */
+struct vinsn {
+	struct bpf_map *call_map; /* map every call saw so far; VFY_MAP_MANY when they differ */
+	u32 var_type;		  /* PSEUDO_BTF_ID: type of the register */
+	u32 var_id;		  /* ... and btf id or memory size */
+	struct btf *var_btf;
+};
+#define VFY_MAP_MANY ((struct bpf_map *)1)
+
+struct vfunc {
+	u8 linkage; /* BTF_FUNC_* */
+	bool unreliable; /* arguments do not match its BTF */
+	bool changes_pkt; /* it or what it calls may move packet data */
+};
+
+struct vmap_fields {
+	const struct bpf_map *map;
+	s32 lock_off, timer_off; /* -ENOENT none, -E2BIG several, -EINVAL unusable */
+	bool kptr;
+};
+
+struct vmem {
+	void *chunks;
+	char *at;
+	u64 left, total;
+	void *free[160];
+};
+
+struct venv {
+	struct vfy_prog *prog;
+	const struct vfy_type_ops *ops;
+	struct log *log;
+	struct bpf_insn *insns;
+	s32 len;
+	struct vfy_insn_aux *aux;
+	struct vinsn *vi;
+	bool ptr_leaks, uninit_stack, ptr_to_map, bypass_v1, bypass_v4, capable;
+	bool strict_align, test_freq, explore_alu_limits, direct_write;
+
+	struct vstate *cur;
+	struct vstate *pending; /* stack */
+	u32 nr_pending;
+	struct vstate **explored;
+	struct vstate *retired; /* dropped from explored, but children may point to them */
+	u32 id_gen, pass;
+	s32 insn_idx, prev_insn_idx;
+
+	u32 processed, prev_processed, jumps, prev_jumps;
+	u32 max_states, total_states, peak_states, longest_walk;
+
+	struct vfy_subprog subprogs[VFY_MAX_SUBPROGS + 1]; /* and a last one at the end of the program */
+	struct vfunc funcs[VFY_MAX_SUBPROGS];
+	u32 nr_subprogs;
+
+	struct vmap_fields fields[MAX_USED_MAPS];
+	u32 nr_fields;
+
+	/* log */
+	u32 scratched_regs;
+	u64 scratched_slots;
+	const struct bpf_line_info *prev_linfo;
+	u32 prev_log_len, prev_print_len;
+	char type_text[4][96];
+	u32 type_text_at;
+
+	struct {
+		u32 old, cur;
+	} idmap[VFY_REGS + MAX_BPF_STACK / SLOT_SIZE];
+	struct vmem mem;
+};
+
+/* What the arguments of a helper call told. */
+struct vcall {
+	const struct helper_proto *fn;
+	s32 func_id;
+	struct bpf_map *map;
+	u64 map_uid;
+	bool raw_mode, pkt_access;
+	u8 release_reg;
+	s32 raw_reg, raw_size; /* stack memory the helper fills */
+	u32 mem_size;
+	u64 msize_max;
+	u32 ref_id;
+	struct btf *btf;
+	u32 btf_id;
+	u32 subprog;
+};
+
+enum vsrc { SRC_INSN, SRC_HELPER };
+enum vuse { USE_SRC, USE_DST, USE_DST_NO_MARK };
+
+/* --- small questions --- */
+static inline u32 type_base(u32 t) { return t & BPF_BASE_TYPE_MASK; }
+static inline u32 type_flags(u32 t) { return t & ~BPF_BASE_TYPE_MASK; }
+static inline struct vframe *vfy_frame(struct venv *env) { return env->cur->frame[env->cur->curframe]; }
+static inline struct vreg *vfy_reg(struct venv *env, u32 n) { return &vfy_frame(env)->regs[n]; }
+static inline struct vframe *reg_frame(struct venv *env, const struct vreg *r) { return env->cur->frame[r->frameno]; }
+static inline bool reg_is_null(const struct vreg *r) { return r->type == SCALAR_VALUE && tnum_is(r->var, 0); }
+static inline bool type_is_pkt(u32 t) { return t == PTR_TO_PACKET || t == PTR_TO_PACKET_META; }
+static inline bool reg_is_pkt_any(const struct vreg *r) { return type_is_pkt(r->type) || r->type == PTR_TO_PACKET_END; }
+static inline bool type_is_sock(u32 t)
+{
+	return t == PTR_TO_SOCKET || t == PTR_TO_SOCK_COMMON || t == PTR_TO_TCP_SOCK || t == PTR_TO_XDP_SOCK;
+}
+static inline bool slot_is_spill(const struct vslot *s) { return s->kind[SLOT_SIZE - 1] == SLOT_SPILL; }
+/* A pointer, to one who may not know addresses. */
+static inline bool reg_leaks(struct venv *env, u32 n) { return !env->ptr_leaks && vfy_reg(env, n)->type != SCALAR_VALUE; }
+static inline bool insn_is_call(const struct bpf_insn *i, u8 pseudo)
+{
+	return i->code == (BPF_JMP | BPF_CALL) && i->src_reg == pseudo;
+}
+static inline bool insn_is_ldimm64(const struct bpf_insn *i) { return i->code == (BPF_LD | BPF_IMM | BPF_DW); }
+static inline bool insn_is_func_ptr(const struct bpf_insn *i) { return insn_is_ldimm64(i) && i->src_reg == BPF_PSEUDO_FUNC; }
+
+/* Runs over every register and every spilled register of a state. */
+#define for_each_vreg(st, r, body)                                                         \
+	do {                                                                               \
+		for (u32 _f = 0; _f <= (st)->curframe; _f++) {                             \
+			struct vframe *_fr = (st)->frame[_f];                              \
+			for (u32 _i = 0; _i < VFY_REGS; _i++) {                            \
+				struct vreg *r = &_fr->regs[_i];                           \
+				body;                                                      \
+			}                                                                  \
+			for (u32 _i = 0; _i < _fr->nr_slots; _i++) {                       \
+				struct vreg *r = &_fr->slots[_i].reg;                      \
+				if (_fr->slots[_i].kind[0] != SLOT_SPILL)                  \
+					continue;                                          \
+				body;                                                      \
+			}                                                                  \
+		}                                                                          \
+	} while (0)
+
+/* --- log.c --- */
+#define vlog(env, ...)                                     \
+	do {                                               \
+		if (log_on((env)->log))                    \
+			log_printf((env)->log, __VA_ARGS__); \
+	} while (0)
+static inline u32 vlog_level(const struct venv *env) { return env->log ? env->log->level : 0; }
+const char *vfy_type_text(struct venv *env, u32 type);
+void vfy_log_frame(struct venv *env, const struct vframe *f, bool all);
+void vfy_log_state_line(struct venv *env, const struct vframe *f); /* changed registers, on the line of the instruction if it is still open */
+void vfy_log_insn(struct venv *env, u32 idx);
+void vfy_log_linfo(struct venv *env, u32 idx, const char *prefix);
+void vfy_log_bad_scalar(struct venv *env, const struct vreg *r, struct tnum range, const char *what, const char *name);
+const char *vfy_btf_name(const struct btf *btf, u32 id);
+const char *vfy_kind_name(const struct btf_type *t);
+
+/* --- mem.c --- */
+void *vmem_alloc(struct vmem *m, size_t size); /* not cleared; NULL: no memory */
+void vmem_free(struct vmem *m, void *p, size_t size);
+size_t vmem_room(size_t size); /* bytes an allocation of @size really has */
+void vmem_release(struct vmem *m);
+
+/* --- state.c: frames and states --- */
+struct vstate *vfy_state_new(struct venv *env);
+void vfy_state_free(struct venv *env, struct vstate *st);
+struct vstate *vfy_state_copy(struct venv *env, const struct vstate *src); /* deep; NULL: no memory */
+struct vframe *vfy_frame_new(struct venv *env, s32 callsite, u32 frameno, u32 subprog);
+void vfy_frame_free(struct venv *env, struct vframe *f);
+int vfy_frame_grow(struct venv *env, struct vframe *f, u32 bytes);
+int vfy_frame_copy_refs(struct venv *env, struct vframe *dst, const struct vframe *src);
+/* Remembers the current state, to be continued at @insn later. The copy, or NULL with everything released (message logged). */
+struct vstate *vfy_push(struct venv *env, s32 insn, s32 prev, bool speculative);
+int vfy_pop(struct venv *env, s32 *prev, s32 *insn, bool pop_log); /* -ENOENT: nothing left */
+int vfy_jump_record(struct venv *env, struct vstate *st);
+int vfy_ref_acquire(struct venv *env, s32 insn); /* id */
+int vfy_ref_forget(struct vframe *f, s32 id);
+int vfy_ref_release(struct venv *env, s32 id);	 /* also invalidates every copy of the pointer */
+int vfy_ref_leak(struct venv *env);
+
+/* --- bounds.c: registers as values --- */
+void reg_unknown(const struct venv *env, struct vreg *r);
+void reg_not_init(const struct venv *env, struct vreg *r);
+void reg_known(struct vreg *r, u64 v);	   /* keeps type; clears off, id ... */
+void reg_set_const(struct vreg *r, u64 v); /* bounds only */
+void reg_set_const32(struct vreg *r, u32 v);
+void reg_copy(struct vreg *dst, const struct vreg *src); /* the value; liveness stays */
+void reg_forget64(struct vreg *r);
+void reg_forget32(struct vreg *r);
+void reg_sync(struct vreg *r);
+void reg_update_bounds(struct vreg *r);	  /* bounds from var */
+void reg_update_bounds32(struct vreg *r);
+void reg_zext32(struct vreg *r);
+void reg_truncate(struct vreg *r, int bytes);
+void reg_32_into_64(struct vreg *r);
+void reg_64_into_32(struct vreg *r);
+bool reg_unbounded(const struct vreg *r);
+void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 flags);
+void scalar_op(struct vreg *dst, const struct vreg *src, u8 op, bool is32); /* ADD SUB MUL AND OR XOR LSH RSH ARSH, shift in range */
+bool scalar_sane(const struct vreg *r, bool is32); /* bounds agree with each other */
+
+/* --- liveness.c --- */
+int vfy_use_reg(struct venv *env, u32 n, enum vuse use);
+int vfy_mark_read(struct venv *env, const struct vreg *r, struct vreg *parent);
+void vfy_clobber_caller_saved(struct venv *env, struct vframe *f);
+
+/* --- precision.c --- */
+int vfy_precise(struct venv *env, u32 regno);
+int vfy_precise_frame(struct venv *env, u32 frame, s32 regno, s32 slot);
+void vfy_forget_precision(struct vstate *st);
+
+/* --- prune.c --- */
+int vfy_visited(struct venv *env, s32 insn); /* 1: covered, the path ends; 0 go on; or error */
+void vfy_branch_done(struct vstate *st);
+
+/* --- the rest, one concept each --- */
+int vfy_find_subprog(const struct venv *env, s32 insn); /* number or -ENOENT */
+int vfy_cfg_subprogs(struct venv *env);
+int vfy_cfg_check(struct venv *env);
+int vfy_cfg_stack_depth(struct venv *env);
+int vfy_btf_info(struct venv *env);
+int vfy_ldimm_resolve(struct venv *env);
+int vfy_ldimm(struct venv *env, struct bpf_insn *insn);
+int vfy_map_compatible(struct venv *env, struct bpf_map *map);
+const struct vmap_fields *vfy_map_fields(struct venv *env, const struct bpf_map *map);
+static inline bool vfy_map_has_lock(struct venv *env, const struct bpf_map *map)
+{
+	return map && map->btf && vfy_map_fields(env, map)->lock_off >= 0;
+}
+int vfy_alu(struct venv *env, struct bpf_insn *insn);
+int vfy_jump(struct venv *env, struct bpf_insn *insn, s32 *idx);
+struct vstate *vfy_push_speculative(struct venv *env, const struct bpf_insn *insn, s32 next, s32 cur);
+int vfy_mem(struct venv *env, s32 idx, u32 regno, s32 off, u8 bpf_size, enum bpf_access_type t, s32 value_reg, bool aligned);
+int vfy_atomic(struct venv *env, s32 idx, struct bpf_insn *insn);
+int vfy_helper_mem(struct venv *env, u32 regno, s32 size, enum bpf_access_type t, bool zero_ok, struct vcall *call);
+int vfy_map_access(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src);
+int vfy_ptr_off(struct venv *env, const struct vreg *r, u32 regno, bool fixed_ok);
+int vfy_ptr_align(struct venv *env, const struct vreg *r, s32 off, s32 size, bool once);
+bool vfy_map_is_const(const struct bpf_map *map); /* frozen, programs may not write: contents are facts */
+bool vfy_pkt_allowed(struct venv *env, const struct vcall *call, enum bpf_access_type t);
+int vfy_stack_bounds(struct venv *env, u32 regno, s32 off, s32 size, enum vsrc src, enum bpf_access_type t);
+int vfy_stack_read(struct venv *env, u32 regno, s32 off, s32 size, s32 dst);
+int vfy_stack_write(struct venv *env, u32 regno, s32 off, s32 size, s32 value, s32 insn);
+int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src, struct vcall *call);
+bool vfy_sock_access(u32 type, s32 off, s32 size, u32 *field_size);
+int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx);
+void vfy_find_pkt_changers(struct venv *env);
+int vfy_pkt_changed(struct venv *env); /* packet pointers are no more */
+int vfy_map_func(struct venv *env, struct bpf_map *map, s32 func_id);
+int vfy_subprog_call(struct venv *env, struct bpf_insn *insn, s32 *idx);
+int vfy_subprog_exit(struct venv *env, s32 *idx); /* 1: the path ends here (callback) */
+int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call);
+int vfy_callback_exit(struct venv *env, struct vframe *callee);
+bool vfy_callback_same_entry(const struct vframe *a, const struct vframe *b);
+bool vfy_in_callback(const struct venv *env);
+int vfy_subprog_args(struct venv *env, u32 subprog, struct vframe *f);	    /* entry of a global function */
+int vfy_subprog_match(struct venv *env, u32 subprog, struct vreg *regs, bool call); /* arguments against BTF */
+int vfy_ld_abs(struct venv *env, struct bpf_insn *insn);
+int vfy_return_code(struct venv *env);
+int vfy_walk(struct venv *env); /* the main loop */
+void vfy_null_mark(struct venv *env, struct vstate *st, u32 regno, bool is_null);
+void vfy_not_null(struct venv *env, struct vreg *r);
+const char *vfy_alu_sign(u8 op);
+bool vfy_calls_back(s32 func_id); /* helpers that run a subprogram of the caller */
+
+#endif
