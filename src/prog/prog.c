@@ -193,7 +193,9 @@ int prog_adopt(struct bpf_prog *prog, struct vfy_prog *v)
 	prog->pages = round_up(PROG_HEADER + v->len * (u32)sizeof(*v->insns), PAGE_SIZE) / PAGE_SIZE;
 	aux->verified_insns = v->verified_insns;
 	aux->max_ctx_offset = v->max_ctx_offset;
-	aux->func_cnt = v->nr_subprogs > 1 ? v->nr_subprogs - 1 : 0;
+	aux->max_rdonly_access = v->max_rdonly_access;
+	aux->max_rdwr_access = v->max_rdwr_access;
+	aux->func_cnt = v->nr_subprogs > 1 ? v->nr_subprogs : 0;
 	aux->nr_subprogs = v->nr_subprogs;
 	aux->stack_depth = v->nr_subprogs ? v->subprogs[0].stack_depth : 0;
 	aux->func_info_cnt = v->func_info_cnt;

@@ -23,7 +23,7 @@ struct bpf_prog_aux {
 	u32 max_rdonly_access, max_rdwr_access; /* of PTR_TO_BUF context arguments; from vfy_prog */
 	u32 stack_depth;
 	u32 id;
-	u32 func_cnt;		/* subprogs, the main one not counted */
+	u32 func_cnt;		/* functions, the main one included; 0 when there is no other */
 	u32 func_idx;
 	u32 attach_btf_id;
 	const struct vfy_ctx_arg *ctx_arg_info;
