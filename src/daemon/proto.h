@@ -39,7 +39,9 @@ enum msg_type {
 	MSG_FS_CAT = 35,     /* virtual path -> content in replies until an empty one */
 	MSG_FS_LS = 36,	     /* virtual path -> ls -la like entries */
 	MSG_SHUTDOWN = 37,
-	MSG_FS_RM = 38,	     /* virtual path: unlink or rmdir */
+	MSG_FS_RM = 38,	     /* struct msg_fs_req, virtual path: unlink or rmdir; FS_RM_RECURSIVE: with everything below */
+	MSG_FS_MKDIR = 39,   /* struct msg_fs_req, virtual path; flags: mode */
+	MSG_UMOUNT = 40,     /* struct msg_fs_req, label: drops an instance without mounts; -EBUSY: it has some; -EPERM: the default one */
 	/* 48 (PRELOAD_DONE) is retired: the driver reports on its fd 3 */
 };
 
@@ -185,8 +187,12 @@ struct msg_status {
 /*
  * MSG_MOUNT: struct, options text, label text. fds: 0 = /dev/fuse fd, already mounted with it; 1 = O_PATH fd of the mounted root (for its st_dev). Without fds:
  * an instance that only text paths below its label reach. Answers when the preload files are there (or preloading failed). result: instance number.
- * MSG_REMOUNT: fd 0 = O_PATH fd of the root; without it the label says which. Flag MOUNT_KEEP: options text empty means "as they are".
+ * The service has one instance from the start, labelled MOUNT_DEFAULT_LABEL. The first mount with that label is a mount of it, and so is every one with
+ * MOUNT_SHARED; others are new instances. An instance goes with its last mount, the default one stays.
+ * MSG_REMOUNT: fd 0 = O_PATH fd of the root; without it the label says which. The options change what is in force.
  */
+#define MOUNT_DEFAULT_LABEL "/sys/fs/bpf"
+#define MOUNT_SHARED 1u
 struct msg_mount {
 	u32 flags;
 	u32 pad;

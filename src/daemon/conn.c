@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conn.c - one thread per connection: receive, look the request up, answer. Whatever is malformed ends the connection it came on and nothing else.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/slot.h"
+#include "daemon/daemon.h"
+
+#define CONN_STACK (1u << 20) /* virtual; the verifier recurses little, but logs on the stack */
+
+/* --- replies --- */
+
+void *reply_add(struct reply *r, const void *data, size_t len)
+{
+	size_t pad = MSG_PAD(len), room = r->room ? r->room : 1024;
+	u8 *p;
+
+	if (r->failed || pad < len || r->len + pad > PROTO_MAX_BODY) {
+		r->failed = true;
+		return NULL;
+	}
+	while (room < r->len + pad)
+		room *= 2;
+	if (room != r->room) {
+		p = realloc(r->data, room);
+		if (!p) {
+			r->failed = true;
+			return NULL;
+		}
+		r->data = p;
+		r->room = room;
+	}
+	p = r->data + r->len;
+	if (data)
+		memcpy(p, data, len);
+	memset(p + (data ? len : 0), 0, data ? pad - len : pad);
+	r->len += pad;
+	return p;
+}
+
+void reply_fd(struct reply *r, int fd)
+{
+	if (r->nr_fds < ARRAY_SIZE(r->fds)) {
+		r->fds[r->nr_fds++] = fd;
+		return;
+	}
+	close(fd);
+	r->failed = true;
+}
+
+static void reply_reset(struct reply *r)
+{
+	for (u32 i = 0; i < r->nr_fds; i++)
+		close(r->fds[i]);
+	r->nr_fds = 0;
+	r->len = 0;
+	r->result = 0;
+	r->failed = false;
+	if (r->room > (64u << 10)) {
+		free(r->data);
+		r->data = NULL;
+		r->room = 0;
+	}
+}
+
+int conn_send_part(struct conn *c, const void *data, size_t len)
+{
+	struct msg_hdr h = { .type = c->msg.hdr.type, .len = len };
+
+	return wire_send(c->sock, &h, data, NULL);
+}
+
+static int conn_reply(struct conn *c)
+{
+	struct reply *r = &c->reply;
+	struct msg_hdr h = { .type = c->msg.hdr.type, .result = r->failed ? -ENOMEM : r->result };
+
+	if (!r->failed && (r->result >= 0 || r->len)) {
+		h.len = r->len;
+		h.nfds = r->nr_fds;
+	}
+	return wire_send(c->sock, &h, r->data, r->fds);
+}
+
+/* --- requests --- */
+
+static int hello(struct conn *c)
+{
+	struct msg_hello in = {}, out = { .version = PROTO_VERSION, .pid = getpid(), .nr_cpus = c->d->slots->nr };
+	int fd;
+
+	if (c->msg.hdr.len < sizeof(in))
+		return -EPROTO;
+	memcpy(&in, c->msg.body, sizeof(in));
+	reply_add(&c->reply, &out, sizeof(out));
+	if (in.version != PROTO_VERSION)
+		return -EPROTO;
+	c->greeted = true;
+	if (in.flags & HELLO_SLOTS) {
+		fd = fcntl(c->d->slots_fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return -errno;
+		reply_fd(&c->reply, fd);
+	}
+	return 0;
+}
+
+static int shut_down(struct conn *c)
+{
+	c->d->stopping = true;
+	daemon_wake(c->d);
+	return 0;
+}
+
+static const struct {
+	u32 type;
+	u32 min_len;
+	int (*handle)(struct conn *c);
+} requests[] = {
+	{ MSG_HELLO, 0, hello },
+	{ MSG_BPF, sizeof(struct msg_bpf), bpf_handle },
+	{ MSG_HANDLE, 0, image_handle_info },
+	{ MSG_IMAGE, 0, image_handle_prog },
+	{ MSG_TAIL_TARGET, sizeof(struct msg_tail_target), image_handle_tail },
+	{ MSG_PRINTK, sizeof(struct msg_printk), trace_handle_printk },
+	{ MSG_BTF_SHOW, sizeof(struct msg_btf_show), image_handle_btf_show },
+	{ MSG_ACCOUNT, sizeof(struct msg_account), image_handle_account },
+	{ MSG_STATUS, sizeof(struct msg_status), status_handle },
+	{ MSG_MOUNT, sizeof(struct msg_mount), mount_handle_mount },
+	{ MSG_REMOUNT, sizeof(struct msg_mount), mount_handle_remount },
+	{ MSG_FS_CAT, sizeof(struct msg_fs_req), mount_handle_cat },
+	{ MSG_FS_LS, sizeof(struct msg_fs_req), mount_handle_ls },
+	{ MSG_SHUTDOWN, 0, shut_down },
+	{ MSG_UMOUNT, sizeof(struct msg_fs_req), mount_handle_umount },
+	{ MSG_FS_RM, sizeof(struct msg_fs_req), mount_handle_rm },
+	{ MSG_FS_MKDIR, sizeof(struct msg_fs_req), mount_handle_mkdir },
+};
+
+/* -errno: not a request; the connection ends. */
+static int serve(struct conn *c)
+{
+	const struct msg_hdr *h = &c->msg.hdr;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(requests) && requests[i].type != h->type; i++)
+		;
+	if (i == ARRAY_SIZE(requests) || h->len < requests[i].min_len || (!c->greeted && h->type != MSG_HELLO))
+		return -EBADMSG;
+	__atomic_add_fetch(&c->d->served, 1, __ATOMIC_RELAXED);
+	c->reply.result = requests[i].handle(c);
+	return conn_reply(c);
+}
+
+/* Bounds what all clients together make us hold. */
+static int may_grow(void *arg, size_t len)
+{
+	struct conn *c = arg;
+
+	if (len <= 64u << 10)
+		return 0;
+	if (__atomic_add_fetch(&c->d->body_bytes, len, __ATOMIC_RELAXED) > BODY_TOTAL_MAX) {
+		__atomic_sub_fetch(&c->d->body_bytes, len, __ATOMIC_RELAXED);
+		return -ENOMEM;
+	}
+	c->charged = len;
+	return 0;
+}
+
+static void uncharge(struct conn *c)
+{
+	__atomic_sub_fetch(&c->d->body_bytes, c->charged, __ATOMIC_RELAXED);
+	c->charged = 0;
+}
+
+static void conn_free(struct conn *c)
+{
+	struct daemon *d = c->d;
+
+	wire_msg_free(&c->msg);
+	reply_reset(&c->reply);
+	free(c->reply.data);
+	cred_close(c);
+	pthread_mutex_lock(&d->lock);
+	list_del(&c->node);
+	close(c->sock); /* under the lock: conn_stop_all() shuts it down */
+	d->nr_conns--;
+	pthread_cond_signal(&d->idle);
+	pthread_mutex_unlock(&d->lock);
+	free(c);
+	daemon_wake(d);
+}
+
+static void *conn_main(void *arg)
+{
+	struct conn *c = arg;
+	int err;
+
+	do {
+		err = wire_recv(c->sock, &c->msg, may_grow, c);
+		if (err > 0)
+			err = serve(c) < 0 ? -EIO : 1;
+		reply_reset(&c->reply);
+		wire_msg_reset(&c->msg);
+		uncharge(c);
+	} while (err > 0);
+	conn_free(c);
+	return NULL;
+}
+
+static int thread_start(struct conn *c)
+{
+	pthread_attr_t attr;
+	pthread_t tid;
+	int err;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, CONN_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	err = -pthread_create(&tid, &attr, conn_main, c);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+static void conn_new(struct daemon *d, int sock)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		close(sock);
+		return;
+	}
+	c->d = d;
+	c->sock = sock;
+	if (cred_open(c)) {
+		close(sock);
+		free(c);
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	list_add(&d->conns, &c->node);
+	d->nr_conns++;
+	pthread_mutex_unlock(&d->lock);
+	if (thread_start(c))
+		conn_free(c);
+}
+
+/* Out of fds: give up the spare one for a moment, so that the peer is refused instead of the loop spinning. */
+static void refuse_one(struct daemon *d)
+{
+	int s;
+
+	if (d->spare_fd >= 0)
+		close(d->spare_fd);
+	s = accept4(d->sock, NULL, NULL, SOCK_CLOEXEC);
+	if (s >= 0)
+		close(s);
+	d->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void conn_accept(struct daemon *d)
+{
+	int s = accept4(d->sock, NULL, NULL, SOCK_CLOEXEC);
+
+	if (s < 0 && (errno == EMFILE || errno == ENFILE))
+		refuse_one(d);
+	if (s < 0)
+		return;
+	if (__atomic_load_n(&d->nr_conns, __ATOMIC_RELAXED) >= CONNS_MAX)
+		close(s);
+	else
+		conn_new(d, s);
+}
+
+void conn_stop_all(struct daemon *d)
+{
+	struct timespec until;
+	struct conn *c;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 5;
+	pthread_mutex_lock(&d->lock);
+	list_for_each(c, &d->conns, node)
+		shutdown(c->sock, SHUT_RDWR);
+	while (d->nr_conns)
+		if (pthread_cond_timedwait(&d->idle, &d->lock, &until))
+			break;
+	pthread_mutex_unlock(&d->lock);
+}

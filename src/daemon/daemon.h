@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_DAEMON_H
+#define USERBPF_DAEMON_H
+/*
+ * daemon.h - inside of userbpfd.
+ *
+ *   main.c     options, start, event loop (accept, signals, closed handles, sweeps), end
+ *   rundir.c   the private runtime directory and its files        trace.c    trace_pipe
+ *   conn.c     one thread per connection, request table           cred.c     who the peer is and what it may
+ *   bpf.c      MSG_BPF: packed memory and fds as struct sys_call   image.c    MSG_HANDLE, MSG_IMAGE, MSG_TAIL_TARGET, MSG_ACCOUNT
+ *   mount.c    instances and their FUSE mounts, MSG_FS_*           preload.c  the iterators' driver process
+ *   sweep.c    what dead clients left behind                       status.c   MSG_STATUS
+ *
+ * Threads: main loop, one per connection, the FUSE workers, one for the preload driver. struct daemon is shared by all of them; what changes in it is behind
+ * @lock or atomic, the rest is set before the first thread starts.
+ */
+#include <pthread.h>
+#include <time.h>
+#include "daemon/wire.h"
+#include "obj/cred.h"
+#include "sys/sys.h"
+
+#define CONNS_MAX 4096u
+#define BODY_TOTAL_MAX (512ull << 20) /* request bodies above 64 KiB held at once, all clients */
+#define PRELOAD_MAX 64u
+
+struct preload_link {
+	u32 id;
+	char name[64];
+};
+
+struct preload {
+	pthread_mutex_t lock; /* serialises runs of the driver and the use of its links */
+	const char *driver, *shim, *dir;
+	pid_t pid;	      /* atomic: of a running driver; its connections have every capability */
+	u32 nr_links;
+	struct preload_link links[PRELOAD_MAX];
+	char reason[256];     /* why the last run failed, "" if it did not; under lock */
+	u32 runs;
+	bool configured;
+	bool begun; /* under daemon->lock */
+};
+
+struct mount; /* one FUSE mount of an instance */
+
+struct daemon {
+	/* options */
+	const char *dir, *btf;
+	u32 unpriv;
+	uid_t allow_uid;
+	bool foreground;
+	int ready_fd;
+	/* set at start */
+	int dir_fd, lock_fd, sock, epfd, wake_fd, spare_fd, signal_fd, timer_fd, slots_fd;
+	bool dir_made;
+	struct slot_table *slots;
+	struct sys *sys;
+	struct fs_super *root; /* the default instance */
+	uid_t uid;
+	u64 user_ns;
+	struct timespec started;
+	struct preload preload;
+	int trace_fd;
+	/* change */
+	pthread_mutex_t lock;
+	pthread_cond_t idle;   /* no connection left */
+	struct list conns;
+	u32 nr_conns;
+	u64 served;	       /* atomic: requests */
+	u64 body_bytes;	       /* atomic */
+	struct list mounts;
+	bool stopping;
+	u32 sweeps_left;       /* main thread */
+};
+
+struct reply {
+	s32 result;
+	u8 *data;
+	size_t len, room;
+	int fds[80];
+	u32 nr_fds;
+	bool failed; /* no memory; becomes -ENOMEM */
+};
+
+struct conn {
+	struct list node; /* daemon->conns */
+	struct daemon *d;
+	int sock, pidfd;
+	int proc;	  /* O_PATH fd of /proc/PID, -1: gone */
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	u64 ns_ino;	  /* user namespace the verdict below is about */
+	bool ns_counts;
+	bool greeted;
+	struct wire_msg msg;
+	struct reply reply;
+	u64 charged;	  /* of daemon->body_bytes */
+};
+
+/* conn.c */
+void conn_accept(struct daemon *d);
+void conn_stop_all(struct daemon *d); /* hangs up everybody and waits */
+int conn_send_part(struct conn *c, const void *data, size_t len); /* one more message before the reply proper */
+void *reply_add(struct reply *r, const void *data, size_t len); /* appends, padded to 8; NULL data: zeroes. NULL: no memory */
+void reply_fd(struct reply *r, int fd);		/* takes over */
+
+/* Handlers: body and fds are in c->msg, unchecked; the answer goes to c->reply. Return: result of the reply. */
+int bpf_handle(struct conn *c);
+int image_handle_info(struct conn *c);
+int image_handle_prog(struct conn *c);
+int image_handle_tail(struct conn *c);
+int image_handle_account(struct conn *c);
+int image_handle_btf_show(struct conn *c);
+int mount_handle_mount(struct conn *c);
+int mount_handle_remount(struct conn *c);
+int mount_handle_umount(struct conn *c);
+int mount_handle_rm(struct conn *c);
+int mount_handle_mkdir(struct conn *c);
+int mount_handle_cat(struct conn *c);
+int mount_handle_ls(struct conn *c);
+int status_handle(struct conn *c);
+int trace_handle_printk(struct conn *c);
+
+/* cred.c */
+int cred_open(struct conn *c); /* 0, -EACCES: not admitted */
+void cred_close(struct conn *c);
+void cred_get(struct conn *c, struct cred *out);
+int cred_idmaps(pid_t pid, struct fs_idmap *uids, struct fs_idmap *gids);
+u64 cred_user_ns(void);
+
+/* rundir.c */
+int rundir_open(struct daemon *d);  /* directory, lock */
+int rundir_files(struct daemon *d); /* files for clients' namespaces, trace_pipe */
+int rundir_listen(struct daemon *d);
+void rundir_remove(struct daemon *d);
+
+/* trace.c */
+void trace_write(struct daemon *d, u32 tid, u32 cpu, const char *text, u32 len);
+void trace_own(void *arg, const char *text, u32 len); /* sys_options.printk */
+
+/* sweep.c */
+void sweep_dead(struct daemon *d);
+
+/* mount.c */
+void mount_wake(struct daemon *d);  /* main loop: stop FUSE mounts that ended */
+void mount_stop_all(struct daemon *d);
+u32 mount_count(struct daemon *d);
+
+/* preload.c */
+void preload_start(struct daemon *d); /* first run, in a thread of its own */
+void preload_fill(struct daemon *d, struct fs_super *sb); /* pins what is missing; runs the driver when links are gone */
+void preload_wait(struct daemon *d); /* until a run in progress is over */
+int preload_describe(struct daemon *d, char *buf, size_t len, bool *ok);
+
+void daemon_wake(struct daemon *d); /* makes the main loop look at mounts and the dead */
+void daemon_say(const char *fmt, ...) __printf(1, 2); /* stderr */
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* image.c - what a client process needs to use maps and run programs itself: handles explained, map memory, program images. */
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "daemon/daemon.h"
+#include "link/link.h"
+#include "prog/map_obj.h"
+#include "prog/prog.h"
+
+_Static_assert(OBJ_PROG == 0 && OBJ_MAP == 1 && OBJ_LINK == 2 && OBJ_BTF == 3, "msg_handle_info.kind");
+
+static int passed_fd(struct conn *c, u32 i)
+{
+	return i < c->msg.nr_fds ? c->msg.fds[i] : -1;
+}
+
+/* The map's memory for the client, opened anew so that a read-only fd cannot be mapped writable. */
+static int map_fd(const struct bpf_map *map, bool rdonly)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", map->memfd);
+	fd = open(path, (rdonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static u32 type_of(struct obj *o)
+{
+	switch (o->class->kind) {
+	case OBJ_PROG:
+		return obj_to_prog(o)->type;
+	case OBJ_MAP:
+		return obj_to_map(o)->map.map_type;
+	case OBJ_LINK:
+		return obj_to_link(o)->type;
+	default:
+		return 0;
+	}
+}
+
+static int add_map(struct conn *c, struct msg_handle_info *info, const struct bpf_map *map)
+{
+	int fd = map_fd(map, !(info->perm & HANDLE_WRITE));
+
+	if (fd < 0)
+		return fd;
+	reply_fd(&c->reply, fd);
+	info->map = map->attr;
+	return 0;
+}
+
+int image_handle_info(struct conn *c)
+{
+	struct msg_handle_info info = {};
+	int fd = passed_fd(c, 0), err = 0;
+	struct stat st;
+	struct obj *o;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -EBADF;
+	o = handle_lookup(sys_objs(c->d->sys), fd, &info.perm);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	info.kind = o->class->kind;
+	info.id = o->id;
+	info.type = type_of(o);
+	info.dev = st.st_dev;
+	info.ino = st.st_ino;
+	if (o->class->kind == OBJ_KINDS)
+		err = -EBADF; /* a handle, but of nothing that can be shown (BPF_ENABLE_STATS) */
+	if (info.kind == OBJ_MAP)
+		err = add_map(c, &info, &obj_to_map(o)->map);
+	if (!err)
+		reply_add(&c->reply, &info, sizeof(info));
+	obj_put(o);
+	return err;
+}
+
+/* --- images --- */
+
+static u32 image_flags(const struct bpf_prog *p)
+{
+	return (p->aux->sleepable ? IMAGE_SLEEPABLE : 0) | (p->gpl_compatible ? IMAGE_GPL : 0) |
+	       (p->aux->xdp_has_frags ? IMAGE_XDP_FRAGS : 0) | (p->stats && READ_ONCE(*p->stats) ? IMAGE_STATS : 0);
+}
+
+static int image_maps(struct conn *c, const struct exec_image *img)
+{
+	for (u32 i = 0; i < img->nr_maps; i++) {
+		const struct bpf_map *map = img->maps[i];
+		bool rdonly = map->map_flags & BPF_F_RDONLY_PROG;
+		struct msg_map m = { .attr = map->attr, .index = c->reply.nr_fds, .flags = rdonly ? MSG_MAP_RDONLY : 0 };
+		int fd = map_fd(map, rdonly);
+
+		if (fd < 0)
+			return fd;
+		reply_fd(&c->reply, fd);
+		reply_add(&c->reply, &m, sizeof(m));
+	}
+	return 0;
+}
+
+static int image_reply(struct conn *c, const struct bpf_prog *p)
+{
+	const struct exec_image *img = p->image;
+	const struct prog_type *type = prog_type_of(p->type);
+	struct msg_image m = {
+		.prog_id = p->aux->id,
+		.prog_type = p->type,
+		.attach_type = p->expected_attach_type,
+		.len = p->len,
+		.nr_subprogs = img->nr_subprogs,
+		.nr_maps = img->nr_maps,
+		.flags = image_flags(p),
+		.test_run = type ? type->test_run : 0,
+		.max_ctx_offset = min(p->aux->max_ctx_offset, 0xffffu),
+	};
+
+	memcpy(m.name, p->aux->name, sizeof(m.name));
+	reply_add(&c->reply, &m, sizeof(m));
+	reply_add(&c->reply, p->xlated, (size_t)p->len * sizeof(struct bpf_insn));
+	for (u32 i = 0; i < img->nr_subprogs; i++) {
+		struct msg_subprog s = { img->subprogs[i].start, img->subprogs[i].stack_depth };
+
+		reply_add(&c->reply, &s, sizeof(s));
+	}
+	return image_maps(c, img);
+}
+
+static struct obj *passed_prog(struct conn *c)
+{
+	struct obj *o = handle_lookup(sys_objs(c->d->sys), passed_fd(c, 0), NULL);
+
+	if (!IS_ERR(o) && o->class->kind != OBJ_PROG) {
+		obj_put(o);
+		return ERR_PTR(-EINVAL);
+	}
+	return o;
+}
+
+int image_handle_prog(struct conn *c)
+{
+	struct obj *o = passed_prog(c);
+	int err;
+
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	err = image_reply(c, obj_to_prog(o));
+	obj_put(o);
+	return err;
+}
+
+/* Who holds the memory of a prog array got it with a program that uses it, or with a handle: it may run what is in there. */
+static bool same_file(int a, int b)
+{
+	struct stat sa, sb;
+
+	return a >= 0 && b >= 0 && !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+int image_handle_tail(struct conn *c)
+{
+	struct msg_tail_target m;
+	struct bpf_prog *p;
+	struct obj *o;
+	int err;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	o = obj_by_id(sys_objs(c->d->sys), OBJ_MAP, m.map_id);
+	if (!o)
+		return -ENOENT;
+	if (!same_file(passed_fd(c, 0), obj_to_map(o)->map.memfd)) {
+		obj_put(o);
+		return -EBADF;
+	}
+	p = obj_to_prog(obj_by_id(sys_objs(c->d->sys), OBJ_PROG, map_obj_prog_id(obj_to_map(o), m.index)));
+	err = p ? image_reply(c, p) : -ENOENT;
+	if (p)
+		obj_put(&p->obj);
+	obj_put(o);
+	return err;
+}
+
+int image_handle_account(struct conn *c)
+{
+	struct obj *o = passed_prog(c);
+	struct msg_account m;
+
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	memcpy(&m, c->msg.body, sizeof(m));
+	prog_account(obj_to_prog(o), m.runs, m.ns);
+	obj_put(o);
+	return 0;
+}
+
+/* --- MSG_BTF_SHOW --- */
+
+static int emit(void *out, const char *text, size_t len)
+{
+	struct {
+		struct conn *c;
+		char *text;
+		size_t len, room;
+	} *o = out;
+	char *p;
+
+	if (o->len + len > 1 << 20)
+		return -E2BIG;
+	if (o->len + len > o->room) {
+		o->room = (o->len + len) * 2;
+		p = realloc(o->text, o->room);
+		if (!p)
+			return -ENOMEM;
+		o->text = p;
+	}
+	memcpy(o->text + o->len, text, len);
+	o->len += len;
+	return 0;
+}
+
+/* The object's bytes are the client's; a type that is larger than what came is refused. */
+int image_handle_btf_show(struct conn *c)
+{
+	struct {
+		struct conn *c;
+		char *text;
+		size_t len, room;
+	} out = { c };
+	struct btf *btf = sys_vmlinux(c->d->sys);
+	const struct btf_type *t;
+	struct msg_btf_show m;
+	struct obj *o = NULL;
+	u32 id, size = 0;
+	int err = -EINVAL;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	if (m.btf_id) {
+		o = obj_by_id(sys_objs(c->d->sys), OBJ_BTF, m.btf_id);
+		btf = o ? container_of(o, struct btf, obj) : NULL;
+	}
+	id = m.type_id;
+	t = btf ? btf_type_id_size(btf, &id, &size) : NULL;
+	if (!IS_ERR_OR_NULL(t) && size <= c->msg.hdr.len - sizeof(m))
+		err = btf_show(btf, m.type_id, c->msg.body + sizeof(m), m.flags, emit, &out);
+	if (err >= 0) {
+		void *p = reply_add(&c->reply, out.text ? out.text : "", out.len);
+
+		if (p)
+			c->reply.len -= MSG_PAD(out.len) - out.len; /* text, not padding */
+		err = out.len;
+	}
+	free(out.text);
+	obj_put(o);
+	return err;
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - userbpfd: options, start in order, event loop, end in reverse.
+ *
+ * The loop has five sources: connections to accept, signals, closed handles, a timer that follows a client's end (its threads may need a moment to die), and wake-ups
+ * from other threads (a mount ended, a connection ended, shutdown).
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+#include "base/slot.h"
+#include "daemon/daemon.h"
+
+#ifndef USERBPF_LIBEXECDIR
+#define USERBPF_LIBEXECDIR "/usr/libexec/userbpf"
+#endif
+#ifndef USERBPF_LIBDIR
+#define USERBPF_LIBDIR "/usr/lib/userbpf"
+#endif
+#ifndef USERBPF_DATADIR
+#define USERBPF_DATADIR "/usr/share/userbpf"
+#endif
+
+static const char usage[] =
+	"usage: userbpfd --dir DIR [options]\n"
+	"  --dir DIR          runtime directory (made with mode 0700): socket, trace_pipe, ...\n"
+	"  --btf FILE         types that programs see as /sys/kernel/btf/vmlinux\n"
+	"  --preload DRIVER   program that loads the iterators of new bpffs instances; \"off\": none\n"
+	"  --preload-dir DIR  further sets for it: every *.bpf.o in there\n"
+	"  --shim FILE        libuserbpf-preload.so, for the driver\n"
+	"  --unpriv 0|1|2     unprivileged_bpf_disabled (default 2)\n"
+	"  --allow-uid UID    one more user who may connect\n"
+	"  --foreground       stay in the foreground\n"
+	"  --ready-fd N       write a line to this fd and close it when clients may come\n";
+
+void daemon_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("userbpfd: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+}
+
+void daemon_wake(struct daemon *d)
+{
+	u64 one = 1;
+
+	if (write(d->wake_fd, &one, sizeof(one)) < 0)
+		return; /* the counter is full: it is awake */
+}
+
+/* --- options --- */
+
+enum { OPT_DIR = 1, OPT_BTF, OPT_PRELOAD, OPT_PRELOAD_DIR, OPT_SHIM, OPT_UNPRIV, OPT_ALLOW, OPT_FOREGROUND, OPT_READY, OPT_HELP, OPT_VERSION };
+
+static const struct option options[] = {
+	{ "dir", required_argument, NULL, OPT_DIR },
+	{ "btf", required_argument, NULL, OPT_BTF },
+	{ "preload", required_argument, NULL, OPT_PRELOAD },
+	{ "preload-dir", required_argument, NULL, OPT_PRELOAD_DIR },
+	{ "shim", required_argument, NULL, OPT_SHIM },
+	{ "unpriv", required_argument, NULL, OPT_UNPRIV },
+	{ "allow-uid", required_argument, NULL, OPT_ALLOW },
+	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
+	{ "ready-fd", required_argument, NULL, OPT_READY },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{},
+};
+
+static int number(const char *text, long max, long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtol(text, &end, 10);
+	return errno || end == text || *end || *out < 0 || *out > max ? -EINVAL : 0;
+}
+
+/* 0: go on; 1: done; negative: wrong */
+static int parse(struct daemon *d, int argc, char **argv)
+{
+	int c, err = 0;
+	long n = 0;
+
+	while (!err && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case OPT_DIR:
+			d->dir = optarg;
+			break;
+		case OPT_BTF:
+			d->btf = optarg;
+			break;
+		case OPT_PRELOAD:
+			d->preload.driver = optarg;
+			break;
+		case OPT_PRELOAD_DIR:
+			d->preload.dir = optarg;
+			break;
+		case OPT_SHIM:
+			d->preload.shim = optarg;
+			break;
+		case OPT_UNPRIV:
+			err = number(optarg, 2, &n);
+			d->unpriv = n;
+			break;
+		case OPT_ALLOW:
+			err = number(optarg, UINT_MAX - 1, &n);
+			d->allow_uid = n;
+			break;
+		case OPT_FOREGROUND:
+			d->foreground = true;
+			break;
+		case OPT_READY:
+			err = number(optarg, INT_MAX, &n);
+			d->ready_fd = n;
+			break;
+		case OPT_HELP:
+			fputs(usage, stdout);
+			return 1;
+		case OPT_VERSION:
+			puts("userbpfd " USERBPF_VERSION);
+			return 1;
+		default:
+			err = -EINVAL;
+		}
+	}
+	if (err || optind != argc || !d->dir) {
+		fputs(usage, stderr);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* A part of ours: beside us in a build tree (<build>/src/daemon/userbpfd), else installed. NULL: nowhere. */
+static char *find_part(const char *in_build, const char *installed)
+{
+	char self[PATH_MAX], path[2 * PATH_MAX], *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		*slash = '\0';
+		snprintf(path, sizeof(path), "%s/../%s", self, in_build);
+		if (!access(path, R_OK))
+			return realpath(path, NULL);
+	}
+	return access(installed, R_OK) ? NULL : strdup(installed);
+}
+
+static char *absolute(const char *path)
+{
+	char *p = path ? realpath(path, NULL) : NULL;
+
+	return p ? p : path ? strdup(path) : NULL;
+}
+
+/* Fork and chdir come later, so everything is made absolute; these strings live as long as the process. */
+static void find_parts(struct daemon *d)
+{
+	struct preload *p = &d->preload;
+
+	d->btf = d->btf ? absolute(d->btf) : find_part("sys/vmlinux/vmlinux.btf", USERBPF_DATADIR "/vmlinux.btf");
+	p->configured = !p->driver || strcmp(p->driver, "off");
+	if (!p->configured)
+		return;
+	p->driver = p->driver ? absolute(p->driver) : find_part("preload/userbpf-preload", USERBPF_LIBEXECDIR "/userbpf-preload");
+	p->shim = p->shim ? absolute(p->shim) : find_part("shim/libuserbpf-preload.so", USERBPF_LIBDIR "/libuserbpf-preload.so");
+	p->dir = absolute(p->dir);
+	p->configured = p->driver && p->shim;
+	if (!p->configured)
+		daemon_say("preload driver or shim library not found: bpffs instances start empty");
+}
+
+/* --- start --- */
+
+static void raise_limits(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl))
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &rl);
+}
+
+static int make_slots(struct daemon *d)
+{
+	d->slots_fd = memfd_create("userbpf-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (d->slots_fd < 0 || ftruncate(d->slots_fd, round_up(sizeof(struct slot_table), 4096ul)) ||
+	    fcntl(d->slots_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return -errno;
+	d->slots = mmap(NULL, sizeof(struct slot_table), PROT_READ | PROT_WRITE, MAP_SHARED, d->slots_fd, 0);
+	if (d->slots == MAP_FAILED)
+		return -errno;
+	slot_table_init(d->slots);
+	slot_use(d->slots);
+	return 0;
+}
+
+static int make_signals(struct daemon *d)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return d->signal_fd < 0 ? -errno : 0;
+}
+
+static int watch(struct daemon *d, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+
+	return fd < 0 || epoll_ctl(d->epfd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+static int make_loop(struct daemon *d)
+{
+	int err = 0;
+	int fds[5];
+
+	d->epfd = epoll_create1(EPOLL_CLOEXEC);
+	d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->epfd < 0)
+		return -errno;
+	memcpy(fds, (int[]){ d->sock, d->signal_fd, d->timer_fd, d->wake_fd, sys_event_fd(d->sys) }, sizeof(fds));
+	for (u32 i = 0; !err && i < ARRAY_SIZE(fds); i++)
+		err = watch(d, fds[i]);
+	return err;
+}
+
+static int make_sys(struct daemon *d)
+{
+	struct sys_options so = { .vmlinux_btf = d->btf, .unpriv_bpf_disabled = d->unpriv, .slots = d->slots, .printk = trace_own, .printk_arg = d };
+	struct fs_options fo = FS_OPTIONS_DEFAULT;
+
+	d->sys = sys_open(&so);
+	if (IS_ERR(d->sys))
+		return PTR_ERR(d->sys);
+	fo.uid = d->uid;
+	fo.gid = getegid();
+	d->root = fs_mount(sys_fs(d->sys), &fo, MOUNT_DEFAULT_LABEL);
+	return IS_ERR(d->root) ? PTR_ERR(d->root) : 0;
+}
+
+/* The parent leaves when the service is ready or has failed. */
+static int go_background(int *report)
+{
+	int p[2], status = 1;
+	pid_t pid;
+
+	if (pipe2(p, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		close(p[0]);
+		setsid();
+		*report = p[1];
+		return 0;
+	}
+	close(p[1]);
+	if (read(p[0], &status, sizeof(status)) != sizeof(status))
+		status = 1;
+	_exit(status);
+}
+
+static void announce(struct daemon *d, int report)
+{
+	int zero = 0, null;
+
+	if (d->ready_fd >= 0) {
+		if (write(d->ready_fd, "ready\n", 6) != 6)
+			daemon_say("nobody reads --ready-fd");
+		close(d->ready_fd);
+	}
+	if (report < 0)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		close(null);
+	}
+	if (write(report, &zero, sizeof(zero)) < 0)
+		return; /* nobody waits */
+	close(report);
+}
+
+static int start(struct daemon *d)
+{
+	int err = rundir_open(d);
+
+	if (err)
+		return err; /* said already */
+	err = make_slots(d);
+	if (!err)
+		err = make_signals(d);
+	if (!err)
+		err = make_sys(d);
+	if (err) {
+		daemon_say("cannot start: %s", strerror(-err));
+		return err;
+	}
+	err = rundir_files(d);
+	if (!err)
+		err = rundir_listen(d);
+	if (err)
+		return err; /* said already */
+	err = make_loop(d);
+	if (err)
+		daemon_say("event loop: %s", strerror(-err));
+	return err;
+}
+
+/* --- loop --- */
+
+static const u32 sweep_after_ms[] = { 1000, 200, 20 }; /* index: sweeps_left - 1 */
+
+static void arm_sweep(struct daemon *d)
+{
+	u32 ms = d->sweeps_left ? sweep_after_ms[d->sweeps_left - 1] : 0;
+	struct itimerspec t = { .it_value = { ms / 1000, ms % 1000 * 1000000l } };
+
+	timerfd_settime(d->timer_fd, 0, &t, NULL);
+}
+
+static void drain(int fd)
+{
+	u64 buf[64];
+
+	while (read(fd, buf, sizeof(buf)) == sizeof(buf))
+		;
+}
+
+static void on_wake(struct daemon *d)
+{
+	drain(d->wake_fd);
+	mount_wake(d);
+	d->sweeps_left = ARRAY_SIZE(sweep_after_ms);
+	arm_sweep(d);
+}
+
+static void on_timer(struct daemon *d)
+{
+	drain(d->timer_fd);
+	sweep_dead(d);
+	if (d->sweeps_left)
+		d->sweeps_left--;
+	arm_sweep(d);
+}
+
+static void on_signal(struct daemon *d)
+{
+	struct signalfd_siginfo si;
+
+	while (read(d->signal_fd, &si, sizeof(si)) == sizeof(si))
+		if (si.ssi_signo != SIGCHLD) /* children are waited for where they were made */
+			d->stopping = true;
+}
+
+static void event(struct daemon *d, int fd)
+{
+	if (fd == d->sock)
+		conn_accept(d);
+	else if (fd == d->signal_fd)
+		on_signal(d);
+	else if (fd == d->timer_fd)
+		on_timer(d);
+	else if (fd == d->wake_fd)
+		on_wake(d);
+	else
+		sys_reap(d->sys);
+}
+
+static void loop(struct daemon *d)
+{
+	struct epoll_event e[16];
+
+	while (!d->stopping) {
+		int n = epoll_wait(d->epfd, e, ARRAY_SIZE(e), -1);
+
+		for (int i = 0; i < n; i++)
+			event(d, e[i].data.fd);
+	}
+}
+
+static void stop(struct daemon *d)
+{
+	unlinkat(d->dir_fd, "sock", 0); /* nobody else comes */
+	if (d->sock >= 0)
+		close(d->sock);
+	preload_wait(d); /* its driver is a client */
+	conn_stop_all(d);
+	mount_stop_all(d);
+	if (!IS_ERR_OR_NULL(d->sys) && !d->nr_conns)
+		sys_close(d->sys);
+	rundir_remove(d);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon d = {
+		.unpriv = 2,
+		.allow_uid = (uid_t)-1,
+		.ready_fd = -1, .dir_fd = -1, .lock_fd = -1, .sock = -1, .epfd = -1, .wake_fd = -1, .spare_fd = -1,
+		.signal_fd = -1, .timer_fd = -1, .slots_fd = -1, .trace_fd = -1,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.idle = PTHREAD_COND_INITIALIZER,
+		.preload.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	int err = parse(&d, argc, argv), report = -1;
+
+	if (err)
+		return err < 0 ? 2 : 0;
+	list_init(&d.conns);
+	list_init(&d.mounts);
+	d.uid = geteuid();
+	d.user_ns = cred_user_ns();
+	clock_gettime(CLOCK_MONOTONIC, &d.started);
+	find_parts(&d);
+	raise_limits();
+	umask(077);
+	if (!d.foreground)
+		err = go_background(&report);
+	d.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	d.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (err || d.wake_fd < 0) {
+		daemon_say("cannot start: %s", strerror(errno));
+		return 1;
+	}
+	err = start(&d);
+	if (!err) {
+		d.dir = realpath(d.dir, NULL) ?: d.dir;
+		preload_start(&d);
+		announce(&d, report);
+		loop(&d);
+	}
+	stop(&d);
+	return err ? 1 : 0;
+}

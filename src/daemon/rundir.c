@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rundir.c - the runtime directory, mode 0700:
+ *
+ *   lock    held by the running service            sock         proto.h is spoken here
+ *   pid     its process id                         trace_pipe   bpf_trace_printk() text
+ *   kallsyms, btf/vmlinux, unprivileged_bpf_disabled   what `userbpf run` puts over the host's files of these names
+ *
+ * Everything in it is made at start and removed at the end; what a killed service left behind is replaced.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "daemon/daemon.h"
+#include "helper/helper.h"
+
+/* Where __bpf_call_base pretends to be. A helper call's imm in xlated code is the helper's id, so helpers lie at base + id. */
+#define CALL_BASE 0xffffffff81000000ull
+
+static const char *const names[] = { "sock", "trace_pipe", "kallsyms", "btf/vmlinux", "unprivileged_bpf_disabled", "pid", "lock" };
+
+static int check_dir(struct daemon *d)
+{
+	struct stat st;
+
+	if (fstat(d->dir_fd, &st))
+		return -errno;
+	if (st.st_uid != d->uid || st.st_mode & 077) {
+		daemon_say("%s: must belong to uid %u and have mode 0700", d->dir, d->uid);
+		return -EPERM;
+	}
+	return 0;
+}
+
+int rundir_open(struct daemon *d)
+{
+	int err;
+
+	d->dir_made = !mkdir(d->dir, 0700);
+	d->dir_fd = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->dir_fd < 0) {
+		err = -errno;
+		daemon_say("%s: %s", d->dir, strerror(-err));
+		return err;
+	}
+	err = check_dir(d);
+	if (err)
+		return err;
+	d->lock_fd = openat(d->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (d->lock_fd < 0 || flock(d->lock_fd, LOCK_EX | LOCK_NB)) {
+		err = -errno;
+		daemon_say("%s: %s", d->dir, err == -EWOULDBLOCK ? "a service is running there already" : strerror(-err));
+		if (d->lock_fd >= 0)
+			close(d->lock_fd);
+		d->lock_fd = -1;
+		return err;
+	}
+	return 0;
+}
+
+static FILE *create(struct daemon *d, const char *name)
+{
+	int fd;
+	FILE *f;
+
+	unlinkat(d->dir_fd, name, 0);
+	fd = openat(d->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0444);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!f && fd >= 0)
+		close(fd);
+	return f;
+}
+
+static int finish(FILE *f)
+{
+	int bad = ferror(f);
+
+	return fclose(f) || bad ? -EIO : 0;
+}
+
+static int write_kallsyms(struct daemon *d)
+{
+	FILE *f = create(d, "kallsyms");
+
+	if (!f)
+		return -errno;
+	fprintf(f, "%016llx T __bpf_call_base\n", CALL_BASE);
+	for (u32 id = 1; id < __BPF_FUNC_MAX_ID; id++)
+		fprintf(f, "%016llx T bpf_%s\n", CALL_BASE + id, helper_name(id));
+	return finish(f);
+}
+
+static int write_number(struct daemon *d, const char *name, long n)
+{
+	FILE *f = create(d, name);
+
+	if (!f)
+		return -errno;
+	fprintf(f, "%ld\n", n);
+	return finish(f);
+}
+
+static int copy_btf(struct daemon *d)
+{
+	FILE *in, *out;
+	char buf[16384];
+	size_t n;
+
+	mkdirat(d->dir_fd, "btf", 0700);
+	in = fopen(d->btf, "re");
+	if (!in) {
+		daemon_say("%s: %s", d->btf, strerror(errno));
+		return -errno;
+	}
+	out = create(d, "btf/vmlinux");
+	while (out && (n = fread(buf, 1, sizeof(buf), in)) > 0)
+		fwrite(buf, 1, n, out);
+	fclose(in);
+	return out ? finish(out) : -EIO;
+}
+
+static int open_trace(struct daemon *d)
+{
+	unlinkat(d->dir_fd, "trace_pipe", 0);
+	if (mkfifoat(d->dir_fd, "trace_pipe", 0600))
+		return -errno;
+	d->trace_fd = openat(d->dir_fd, "trace_pipe", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return d->trace_fd < 0 ? -errno : 0;
+}
+
+int rundir_files(struct daemon *d)
+{
+	int err = write_kallsyms(d);
+
+	if (!err)
+		err = write_number(d, "unprivileged_bpf_disabled", d->unpriv);
+	if (!err)
+		err = write_number(d, "pid", getpid());
+	if (!err && d->btf)
+		err = copy_btf(d);
+	if (!err)
+		err = open_trace(d);
+	if (err)
+		daemon_say("%s: %s", d->dir, strerror(-err));
+	return err;
+}
+
+int rundir_listen(struct daemon *d)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int err;
+
+	if (snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/sock", d->dir) >= sizeof(sun.sun_path)) {
+		daemon_say("%s: path too long for a socket", d->dir);
+		return -ENAMETOOLONG;
+	}
+	unlinkat(d->dir_fd, "sock", 0);
+	d->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (d->sock < 0 || bind(d->sock, (struct sockaddr *)&sun, sizeof(sun)) || listen(d->sock, 512)) {
+		err = -errno;
+		daemon_say("%s: %s", sun.sun_path, strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+void rundir_remove(struct daemon *d)
+{
+	if (d->lock_fd < 0)
+		return; /* somebody else's */
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+		unlinkat(d->dir_fd, names[i], 0);
+	unlinkat(d->dir_fd, "btf", AT_REMOVEDIR);
+	if (d->dir_made)
+		rmdir(d->dir);
+}

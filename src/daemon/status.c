@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* status.c - `userbpf status`: one list of facts, written as text or as JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "daemon/daemon.h"
+
+static const char *const kinds[OBJ_KINDS] = { "programs", "maps", "links", "btfs" };
+
+struct facts {
+	u64 uptime, memory_kib, served;
+	u32 clients, handles, mounts, count[OBJ_KINDS];
+	char preload[320];
+	bool preload_ok;
+};
+
+static u64 resident_kib(void)
+{
+	unsigned long total, resident;
+	FILE *f = fopen("/proc/self/statm", "re");
+	u64 kib = 0;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%lu %lu", &total, &resident) == 2)
+		kib = (u64)resident * sysconf(_SC_PAGESIZE) / 1024;
+	fclose(f);
+	return kib;
+}
+
+static void gather(struct daemon *d, struct facts *f)
+{
+	struct timespec now;
+
+	memset(f, 0, sizeof(*f));
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	f->uptime = now.tv_sec - d->started.tv_sec;
+	f->memory_kib = resident_kib();
+	f->served = __atomic_load_n(&d->served, __ATOMIC_RELAXED);
+	f->clients = __atomic_load_n(&d->nr_conns, __ATOMIC_RELAXED);
+	f->mounts = mount_count(d);
+	obj_table_stats(sys_objs(d->sys), f->count, &f->handles);
+	preload_describe(d, f->preload, sizeof(f->preload), &f->preload_ok);
+}
+
+static void json_text(FILE *out, const char *s)
+{
+	fputc('"', out);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			fprintf(out, "\\%c", *s);
+		else if ((u8)*s < ' ')
+			fprintf(out, "\\u%04x", (u8)*s);
+		else
+			fputc(*s, out);
+	}
+	fputc('"', out);
+}
+
+static void write_json(struct daemon *d, const struct facts *f, FILE *out)
+{
+	struct fs_super *sb = NULL;
+	const char *sep = "";
+
+	fprintf(out, "{\"pid\":%d,\"dir\":", getpid());
+	json_text(out, d->dir);
+	fprintf(out, ",\"uptime\":%llu,\"clients\":%u,\"requests\":%llu,\"memory_kib\":%llu,\"handles\":%u,\"mounts\":%u", f->uptime, f->clients, f->served,
+		f->memory_kib, f->handles, f->mounts);
+	fprintf(out, ",\"objects\":{");
+	for (u32 k = 0; k < OBJ_KINDS; k++)
+		fprintf(out, "%s\"%s\":%u", k ? "," : "", kinds[k], f->count[k]);
+	fprintf(out, "},\"instances\":[");
+	while ((sb = fs_super_next(sys_fs(d->sys), sb))) {
+		fprintf(out, "%s{\"id\":%u,\"label\":", sep, fs_super_id(sb));
+		json_text(out, fs_super_label(sb));
+		fprintf(out, ",\"mounts\":%u}", fs_super_devs(sb));
+		sep = ",";
+	}
+	fprintf(out, "],\"preload\":{\"ok\":%s,\"text\":", f->preload_ok ? "true" : "false");
+	json_text(out, f->preload);
+	fprintf(out, "},\"unprivileged_bpf_disabled\":%u}\n", d->unpriv);
+}
+
+static void write_text(struct daemon *d, const struct facts *f, FILE *out)
+{
+	struct fs_super *sb = NULL;
+
+	fprintf(out, "service    pid %d in %s, up %llu:%02llu:%02llu, %llu KiB\n", getpid(), d->dir, f->uptime / 3600, f->uptime / 60 % 60, f->uptime % 60,
+		f->memory_kib);
+	fprintf(out, "clients    %u connected, %llu requests served\n", f->clients, f->served);
+	fprintf(out, "objects   ");
+	for (u32 k = 0; k < OBJ_KINDS; k++)
+		fprintf(out, " %u %s,", f->count[k], kinds[k]);
+	fprintf(out, " %u handles\n", f->handles);
+	while ((sb = fs_super_next(sys_fs(d->sys), sb)))
+		fprintf(out, "bpffs      %s (%s)\n", fs_super_label(sb), fs_super_devs(sb) ? "mounted" : "not mounted; reach it with userbpf cat, ls");
+	fprintf(out, "preload    %s%s\n", f->preload_ok ? "" : "failed: ", f->preload);
+}
+
+int status_handle(struct conn *c)
+{
+	struct msg_status m;
+	struct facts f;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return -ENOMEM;
+	memcpy(&m, c->msg.body, sizeof(m));
+	gather(c->d, &f);
+	(m.flags & STATUS_JSON ? write_json : write_text)(c->d, &f, out);
+	if (fclose(out)) {
+		free(text);
+		return -ENOMEM;
+	}
+	if (reply_add(&c->reply, text, len))
+		c->reply.len = len; /* text, not padding */
+	free(text);
+	return 0;
+}
