@@ -41,6 +41,7 @@ struct btf_env {
 	u32 log_id;	/* record the log speaks of */
 	bool resolving;	/* meta phase is over */
 	u8 *visit;	/* enum in resolve.c, per local id */
+	u8 *named;	/* prototypes all of whose arguments have names */
 	enum btf_resolve_mode mode;
 	u32 depth;
 	struct btf_vertex stack[BTF_RESOLVE_DEPTH];

@@ -292,16 +292,20 @@ static int step_ref(struct btf_env *env, struct btf_vertex *v)
 static int step_func(struct btf_env *env, struct btf_vertex *v)
 {
 	const struct btf_type *proto = btf_type_by_id(env->btf, v->t->type);
-	u32 i;
+	u32 i, at = v->t->type - env->btf->start_id;
+	bool seen;
 
 	if (!proto || !btf_type_is_func_proto(proto))
 		return btf_refuse(env, v->t, "Invalid type_id");
-	for (i = 0; i < btf_type_vlen(proto); i++) {
+	seen = v->t->type < env->btf->start_id || env->named[at]; /* a million functions may share one long prototype */
+	for (i = seen ? btf_type_vlen(proto) : 0; i < btf_type_vlen(proto); i++) {
 		const struct btf_param *arg = btf_params(proto) + i;
 
 		if (!arg->name_off && arg->type)
 			return btf_refuse_fmt(env, v->t, true, "Invalid arg#%u", i + 1);
 	}
+	if (!seen)
+		env->named[at] = true;
 	return pop(env, v->t->type, 0);
 }
 
@@ -480,13 +484,15 @@ int btf_resolve_all(struct btf_env *env)
 	btf->resolved_ids = calloc(n, sizeof(u32));
 	btf->resolved_sizes = calloc(n, sizeof(u32));
 	env->visit = calloc(n, 1);
-	if (!btf->resolved_ids || !btf->resolved_sizes || !env->visit)
+	env->named = calloc(n, 1);
+	if (!btf->resolved_ids || !btf->resolved_sizes || !env->visit || !env->named)
 		goto out;
 	err = 0;
 	for (i = btf->base_btf ? 0 : 1; i < btf->nr_types && !err; i++)
 		err = resolve_record(env, btf->types[i], btf->start_id + i);
 out:
 	free(env->visit);
-	env->visit = NULL;
+	free(env->named);
+	env->visit = env->named = NULL;
 	return err;
 }

@@ -208,19 +208,26 @@ static void __printf(3, 4) value(struct show *s, bool nonzero, const char *fmt, 
 
 /* --- one type begins and ends --- */
 
+static bool charge(struct show *s, u32 work)
+{
+	if (s->budget < work) {
+		s->budget = 0;
+		s->status = -E2BIG;
+		return false;
+	}
+	s->budget -= work;
+	return true;
+}
+
 static bool begin(struct show *s, const struct btf_type *t, u32 id)
 {
 	u32 size;
 
 	s->type = t;
 	s->type_id = id;
-	if (s->status)
+	/* an enumerator is searched for one by one */
+	if (s->status || !charge(s, 1 + (btf_type_is_any_enum(t) ? btf_type_vlen(t) / 64 : 0)))
 		return false;
-	if (!s->budget--) {
-		s->budget = 0;
-		s->status = -E2BIG;
-		return false;
-	}
 	if (!(s->flags & SHOW_UNSAFE) && IS_ERR(btf_resolve_size(s->btf, t, &size))) {
 		s->status = -EINVAL;
 		return false;
@@ -549,10 +556,8 @@ static void show_unsupported(struct show *s, const struct btf_type *t)
 {
 	char text[40];
 
-	if (!s->budget--) {
-		s->budget = 0;
-		s->status = -E2BIG;
-	}
+	if (!charge(s, 1))
+		return;
 	snprintf(text, sizeof(text), "<unsupported kind:%u>", btf_type_kind(t));
 	put(s, text);
 }
