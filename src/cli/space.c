@@ -95,16 +95,15 @@ static void bind_files(struct cli *cli)
 	}
 }
 
-/* Where the kernel has no BPF there is no /sys/fs/bpf: a tmpfs over /sys/fs with the others' directories bound again would hide their mounts. */
 static int mount_bpffs(struct cli *cli, bool *virtual_fs)
 {
-	int err = bpffs_mount(&cli->client, "bpf", BPFFS_DIR, 0, "");
+	int err = bpffs_mount_shared(&cli->client, BPFFS_DIR);
 
 	if (!err)
 		return 0;
 	cli_note(cli, "no files at %s: %s; `userbpf cat` and `userbpf ls` show them", BPFFS_DIR, strerror(-err));
 	err = bpffs_mount_virtual(&cli->client, BPFFS_DIR, "");
-	if (err && err != -EEXIST)
+	if (err)
 		return cli_fail("the service has no bpffs for us: %s; see %s/log", strerror(-err), cli->dir);
 	*virtual_fs = true;
 	return 0;
@@ -118,7 +117,7 @@ int space_enter(struct cli *cli, bool *virtual_fs)
 		cli_note(cli, "no namespaces: %s; paths below %s are known to bpf(2) only", strerror(-err), BPFFS_DIR);
 		*virtual_fs = true;
 		err = bpffs_mount_virtual(&cli->client, BPFFS_DIR, "");
-		if (err && err != -EEXIST)
+		if (err)
 			return cli_fail("the service has no bpffs for us: %s; see %s/log", strerror(-err), cli->dir);
 		return 0;
 	}

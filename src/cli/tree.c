@@ -235,14 +235,34 @@ int cmd_ls(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
+static int remove_tree(struct cli *cli, const char *path)
+{
+	struct listing l = { .all = true };
+	char child[2 * DIR_CAP];
+	int err = fs_request(cli, MSG_FS_LS, path, 0, take_entries, &l);
+
+	for (u32 i = 0; i < l.nr; i++) {
+		const char *name = l.e[i].name;
+
+		if (!err && strcmp(name, ".") && strcmp(name, "..")) {
+			snprintf(child, sizeof(child), "%s/%s", path, name);
+			err = S_ISDIR(l.e[i].d.mode) ? remove_tree(cli, child) : fs_request(cli, MSG_FS_RM, child, 0, NULL, NULL);
+		}
+		free(l.e[i].name);
+		free(l.e[i].target);
+	}
+	free(l.e);
+	return err ?: fs_request(cli, MSG_FS_RM, path, FS_RM_DIR, NULL, NULL);
+}
+
 int cmd_rm(struct cli *cli, int argc, char **argv)
 {
 	char buf[2 * DIR_CAP];
+	bool recursive = false;
 	int c, status, err;
-	u32 flags = 0;
 
 	while ((c = cli_getopt(cli, cli_cmd_by_name("rm"), argc, argv)) == 'r')
-		flags = FS_RM_RECURSIVE;
+		recursive = true;
 	if (c != -1)
 		return EXIT_USAGE;
 	if (optind == argc)
@@ -251,7 +271,11 @@ int cmd_rm(struct cli *cli, int argc, char **argv)
 	if (status)
 		return status;
 	for (int i = optind; i < argc; i++) {
-		err = fs_request(cli, MSG_FS_RM, full_path(argv[i], buf, sizeof(buf)), flags, NULL, NULL);
+		const char *path = full_path(argv[i], buf, sizeof(buf));
+
+		err = fs_request(cli, MSG_FS_RM, path, 0, NULL, NULL);
+		if (err == -EISDIR && recursive)
+			err = remove_tree(cli, path);
 		if (err)
 			status = cli_fail("cannot remove %s: %s; see `userbpf ls -l`", argv[i], strerror(-err));
 	}

@@ -18,6 +18,8 @@ bool bpffs_is(int fd, const char *path);
  * /dev/fuse here.
  */
 int bpffs_mount(struct client *c, const char *source, const char *dir, unsigned long flags, const char *options);
+/* One more mount of the service's default instance (`userbpf run`: all commands see the same files). */
+int bpffs_mount_shared(struct client *c, const char *dir);
 /* Tells the service about an instance without FUSE: only text paths below @label reach it. */
 int bpffs_mount_virtual(struct client *c, const char *label, const char *options);
 /* For mounters other than ourselves (fusermount3): gives the service a mounted fd. */
