@@ -78,26 +78,17 @@ const struct bpf_link_ops iter_link_ops = {
 	.fill_info = fill_info,
 };
 
-#define INFO_MAX 4096u /* the kernel refuses "silly large" ones */
-
-/* The caller's bpf_iter_link_info as we know it; a longer one must have only zeroes beyond. */
+/* What the caller gave in iter_info; nothing given is all zeroes. */
 static int get_info(const union bpf_attr *attr, const union bpf_iter_link_info *from, union bpf_iter_link_info *to)
 {
-	u32 len = attr->link_create.iter_info_len;
-
 	memset(to, 0, sizeof(*to));
-	if (!attr->link_create.iter_info != !len)
+	if (!attr->link_create.iter_info != !attr->link_create.iter_info_len)
 		return -EINVAL;
-	if (!len)
+	if (!attr->link_create.iter_info)
 		return 0;
-	if (len > INFO_MAX)
-		return -E2BIG;
 	if (!from)
 		return -EFAULT;
-	for (u32 i = sizeof(*to); i < len; i++)
-		if (((const char *)from)[i])
-			return -E2BIG;
-	memcpy(to, from, min(len, (u32)sizeof(*to)));
+	memcpy(to, from, min((size_t)attr->link_create.iter_info_len, sizeof(*to)));
 	return 0;
 }
 

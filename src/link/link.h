@@ -52,8 +52,8 @@ struct link_create_env {
 	void *arg;
 };
 /*
- * @iter_info: copy of client memory (iter_info_len bytes, at most 4096 need be there) or NULL when there is none or it could not be read. Takes a
- * reference of @prog of its own. One reference, unpublished; ERR_PTR with the kernel's errno.
+ * @iter_info: copy of client memory, whose unknown tail the caller has checked; NULL when there is none or it could not be read. Takes a reference of
+ * @prog of its own. One reference, unpublished; ERR_PTR with the kernel's errno.
  */
 struct bpf_link *link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
 			     const union bpf_iter_link_info *iter_info);

@@ -3,7 +3,8 @@
  * BPF_MAP_TYPE_HASH and PERCPU_HASH in shared memory.
  *
  *   page 0     struct map_shm, struct hash_shm (the pool)
- *   buckets    { head, lock } per bucket, 2^n of them, n as in the kernel
+ *   page 1     locks, each for every so many'th bucket
+ *   buckets    head of a chain each, 2^n of them, n as in the kernel
  *   elems      { next, hash, gen, free_next, key, value } per element of the pool
  *   values     per-CPU maps: slot after slot, one value per element
  *
@@ -11,9 +12,9 @@
  * reader standing on it walks on; when it was reused meanwhile the reader ends at another bucket's mark, notices, and starts again (the kernel's nulls lists).
  * Memory of zeroes is an empty map.
  *
- * Readers take no lock. Writers hold the bucket's lock over everything they do: taking an element from the pool, linking or unlinking it (one store each;
+ * Readers take no lock. Writers hold their bucket's lock over everything they do: taking an element from the pool, linking or unlinking it (one store each;
  * replacing a value is one store too) and giving an element back. So a writer killed at any instruction leaves a correct chain and its lock taken;
- * whoever holds all bucket locks sees no element in flight and can rebuild the pool exactly.
+ * whoever holds all locks sees no element in flight and can rebuild the pool exactly.
  *
  * Nothing read from shared memory is trusted: references are bounds-checked, walks are bounded by the size of the pool.
  */
@@ -38,10 +39,7 @@ struct hash_shm {
 };
 _Static_assert(sizeof(struct hash_shm) <= MAP_PAGE, "header must fit its page");
 
-struct bucket {
-	u32 head; /* reference, or 0 = END | this bucket */
-	u32 lock;
-};
+#define NR_LOCKS (MAP_PAGE / sizeof(u32))
 
 struct elem {
 	u32 next;
@@ -53,12 +51,12 @@ struct elem {
 
 /* Private geometry; addresses of this process. */
 struct hash_geom {
-	struct bucket *buckets;
+	u32 *heads; /* reference, or 0 = END | this bucket */
 	char *elems;
 	char *pcpu;	 /* per-CPU values, NULL for the plain kind */
 	u64 pcpu_stride; /* one slot's values to the next's */
 	u32 elem_size, nr_elems;
-	u32 bucket_mask;
+	u32 bucket_mask, lock_mask;
 	u32 value_off; /* of the value in the element */
 	u32 seed;
 };
@@ -84,8 +82,8 @@ static void layout(const struct map_attr *attr, struct hash_layout *l)
 	l->nr_buckets = map_index_mask(attr->max_entries) + 1;
 	l->nr_elems = attr->max_entries + SPARE_ELEMS + 2 * attr->nr_cpus;
 	l->elem_size = round_up(sizeof(struct elem) + round_up((u64)attr->key_size, 8) + (percpu ? 0 : value), 8);
-	l->buckets_off = MAP_PAGE;
-	l->elems_off = l->buckets_off + map_page_up((u64)l->nr_buckets * sizeof(struct bucket));
+	l->buckets_off = 2 * MAP_PAGE;
+	l->elems_off = l->buckets_off + map_page_up((u64)l->nr_buckets * sizeof(u32));
 	l->pcpu_off = l->elems_off + map_page_up((u64)l->nr_elems * l->elem_size);
 	l->pcpu_stride = percpu ? round_up(l->nr_elems * value, 64) : 0;
 	l->end = l->pcpu_off + map_page_up(l->pcpu_stride * attr->nr_cpus);
@@ -128,13 +126,14 @@ static int bind(struct bpf_map *map)
 	struct hash_layout l;
 
 	layout(&map->attr, &l);
-	g->buckets = (struct bucket *)((char *)map->shm + l.buckets_off);
+	g->heads = (u32 *)((char *)map->shm + l.buckets_off);
 	g->elems = (char *)map->shm + l.elems_off;
 	g->pcpu = is_percpu(map->map_type) ? (char *)map->shm + l.pcpu_off : NULL;
 	g->pcpu_stride = l.pcpu_stride;
 	g->elem_size = l.elem_size;
 	g->nr_elems = l.nr_elems;
 	g->bucket_mask = l.nr_buckets - 1;
+	g->lock_mask = min(l.nr_buckets, (u32)NR_LOCKS) - 1;
 	g->value_off = sizeof(struct elem) + round_up(map->key_size, 8);
 	g->seed = map->attr.seed;
 	map->value_off = l.elems_off + g->value_off;
@@ -202,7 +201,7 @@ static inline u32 find(const struct bpf_map *map, const void *key, u32 hash)
 	const struct hash_geom *g = geom_of(map);
 	const u32 bucket = hash & g->bucket_mask;
 	u32 left = g->nr_elems + RETRIES; /* a hostile peer may have tied the chain into a ring */
-	u32 ref = ref_load(&g->buckets[bucket].head);
+	u32 ref = ref_load(&g->heads[bucket]);
 
 	while (left--) {
 		const struct elem *e = elem_at(g, ref);
@@ -210,7 +209,7 @@ static inline u32 find(const struct bpf_map *map, const void *key, u32 hash)
 		if (!e) {
 			if (likely(!ref || ref == (END | bucket)))
 				return 0;
-			ref = ref_load(&g->buckets[bucket].head); /* strayed into another chain */
+			ref = ref_load(&g->heads[bucket]); /* strayed into another chain */
 			continue;
 		}
 		if (likely(elem_is(e, hash, key, map->key_size)))
@@ -220,11 +219,11 @@ static inline u32 find(const struct bpf_map *map, const void *key, u32 hash)
 	return 0;
 }
 
-/* With the bucket's lock: the place that refers to the element with @key, and its reference (0 when absent). */
+/* With the bucket locked: the place that refers to the element with @key, and its reference (0 when absent). */
 static u32 *find_locked(const struct bpf_map *map, u32 bucket, const void *key, u32 hash, u32 *ref)
 {
 	const struct hash_geom *g = geom_of(map);
-	u32 *link = &g->buckets[bucket].head;
+	u32 *link = &g->heads[bucket];
 	u32 left = g->nr_elems;
 
 	while (left--) {
@@ -372,7 +371,7 @@ static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *ke
 static int insert(const struct bpf_map *map, u32 bucket, const void *key, u32 hash, const void *value, enum who who)
 {
 	const struct hash_geom *g = geom_of(map);
-	u32 *head = &g->buckets[bucket].head, new, first;
+	u32 *head = &g->heads[bucket], new, first;
 
 	if (!count_inc(map))
 		return -E2BIG;
@@ -388,10 +387,15 @@ static int insert(const struct bpf_map *map, u32 bucket, const void *key, u32 ha
 	return 0;
 }
 
+static inline u32 *lock_word(const struct bpf_map *map, u32 bucket)
+{
+	return (u32 *)((char *)map->shm + MAP_PAGE) + (bucket & geom_of(map)->lock_mask);
+}
+
 static int lock(const struct bpf_map *map, u32 bucket)
 {
 	bool stolen = false;
-	int err = bucket_lock(&geom_of(map)->buckets[bucket].lock, &stolen);
+	int err = bucket_lock(lock_word(map, bucket), &stolen);
 
 	if (unlikely(stolen))
 		__atomic_store_n(&shm_of(map)->stolen, 1, __ATOMIC_RELAXED);
@@ -400,7 +404,7 @@ static int lock(const struct bpf_map *map, u32 bucket)
 
 static void unlock(const struct bpf_map *map, u32 bucket)
 {
-	bucket_unlock(&geom_of(map)->buckets[bucket].lock);
+	bucket_unlock(lock_word(map, bucket));
 }
 
 static int update_as(struct bpf_map *map, const void *key, const void *value, u64 flags, enum who who)
@@ -523,7 +527,7 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 static u32 first_from(const struct hash_geom *g, u32 bucket)
 {
 	for (; bucket <= g->bucket_mask; bucket++) {
-		u32 ref = ref_load(&g->buckets[bucket].head);
+		u32 ref = ref_load(&g->heads[bucket]);
 
 		if (elem_at(g, ref))
 			return ref;
@@ -563,7 +567,7 @@ static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, v
 	if (g->pcpu && cpu >= map->attr.nr_cpus)
 		return 0;
 	for (u64 bucket = 0; bucket <= g->bucket_mask; bucket++) {
-		u32 ref = ref_load(&g->buckets[bucket].head), next;
+		u32 ref = ref_load(&g->heads[bucket]), next;
 		struct elem *e;
 
 		for (; (e = elem_at(g, ref)); ref = next) {
@@ -589,7 +593,7 @@ static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 	u32 skip = *pos;
 
 	for (u64 bucket = *pos >> 32; bucket <= g->bucket_mask; bucket++, skip = 0) {
-		u32 ref = ref_load(&g->buckets[bucket].head);
+		u32 ref = ref_load(&g->heads[bucket]);
 		struct elem *e;
 
 		for (u32 n = 0; n < CHAIN_MAX && (e = elem_at(g, ref)); n++, ref = ref_load(&e->next)) {
@@ -606,7 +610,7 @@ static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 
 /* --- dead owners --- */
 
-static void unlock_first(const struct bpf_map *map, u64 nr)
+static void unlock_first(const struct bpf_map *map, u32 nr)
 {
 	while (nr)
 		unlock(map, --nr);
@@ -614,15 +618,15 @@ static void unlock_first(const struct bpf_map *map, u64 nr)
 
 static bool lock_all(const struct bpf_map *map)
 {
-	for (u64 b = 0; b <= geom_of(map)->bucket_mask; b++)
-		if (lock(map, b)) {
-			unlock_first(map, b);
+	for (u32 l = 0; l <= geom_of(map)->lock_mask; l++)
+		if (lock(map, l)) {
+			unlock_first(map, l);
 			return false;
 		}
 	return true;
 }
 
-/* All buckets are locked: what no chain holds is free. Marks are made in the pool links, which nobody else reads now. */
+/* All locks are ours: what no chain holds is free. Marks are made in the pool links, which nobody else reads now. */
 static void pool_rebuild(const struct bpf_map *map)
 {
 	const struct hash_geom *g = geom_of(map);
@@ -634,7 +638,7 @@ static void pool_rebuild(const struct bpf_map *map)
 	for (u32 ref = 1; ref <= fresh; ref++)
 		ref_store(&elem_at(g, ref)->free_next, 0);
 	for (u64 b = 0; b <= g->bucket_mask; b++) {
-		u32 ref = ref_load(&g->buckets[b].head);
+		u32 ref = ref_load(&g->heads[b]);
 		struct elem *e;
 
 		/* an element met twice ends the walk: such a chain was tampered with */
@@ -656,17 +660,17 @@ static void pool_rebuild(const struct bpf_map *map)
 }
 
 /*
- * The locks of the dead are broken after the pool was put in order, by taking them over: nobody gets in between. Where a lock is kept by somebody alive
- * for too long (or for ever, by a hostile peer) the elements stay lost until the next time.
+ * Whoever takes a dead owner's lock finds a correct chain; what is lost is the element the dead had in hands, and the count. Where a lock is kept by somebody
+ * alive for too long (or for ever, by a hostile peer) the pool stays as it is until the next time.
  */
 static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	const struct hash_geom *g = geom_of(map);
 	bool any = __atomic_exchange_n(&shm_of(map)->stolen, 0, __ATOMIC_RELAXED);
 
-	for (u64 b = 0; b <= g->bucket_mask; b++)
-		if (unlikely(READ_ONCE(g->buckets[b].lock)))
-			any |= bucket_lock_break(&g->buckets[b].lock, tid_dead, arg);
+	for (u32 l = 0; l <= g->lock_mask; l++)
+		if (unlikely(READ_ONCE(*lock_word(map, l))))
+			any |= bucket_lock_break(lock_word(map, l), tid_dead, arg);
 	if (!any)
 		return;
 	if (!lock_all(map)) {
@@ -674,7 +678,7 @@ static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *ar
 		return;
 	}
 	pool_rebuild(map);
-	unlock_first(map, (u64)g->bucket_mask + 1);
+	unlock_first(map, g->lock_mask + 1);
 }
 
 const struct bpf_map_ops map_hash_ops = {

@@ -135,16 +135,16 @@ static void obj_free_rcu(struct rcu_head *head)
 	free(node);
 }
 
-void obj_put(struct obj *o)
+static bool last_ref(struct obj *o)
 {
-	struct obj_node *node;
-
-	if (!o)
-		return;
 	assert(__atomic_load_n(&o->refs, __ATOMIC_RELAXED));
-	if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL))
-		return;
-	node = o->priv_node;
+	return !__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL);
+}
+
+static void destroy(struct obj *o)
+{
+	struct obj_node *node = o->priv_node;
+
 	if (node) {
 		pthread_mutex_lock(&node->table->lock);
 		idr_remove(&node->table->ids[o->class->kind], o->id);
@@ -155,6 +155,36 @@ void obj_put(struct obj *o)
 		urcu_bp_call_rcu(&node->rcu, obj_free_rcu);
 	else
 		o->class->free(o);
+}
+
+/* The class wants to know of references that go while others stay; it is told with one of our own. */
+static void put_and_tell(struct obj *o)
+{
+	struct obj *mine = NULL;
+	bool last;
+
+	urcu_bp_read_lock(); /* the others may go at once: the memory stays until we have looked */
+	last = last_ref(o);
+	if (!last)
+		mine = obj_get_unless_zero(o);
+	urcu_bp_read_unlock();
+	if (last)
+		destroy(o);
+	if (!mine)
+		return;
+	mine->class->dropped(mine);
+	if (last_ref(mine))
+		destroy(mine);
+}
+
+void obj_put(struct obj *o)
+{
+	if (!o)
+		return;
+	if (o->class->dropped)
+		put_and_tell(o);
+	else if (last_ref(o))
+		destroy(o);
 }
 
 struct obj *obj_by_id(struct obj_table *t, enum obj_kind kind, u32 id)

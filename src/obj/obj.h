@@ -30,6 +30,8 @@ struct obj_class {
 	void (*set_id)(struct obj *o, u32 id); /* mirror the id into the struct programs see; called by obj_publish, may be NULL */
 	void (*release)(struct obj *o); /* last reference gone: drop references to others; may block; no lock held */
 	void (*free)(struct obj *o);	/* after the grace period: give back memory */
+	/* a reference went and others are left: for objects that can be part of a ring of references. May block; may drop more; may be NULL */
+	void (*dropped)(struct obj *o);
 };
 
 struct obj {

@@ -21,6 +21,7 @@ static struct bpf_prog *take_slot(struct map_obj *m, u32 index)
 	pthread_mutex_lock(&m->lock);
 	old = m->map.targets[index];
 	m->map.targets[index] = NULL;
+	m->nr_progs -= !!old;
 	map_prog_array_publish(&m->map, index, 0);
 	pthread_mutex_unlock(&m->lock);
 	return old;
@@ -28,12 +29,61 @@ static struct bpf_prog *take_slot(struct map_obj *m, u32 index)
 
 static void clear_slots(struct map_obj *m)
 {
-	for (u32 i = 0; m->map.targets && i < m->map.max_entries; i++) {
+	for (u32 i = 0; READ_ONCE(m->nr_progs) && i < m->map.max_entries; i++) {
 		struct bpf_prog *old = READ_ONCE(m->map.targets[i]) ? take_slot(m, i) : NULL;
 
 		if (old)
 			obj_put(&old->obj);
 	}
+}
+
+/* References of @m a program holds: its own and its image's. */
+static u32 refs_of_prog(const struct bpf_prog *prog, const struct map_obj *m)
+{
+	struct bpf_prog_aux *aux = prog->aux;
+	u32 n = 0;
+
+	pthread_mutex_lock(&aux->used_maps_lock);
+	for (u32 i = 0; i < aux->used_map_cnt; i++)
+		n += aux->used_maps[i] == &m->map;
+	pthread_mutex_unlock(&aux->used_maps_lock);
+	for (u32 i = 0; prog->image && i < prog->image->nr_maps; i++)
+		n += prog->image->maps[i] == &m->map;
+	return n;
+}
+
+static u32 program_refs(struct obj_table *t, const struct map_obj *m)
+{
+	struct obj *o;
+	u32 n = 0;
+
+	for (u32 id = 1; (o = obj_next(t, OBJ_PROG, id)); obj_put(o)) {
+		id = o->id + 1;
+		n += refs_of_prog(obj_to_prog(o), m);
+	}
+	return n;
+}
+
+/*
+ * A prog array that only programs hold any more is emptied: nobody could reach it, and a program in an array it uses would never go (kernel: the
+ * user reference count of a map). @o is the caller's reference, the one that is no program's.
+ */
+static void dropped(struct obj *o)
+{
+	struct map_obj *m = obj_to_map(o);
+	bool mine;
+
+	if (!READ_ONCE(m->nr_progs) || !o->table || __atomic_load_n(&o->refs, __ATOMIC_ACQUIRE) > program_refs(o->table, m) + 1)
+		return;
+	/* the programs that go now drop the map themselves: once is enough */
+	pthread_mutex_lock(&m->lock);
+	mine = !m->clearing;
+	m->clearing = true;
+	pthread_mutex_unlock(&m->lock);
+	if (!mine)
+		return;
+	clear_slots(m);
+	m->clearing = false;
 }
 
 static void release(struct obj *o)
@@ -58,6 +108,7 @@ const struct obj_class map_class = {
 	.set_id = set_id,
 	.release = release,
 	.free = map_obj_free,
+	.dropped = dropped,
 };
 
 static u64 boot_ns(void)
@@ -270,6 +321,7 @@ int map_obj_set_prog(struct map_obj *m, u32 index, struct bpf_prog *prog)
 	pthread_mutex_lock(&m->lock);
 	old = m->map.targets[index];
 	m->map.targets[index] = prog;
+	m->nr_progs += !old;
 	map_prog_array_publish(&m->map, index, prog->aux->id);
 	pthread_mutex_unlock(&m->lock);
 	if (old)
@@ -320,44 +372,4 @@ u32 map_obj_prog_id(struct map_obj *m, u32 index)
 		id = prog->aux->id;
 	pthread_mutex_unlock(&m->lock);
 	return id;
-}
-
-/* How many references of @m do programs hold? */
-static u32 program_refs(struct obj_table *t, const struct map_obj *m)
-{
-	struct obj *o;
-	u32 n = 0;
-
-	for (u32 id = 1; (o = obj_next(t, OBJ_PROG, id)); obj_put(o)) {
-		struct bpf_prog_aux *aux = obj_to_prog(o)->aux;
-
-		id = o->id + 1;
-		pthread_mutex_lock(&aux->used_maps_lock);
-		for (u32 i = 0; i < aux->used_map_cnt; i++)
-			n += aux->used_maps[i] == &m->map;
-		pthread_mutex_unlock(&aux->used_maps_lock);
-	}
-	return n;
-}
-
-static bool has_progs(const struct map_obj *m)
-{
-	for (u32 i = 0; m->map.targets && i < m->map.max_entries; i++)
-		if (READ_ONCE(m->map.targets[i]))
-			return true;
-	return false;
-}
-
-void map_obj_collect(struct obj_table *t)
-{
-	struct obj *o;
-
-	for (u32 id = 1; (o = obj_next(t, OBJ_MAP, id)); obj_put(o)) {
-		struct map_obj *m = obj_to_map(o);
-
-		id = o->id + 1;
-		/* ours is the one that is no program's */
-		if (has_progs(m) && __atomic_load_n(&o->refs, __ATOMIC_ACQUIRE) <= program_refs(t, m) + 1)
-			clear_slots(m);
-	}
 }

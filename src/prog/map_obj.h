@@ -19,6 +19,8 @@ struct map_obj {
 	u32 owner_type, owner_attach;
 	const struct btf_type *owner_proto;
 	bool owned;
+	bool clearing;
+	u32 nr_progs; /* slots in use */
 	u64 load_time;
 	uid_t uid;
 	u32 writecnt; /* atomic: programs and mappings, kernel semantics of FREEZE */
@@ -44,10 +46,5 @@ bool map_obj_prog_ok(struct map_obj *m, u32 prog_type);
 
 /* The same with all the kernel compares: expected attach type, and for tracing kinds the target's prototype. Prefer this one. */
 bool map_obj_prog_fits(struct map_obj *m, u32 prog_type, u32 attach_type, const struct btf_type *attach_proto);
-/*
- * Empties prog arrays that only programs hold any more: nobody could change or reach them, and a program in an array it uses would never go. (Kernel: the
- * user reference count of a map.) Call it whenever handles or pins went away; cheap when there is no prog array.
- */
-void map_obj_collect(struct obj_table *t);
 
 #endif

@@ -267,8 +267,8 @@ static int child_dies_inside(struct bpf_map *view)
 {
 	u32 *words = (u32 *)((char *)view->shm + 4096);
 
-	words[1] = gettid(); /* lock of bucket 0 */
-	words[3] = gettid(); /* and of bucket 1 */
+	words[0] = gettid(); /* lock of bucket 0 */
+	words[1] = gettid(); /* and of bucket 1 */
 	return 0;
 }
 
@@ -297,13 +297,13 @@ static void test_busy(void **state)
 
 	open_map(&map, H, 4, 8, 1, 0);
 	words = (u32 *)((char *)map.shm + 4096);
-	words[1] = gettid();
+	words[0] = gettid();
 	assert_int_equal(put(&map, 1, 1, BPF_ANY), -EBUSY);
-	words[1] = getppid();
+	words[0] = getppid();
 	t0 = now_ms();
 	assert_int_equal(put(&map, 1, 1, BPF_ANY), -EBUSY);
 	assert_true(now_ms() - t0 < 5000);
-	words[1] = 0;
+	words[0] = 0;
 	assert_int_equal(put(&map, 1, 1, BPF_ANY), 0);
 	map_close(&map);
 }

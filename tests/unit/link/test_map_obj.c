@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Maps as objects: prog-array slots, owners, rings of references; BTF of keys and values is tested with the real thing in tests/e2e. */
+#include "link_test.h"
+
+static u64 nothing(struct fake_prog *p, void *ctx)
+{
+	return 0;
+}
+
+static struct fake_prog *socket_prog(void)
+{
+	struct fake_prog *p = fake_prog(BPF_PROG_TYPE_SOCKET_FILTER, 0, NULL);
+
+	p->run = nothing;
+	return p;
+}
+
+static void test_slots(void **state)
+{
+	struct obj_table *t = obj_table_new();
+	struct map_obj *m = new_map(t, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 3);
+	struct map_obj *plain = new_map(t, BPF_MAP_TYPE_ARRAY, 4, 4, 3);
+	struct fake_prog *a = socket_prog(), *b = socket_prog();
+	struct fake_prog *xdp = fake_prog(BPF_PROG_TYPE_XDP, 0, NULL), *ext = fake_prog(BPF_PROG_TYPE_EXT, 0, NULL);
+
+	assert_int_equal(obj_publish(t, &a->prog.obj), 0);
+	assert_int_equal(map_obj_set_prog(m, 0, &ext->prog), -EINVAL);
+	assert_int_equal(map_obj_set_prog(m, 3, &a->prog), -E2BIG);
+	assert_int_equal(map_obj_set_prog(plain, 0, &a->prog), -EINVAL);
+	assert_int_equal(map_obj_set_prog(m, 1, &a->prog), 0);
+	assert_int_equal(a->prog.obj.refs, 2);
+	assert_int_equal(map_obj_set_prog(m, 0, &xdp->prog), -EINVAL); /* belongs to socket filters now */
+	assert_true(map_obj_prog_ok(m, BPF_PROG_TYPE_SOCKET_FILTER));
+	assert_false(map_obj_prog_ok(m, BPF_PROG_TYPE_XDP));
+	assert_false(map_obj_prog_fits(m, BPF_PROG_TYPE_SOCKET_FILTER, 5, NULL));
+	assert_int_equal(map_obj_prog_id(m, 1), a->aux.id);
+	assert_int_equal(map_prog_array_id(&m->map, 1), a->aux.id);
+	assert_int_equal(map_obj_prog_id(m, 0), 0);
+	assert_ptr_equal(map_obj_tail_target(m, 1), &a->image);
+	assert_null(map_obj_tail_target(m, 0));
+	assert_null(map_obj_tail_target(m, 3));
+	assert_int_equal(map_obj_set_prog(m, 1, &b->prog), 0); /* replaced */
+	assert_int_equal(a->prog.obj.refs, 1);
+	assert_int_equal(map_obj_del_prog(m, 1), 0);
+	assert_int_equal(map_obj_del_prog(m, 1), -ENOENT);
+	assert_int_equal(map_obj_del_prog(m, 3), -E2BIG);
+	assert_int_equal(map_obj_set_prog(m, 2, &b->prog), 0);
+	obj_put(&b->prog.obj);
+	assert_int_equal(live_progs, 4);
+	obj_put(&m->obj); /* the last holder of b */
+	assert_int_equal(live_progs, 3);
+	obj_put(&a->prog.obj);
+	obj_put(&xdp->prog.obj);
+	obj_put(&ext->prog.obj);
+	obj_put(&plain->obj);
+	assert_int_equal(obj_table_free(t), 0);
+}
+
+/* A program that is in an array it uses: the kernel empties the array when the last user reference goes. */
+static struct bpf_map *ring_used[2];
+
+static void release_ring(struct obj *o)
+{
+	struct bpf_prog_aux *aux = obj_to_prog(o)->aux;
+
+	live_progs--;
+	for (u32 i = 0; i < aux->used_map_cnt; i++)
+		obj_put(&map_obj_of(aux->used_maps[i])->obj);
+}
+
+static const struct obj_class ring_class = { .name = "prog", .kind = OBJ_PROG, .set_id = fake_set_id, .release = release_ring, .free = fake_free };
+
+static void test_ring(void **state)
+{
+	struct obj_table *t = obj_table_new();
+	struct map_obj *m = new_map(t, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 3);
+	struct fake_prog *a = socket_prog(), *b = socket_prog();
+
+	a->prog.obj.class = &ring_class;
+	ring_used[0] = &m->map;
+	obj_get(&m->obj);
+	a->aux.used_maps = ring_used;
+	a->aux.used_map_cnt = 1;
+	assert_int_equal(obj_publish(t, &a->prog.obj), 0);
+	assert_int_equal(obj_publish(t, &b->prog.obj), 0);
+	assert_int_equal(map_obj_set_prog(m, 0, &a->prog), 0);
+	assert_int_equal(map_obj_set_prog(m, 1, &b->prog), 0);
+	obj_get(&m->obj);
+	obj_put(&m->obj); /* somebody else still has it */
+	assert_int_equal(map_obj_prog_id(m, 0), a->aux.id);
+	obj_put(&b->prog.obj);
+	assert_int_equal(live_progs, 2);
+	obj_put(&m->obj); /* now only program a has */
+	assert_int_equal(live_progs, 1);
+	assert_int_equal(map_obj_prog_id(m, 0), 0);
+	obj_put(&a->prog.obj);
+	assert_int_equal(live_progs, 0);
+	assert_int_equal(obj_table_free(t), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_ring),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
