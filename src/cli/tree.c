@@ -235,26 +235,6 @@ int cmd_ls(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
-static int remove_tree(struct cli *cli, const char *path)
-{
-	struct listing l = { .all = true };
-	char child[2 * DIR_CAP];
-	int err = fs_request(cli, MSG_FS_LS, path, 0, take_entries, &l);
-
-	for (u32 i = 0; i < l.nr; i++) {
-		const char *name = l.e[i].name;
-
-		if (!err && strcmp(name, ".") && strcmp(name, "..")) {
-			snprintf(child, sizeof(child), "%s/%s", path, name);
-			err = S_ISDIR(l.e[i].d.mode) ? remove_tree(cli, child) : fs_request(cli, MSG_FS_RM, child, 0, NULL, NULL);
-		}
-		free(l.e[i].name);
-		free(l.e[i].target);
-	}
-	free(l.e);
-	return err ?: fs_request(cli, MSG_FS_RM, path, FS_RM_DIR, NULL, NULL);
-}
-
 int cmd_rm(struct cli *cli, int argc, char **argv)
 {
 	char buf[2 * DIR_CAP];
@@ -273,9 +253,7 @@ int cmd_rm(struct cli *cli, int argc, char **argv)
 	for (int i = optind; i < argc; i++) {
 		const char *path = full_path(argv[i], buf, sizeof(buf));
 
-		err = fs_request(cli, MSG_FS_RM, path, 0, NULL, NULL);
-		if (err == -EISDIR && recursive)
-			err = remove_tree(cli, path);
+		err = fs_request(cli, MSG_FS_RM, path, recursive ? FS_RM_RECURSIVE : 0, NULL, NULL);
 		if (err)
 			status = cli_fail("cannot remove %s: %s; see `userbpf ls -l`", argv[i], strerror(-err));
 	}
