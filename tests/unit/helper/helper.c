@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table, and the helpers that need no packet and no service. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/slot.h"
+#include "exec/fault.h"
+#include "helper/helper.h"
+
+static struct exec_run run;
+
+#define CALL(name, ...) call(BPF_FUNC_##name, (u64[5]){ __VA_ARGS__ })
+#define PTR(p) ((u64)(p))
+
+static s64 call(u32 id, const u64 r[5])
+{
+	return (s64)exec_helpers[id](r[0], r[1], r[2], r[3], r[4], &run);
+}
+
+/* --- table --- */
+
+static void test_table(void **state)
+{
+	int nr = 0;
+
+	for (u32 id = 0; id < EXEC_NR_HELPERS; id++) {
+		const struct helper_proto *p = helper_by_id(id);
+
+		if (!p) {
+			assert_null(exec_helpers[id]);
+			continue;
+		}
+		nr++;
+		assert_int_equal(p->id, id);
+		if (id < __BPF_FUNC_MAX_ID)
+			assert_string_equal(p->name, helper_name(id));
+		assert_true(p->fn == exec_helpers[id]);
+		assert_true(p->fn || id == BPF_FUNC_tail_call);
+		/* arguments stand together from the first */
+		for (int i = 1; i < 5; i++)
+			assert_false(p->arg[i] && !p->arg[i - 1]);
+		for (int i = 0; i < 5; i++)
+			if (p->arg[i] == ARG_CONST_SIZE || p->arg[i] == ARG_CONST_SIZE_OR_ZERO)
+				assert_true(i && ((p->arg[i - 1] & BPF_BASE_TYPE_MASK) == ARG_PTR_TO_MEM));
+	}
+	assert_true(nr >= 40);
+	assert_string_equal(helper_name(1), "map_lookup_elem");
+	assert_string_equal(helper_name(0), "unspec");
+	assert_string_equal(helper_name(BPF_FUNC_user_ringbuf_drain), "user_ringbuf_drain");
+	assert_string_equal(helper_name(__BPF_FUNC_MAX_ID), "unknown");
+	assert_string_equal(helper_name(0xffffffff), "unknown");
+	assert_null(helper_by_id(0));
+	assert_null(helper_by_id(0xffffffff));
+}
+
+static void test_groups(void **state)
+{
+	assert_non_null(helper_for(BPF_FUNC_map_lookup_elem, HG_BASE));
+	assert_null(helper_for(BPF_FUNC_spin_lock, HG_BASE));
+	assert_non_null(helper_for(BPF_FUNC_spin_lock, HG_BASE | HG_BPF));
+	assert_null(helper_for(BPF_FUNC_seq_printf, HG_BASE | HG_BPF | HG_PERFMON | HG_TRACING));
+	assert_string_equal(helper_for(BPF_FUNC_seq_printf, HG_ITER)->arg_btf[0], "seq_file");
+	assert_int_equal(helper_for(BPF_FUNC_map_lookup_elem, HG_BASE)->ret, RET_PTR_TO_MAP_VALUE | PTR_MAYBE_NULL);
+	assert_true(helper_for(BPF_FUNC_trace_printk, HG_PERFMON)->flags & HELPER_GPL);
+}
+
+/* --- numbers from text --- */
+
+static void test_strtol(void **state)
+{
+	static const struct {
+		const char *text;
+		u64 flags;
+		s64 ret, value;
+		bool is_unsigned;
+	} rows[] = {
+		{ "123", 0, 3, 123, 0 },
+		{ "  -123", 10, 6, -123, 0 },
+		{ "0x1f", 0, 4, 31, 0 },
+		{ "0x1F", 16, 4, 31, 0 },
+		{ "1f", 16, 2, 31, 0 },
+		{ "017", 0, 3, 15, 0 },
+		{ "19", 8, 1, 1, 0 },
+		{ "12abc", 0, 2, 12, 0 },
+		{ "0xg", 0, 1, 0, 0 },
+		{ "0x", 16, -EINVAL, 0, 0 },
+		{ "", 0, -EINVAL, 0, 0 },
+		{ "-", 0, -EINVAL, 0, 0 },
+		{ "   ", 0, -EINVAL, 0, 0 },
+		{ "abc", 0, -EINVAL, 0, 0 },
+		{ "+5", 0, -EINVAL, 0, 0 },
+		{ "--5", 0, -EINVAL, 0, 0 },
+		{ "5", 7, -EINVAL, 0, 0 },
+		{ "5", 32, -EINVAL, 0, 0 },
+		{ "5", 1ull << 40, -EINVAL, 0, 0 },
+		{ "9223372036854775807", 0, 19, INT64_MAX, 0 },
+		{ "9223372036854775808", 0, -ERANGE, 0, 0 },
+		{ "-9223372036854775808", 0, 20, INT64_MIN, 0 },
+		{ "-9223372036854775809", 0, -ERANGE, 0, 0 },
+		{ "18446744073709551615", 0, 20, -1, 1 },
+		{ "18446744073709551616", 0, -ERANGE, 0, 1 },
+		{ "-5", 0, -EINVAL, 0, 1 },
+		{ "0xffffffffffffffff", 0, 18, -1, 1 },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
+		u32 id = rows[i].is_unsigned ? BPF_FUNC_strtoul : BPF_FUNC_strtol;
+		s64 v = 77;
+		s64 ret = call(id, (u64[5]){ PTR(rows[i].text), strlen(rows[i].text), rows[i].flags, PTR(&v) });
+
+		if (ret != rows[i].ret || v != rows[i].value)
+			fail_msg("'%s': %lld, %lld", rows[i].text, ret, v);
+	}
+}
+
+static void test_strncmp(void **state)
+{
+	assert_int_equal(CALL(strncmp, PTR("abc"), 3, PTR("abc")), 0);
+	assert_int_equal(CALL(strncmp, PTR("abc"), 4, PTR("abd")), -1);
+	assert_int_equal(CALL(strncmp, PTR("\xff"), 1, PTR("a")), 1);
+	assert_int_equal(CALL(strncmp, PTR("abX"), 2, PTR("abY")), 0);
+	assert_int_equal(CALL(strncmp, PTR("ab\0X"), 4, PTR("ab\0Y")), 0);
+	assert_int_equal(CALL(strncmp, PTR("ab"), 3, PTR("abc")), -1);
+}
+
+/* --- memory --- */
+
+static void test_probe(void **state)
+{
+	static const u32 ids[] = { BPF_FUNC_probe_read, BPF_FUNC_probe_read_kernel, BPF_FUNC_probe_read_user,
+				   BPF_FUNC_copy_from_user };
+	static const u32 strs[] = { BPF_FUNC_probe_read_str, BPF_FUNC_probe_read_kernel_str, BPF_FUNC_probe_read_user_str };
+	char buf[8], zero[8] = "";
+
+	fault_init();
+	for (u32 i = 0; i < ARRAY_SIZE(ids); i++) {
+		assert_int_equal(call(ids[i], (u64[5]){ PTR(buf), 8, PTR("1234567") }), 0);
+		assert_string_equal(buf, "1234567");
+		assert_int_equal(call(ids[i], (u64[5]){ PTR(buf), 8, 16 }), -EFAULT);
+		assert_memory_equal(buf, zero, 8);
+		assert_int_equal(call(ids[i], (u64[5]){ PTR(buf), 0, 16 }), 0);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(strs); i++) {
+		memset(buf, 'x', 8);
+		assert_int_equal(call(strs[i], (u64[5]){ PTR(buf), 8, PTR("abc") }), 4);
+		assert_string_equal(buf, "abc");
+		assert_int_equal(call(strs[i], (u64[5]){ PTR(buf), 3, PTR("abcdef") }), 3);
+		assert_string_equal(buf, "ab");
+		assert_int_equal(call(strs[i], (u64[5]){ PTR(buf), 8, 1 }), -EFAULT);
+		assert_memory_equal(buf, zero, 8);
+	}
+}
+
+/* --- time and tasks --- */
+
+static void test_time(void **state)
+{
+	struct timespec ts;
+	s64 a, b, mono;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	mono = ts.tv_sec * 1000000000ll + ts.tv_nsec;
+	a = CALL(ktime_get_ns);
+	b = CALL(ktime_get_ns);
+	assert_true(mono <= a && a <= b && b < mono + 10000000000ll);
+	assert_true(CALL(ktime_get_boot_ns) >= a);
+	assert_true(CALL(ktime_get_coarse_ns) + 100000000 > a);
+	assert_true(CALL(ktime_get_tai_ns) > 1000000000000000000ll);
+	assert_true(CALL(jiffies64) >= (s64)(u32)(-300 * 250));
+}
+
+static void test_random(void **state)
+{
+	u32 all = 0, none = ~0u;
+
+	for (int i = 0; i < 200; i++) {
+		s64 v = CALL(get_prandom_u32);
+
+		assert_true(v >= 0 && v <= UINT32_MAX);
+		all |= (u32)v;
+		none &= (u32)v;
+	}
+	assert_int_equal(all, ~0u);
+	assert_int_equal(none, 0);
+}
+
+static void test_task(void **state)
+{
+	struct bpf_pidns_info ns;
+	struct stat st;
+	char comm[16], small[4];
+
+	assert_int_equal(CALL(get_current_pid_tgid), (s64)((u64)getpid() << 32 | (u64)gettid()));
+	assert_int_equal(CALL(get_current_uid_gid), (s64)((u64)getgid() << 32 | getuid()));
+	prctl(PR_SET_NAME, "a-task");
+	memset(comm, 'x', sizeof(comm));
+	assert_int_equal(CALL(get_current_comm, PTR(comm), sizeof(comm)), 0);
+	assert_memory_equal(comm, "a-task\0\0\0\0\0\0\0\0\0\0", 16);
+	assert_int_equal(CALL(get_current_comm, PTR(small), sizeof(small)), 0);
+	assert_string_equal(small, "a-t");
+	assert_int_equal(stat("/proc/self/ns/pid", &st), 0);
+	assert_int_equal(CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino, PTR(&ns), sizeof(ns)), 0);
+	assert_int_equal(ns.tgid, getpid());
+	assert_int_equal(CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino + 1, PTR(&ns), sizeof(ns)), -EINVAL);
+	assert_int_equal(ns.tgid, 0);
+	run.cookie = 0x1122334455667788;
+	assert_int_equal(CALL(get_attach_cookie), 0x1122334455667788);
+	slot_enter();
+	assert_int_equal(CALL(get_smp_processor_id), slot_current());
+	slot_leave();
+}
+
+static void test_locks(void **state)
+{
+	struct bpf_spin_lock lock = { 0 };
+
+	CALL(spin_lock, PTR(&lock));
+	assert_int_equal(lock.val, gettid());
+	CALL(spin_unlock, PTR(&lock));
+	assert_int_equal(lock.val, 0);
+}
+
+/* --- text --- */
+
+static char printed[64];
+
+static void to_printed(void *arg, const char *text, u32 len)
+{
+	snprintf(printed, sizeof(printed), "%.*s", (int)len, text);
+}
+
+static long show_btf(void *arg, u32 id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out)
+{
+	if (id == 99)
+		return -ENOENT;
+	emit(out, "(int)", 5);
+	emit(out, "12345", 5);
+	return 10;
+}
+
+static const struct exec_host host = { .trace_printk = to_printed, .btf_show = show_btf };
+
+static void test_printk(void **state)
+{
+	u64 args[] = { 4, 5 };
+
+	run.host = &host;
+	assert_int_equal(CALL(trace_printk, PTR("%d %d %d\n"), 10, 1, 2, 3), 6);
+	assert_string_equal(printed, "1 2 3\n");
+	assert_int_equal(CALL(trace_printk, PTR("%d %d %d %d\n"), 13, 1, 2, 3), -EINVAL);
+	assert_int_equal(CALL(trace_printk, PTR("no end"), 3), -EINVAL);
+	assert_int_equal(CALL(trace_vprintk, PTR("%d,%d"), 6, PTR(args), 16), 3);
+	assert_string_equal(printed, "4,5");
+	assert_int_equal(CALL(trace_vprintk, PTR("x"), 2, 0, 0), 1);
+	assert_int_equal(CALL(trace_vprintk, PTR("x"), 2, PTR(args), 7), -EINVAL);
+	assert_int_equal(CALL(trace_vprintk, PTR("x"), 2, PTR(args), 8 * 13), -EINVAL);
+	assert_int_equal(CALL(trace_vprintk, PTR("x"), 2, 0, 8), -EINVAL);
+	run.host = NULL;
+	assert_int_equal(CALL(trace_printk, PTR("x"), 2), 1);
+}
+
+static void test_snprintf(void **state)
+{
+	u64 args[] = { 4, 5 };
+	char buf[4];
+
+	assert_int_equal(CALL(snprintf, PTR(buf), 4, PTR("%d--%d"), PTR(args), 16), 5);
+	assert_string_equal(buf, "4--");
+	assert_int_equal(CALL(snprintf, 0, 0, PTR("%d"), PTR(args), 16), 2);
+	assert_int_equal(CALL(snprintf, PTR(buf), 4, PTR("%d"), PTR(args), 0), -EINVAL);
+	assert_int_equal(CALL(snprintf, PTR(buf), 4, PTR("x"), PTR(args), 12), -EINVAL);
+}
+
+/* What does not fit leaves the file full, which is how its reader knows. */
+static void test_seq(void **state)
+{
+	char buf[16];
+	struct seq_file m = { .buf = buf, .size = sizeof(buf) };
+	u64 args[] = { 42, PTR("name") };
+
+	fault_init();
+	assert_int_equal(CALL(seq_printf, PTR(&m), PTR("%4u %s\n"), 8, PTR(args), 16), 0);
+	assert_int_equal(m.count, 10);
+	assert_memory_equal(buf, "  42 name\n", 10);
+	assert_int_equal(CALL(seq_write, PTR(&m), PTR("abcde"), 5), 0);
+	assert_int_equal(m.count, 15);
+	assert_int_equal(CALL(seq_printf, PTR(&m), PTR("%%bad %q"), 9, PTR(args), 16), -EINVAL);
+	assert_int_equal(m.count, 15);
+	assert_int_equal(CALL(seq_write, PTR(&m), PTR("x"), 1), -EOVERFLOW);
+	assert_int_equal(m.count, m.size);
+	m.count = 8;
+	assert_int_equal(CALL(seq_printf, PTR(&m), PTR("12345678"), 9, 0, 0), -EOVERFLOW);
+	assert_int_equal(m.count, m.size);
+	assert_int_equal(CALL(seq_printf, PTR(&m), PTR(""), 1, 0, 0), -EOVERFLOW);
+}
+
+static void test_btf(void **state)
+{
+	struct btf_ptr p = { .ptr = &p, .type_id = 1 };
+	char buf[8];
+	struct seq_file m = { .buf = buf, .size = sizeof(buf) };
+
+	assert_int_equal(CALL(snprintf_btf, PTR(buf), 8, PTR(&p), sizeof(p), 0), -EINVAL);
+	run.host = &host;
+	assert_int_equal(CALL(snprintf_btf, PTR(buf), 8, PTR(&p), sizeof(p), 0), 10);
+	assert_string_equal(buf, "(int)12");
+	assert_int_equal(CALL(snprintf_btf, PTR(buf), 8, PTR(&p), sizeof(p) - 1, 0), -EINVAL);
+	assert_int_equal(CALL(snprintf_btf, PTR(buf), 8, PTR(&p), sizeof(p), 1 << 8), -EINVAL);
+	p.type_id = 0;
+	assert_int_equal(CALL(snprintf_btf, PTR(buf), 8, PTR(&p), sizeof(p), 0), -EINVAL);
+	p.type_id = 99;
+	assert_int_equal(CALL(snprintf_btf, PTR(buf), 8, PTR(&p), sizeof(p), 0), -ENOENT);
+	assert_int_equal(CALL(seq_printf_btf, PTR(&m), PTR(&p), sizeof(p), 0), -ENOENT);
+	p.type_id = 1;
+	assert_int_equal(CALL(seq_printf_btf, PTR(&m), PTR(&p), sizeof(p), 0), 0);
+	assert_int_equal(m.count, m.size);
+	run.host = NULL;
+}
+
+/* --- syscall programs --- */
+
+static long my_bpf(void *arg, int cmd, void *attr, u32 size) { return 100 + cmd; }
+static long my_close(void *arg, int fd) { return fd == 3 ? 0 : -EBADF; }
+static long my_find(void *arg, const char *name, u32 len, u32 kind, u64 flags) { return kind; }
+
+static void test_syscall(void **state)
+{
+	const struct exec_host h = { .sys_bpf = my_bpf, .sys_close = my_close, .btf_find = my_find };
+
+	assert_int_equal(CALL(sys_bpf, BPF_MAP_CREATE), -EINVAL);
+	run.host = &h;
+	assert_int_equal(CALL(sys_bpf, BPF_PROG_LOAD), 100 + BPF_PROG_LOAD);
+	assert_int_equal(CALL(sys_bpf, BPF_MAP_LOOKUP_ELEM), -EINVAL);
+	assert_int_equal(CALL(sys_bpf, BPF_OBJ_PIN), -EINVAL);
+	assert_int_equal(CALL(sys_close, 3), 0);
+	assert_int_equal(CALL(sys_close, 4), -EBADF);
+	assert_int_equal(CALL(btf_find_by_name_kind, PTR("task"), 5, 4, 0), 4);
+	assert_int_equal(CALL(btf_find_by_name_kind, PTR("task"), 4, 4, 0), -EINVAL);
+	assert_int_equal(CALL(btf_find_by_name_kind, PTR(""), 1, 4, 0), -EINVAL);
+	assert_int_equal(CALL(btf_find_by_name_kind, PTR("task"), 5, 4, 1), -EINVAL);
+	run.host = NULL;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),  cmocka_unit_test(test_groups),  cmocka_unit_test(test_strtol),
+		cmocka_unit_test(test_strncmp), cmocka_unit_test(test_probe),  cmocka_unit_test(test_time),
+		cmocka_unit_test(test_random), cmocka_unit_test(test_task),    cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_printk), cmocka_unit_test(test_snprintf), cmocka_unit_test(test_seq),
+		cmocka_unit_test(test_btf),    cmocka_unit_test(test_syscall),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
