@@ -6,6 +6,8 @@
 
 #include "obj/table.h"
 
+#define MAX_CHAIN 8
+
 /* What freeing a published object needs; allocated when it is published, so that dropping a reference cannot fail. */
 struct obj_node {
 	struct rcu_head rcu;
@@ -40,13 +42,18 @@ u32 obj_table_live(struct obj_table *t)
 
 u32 obj_table_free(struct obj_table *t)
 {
-	u32 left;
+	u32 left = 0;
 
 	if (!t)
 		return 0;
 	handle_table_drop(t);
-	urcu_bp_barrier();
-	left = obj_table_live(t);
+	/* Freeing one object may drop the last reference to another: a round for each link of such a chain. */
+	for (int round = 0; round < MAX_CHAIN; round++) {
+		urcu_bp_barrier();
+		left = obj_table_live(t);
+		if (!left)
+			break;
+	}
 	/* Somebody still holds references: their objects stay, and so must the table they point to. */
 	if (left)
 		return left;
