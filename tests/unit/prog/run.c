@@ -17,7 +17,8 @@
 static struct bpf_prog *load_text(enum bpf_prog_type type, u32 attach, u32 flags, const char *text)
 {
 	struct cred cred = { .caps = ~0ull };
-	struct prog_load_env env = { .cred = &cred };
+	static const struct vfy_env_ops no_fds;
+	struct prog_load_env env = { .cred = &cred, .vfy_env = &no_fds };
 	struct bpf_insn insns[MAX];
 	struct prog_load_req req = { .insns = insns, .license = "GPL" };
 	struct asm_error aerr;
@@ -134,8 +135,8 @@ static const struct run_case {
 	{ "xdp frags length", BPF_PROG_TYPE_XDP, "call bpf_xdp_get_buff_len\nexit\n", 8000, 0, 8000, 8000 },
 	{ "xdp meta", BPF_PROG_TYPE_XDP, "r2 = -8\ncall bpf_xdp_adjust_meta\nexit\n", 64, 0, 0, 72 },
 	{ "xdp meta odd", BPF_PROG_TYPE_XDP, "r2 = -7\ncall bpf_xdp_adjust_meta\nr0 = -r0\nexit\n", 64, 0, EACCES, 64 },
-	{ "cgroup skb family", BPF_PROG_TYPE_CGROUP_SKB, "r0 = *(u32 *)(r1 +88)\nexit\n", 64, 0, 2, 64 },
-	{ "cgroup skb address", BPF_PROG_TYPE_CGROUP_SKB, "r0 = *(u32 *)(r1 +92)\nexit\n", 64, 0, 0x0200000a, 64 },
+	{ "cgroup skb family", BPF_PROG_TYPE_CGROUP_SKB, "r2 = *(u32 *)(r1 +88)\nr0 = 0\nif r2 != 2 goto out\nr0 = 1\nout:\nexit\n", 64, 0, 1, 64 },
+	{ "cgroup skb address", BPF_PROG_TYPE_CGROUP_SKB, "r2 = *(u32 *)(r1 +92)\nr0 = 0\nif r2 != 0x0200000a goto out\nr0 = 1\nout:\nexit\n", 64, 0, 1, 64 },
 	{ "kprobes have no test run", BPF_PROG_TYPE_KPROBE, "r0 = 0\nexit\n", 64, -ENOTSUPP, 0, 0 },
 };
 
