@@ -412,9 +412,10 @@ static void loop(struct daemon *d)
 
 static void stop(struct daemon *d)
 {
-	unlinkat(d->dir_fd, "sock", 0); /* nobody else comes */
-	if (d->sock >= 0)
+	if (d->sock >= 0) {
+		unlinkat(d->dir_fd, "sock", 0); /* nobody else comes */
 		close(d->sock);
+	}
 	preload_wait(d); /* its driver is a client */
 	conn_stop_all(d);
 	mount_stop_all(d);

@@ -204,7 +204,7 @@ int mount_handle_mount(struct conn *c)
 	sb = fresh ? fs_mount(sys_fs(c->d->sys), &opt, r.label) : c->d->root;
 	if (IS_ERR(sb))
 		return PTR_ERR(sb);
-	if (!fresh && *r.options)
+	if (!fresh && (*r.options || !fs_super_devs(sb)))
 		fs_super_remount(sb, &opt);
 	fs_super_get(sb);
 	preload_fill(c->d, sb);

@@ -336,19 +336,24 @@ static void run_all(struct daemon *d, struct fs_super *sb)
 	free(list);
 }
 
-/* Every link we know of is alive, and the last run was a full success. */
-static bool all_alive(struct daemon *d)
+static u32 nr_alive(struct daemon *d)
 {
 	struct preload *p = &d->preload;
+	u32 n = 0;
 
 	for (u32 i = 0; i < p->nr_links; i++) {
 		struct obj *o = obj_by_id(sys_objs(d->sys), OBJ_LINK, p->links[i].id);
 
-		if (!o)
-			return false;
+		n += o != NULL;
 		obj_put(o);
 	}
-	return p->nr_links && !p->reason[0];
+	return n;
+}
+
+/* Every link we know of is alive, and the last run was a full success. */
+static bool all_alive(struct daemon *d)
+{
+	return d->preload.nr_links && !d->preload.reason[0] && nr_alive(d) == d->preload.nr_links;
 }
 
 static bool all_pinned(struct daemon *d, struct fs_super *sb)
@@ -454,7 +459,7 @@ int preload_describe(struct daemon *d, char *buf, size_t len, bool *ok)
 		return snprintf(buf, len, "running");
 	*ok = !p->reason[0];
 	if (*ok)
-		n = snprintf(buf, len, p->runs ? "%u links" : "not run yet", p->nr_links);
+		n = snprintf(buf, len, p->runs ? "%u of %u links alive" : "not run yet", nr_alive(d), p->nr_links);
 	else
 		n = snprintf(buf, len, "%s", p->reason);
 	pthread_mutex_unlock(&p->lock);
