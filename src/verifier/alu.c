@@ -455,7 +455,7 @@ static int unary(struct venv *env, struct bpf_insn *in)
 	}
 	/* ALU64 | END is cpu v4's bswap: always the to-little-endian encoding */
 	if (end && (in->src_reg || in->off || (in->imm != 16 && in->imm != 32 && in->imm != 64) ||
-		    (alu64 && BPF_SRC(in->code) != BPF_TO_LE))) {
+		    (alu64 && (BPF_SRC(in->code) != BPF_TO_LE || !vfy_cpu_v4(env))))) {
 		vlog(env, "BPF_END uses reserved fields\n");
 		return -EINVAL;
 	}
@@ -496,10 +496,12 @@ static void mov_sign_extend(struct venv *env, struct vreg *dst, const struct vre
 	dst->live |= LIVE_WRITTEN;
 }
 
-static bool mov_off_ok(const struct bpf_insn *in)
+static bool mov_off_ok(const struct venv *env, const struct bpf_insn *in)
 {
 	if (!in->off)
 		return true;
+	if (!vfy_cpu_v4(env))
+		return false;
 	return in->off == 8 || in->off == 16 || (in->off == 32 && BPF_CLASS(in->code) == BPF_ALU64);
 }
 
@@ -543,7 +545,7 @@ static int mov(struct venv *env, struct bpf_insn *in)
 	struct vreg *dst;
 	int err;
 
-	if (x ? in->imm || !mov_off_ok(in) : in->src_reg || in->off) {
+	if (x ? in->imm || !mov_off_ok(env, in) : in->src_reg || in->off) {
 		vlog(env, "BPF_MOV uses reserved fields\n");
 		return -EINVAL;
 	}
@@ -577,7 +579,7 @@ int vfy_alu(struct venv *env, struct bpf_insn *in)
 		return -EINVAL;
 	}
 	/* off 1 of a division: signed, cpu v4 */
-	if ((in->off && !(div && in->off == 1)) || (x ? in->imm != 0 : in->src_reg != 0)) {
+	if ((in->off && !(div && in->off == 1 && vfy_cpu_v4(env))) || (x ? in->imm != 0 : in->src_reg != 0)) {
 		vlog(env, "BPF_ALU uses reserved fields\n");
 		return -EINVAL;
 	}

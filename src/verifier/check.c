@@ -272,13 +272,19 @@ static int do_st(struct venv *env, struct bpf_insn *in)
 
 static int do_call(struct venv *env, struct bpf_insn *in)
 {
-	if (BPF_SRC(in->code) != BPF_K || in->off || (in->src_reg && in->src_reg != BPF_PSEUDO_CALL) || in->dst_reg ||
-	    BPF_CLASS(in->code) == BPF_JMP32) {
+	bool kfunc = in->src_reg == BPF_PSEUDO_KFUNC_CALL;
+
+	if (BPF_SRC(in->code) != BPF_K || (in->off && !kfunc) || (in->src_reg && in->src_reg != BPF_PSEUDO_CALL && !kfunc) ||
+	    in->dst_reg || BPF_CLASS(in->code) == BPF_JMP32) {
 		vlog(env, "BPF_CALL uses reserved fields\n");
 		return -EINVAL;
 	}
 	if (env->cur->lock_id && (in->src_reg == BPF_PSEUDO_CALL || in->imm != BPF_FUNC_spin_unlock)) {
 		vlog(env, "function calls are not allowed while holding a lock\n");
+		return -EINVAL;
+	}
+	if (kfunc) {
+		vlog(env, "invalid kernel function call not eliminated in verifier pass\n");
 		return -EINVAL;
 	}
 	if (in->src_reg == BPF_PSEUDO_CALL)
@@ -617,11 +623,26 @@ static void env_free(struct venv *env)
 	free(env);
 }
 
+/* Unprivileged tail calls are masked by the size of their map, so it must always be the same. */
+static int tail_calls_masked(struct venv *env)
+{
+	for (s32 i = 0; i < env->len && !env->bypass_v1; i++) {
+		if (!insn_is_call(&env->insns[i], 0) || env->insns[i].imm != BPF_FUNC_tail_call || env->vi[i].call_map != VFY_MAP_MANY)
+			continue;
+		vlog(env, "tail_call abusing map_ptr\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* What the rewrite needs to know beyond the walk's own notes. */
 static int hand_over(struct venv *env)
 {
 	struct vfy_prog *p = env->prog;
+	int err = tail_calls_masked(env);
 
+	if (err)
+		return err;
 	for (s32 i = 0; i < env->len; i++) {
 		struct vfy_insn_aux *a = &env->aux[i];
 

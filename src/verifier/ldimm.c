@@ -320,6 +320,13 @@ static int resolve(struct venv *env, s32 idx)
 	return resolve_map(env, idx);
 }
 
+static bool opcode_ok(const struct venv *env, u8 code)
+{
+	bool v4 = code == (BPF_JMP32 | BPF_JA) || code == (BPF_ALU64 | BPF_END);
+
+	return isa_opcode_valid(code) && (!v4 || vfy_cpu_v4(env));
+}
+
 int vfy_ldimm_resolve(struct venv *env)
 {
 	int err = 0;
@@ -328,7 +335,7 @@ int vfy_ldimm_resolve(struct venv *env)
 		const struct bpf_insn *in = &env->insns[i];
 		u8 mode = BPF_MODE(in->code);
 		/* sign-extending loads are cpu v4 */
-		bool ldx_ok = mode == BPF_MEM || (mode == BPF_MEMSX && BPF_SIZE(in->code) != BPF_DW);
+		bool ldx_ok = mode == BPF_MEM || (mode == BPF_MEMSX && BPF_SIZE(in->code) != BPF_DW && vfy_cpu_v4(env));
 
 		if (BPF_CLASS(in->code) == BPF_LDX && (!ldx_ok || in->imm)) {
 			vlog(env, "BPF_LDX uses reserved fields\n");
@@ -336,7 +343,7 @@ int vfy_ldimm_resolve(struct venv *env)
 		}
 		if (insn_is_ldimm64(in)) {
 			err = resolve(env, i++);
-		} else if (!isa_opcode_valid(in->code)) {
+		} else if (!opcode_ok(env, in->code)) {
 			vlog(env, "unknown opcode %02x\n", in->code);
 			err = -EINVAL;
 		}

@@ -474,36 +474,55 @@ static int access_btf(struct venv *env, struct access *a)
 	return walk_struct(env, a, r->btf, t, r->type & PTR_UNTRUSTED);
 }
 
+/* The kernel's own struct of a map kind, for messages. All begin with struct bpf_map, which is what ours have in BTF. */
+static const char *map_struct_name(u32 map_type)
+{
+	switch (map_type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_PROG_ARRAY:
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+	case BPF_MAP_TYPE_CGROUP_ARRAY:
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+		return "bpf_array";
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+		return "bpf_htab";
+	}
+	return "bpf_map";
+}
+
 /* Fields of a map itself, as the iterator programs read them. */
 static int access_map_ptr(struct venv *env, struct access *a)
 {
+	const char *name = map_struct_name(a->reg->map->map_type);
 	struct btf *btf = env->prog->vmlinux;
+	char buf[48];
 	s32 id;
 
-	if (!btf) {
-		vlog(env, "map_ptr access not supported without CONFIG_DEBUG_INFO_BTF\n");
-		return -ENOTSUPP;
-	}
-	id = btf_find_by_name_kind(btf, "bpf_map", BTF_KIND_STRUCT);
-	if (id < 0) {
-		vlog(env, "map_ptr access not supported for map type %d\n", a->reg->map->map_type);
-		return -ENOTSUPP;
-	}
 	if (!env->ptr_to_map) {
-		vlog(env, "bpf_map access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN\n");
+		vlog(env, "%s access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN\n", name);
 		return -EPERM;
 	}
 	if (a->off < 0) {
-		vlog(env, "R%d is bpf_map invalid negative access: off=%d\n", a->regno, a->off);
+		vlog(env, "R%d is %s invalid negative access: off=%d\n", a->regno, name, a->off);
 		return -EACCES;
 	}
 	if (a->type != BPF_READ) {
-		vlog(env, "only read from bpf_map is supported\n");
+		vlog(env, "only read from %s is supported\n", name);
 		return -EACCES;
 	}
 	if (!tnum_is(a->reg->var, 0)) {
-		vlog(env, "R%d invalid variable offset\n", a->regno);
+		vlog(env, "variable map_ptr access var_off=%s disallowed\n", tnum_text(buf, a->reg->var));
 		return -EACCES;
+	}
+	id = btf ? btf_find_by_name_kind(btf, "bpf_map", BTF_KIND_STRUCT) : -ENOENT;
+	if (id < 0) {
+		vlog(env, "map_ptr access not supported without CONFIG_DEBUG_INFO_BTF\n");
+		return -ENOTSUPP;
 	}
 	env->aux[a->insn].probe_mem = true;
 	return walk_struct(env, a, btf, btf_type_by_id(btf, id), 0);

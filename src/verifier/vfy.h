@@ -224,6 +224,8 @@ static inline bool type_is_sock(u32 t)
 static inline bool slot_is_spill(const struct vslot *s) { return s->kind[SLOT_SIZE - 1] == SLOT_SPILL; }
 /* A pointer, to one who may not know addresses. */
 static inline bool reg_leaks(struct venv *env, u32 n) { return !env->ptr_leaks && vfy_reg(env, n)->type != SCALAR_VALUE; }
+/* Instructions of Linux 6.6 and later: for those with CAP_BPF; the others get the verdicts of 6.1. */
+static inline bool vfy_cpu_v4(const struct venv *env) { return env->capable; }
 static inline bool insn_is_call(const struct bpf_insn *i, u8 pseudo)
 {
 	return i->code == (BPF_JMP | BPF_CALL) && i->src_reg == pseudo;
