@@ -33,7 +33,7 @@ struct sk_buff {
 	u8 tstamp_type;
 	u8 cloned; /* always 0: a run owns its packet */
 	u8 ip_summed, csum_level;
-	bool mono_delivery_time;
+	bool encapsulation;
 	u64 tstamp, hwtstamp;
 	u8 *data, *data_meta, *data_end;
 	struct bpf_sock *sk;

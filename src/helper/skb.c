@@ -206,6 +206,8 @@ HELPER_FN(skb_change_tail)
 
 	if (r3 || len > SKB_MAX_LEN || len < net_offset(skb))
 		return -EINVAL;
+	if (skb->encapsulation)
+		return -ENOTSUPP;
 	if (len > skb->end - skb->data)
 		return -ENOMEM;
 	if (len > skb->len)
