@@ -4,11 +4,7 @@
  *
  * Everything is a view into the message body; bpf_parse() checks every count and length against the body once, the ops then only search.
  */
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 #include "daemon/daemon.h"
 
 struct seg {
@@ -174,18 +170,6 @@ static int op_install_fd(struct sys_call *sc, int fd)
 	return 0;
 }
 
-/* No FUSE traffic (the path may be on a file system whose server never answers): only what the kernel has cached. */
-static int stat_path(int fd, struct sys_path *out)
-{
-	struct statx st;
-
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st))
-		return -errno;
-	out->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-	out->ino = st.stx_ino;
-	return 0;
-}
-
 static bool is_ours(struct daemon *d, dev_t dev)
 {
 	struct fs_super *sb = fs_super_by_dev(sys_fs(d->sys), dev);
@@ -234,7 +218,7 @@ static int op_path(struct sys_call *sc, u64 uaddr, bool pin, struct sys_path *ou
 	memcpy(out->name, name, m.name_len);
 	err = m.error;
 	if (m.index >= 0)
-		err = (u32)m.index < k->c->msg.nr_fds ? stat_path(k->c->msg.fds[m.index], out) : -EBADF;
+		err = (u32)m.index < k->c->msg.nr_fds ? cred_stat_path(k->c->msg.fds[m.index], &out->dev, &out->ino) : -EBADF;
 	if (!err && out->dev && is_ours(k->c->d, out->dev))
 		return 0;
 	if (is_text(k->c->d, out->text)) {

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "daemon/daemon.h"
 
@@ -137,4 +138,45 @@ int cred_idmaps(pid_t pid, struct fs_idmap *uids, struct fs_idmap *gids)
 	int err = read_map(pid, "uid_map", uids);
 
 	return err ? err : read_map(pid, "gid_map", gids);
+}
+
+static int inode_of(int fd, u64 *ino)
+{
+	unsigned long long n;
+	char path[40], line[128];
+	int err = -ENOENT;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (err && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "ino: %llu", &n) == 1) {
+			*ino = n;
+			err = 0;
+		}
+	}
+	fclose(f);
+	return err;
+}
+
+/*
+ * Of an O_PATH fd a client passed. Only what the host kernel has cached: the path may be on a file system whose server never answers. A FUSE mount made in a user
+ * namespace is closed to us, who are outside of it; the kernel then still tells the device, and fdinfo the inode.
+ */
+int cred_stat_path(int fd, dev_t *dev, u64 *ino)
+{
+	struct statx st;
+	int err = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) ? -errno : 0;
+
+	*ino = st.stx_ino;
+	if (err == -EACCES) {
+		err = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) ? -errno : 0;
+		if (!err)
+			err = inode_of(fd, ino);
+	}
+	if (!err)
+		*dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	return err;
 }

@@ -128,6 +128,7 @@ void cred_close(struct conn *c);
 void cred_get(struct conn *c, struct cred *out);
 int cred_idmaps(pid_t pid, struct fs_idmap *uids, struct fs_idmap *gids);
 u64 cred_user_ns(void);
+int cred_stat_path(int fd, dev_t *dev, u64 *ino);
 
 /* rundir.c */
 int rundir_open(struct daemon *d);  /* directory, lock */

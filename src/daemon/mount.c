@@ -64,16 +64,6 @@ static int parse_options(struct conn *c, const char *text, struct fs_options *op
 	return err;
 }
 
-static int dev_of(int fd, dev_t *dev)
-{
-	struct statx st;
-
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st))
-		return -errno;
-	*dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-	return 0;
-}
-
 /* Whatever else is passed must not make us speak FUSE to a stranger's pipe, or block on it. */
 static int check_fuse_fd(int fd)
 {
@@ -108,12 +98,13 @@ static int attach(struct conn *c, struct fs_super *sb, const struct fs_idmap *ui
 {
 	struct mount *m = calloc(1, sizeof(*m));
 	int fd = c->msg.nr_fds > 1 ? c->msg.fds[1] : -1, err;
+	u64 ino;
 
 	if (!m)
 		return -ENOMEM;
 	m->d = c->d;
 	m->sb = sb;
-	err = fd < 0 ? -EBADF : dev_of(fd, &m->dev);
+	err = fd < 0 ? -EBADF : cred_stat_path(fd, &m->dev, &ino);
 	if (!err)
 		err = fs_super_add_dev(sb, m->dev);
 	if (err)
@@ -222,11 +213,12 @@ static struct fs_super *find_super(struct conn *c, const char *path, const char 
 {
 	struct fs *fs = sys_fs(c->d->sys);
 	dev_t dev;
+	u64 ino;
 
 	if (!c->msg.nr_fds)
 		return fs_super_by_path(fs, path, rest);
 	*rest = "/";
-	return dev_of(c->msg.fds[0], &dev) ? NULL : fs_super_by_dev(fs, dev);
+	return cred_stat_path(c->msg.fds[0], &dev, &ino) || ino != FS_ROOT_INO ? NULL : fs_super_by_dev(fs, dev);
 }
 
 int mount_handle_remount(struct conn *c)

@@ -58,6 +58,7 @@ const struct fs_options *fs_super_options(struct fs_super *sb);
 void fs_super_remount(struct fs_super *sb, const struct fs_options *opt); /* applies mode, uid and gid to the root */
 /* Instance whose label is the longest prefix of absolute @path; *rest: the path inside it. Referenced or NULL. */
 struct fs_super *fs_super_by_path(struct fs *fs, const char *path, const char **rest);
+#define FS_ROOT_INO 1u
 struct fs_inode *fs_root(struct fs_super *sb); /* referenced; NULL after fs_umount() */
 
 struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino); /* referenced or NULL */

@@ -14,7 +14,6 @@
 #include "base/list.h"
 #include "fs/fs.h"
 
-#define FS_ROOT_INO 1u
 #define FS_NAME_MAX 255u
 #define FS_DEVS_MAX 64u
 
