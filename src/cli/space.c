@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/cli.h"
@@ -42,7 +43,10 @@ static int user_namespace(void)
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
-	return unshare(CLONE_NEWUSER | CLONE_NEWNS) ? -errno : map_ids(uid, gid);
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		return -errno;
+	prctl(PR_SET_DUMPABLE, 1); /* new capabilities turned it off, and the service reads our /proc */
+	return map_ids(uid, gid);
 }
 
 static int new_namespaces(void)

@@ -220,6 +220,37 @@ int i_mount(const char *src, const char *dir, const char *type, unsigned long fl
 	return ret_errno(raw6(SYS_mount, (long)src, (long)dir, (long)type, flags, (long)data, 0));
 }
 
+/* Directories and pins of a bpffs without FUSE, for those who make and remove them */
+
+static long virtual_op(u32 type, const char *path, u32 flags)
+{
+	return shim_active() && shim.virtual_root ? INSIDE(shim_virtual_op(type, path, flags)) : SHIM_ELSEWHERE;
+}
+
+int i_mkdir(const char *path, mode_t mode) INTERPOSE(mkdir);
+int i_mkdir(const char *path, mode_t mode)
+{
+	long r = virtual_op(MSG_FS_MKDIR, path, mode & 01777);
+
+	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_mkdirat, AT_FDCWD, path, mode) : r);
+}
+
+int i_rmdir(const char *path) INTERPOSE(rmdir);
+int i_rmdir(const char *path)
+{
+	long r = virtual_op(MSG_FS_RM, path, 0);
+
+	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR) : r);
+}
+
+int i_unlink(const char *path) INTERPOSE(unlink);
+int i_unlink(const char *path)
+{
+	long r = virtual_op(MSG_FS_RM, path, 0);
+
+	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_unlinkat, AT_FDCWD, path, 0) : r);
+}
+
 static struct mntent *fix_mntent(struct mntent *m)
 {
 	if (m && shim.on && !strcmp(m->mnt_type, BPFFS_FUSE_TYPE))

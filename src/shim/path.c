@@ -123,6 +123,26 @@ int shim_path_body(char *body, size_t cap, u64 upath, bool pin, int index, int *
 	return sizeof(*m) + m->text_len + m->name_len;
 }
 
+/* mkdir(2), rmdir(2), unlink(2) below a bpffs without FUSE; SHIM_ELSEWHERE: some other path */
+long shim_virtual_op(u32 type, const char *path, u32 flags)
+{
+	struct msg_fs_req head = { .flags = flags };
+	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)path, 0 } };
+	struct client_req req = { .type = type, .iov = iov, .nr_iov = 2 };
+	struct client_reply reply;
+	int ret;
+
+	if (!path || !shim_is_virtual(path))
+		return SHIM_ELSEWHERE;
+	iov[1].iov_len = head.path_len = strlen(path) + 1;
+	ret = client_call(&shim.client, &req, &reply);
+	if (ret)
+		return ret;
+	ret = reply.result;
+	client_done(&reply);
+	return ret;
+}
+
 /* Does the text name a directory or file of the instance without FUSE? */
 static bool virtual_exists(const char *path)
 {

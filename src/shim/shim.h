@@ -66,6 +66,7 @@ int shim_open_fdinfo(const char *path, int flags); /* new fd, SHIM_ELSEWHERE */
 /* path.c */
 int shim_path_body(char *body, size_t cap, u64 upath, bool pin, int index, int *fd); /* bytes of struct msg_path; *fd: -1 or to be passed */
 bool shim_is_virtual(const char *path);
+long shim_virtual_op(u32 type, const char *path, u32 flags);
 
 /* fds of our own (sockets, map memory), hidden from close() and close_range() */
 bool shim_owns_fd(int fd);
