@@ -216,7 +216,8 @@ HELPER_FN(skb_change_tail)
 		skb->ip_summed = CHECKSUM_NONE;
 	skb->len = len;
 	skb->data_end = skb->data + len;
-	skb->gso_size = skb->gso_segs = 0;
+	if (skb->gso_size)
+		skb->gso_size = skb->gso_segs = 0;
 	return 0;
 }
 

