@@ -8,8 +8,9 @@
  *   elems      { next, hash, gen, free_next, key, value } per element of the pool
  *   values     per-CPU maps: slot after slot, one value per element
  *
- * A chain is a list of references. A reference is an element's index + 1, or an end mark END | bucket. An element that is taken off keeps its next, so a
- * reader standing on it walks on; when it was reused meanwhile the reader ends at another bucket's mark, notices, and starts again (the kernel's nulls lists).
+ * A chain is a list of references. A reference is an element's index + 1, or an end mark END | bucket. Elements are reused at once, so a reader may find itself on
+ * one that is somewhere else by now. It notices: an element's gen changes before it is taken off a chain and again before it is reused, and a reader goes
+ * from an element to the next only while the first is still where it was (find()), else it starts again. So a key that is there is always found.
  * Memory of zeroes is an empty map.
  *
  * Readers take no lock. Writers hold their bucket's lock over everything they do: taking an element from the pool, linking or unlinking it (one store each;
@@ -44,7 +45,7 @@ _Static_assert(sizeof(struct hash_shm) <= MAP_PAGE, "header must fit its page");
 struct elem {
 	u32 next;
 	u32 hash;
-	u32 gen;       /* changes whenever the element is given to another key */
+	u32 gen;       /* changes when the element is taken off its chain, and when it is used again */
 	u32 free_next; /* reference in the pool's list */
 	u8 key[];      /* round_up(key_size, 8), then the value */
 };
@@ -195,26 +196,50 @@ static inline bool elem_is(const struct elem *e, u32 hash, const void *key, u32 
 	return READ_ONCE(e->hash) == hash && same_key(e->key, key, key_size);
 }
 
-/* Without lock: the reference of the element with @key, or 0. */
-static inline u32 find(const struct bpf_map *map, const void *key, u32 hash)
+static inline u32 gen_of(const struct elem *e) { return __atomic_load_n(&e->gen, __ATOMIC_ACQUIRE); }
+
+/* Before what is read of the element may mislead. The bucket is locked. */
+static inline void gen_bump(struct elem *e)
+{
+	__atomic_store_n(&e->gen, e->gen + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+/*
+ * Without lock: the reference of the element with @key, or 0; *gen is the element's when it was found.
+ *
+ * Standing on @prev, known to be in the chain when its gen was @prev_gen, we read @link, then the gen of the element it leads to, then see that @link and
+ * @prev's gen have not changed: then that element was in the chain too, with that gen.
+ */
+static inline u32 find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen)
 {
 	const struct hash_geom *g = geom_of(map);
-	const u32 bucket = hash & g->bucket_mask;
+	const u32 *head = &g->heads[hash & g->bucket_mask], *link = head;
+	const struct elem *prev = NULL, *e;
 	u32 left = g->nr_elems + RETRIES; /* a hostile peer may have tied the chain into a ring */
-	u32 ref = ref_load(&g->heads[bucket]);
+	u32 prev_gen = 0, ref;
 
 	while (left--) {
-		const struct elem *e = elem_at(g, ref);
-
-		if (!e) {
-			if (likely(!ref || ref == (END | bucket)))
-				return 0;
-			ref = ref_load(&g->heads[bucket]); /* strayed into another chain */
-			continue;
+		ref = ref_load(link);
+		e = elem_at(g, ref);
+		*gen = e ? gen_of(e) : 0;
+		if (unlikely(ref_load(link) != ref || (prev && gen_of(prev) != prev_gen)))
+			goto again;
+		if (!e)
+			return 0;
+		if (likely(elem_is(e, hash, key, map->key_size))) {
+			__atomic_thread_fence(__ATOMIC_ACQUIRE);
+			if (likely(__atomic_load_n(&e->gen, __ATOMIC_RELAXED) == *gen))
+				return ref;
+			goto again;
 		}
-		if (likely(elem_is(e, hash, key, map->key_size)))
-			return ref;
-		ref = ref_load(&e->next);
+		prev = e;
+		prev_gen = *gen;
+		link = &e->next;
+		continue;
+again:
+		prev = NULL;
+		link = head;
 	}
 	return 0;
 }
@@ -336,8 +361,7 @@ static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, 
 {
 	struct elem *e = elem_at(geom_of(map), ref);
 
-	__atomic_store_n(&e->gen, e->gen + 1, __ATOMIC_RELEASE);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	gen_bump(e);
 	memcpy(e->key, key, map->key_size);
 	write_value(map, ref, value, who, true);
 	WRITE_ONCE(e->hash, hash);
@@ -363,6 +387,7 @@ static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *ke
 	fill(map, new, key, hash, value, who);
 	e = elem_at(g, new);
 	ref_store(&e->next, ref_load(&old->next));
+	gen_bump(old);
 	ref_store(link, new);
 	pool_push(map, ref);
 	return 0;
@@ -444,6 +469,7 @@ static int delete(struct bpf_map *map, const void *key)
 {
 	const struct hash_geom *g = geom_of(map);
 	u32 hash, bucket, ref, *link;
+	struct elem *e;
 	int err;
 
 	if (unlikely(map->rdonly))
@@ -455,7 +481,9 @@ static int delete(struct bpf_map *map, const void *key)
 		return err;
 	link = find_locked(map, bucket, key, hash, &ref);
 	if (link) {
-		ref_store(link, ref_load(&elem_at(g, ref)->next));
+		e = elem_at(g, ref);
+		gen_bump(e);
+		ref_store(link, ref_load(&e->next));
 		count_dec(map);
 		pool_push(map, ref);
 	}
@@ -468,18 +496,18 @@ static int delete(struct bpf_map *map, const void *key)
 static void *lookup(struct bpf_map *map, const void *key)
 {
 	const struct hash_geom *g = geom_of(map);
-	u32 ref = find(map, key, hash_key(map, key));
+	u32 gen, ref = find(map, key, hash_key(map, key), &gen);
 
 	return ref ? (char *)elem_at(g, ref) + g->value_off : NULL;
 }
 
 static void *lookup_percpu(struct bpf_map *map, const void *key, u32 cpu)
 {
-	u32 ref;
+	u32 ref, gen;
 
 	if (unlikely(cpu >= map->attr.nr_cpus))
 		return NULL;
-	ref = find(map, key, hash_key(map, key));
+	ref = find(map, key, hash_key(map, key), &gen);
 	return ref ? pcpu_value(map, ref, cpu) : NULL;
 }
 
@@ -507,18 +535,13 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 	u32 hash = hash_key(map, key);
 
 	for (u32 i = 0; i < RETRIES; i++) {
-		u32 ref = find(map, key, hash), gen;
-		struct elem *e;
+		u32 gen, ref = find(map, key, hash, &gen);
 
 		if (!ref)
 			return -ENOENT;
-		e = elem_at(g, ref);
-		gen = __atomic_load_n(&e->gen, __ATOMIC_ACQUIRE);
-		if (!elem_is(e, hash, key, map->key_size))
-			continue;
 		copy_value(map, ref, value);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (likely(__atomic_load_n(&e->gen, __ATOMIC_RELAXED) == gen))
+		if (likely(__atomic_load_n(&elem_at(g, ref)->gen, __ATOMIC_RELAXED) == gen))
 			return 0;
 	}
 	return 0; /* written to faster than we can read: torn, as any concurrent copy may be */
@@ -535,22 +558,32 @@ static u32 first_from(const struct hash_geom *g, u32 bucket)
 	return 0;
 }
 
+/* The reference behind the element with @key, an end mark behind the last of a chain; 0 when there is no such key. */
+static u32 find_next(const struct bpf_map *map, const void *key, u32 hash)
+{
+	for (u32 i = 0; i < RETRIES; i++) {
+		u32 gen, ref = find(map, key, hash, &gen), next;
+		const struct elem *e = elem_at(geom_of(map), ref);
+
+		if (!e)
+			return 0;
+		next = ref_load(&e->next);
+		if (likely(gen_of(e) == gen))
+			return next;
+	}
+	return 0;
+}
+
 static int get_next_key(struct bpf_map *map, const void *key, void *next_key)
 {
 	const struct hash_geom *g = geom_of(map);
-	u32 ref = 0, next = 0, hash;
+	u32 hash = key ? hash_key(map, key) : 0;
+	u32 next = key ? find_next(map, key, hash) : 0;
 
-	if (key) {
-		hash = hash_key(map, key);
-		ref = find(map, key, hash);
-	}
-	if (ref) {
-		next = ref_load(&elem_at(g, ref)->next);
-		if (!elem_at(g, next))
-			next = first_from(g, (hash & g->bucket_mask) + 1);
-	} else {
+	if (!next)
 		next = first_from(g, 0);
-	}
+	else if (!elem_at(g, next))
+		next = first_from(g, (hash & g->bucket_mask) + 1);
 	if (!next)
 		return -ENOENT;
 	memcpy(next_key, elem_at(g, next)->key, map->key_size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One map in several processes: binding, access, freezing; and what happens when they die or misbehave inside it. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -308,6 +309,71 @@ static void test_busy(void **state)
 	map_close(&map);
 }
 
+/* --- readers and writers at once --- */
+
+#define STABLE 8u /* keys 0..7 are replaced all the time, never deleted; others come and go in the same chains */
+
+struct race {
+	struct bpf_map map;
+	bool stop;
+	u64 missed, wrong, looked;
+};
+
+static void *race_writer(void *arg)
+{
+	struct race *r = arg;
+	u32 seed = (uintptr_t)&seed >> 4;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		u32 key = (seed = seed * 1664525 + 1013904223) >> 24 & 31;
+
+		if (key >= STABLE && seed & 1 << 20)
+			del(&r->map, key);
+		else
+			put(&r->map, key, key, BPF_ANY);
+	}
+	return NULL;
+}
+
+static void *race_reader(void *arg)
+{
+	struct race *r = arg;
+	u64 missed = 0, wrong = 0, looked = 0, v;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED))
+		for (u32 key = 0; key < STABLE; key++, looked++) {
+			int err = get(&r->map, key, &v);
+
+			missed += err == -ENOENT;
+			wrong += !err && v != key;
+		}
+	__atomic_add_fetch(&r->missed, missed, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&r->wrong, wrong, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&r->looked, looked, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* A key that is there is found, with a value that is its own, whatever is done to its neighbours. */
+static void test_race(void **state)
+{
+	static struct race r;
+	pthread_t t[4];
+
+	open_map(&r.map, H, 4, 8, 20, 0);
+	for (u32 key = 0; key < STABLE; key++)
+		assert_int_equal(put(&r.map, key, key, BPF_ANY), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, i < 2 ? race_writer : race_reader, &r), 0);
+	usleep(800000);
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	print_message("%llu lookups\n", (unsigned long long)r.looked);
+	assert_int_equal(r.missed, 0);
+	assert_int_equal(r.wrong, 0);
+	map_close(&r.map);
+}
+
 /* --- hostile peers --- */
 
 static void scribble(struct bpf_map *view, u32 seed)
@@ -382,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_rodata),
 		cmocka_unit_test(test_dead_owner),
 		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_race),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_scribble),
 	};
