@@ -320,7 +320,7 @@ static int fill(const struct prog_load_env *env, const struct prog_load_req *req
 	const struct prog_type *t;
 
 	prog->prog_flags = a->prog_flags;
-	prog->stats_on = env->stats;
+	prog->stats = env->stats;
 	prog->len = a->insn_cnt;
 	prog->aux->uid = env->cred->uid;
 	prog->aux->attach_btf_id = a->attach_btf_id;

@@ -293,7 +293,7 @@ out:
 
 void prog_account(struct bpf_prog *prog, u64 runs, u64 ns)
 {
-	if (!prog->stats_on || !__atomic_load_n(prog->stats_on, __ATOMIC_RELAXED))
+	if (!prog->stats || !__atomic_load_n(prog->stats, __ATOMIC_RELAXED))
 		return;
 	__atomic_add_fetch(&prog->run_cnt, runs, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&prog->run_time_ns, ns, __ATOMIC_RELAXED);

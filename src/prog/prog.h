@@ -66,7 +66,7 @@ struct bpf_prog {
 	struct exec_image *image; /* bound in this process */
 	struct bpf_insn *xlated;  /* rewritten insns, unbound (for dump xlated and for shipping) */
 	u32 prog_flags;
-	const u32 *stats_on;	  /* prog_load_env.stats */
+	const u32 *stats;	  /* prog_load_env.stats */
 	u64 run_cnt, run_time_ns, misses; /* atomic */
 };
 

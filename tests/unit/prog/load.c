@@ -318,7 +318,7 @@ static void iter_target_args(void **state)
 static void statistics(void **state)
 {
 	u32 on = 0;
-	struct bpf_prog p = { .stats_on = &on };
+	struct bpf_prog p = { .stats = &on };
 
 	prog_account(&p, 1, 10);
 	assert_int_equal(p.run_cnt, 0);
