@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# parallel.sh - a long PROG_LOAD of one client delays nobody else: others get their answers while it is still running.
+# parallel.sh - long PROG_LOADs of one client delays nobody else: others get their answers while it is still running.
 . "$SRC/tests/e2e/lib.sh"
 start
 ub sh -c '
-	(bpftool prog load "$1/heavy.bpf.o" /sys/fs/bpf/heavy; echo "load: exit $?" >"$2/load") &
-	sleep 0.15 # the load is on its way
+	(bpftool prog loadall "$1/heavy.bpf.o" /sys/fs/bpf/heavy; echo "load: exit $?" >"$2/load") &
+	sleep 0.05 # the load is on its way
 	n=0
 	while [ ! -e "$2/load" ] && [ $n -lt 10 ]; do
 		bpftool map create /sys/fs/bpf/m$n type array key 4 value 4 entries 1 name m$n && cat /sys/fs/bpf/maps.debug >/dev/null && n=$((n + 1))

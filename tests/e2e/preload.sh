@@ -11,14 +11,14 @@ check "mount the first instance" "$USERBPF" mount --dir "$RT" bpffs "$T/mnt1"
 check "mount the second instance" "$USERBPF" mount --dir "$RT" bpffs "$T/mnt2" -o mode=0755,preload=0644
 same "files of the first" "maps.debug progs.debug" "$(ls "$T/mnt1" | xargs)"
 same "files of the second" "maps.debug progs.debug" "$(ls "$T/mnt2" | xargs)"
-same "root mode" "1777 755" "$(stat -c %a "$T/mnt1" "$T/mnt2" | xargs)"
+same "root mode" "1777 1755" "$(stat -c %a "$T/mnt1" "$T/mnt2" | xargs)"
 same "file modes" "600 600 644 644" "$(stat -c %a "$T"/mnt1/*.debug "$T"/mnt2/*.debug | xargs)"
 same "no driver process is left" "" "$(pgrep -f "$BUILD/src/preload/" -x 2>/dev/null)"
 
 # the formats of the kernel: "  id name             attached", "%4u %-16s %s %s"; "  id name             max_entries", "%4u %-16s%6d"
 for m in "$T/mnt1" "$T/mnt2"; do
-	same "progs.debug title" "  id name             attached" "$(head -1 "$m/progs.debug")"
-	same "maps.debug title" "  id name             max_entries" "$(head -1 "$m/maps.debug")"
+	same "progs.debug title" "  id name             attached" "$(sed -n 1p "$m/progs.debug")"
+	same "maps.debug title" "  id name             max_entries" "$(sed -n 1p "$m/maps.debug")"
 	grep -qE '^ *[0-9]+ dump_bpf_map +bpf_iter_bpf_map $' "$m/progs.debug" || fail "dump_bpf_map line: $(cat "$m/progs.debug")"
 	grep -qE '^ *[0-9]+ dump_bpf_prog +bpf_iter_bpf_prog $' "$m/progs.debug" || fail "dump_bpf_prog line"
 	grep -qE '^ {0,3}[0-9]+ [^ ]{1,16} *[0-9]+$' "$m/maps.debug" || fail "maps.debug line: $(cat "$m/maps.debug")"
@@ -28,7 +28,7 @@ ub bpftool map create /sys/fs/bpf/m type hash key 4 value 8 entries 77 name seve
 id=$(ub bpftool map show name seventyseven | sed -n 's/:.*//p')
 same "a map's line" "$(printf '%4u %-16s%6d' "$id" seventyseven 77)" "$(grep seventyseven "$T/mnt1/maps.debug")"
 id=$(ub bpftool prog show name count_packets | sed -n 's/^\([0-9]*\):.*/\1/p')
-same "a program's line" "$(printf '%4u %-16s ' "$id" count_packets)" "$(grep count_packets "$T/mnt2/progs.debug" | sed 's/ *$/ /')"
+same "a program's line" "$(printf '%4u %-16s %s %s' "$id" count_packets '' '')" "$(grep count_packets "$T/mnt2/progs.debug")"
 
 # long names come whole out of BTF
 check "load a long name" ub bpftool prog loadall "$OBJ/longname.bpf.o" /sys/fs/bpf/l
@@ -46,7 +46,7 @@ same "no iterator link is left (there were $before)" "0" "$(ub sh -c 'rm -f /sys
 "$USERBPF" mount --dir "$RT" -o remount "$T/mnt1" || fail "remount"
 same "restored" "maps.debug progs.debug" "$(ls "$T/mnt1" | xargs)"
 same "still empty" "" "$(ls "$T/mnt2")"
-head -1 "$T/mnt1/progs.debug" | grep -q attached || fail "restored file reads"
+sed -n 1p "$T/mnt1/progs.debug" | grep -q attached || fail "restored file reads"
 # several readers, each its own position
 exec 3<"$T/mnt1/maps.debug" 4<"$T/mnt1/maps.debug"
 same "two readers" "$(cat <&3)" "$(cat <&4)"
