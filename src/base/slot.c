@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/slot.h"
 
@@ -138,20 +139,30 @@ static int take_any(struct slot_table *t, u32 nr, u32 first)
 	return -1;
 }
 
-static int wait_and_take(struct slot_table *t, u32 nr, u32 first)
+static u64 now_ms(void)
 {
-	/* a limit, because a hostile peer may undo the event word */
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
+}
+
+/* The slot to run on; after SLOT_PATIENCE_MS that is @first, whoever holds it: a stopped or hostile peer must not stop us. */
+static u32 wait_and_take(struct slot_table *t, u32 nr, u32 first)
+{
 	struct timespec limit = { .tv_nsec = 50 * 1000 * 1000 };
+	u64 until = now_ms() + SLOT_PATIENCE_MS;
 	int slot;
 
-	for (;;) {
+	do {
 		u32 seen = __atomic_or_fetch(&t->waiters, SLEEPERS, __ATOMIC_SEQ_CST);
 
 		slot = take_any(t, nr, first);
 		if (slot >= 0)
-			return slot;
+			return (u32)slot;
 		syscall(SYS_futex, &t->waiters, FUTEX_WAIT, seen, &limit, NULL, 0);
-	}
+	} while (now_ms() < until);
+	return first;
 }
 
 static void wake(struct slot_table *t)
@@ -167,7 +178,7 @@ static void wake(struct slot_table *t)
 u32 slot_enter(void)
 {
 	struct slot_table *t;
-	int cpu, slot;
+	int cpu, slot, saved;
 	u32 first;
 
 	if (held) {
@@ -184,8 +195,11 @@ u32 slot_enter(void)
 	if (unlikely(first >= table_nr))
 		first %= table_nr;
 	slot = take_any(t, table_nr, first);
-	if (unlikely(slot < 0))
-		slot = wait_and_take(t, table_nr, first);
+	if (unlikely(slot < 0)) {
+		saved = errno;
+		slot = (int)wait_and_take(t, table_nr, first);
+		errno = saved;
+	}
 	WRITE_ONCE(held, HELD((u32)slot, 1));
 	return (u32)slot;
 }
@@ -193,7 +207,7 @@ u32 slot_enter(void)
 void slot_leave(void)
 {
 	struct slot_table *t = table;
-	u32 slot = HELD_SLOT(held);
+	u32 slot = HELD_SLOT(held), me = my_tid;
 
 	if (HELD_DEPTH(held) > 1) {
 		held--;
@@ -202,7 +216,8 @@ void slot_leave(void)
 	if (!held)
 		return;
 	WRITE_ONCE(held, 0);
-	__atomic_store_n(&t->owner[slot], 0, __ATOMIC_SEQ_CST);
+	/* not ours when we had lost patience */
+	__atomic_compare_exchange_n(&t->owner[slot], &me, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	wake(t);
 }
 

@@ -12,6 +12,8 @@
 #include "base/base.h"
 
 #define SLOT_MAX 256u
+/* Who finds every slot held for so long runs on the one of its CPU all the same, sharing it: stopped or hostile holders stop nobody. */
+#define SLOT_PATIENCE_MS 1000u
 
 struct slot_table {
 	u32 nr;		 /* slots in use by this service: the number of possible CPUs, at most SLOT_MAX */

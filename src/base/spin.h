@@ -5,9 +5,9 @@
  * spin.h - the 4 byte lock behind struct bpf_spin_lock, in shared memory between processes (DESIGN D4). Run side.
  *
  * The word is 0 or the owner's tid, with SPIN_WAITERS when somebody sleeps on it (a futex: user space cannot disable preemption, so
- * real spinning could wait for a whole time slice). A waiter that has waited long asks whether the owner still lives and takes
- * a dead one's lock. Owner and waiters must share a pid namespace for that; else a lock held for SPIN_SUSPECT_MS counts as abandoned.
- * The value behind a lock may then be half written, as it can be after any kill -9.
+ * real spinning could wait for a whole time slice). A waiter asks every SPIN_SUSPECT_MS whether the owner still lives and takes a dead one's
+ * lock (owner and waiters should share a pid namespace), and takes it in any case after SPIN_PATIENCE_MS: critical sections are a few
+ * instructions, so the owner is stopped or the word was scribbled over. The value behind the lock may then be half written, as after kill -9.
  */
 #include <linux/futex.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 
 #define SPIN_WAITERS 0x80000000u
 #define SPIN_SUSPECT_MS 100
+#define SPIN_PATIENCE_MS 1000
 
 static inline bool spin_trylock(u32 *lock)
 {
@@ -45,20 +46,38 @@ static inline int spin_wait(u32 *lock, u32 *seen)
 	return 0;
 }
 
+static inline u64 spin_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
+}
+
+static inline void spin_lock_slow(u32 *lock)
+{
+	u64 until = spin_now_ms() + SPIN_PATIENCE_MS;
+
+	while (!spin_trylock(lock)) {
+		u32 seen = __atomic_load_n(lock, __ATOMIC_RELAXED);
+		bool late = spin_now_ms() >= until;
+
+		if (!seen || (!late && (spin_wait(lock, &seen) != -ETIMEDOUT || !spin_owner_dead(seen))))
+			continue;
+		if (__atomic_compare_exchange_n(lock, &seen, slot_tid() | SPIN_WAITERS, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return;
+	}
+}
+
 static inline void spin_lock(u32 *lock)
 {
 	int saved = errno;
 
-	for (int tries = 0; !spin_trylock(lock); tries++) {
-		u32 seen = __atomic_load_n(lock, __ATOMIC_RELAXED);
-
-		if (!seen || tries < 64)
-			continue;
-		if (spin_wait(lock, &seen) == -ETIMEDOUT && spin_owner_dead(seen) &&
-		    __atomic_compare_exchange_n(lock, &seen, slot_tid() | SPIN_WAITERS, false, __ATOMIC_ACQUIRE,
-						__ATOMIC_RELAXED))
-			break;
-	}
+	for (int tries = 0; tries < 64; tries++)
+		if (spin_trylock(lock))
+			return;
+	spin_lock_slow(lock);
 	errno = saved;
 }
 

@@ -180,6 +180,21 @@ static void test_dead_owner(void **state)
 	assert_int_equal(sh->table.owner[0] | sh->table.owner[1], 0);
 }
 
+/* Holders that live and never leave: we run all the same, and do not free what is theirs. */
+static void test_patience(void **state)
+{
+	pid_t a = stuck_child(hold_slot), b = stuck_child(hold_slot);
+	u32 s = slot_enter();
+
+	assert_true(s < 2);
+	assert_int_equal(slot_current(), s);
+	slot_leave();
+	assert_int_equal(sh->table.owner[0] + sh->table.owner[1], a + b);
+	kill_and_reap(a);
+	kill_and_reap(b);
+	sh->table.owner[0] = sh->table.owner[1] = 0;
+}
+
 /* --- spin locks --- */
 
 static void *locker(void *arg)
@@ -228,6 +243,21 @@ static void test_spin_dead_owner(void **state)
 	assert_int_equal(sh->lock, 0);
 }
 
+/* A live process that does not give it back, and a word that names nobody. */
+static void test_spin_patience(void **state)
+{
+	pid_t pid = stuck_child(hold_lock);
+
+	spin_lock(&sh->lock);
+	assert_int_equal(sh->lock & ~SPIN_WAITERS, slot_tid());
+	spin_unlock(&sh->lock);
+	kill_and_reap(pid);
+	sh->lock = 0xdeadbeef;
+	spin_lock(&sh->lock);
+	spin_unlock(&sh->lock);
+	assert_int_equal(sh->lock, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +265,7 @@ int main(void)
 		cmocka_unit_test_setup(test_processes, clear),	cmocka_unit_test_setup(test_fork, clear),
 		cmocka_unit_test_setup(test_dead_owner, clear), cmocka_unit_test_setup(test_spin, clear),
 		cmocka_unit_test_setup(test_spin_dead_owner, clear),
+		cmocka_unit_test_setup(test_patience, clear),	cmocka_unit_test_setup(test_spin_patience, clear),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
