@@ -1,84 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What MAP_CREATE takes and refuses, kind by kind: the kernel's answers. */
+#include "cases.h"
 #include "map_test.h"
-
-#define A BPF_MAP_TYPE_ARRAY
-#define H BPF_MAP_TYPE_HASH
-#define PA BPF_MAP_TYPE_PERCPU_ARRAY
-#define PH BPF_MAP_TYPE_PERCPU_HASH
-#define P BPF_MAP_TYPE_PROG_ARRAY
-
-static const struct create_case {
-	u32 type, key, value, entries, flags;
-	int want;
-} cases[] = {
-	{ A, 4, 8, 1, 0, 0 },
-	{ A, 4, 8, 1, BPF_F_MMAPABLE, 0 },
-	{ A, 4, 8, 1, BPF_F_INNER_MAP, 0 },
-	{ A, 4, 8, 1, BPF_F_NUMA_NODE, 0 },
-	{ A, 4, 8, 1, BPF_F_RDONLY_PROG, 0 },
-	{ A, 4, 8, 1, BPF_F_WRONLY_PROG, 0 },
-	{ A, 4, 8, 1, BPF_F_RDONLY, 0 },
-	{ A, 4, 8, 1, BPF_F_WRONLY, 0 },
-	{ A, 4, 8, 1, BPF_F_RDONLY | BPF_F_WRONLY, -EINVAL },
-	{ A, 4, 8, 1, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG, -EINVAL },
-	{ A, 4, 8, 1, BPF_F_NO_PREALLOC, -EINVAL },
-	{ A, 4, 8, 1, BPF_F_ZERO_SEED, -EINVAL },
-	{ A, 4, 8, 1, BPF_F_PRESERVE_ELEMS, -EINVAL },
-	{ A, 4, 8, 1, 1u << 30, -EINVAL },
-	{ A, 8, 8, 1, 0, -EINVAL },
-	{ A, 0, 8, 1, 0, -EINVAL },
-	{ A, 4, 0, 1, 0, -EINVAL },
-	{ A, 4, 8, 0, 0, -EINVAL },
-	{ A, 4, 0x7fffffff, 1, 0, 0 },
-	{ A, 4, 0x80000000, 1, 0, -E2BIG },
-	{ PA, 4, 8, 1, 0, 0 },
-	{ PA, 4, 8, 1, BPF_F_MMAPABLE, -EINVAL },
-	{ PA, 4, 8, 1, BPF_F_INNER_MAP, -EINVAL },
-	{ PA, 4, 8, 1, BPF_F_NUMA_NODE, -EINVAL },
-	{ PA, 4, 32768, 1, 0, 0 },
-	{ PA, 4, 32769, 1, 0, -E2BIG },
-	{ PA, 8, 8, 1, 0, -EINVAL },
-	{ P, 4, 4, 1, 0, 0 },
-	{ P, 4, 8, 1, 0, -EINVAL },
-	{ P, 8, 4, 1, 0, -EINVAL },
-	{ P, 4, 4, 0, 0, -EINVAL },
-	{ P, 4, 4, 1, BPF_F_RDONLY_PROG, -EINVAL },
-	{ P, 4, 4, 1, BPF_F_WRONLY_PROG, -EINVAL },
-	{ P, 4, 4, 1, BPF_F_MMAPABLE, -EINVAL },
-	{ P, 4, 4, 1, BPF_F_RDONLY, 0 },
-	{ H, 4, 8, 1, 0, 0 },
-	{ H, 1, 1, 1, BPF_F_NO_PREALLOC, 0 },
-	{ H, 4, 8, 1, BPF_F_ZERO_SEED, 0 },
-	{ H, 4, 8, 1, BPF_F_NUMA_NODE, 0 },
-	{ H, 4, 8, 1, BPF_F_RDONLY_PROG, 0 },
-	{ H, 4, 8, 1, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG, -EINVAL },
-	{ H, 4, 8, 1, BPF_F_MMAPABLE, -EINVAL },
-	{ H, 4, 8, 1, BPF_F_INNER_MAP, -EINVAL },
-	{ H, 4, 8, 1, BPF_F_NO_COMMON_LRU, -EINVAL },
-	{ H, 0, 8, 1, 0, -EINVAL },
-	{ H, 4, 0, 1, 0, -EINVAL },
-	{ H, 4, 8, 0, 0, -EINVAL },
-	{ H, 4, (4u << 20) - 48 - 4, 1, 0, -E2BIG },
-	{ H, 4, (4u << 20) - 48 - 5, 1, 0, 0 },
-	{ H, 0xfffffff0, 0xfffffff0, 1, 0, -E2BIG },
-	{ H, 4, 8, 0x80000001, BPF_F_NO_PREALLOC, -E2BIG },
-	{ H, 4, 8, 0x80000000, BPF_F_NO_PREALLOC, -E2BIG },
-	{ PH, 4, 8, 1, 0, 0 },
-	{ PH, 4, 8, 1, BPF_F_NO_PREALLOC, 0 },
-	{ PH, 4, 8, 1, BPF_F_NUMA_NODE, -EINVAL },
-	{ PH, 4, 32768, 1, 0, 0 },
-	{ PH, 4, 32769, 1, 0, -E2BIG },
-	{ 0, 4, 8, 1, 0, -EINVAL },
-	{ BPF_MAP_TYPE_LRU_HASH, 4, 8, 1, 0, -EINVAL },
-	{ 12345, 4, 8, 1, 0, -EINVAL },
-	{ 0xffffffff, 4, 8, 1, 0, -EINVAL },
-};
 
 static void test_checks(void **state)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct create_case *c = &cases[i];
+	for (size_t i = 0; i < ARRAY_SIZE(create_cases); i++) {
+		const struct create_case *c = &create_cases[i];
 		struct map_attr a = attr_of(c->type, c->key, c->value, c->entries, c->flags);
 		int got = map_check_attr(&a);
 
