@@ -155,8 +155,9 @@ static void test_walk_prog_load(void **state)
 		{ .code = BPF_LD | BPF_IMM | BPF_DW, .imm = 33 }, { .imm = 44 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
+	static const char license[4096] = "GPL"; /* text is read in pieces, up to the end of its page */
 	const int fds[] = { 31, 32, 33 };
-	union bpf_attr a = { .prog_type = 1, .insn_cnt = ARRAY_SIZE(insns), .insns = (uintptr_t)insns, .license = (uintptr_t)"GPL" };
+	union bpf_attr a = { .prog_type = 1, .insn_cnt = ARRAY_SIZE(insns), .insns = (uintptr_t)insns, .license = (uintptr_t)license };
 
 	a.log_buf = 1;
 	a.log_size = 500;
