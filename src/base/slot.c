@@ -10,15 +10,17 @@
 #include "base/slot.h"
 
 /*
- * waiters is an event word: bit 0 says that somebody may be asleep on it, the rest counts wake-ups, so that a waiter that saw
- * an old value does not go to sleep. A waiter that dies leaves at most one needless wake-up behind.
+ * waiters is an event word: bit 0 says that somebody may be asleep on it, the rest counts wake-ups,
+ * so that a waiter that saw an old value does not go to sleep. A waiter that dies leaves at most
+ * one needless wake-up behind.
  */
-#define SLEEPERS 1u
+#define SLEEPERS  1u
 #define ONE_EVENT 2u
-/* One word, stored at once, so that a signal handler that runs programs finds it before or after, never between. */
+/* One word, stored at once, so that a signal handler that runs programs finds it before or after,
+ * never between. */
 #define HELD(slot, depth) ((slot) << 16 | (depth))
-#define HELD_DEPTH(h) ((h) & 0xffff)
-#define HELD_SLOT(h) ((h) >> 16)
+#define HELD_DEPTH(h)	  ((h)&0xffff)
+#define HELD_SLOT(h)	  ((h) >> 16)
 
 /* Signal-safe thread state: initial-exec, so that reaching it never allocates. */
 #define THREAD_STATE static __thread __attribute__((tls_model("initial-exec")))
@@ -124,7 +126,8 @@ static bool take(struct slot_table *t, u32 slot)
 	u32 free_word = 0;
 
 	return __atomic_load_n(&t->owner[slot], __ATOMIC_RELAXED) == 0 &&
-	       __atomic_compare_exchange_n(&t->owner[slot], &free_word, slot_tid(), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	       __atomic_compare_exchange_n(&t->owner[slot], &free_word, slot_tid(), false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 /* First the slot of our CPU, then the others in a circle; -1 when all are held. */
@@ -147,10 +150,11 @@ static u64 now_ms(void)
 	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
-/* The slot to run on; after SLOT_PATIENCE_MS that is @first, whoever holds it: a stopped or hostile peer must not stop us. */
+/* The slot to run on; after SLOT_PATIENCE_MS that is @first, whoever holds it: a stopped or hostile
+ * peer must not stop us. */
 static u32 wait_and_take(struct slot_table *t, u32 nr, u32 first)
 {
-	struct timespec limit = { .tv_nsec = 50 * 1000 * 1000 };
+	struct timespec limit = {.tv_nsec = 50 * 1000 * 1000};
 	u64 until = now_ms() + SLOT_PATIENCE_MS;
 	int slot;
 
@@ -217,7 +221,8 @@ void slot_leave(void)
 		return;
 	WRITE_ONCE(held, 0);
 	/* not ours when we had lost patience */
-	__atomic_compare_exchange_n(&t->owner[slot], &me, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(&t->owner[slot], &me, 0, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_RELAXED);
 	wake(t);
 }
 
@@ -234,8 +239,8 @@ void slot_release_dead(struct slot_table *t, bool (*tid_dead)(u32 tid, void *arg
 		u32 owner = __atomic_load_n(&t->owner[i], __ATOMIC_RELAXED);
 
 		if (owner && tid_dead(owner, arg))
-			any |= __atomic_compare_exchange_n(&t->owner[i], &owner, 0, false, __ATOMIC_SEQ_CST,
-							   __ATOMIC_RELAXED);
+			any |= __atomic_compare_exchange_n(&t->owner[i], &owner, 0, false,
+							   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	}
 	if (any)
 		wake(t);

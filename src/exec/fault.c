@@ -32,13 +32,15 @@ static struct sigaction before_segv, before_bus;
 static bool installed;
 static u32 lock;
 
-/* Set while this thread is inside the handler before us: who was put in front of us and calls us back must not go round for ever. */
+/* Set while this thread is inside the handler before us: who was put in front of us and calls us
+ * back must not go round for ever. */
 static __thread __attribute__((tls_model("initial-exec"))) bool chaining;
 
-/* Lets the default action happen: a true fault strikes again on return, a signal somebody sent is sent again. */
+/* Lets the default action happen: a true fault strikes again on return, a signal somebody sent is
+ * sent again. */
 static void default_action(int sig, const siginfo_t *info)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
 
 	sigaction(sig, &dfl, NULL);
 	if (info->si_code <= 0)
@@ -72,7 +74,9 @@ static void on_fault(int sig, siginfo_t *info, void *ucontext)
 
 static void install(int sig, struct sigaction *before)
 {
-	struct sigaction ours = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER }, now;
+	struct sigaction ours = {.sa_sigaction = on_fault,
+				 .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER},
+			 now;
 
 	sigaction(sig, NULL, &now);
 	if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault)

@@ -40,20 +40,16 @@ static int bind_imm64(struct exec_image *img, u32 i)
 		return -EINVAL;
 	switch (insn->src_reg) {
 	case 0:
-	case BPF_PSEUDO_BTF_ID:
-		break;
+	case BPF_PSEUDO_BTF_ID: break;
 	case BPF_PSEUDO_MAP_FD:
-	case BPF_PSEUDO_MAP_VALUE:
-		err = bind_map(img, insn);
-		break;
+	case BPF_PSEUDO_MAP_VALUE: err = bind_map(img, insn); break;
 	case BPF_PSEUDO_FUNC:
 		target = rel_target(img, i, insn->imm);
 		if (target < 0)
 			return -EINVAL;
 		insn_set_imm64(insn, (u64)&img->insns[target]);
 		break;
-	default:
-		err = -EINVAL;
+	default: err = -EINVAL;
 	}
 	if (!err)
 		insn->src_reg = 0;

@@ -1,34 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * interp.c - the interpreter: the reference for every instruction's meaning (RFC 9669). One label per row of opcodes.def.
+ * interp.c - the interpreter: the reference for every instruction's meaning (RFC 9669). One label
+ * per row of opcodes.def.
  *
- * The verifier has proved that the program stays inside its memory, so there are no checks for that here. What the language itself
- * defines for every operand is safe without help: division, shift counts, call depth.
+ * The verifier has proved that the program stays inside its memory, so there are no checks for that
+ * here. What the language itself defines for every operand is safe without help: division, shift
+ * counts, call depth.
  */
 #include "base/slot.h"
 #include "exec/exec.h"
 #include "exec/fault.h"
 #include "isa/insn.h"
 
-/* Callbacks of callbacks: the verifier allows MAX_CALL_FRAMES frames in all; this is the belt to its braces. */
+/* Callbacks of callbacks: the verifier allows MAX_CALL_FRAMES frames in all; this is the belt to
+ * its braces. */
 #define MAX_DEPTH (2 * MAX_CALL_FRAMES)
 
 struct frame {
-	const struct bpf_insn *ret;	/* the call */
-	const struct exec_image *img;	/* the caller's: a tail call in the callee does not change it */
-	u64 saved[4];			/* R6..R9 */
-	bool held;			/* img is a tail call's target, ours to put */
+	const struct bpf_insn *ret; /* the call */
+	/* the caller's: a tail call in the callee does not change it */
+	const struct exec_image *img;
+	u64 saved[4]; /* R6..R9 */
+	bool held;    /* img is a tail call's target, ours to put */
 };
 
 static __thread __attribute__((tls_model("initial-exec"))) struct exec_run *current_run;
 
+/* clang-format off: one line per row */
+
 /* Program memory has any alignment and any type. */
-#define ANY_MEM(bits) struct any##bits { u##bits v; } __attribute__((packed, may_alias))
+#define ANY_MEM(bits)      \
+	struct any##bits { \
+		u##bits v; \
+	} __attribute__((packed, may_alias))
 ANY_MEM(8);
 ANY_MEM(16);
 ANY_MEM(32);
 ANY_MEM(64);
 #define MEM(bits, addr) (((struct any##bits *)(uintptr_t)(addr))->v)
+/* clang-format on */
 
 static u64 sdiv64(s64 a, s64 b)
 {
@@ -110,6 +120,7 @@ static u64 truncate(u64 v, int bits)
 #define to_be truncate
 #endif
 
+/* clang-format off */
 /* One atomic operation of @type at @p; fetch variants leave the old value in the source register, cmpxchg in R0. */
 #define ATOMIC(bits)                                                                                 \
 	static inline void atomic##bits(u64 *regs, const struct bpf_insn *insn)                      \
@@ -139,8 +150,10 @@ static u64 truncate(u64 v, int bits)
 	}
 ATOMIC(32)
 ATOMIC(64)
+/* clang-format on */
 
-/* The image a tail call goes to, with a reference, or NULL: the program then goes on behind the call. */
+/* The image a tail call goes to, with a reference, or NULL: the program then goes on behind the
+ * call. */
 static const struct exec_image *tail_target(struct exec_run *run, struct bpf_map *map, u32 index)
 {
 	const struct exec_host *host = run->host;
@@ -155,11 +168,12 @@ static const struct exec_image *tail_target(struct exec_run *run, struct bpf_map
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 
-static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64 r2, u64 r3, u64 r4,
+		  u64 r5)
 {
 	static const void *const label[256] = {
 		[0 ... 255] = &&bad,
-#define OP(name, code, cpu, text) [code] = &&name,
+#define OP(name, code, cpu, text)  [code] = &&name,
 #define INTERNAL(name, code, text) [code] = &&name,
 #include "isa/opcodes.def"
 	};
@@ -180,6 +194,7 @@ static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64
 	regs[10] = (u64)&stack[1][0];
 	insn--;
 
+	/* clang-format off */
 #define DST regs[insn->dst_reg]
 #define SRC regs[insn->src_reg]
 #define IMM insn->imm
@@ -292,6 +307,7 @@ ld_imm_dw:
 st_nospec:
 	NEXT;
 
+	/* clang-format on */
 jmp_call:
 	if (likely(!insn->src_reg)) {
 		regs[0] = fns[IMM](regs[1], regs[2], regs[3], regs[4], regs[5], run);
@@ -341,7 +357,8 @@ jmp_tail_call:
 	insn = img->insns - 1;
 	NEXT;
 
-	/* LD_ABS and LD_IND were rewritten; anything else here never passed the verifier. Leave with 0, references put. */
+	/* LD_ABS and LD_IND were rewritten; anything else here never passed the verifier. Leave
+	 * with 0, references put. */
 ld_abs_b:
 ld_abs_h:
 ld_abs_w:
@@ -381,7 +398,8 @@ u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run)
 
 u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
 {
-	const struct bpf_insn *insns = run->image->insns, *start = (const struct bpf_insn *)(uintptr_t)func;
+	const struct bpf_insn *insns = run->image->insns,
+			      *start = (const struct bpf_insn *)(uintptr_t)func;
 	u64 ret;
 
 	if (start < insns || start >= insns + run->image->len || run->depth >= MAX_DEPTH)

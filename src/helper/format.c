@@ -4,7 +4,7 @@
 #include "exec/exec.h"
 #include "helper/format.h"
 
-#define ARG_DATA 512 /* what the kernel keeps argument data in; strings share it */
+#define ARG_DATA  512 /* what the kernel keeps argument data in; strings share it */
 #define MAX_WIDTH ((1 << 23) - 1)
 
 /* --- characters: the kernel's ctype, Latin-1 --- */
@@ -16,8 +16,8 @@ static bool is_space(u8 c)
 
 static bool is_punct(u8 c)
 {
-	return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~') ||
-	       (c >= 0xa1 && c <= 0xbf) || c == 0xd7 || c == 0xf7;
+	return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+	       (c >= '{' && c <= '~') || (c >= 0xa1 && c <= 0xbf) || c == 0xd7 || c == 0xf7;
 }
 
 static bool is_alnum(u8 c)
@@ -37,13 +37,14 @@ enum kind { K_INT, K_CHAR, K_STR, K_STR_RAW, K_PTR, K_HEX, K_SYM, K_SYM_RAW, K_I
 
 struct spec {
 	u8 kind;
-	u8 bytes;		/* integers: 4 or 8 */
-	char conv;		/* d i u x X; '4' or '6' for addresses */
+	u8 bytes;  /* integers: 4 or 8 */
+	char conv; /* d i u x X; '4' or '6' for addresses */
 	bool left, zero, plus, space, dots;
 	int width;
 };
 
-/* The format is read once per character, so that a change under our feet cannot take us past its end. */
+/* The format is read once per character, so that a change under our feet cannot take us past its
+ * end. */
 struct text {
 	const char *s;
 	u32 at, len;
@@ -117,7 +118,8 @@ static int parse_integer(struct text *t, struct spec *sp)
 		t->at++;
 	}
 	sp->conv = look(t, 0);
-	if (sp->conv != 'd' && sp->conv != 'i' && sp->conv != 'u' && sp->conv != 'x' && sp->conv != 'X')
+	if (sp->conv != 'd' && sp->conv != 'i' && sp->conv != 'u' && sp->conv != 'x' &&
+	    sp->conv != 'X')
 		return -EINVAL;
 	t->at++;
 	return 0;
@@ -149,8 +151,8 @@ static int parse_spec(struct text *t, struct spec *sp)
 }
 
 /*
- * Next piece: 1 = directive in @sp, 0 = plain character in @c, -EINVAL. "%%" is a plain '%'. Bytes from 0x80 are text, ASCII control
- * characters other than white space are not.
+ * Next piece: 1 = directive in @sp, 0 = plain character in @c, -EINVAL. "%%" is a plain '%'. Bytes
+ * from 0x80 are text, ASCII control characters other than white space are not.
  */
 static int next_piece(struct text *t, struct spec *sp, char *c)
 {
@@ -171,7 +173,7 @@ static int text_init(struct text *t, const char *fmt, u32 fmt_size)
 {
 	const char *end = memchr(fmt, 0, fmt_size);
 
-	*t = (struct text){ .s = fmt, .len = end ? (u32)(end - fmt) : 0 };
+	*t = (struct text){.s = fmt, .len = end ? (u32)(end - fmt) : 0};
 	return end ? 0 : -EINVAL;
 }
 
@@ -267,7 +269,11 @@ static void put_int(struct out *o, const struct spec *sp, u64 v)
 	if (!is_signed)
 		put_number(o, sp, sp->bytes == 4 ? (u32)v : v, '\0');
 	else
-		put_number(o, sp, sv < 0 ? 0 - (u64)sv : (u64)sv, sv < 0 ? '-' : sp->plus ? '+' : sp->space ? ' ' : '\0');
+		put_number(o, sp, sv < 0 ? 0 - (u64)sv : (u64)sv,
+			   sv < 0      ? '-'
+			   : sp->plus  ? '+'
+			   : sp->space ? ' '
+				       : '\0');
 }
 
 static void put_char(struct out *o, const struct spec *sp, char c)
@@ -279,10 +285,11 @@ static void put_char(struct out *o, const struct spec *sp, char c)
 		put_n(o, ' ', sp->width - 1);
 }
 
-/* An address as %p and %px print it: 16 digits; a width of the directive replaces that and the zeros. */
+/* An address as %p and %px print it: 16 digits; a width of the directive replaces that and the
+ * zeros. */
 static void put_address(struct out *o, const struct spec *sp, u64 v)
 {
-	struct spec hex = { .conv = 'x', .width = 16, .left = sp->left, .zero = true };
+	struct spec hex = {.conv = 'x', .width = 16, .left = sp->left, .zero = true};
 
 	if (sp->width) {
 		hex.width = sp->width;
@@ -322,8 +329,8 @@ static void sip_word(u64 s[4], u64 m)
 
 static u64 siphash(const u64 key[2], u64 v)
 {
-	u64 s[4] = { key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull, key[0] ^ 0x6c7967656e657261ull,
-		     key[1] ^ 0x7465646279746573ull };
+	u64 s[4] = {key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull,
+		    key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull};
 
 	sip_word(s, v);
 	sip_word(s, 8ull << 56);
@@ -339,7 +346,8 @@ static u32 hash_address(u64 addr)
 	static int state; /* 0 no key, 1 being made, 2 ready */
 	int none = 0;
 
-	if (__atomic_compare_exchange_n(&state, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+	if (__atomic_compare_exchange_n(&state, &none, 1, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE)) {
 		if (getrandom(key, sizeof(key), GRND_NONBLOCK) != sizeof(key))
 			key[0] = (u64)&none ^ (u64)clock();
 		__atomic_store_n(&state, 2, __ATOMIC_RELEASE);
@@ -369,8 +377,8 @@ static size_t put_symbol(struct out *o, const struct spec *sp, u64 addr)
 /* Text of an IP address; returns its length. @text has room for eight groups of four and colons. */
 static size_t ip_text(char text[48], const struct spec *sp, const u8 *ip)
 {
-	struct out o = { text, 48, 0 };
-	struct spec part = { .zero = true };
+	struct out o = {text, 48, 0};
+	struct spec part = {.zero = true};
 
 	if (sp->conv == '4') {
 		part.width = sp->dots ? 0 : 3;
@@ -391,7 +399,8 @@ static size_t ip_text(char text[48], const struct spec *sp, const u8 *ip)
 	return o.len;
 }
 
-/* Argument data so far, in the kernel's layout: strings with their NUL, words aligned to 4. Only @used and @str matter here. */
+/* Argument data so far, in the kernel's layout: strings with their NUL, words aligned to 4. Only
+ * @used and @str matter here. */
 struct arg_data {
 	u32 used;
 	char str[ARG_DATA];
@@ -450,10 +459,8 @@ static int put_arg(struct out *o, const struct spec *sp, struct arg_data *a, u64
 
 	switch ((enum kind)sp->kind) {
 	case K_STR:
-	case K_STR_RAW:
-		return put_string_arg(o, sp, a, v);
-	case K_IP:
-		return put_ip_arg(o, sp, a, v);
+	case K_STR_RAW: return put_string_arg(o, sp, a, v);
+	case K_IP: return put_ip_arg(o, sp, a, v);
 	case K_CHAR:
 		err = take_bytes(a, 1);
 		put_char(o, sp, (char)v);
@@ -462,18 +469,10 @@ static int put_arg(struct out *o, const struct spec *sp, struct arg_data *a, u64
 		err = take_word(a, sp->bytes);
 		put_int(o, sp, v);
 		return err;
-	case K_SYM_RAW:
-		a->used += (u32)put_symbol(o, NULL, v) + 1;
-		return 0;
-	case K_SYM:
-		put_symbol(o, sp, v);
-		break;
-	case K_PTR:
-		put_address(o, sp, hidden(v));
-		break;
-	case K_HEX:
-		put_address(o, sp, v);
-		break;
+	case K_SYM_RAW: a->used += (u32)put_symbol(o, NULL, v) + 1; return 0;
+	case K_SYM: put_symbol(o, sp, v); break;
+	case K_PTR: put_address(o, sp, hidden(v)); break;
+	case K_HEX: put_address(o, sp, v); break;
 	}
 	return take_word(a, 8);
 }
@@ -485,7 +484,7 @@ static bool is_pointer(const struct spec *sp)
 
 long bprintf(char *buf, size_t size, const char *fmt, u32 fmt_size, const u64 *args, u32 num_args)
 {
-	struct out o = { buf, size, 0 };
+	struct out o = {buf, size, 0};
 	struct arg_data a;
 	struct text t;
 	struct spec sp;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* map.c - helpers on map elements. Kinds whose values are fds (prog array ...) have none a program may see. */
+/* map.c - helpers on map elements. Kinds whose values are fds (prog array ...) have none a program
+ * may see. */
 #include "helper/fn.h"
 
 static struct bpf_map *to_map(u64 r)
@@ -31,7 +32,8 @@ HELPER_FN(map_update_elem)
 
 	if (err)
 		return (u64)err;
-	return (u64)(long)map->ops->update(map, (const void *)(uintptr_t)r2, (const void *)(uintptr_t)r3, r4);
+	return (u64)(long)map->ops->update(map, (const void *)(uintptr_t)r2,
+					   (const void *)(uintptr_t)r3, r4);
 }
 
 HELPER_FN(map_delete_elem)
@@ -41,7 +43,7 @@ HELPER_FN(map_delete_elem)
 
 	if (err)
 		return (u64)err;
-	return (u64)(long)map->ops->delete(map, (const void *)(uintptr_t)r2);
+	return (u64)(long)map->ops->delete (map, (const void *)(uintptr_t)r2);
 }
 
 HELPER_FN(map_lookup_percpu_elem)
@@ -68,7 +70,7 @@ static long each_elem(struct bpf_map *map, void *key, void *value, void *arg)
 HELPER_FN(for_each_map_elem)
 {
 	struct bpf_map *map = to_map(r1);
-	struct each e = { .run = run, .func = r2, .ctx = r3 };
+	struct each e = {.run = run, .func = r2, .ctx = r3};
 
 	if (r4 || !map->ops->for_each)
 		return (u64)-EINVAL;

@@ -2,7 +2,7 @@
 /* strings.c - text in: numbers and comparison, with the kernel's rules and errno. */
 #include "helper/fn.h"
 
-#define BASE_MASK 0x1fu
+#define BASE_MASK  0x1fu
 #define MAX_DIGITS 63 /* what is looked at after blanks and sign */
 
 static bool blank(char c)
@@ -52,7 +52,8 @@ static int parse_number(const char *buf, size_t len, u64 flags, u64 *res, bool *
 	size_t at = 0, n;
 	int used;
 
-	if (!buf || !len || (flags & ~(u64)BASE_MASK) || (base != 0 && base != 8 && base != 10 && base != 16))
+	if (!buf || !len || (flags & ~(u64)BASE_MASK) ||
+	    (base != 0 && base != 8 && base != 10 && base != 16))
 		return -EINVAL;
 	while (at < len && blank(buf[at]))
 		at++;

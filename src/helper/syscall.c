@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* syscall.c - what only BPF_PROG_TYPE_SYSCALL programs may call; the process they run in does it (struct exec_host). */
+/* syscall.c - what only BPF_PROG_TYPE_SYSCALL programs may call; the process they run in does it
+ * (struct exec_host). */
 #include "helper/fn.h"
 
 static bool callable(int cmd)
@@ -13,8 +14,7 @@ static bool callable(int cmd)
 	case BPF_PROG_LOAD:
 	case BPF_BTF_LOAD:
 	case BPF_LINK_CREATE:
-	case BPF_RAW_TRACEPOINT_OPEN:
-		return true;
+	case BPF_RAW_TRACEPOINT_OPEN: return true;
 	}
 	return false;
 }

@@ -7,10 +7,11 @@
 #include "base/slot.h"
 #include "helper/fn.h"
 
-/* Debian's kernels tick 250 times a second; the count starts 5 minutes before it wraps in 32 bits. */
-#define JIFFIES_HZ 250u
+/* Debian's kernels tick 250 times a second; the count starts 5 minutes before it wraps in 32 bits.
+ */
+#define JIFFIES_HZ	250u
 #define INITIAL_JIFFIES ((u32)(-300 * (s32)JIFFIES_HZ))
-#define NSEC 1000000000ull
+#define NSEC		1000000000ull
 
 static u64 now(clockid_t clock)
 {

@@ -38,8 +38,8 @@ HELPER_FN(get_ns_current_pid_tgid)
 	struct bpf_pidns_info *out = (struct bpf_pidns_info *)(uintptr_t)r3;
 	struct stat st;
 
-	if ((u32)r4 != sizeof(*out) || (u32)r1 != r1 || stat("/proc/self/ns/pid", &st) < 0 || st.st_dev != r1 ||
-	    st.st_ino != r2) {
+	if ((u32)r4 != sizeof(*out) || (u32)r1 != r1 || stat("/proc/self/ns/pid", &st) < 0 ||
+	    st.st_dev != r1 || st.st_ino != r2) {
 		memset(out, 0, (u32)r4);
 		return (u64)-EINVAL;
 	}

@@ -4,7 +4,7 @@
 #include "helper/format.h"
 
 #define PRINTK_ARGS 3
-#define SHOW_FLAGS (BTF_F_COMPACT | BTF_F_NONAME | BTF_F_PTR_RAW | BTF_F_ZERO)
+#define SHOW_FLAGS  (BTF_F_COMPACT | BTF_F_NONAME | BTF_F_PTR_RAW | BTF_F_ZERO)
 
 /* The u64 array of the vararg helpers: number of arguments, or -EINVAL. */
 static int nr_args(u64 args, u32 len)
@@ -18,7 +18,8 @@ static u64 printk(struct exec_run *run, u64 fmt, u32 fmt_size, const u64 *args, 
 {
 	const struct exec_host *host = run->host;
 	char text[BPRINTF_BUF];
-	long len = bprintf(text, sizeof(text), (const char *)(uintptr_t)fmt, fmt_size, args, num_args);
+	long len =
+		bprintf(text, sizeof(text), (const char *)(uintptr_t)fmt, fmt_size, args, num_args);
 
 	if (len >= 0 && host && host->trace_printk)
 		host->trace_printk(host->arg, text, (u32)min(len, (long)sizeof(text) - 1));
@@ -27,7 +28,7 @@ static u64 printk(struct exec_run *run, u64 fmt, u32 fmt_size, const u64 *args, 
 
 HELPER_FN(trace_printk)
 {
-	u64 args[PRINTK_ARGS] = { r3, r4, r5 };
+	u64 args[PRINTK_ARGS] = {r3, r4, r5};
 
 	return printk(run, r1, (u32)r2, args, PRINTK_ARGS);
 }
@@ -74,12 +75,15 @@ HELPER_FN(seq_printf)
 
 HELPER_FN(seq_write)
 {
-	return seq_write((struct seq_file *)(uintptr_t)r1, (const void *)(uintptr_t)r2, (u32)r3) ? (u64)-EOVERFLOW : 0;
+	return seq_write((struct seq_file *)(uintptr_t)r1, (const void *)(uintptr_t)r2, (u32)r3)
+		       ? (u64)-EOVERFLOW
+		       : 0;
 }
 
 /* --- objects described by BTF: the process that has the BTF prints them --- */
 
-static long show(struct exec_run *run, u64 ptr, u32 ptr_size, u64 flags, int (*emit)(void *, const char *, size_t), void *out)
+static long show(struct exec_run *run, u64 ptr, u32 ptr_size, u64 flags,
+		 int (*emit)(void *, const char *, size_t), void *out)
 {
 	const struct exec_host *host = run->host;
 	struct btf_ptr p;
@@ -111,7 +115,7 @@ static int emit_str(void *arg, const char *s, size_t n)
 
 HELPER_FN(snprintf_btf)
 {
-	struct str_out o = { (char *)(uintptr_t)r1, (u32)r2, 0 };
+	struct str_out o = {(char *)(uintptr_t)r1, (u32)r2, 0};
 	long ret = show(run, r3, (u32)r4, r5, emit_str, &o);
 
 	if (ret < 0)

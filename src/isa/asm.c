@@ -7,22 +7,23 @@
 #include "isa/disasm.h"
 
 #define MAX_NAMES 256
-#define NAME_LEN 32
+#define NAME_LEN  32
 
 struct name {
 	char text[NAME_LEN];
-	int at;		/* instruction */
+	int at; /* instruction */
 	int line;
 };
 
 struct as {
-	const char *s;	/* rest of the current line */
+	const char *s; /* rest of the current line */
 	struct bpf_insn *insns;
 	int max, nr, line;
-	struct name labels[MAX_NAMES], uses[MAX_NAMES]; /* uses: jumps and calls whose target is a label */
+	struct name labels[MAX_NAMES],
+		uses[MAX_NAMES]; /* uses: jumps and calls whose target is a label */
 	int nr_labels, nr_uses;
 	struct asm_error *err;
-	int ret;	/* first error */
+	int ret; /* first error */
 };
 
 __printf(2, 3) static bool fail(struct as *a, const char *fmt, ...)
@@ -88,7 +89,8 @@ static bool need_reg(struct as *a, char width, u8 *nr)
 {
 	char w;
 
-	return (reg(a, &w, nr) && (!width || w == width)) || fail(a, "register expected at '%s'", a->s);
+	return (reg(a, &w, nr) && (!width || w == width)) ||
+	       fail(a, "register expected at '%s'", a->s);
 }
 
 static bool number(struct as *a, s64 *v)
@@ -147,8 +149,8 @@ static int word(struct as *a, const char *const *table, int n)
 /* "u32 *)" or "s16 *)": BPF_SIZE, and whether it is signed. */
 static bool size(struct as *a, u8 *bpf_size, bool *sign)
 {
-	static const char *const names[] = { "u8", "u16", "u32", "u64", "s8", "s16", "s32" };
-	static const u8 sizes[] = { BPF_B, BPF_H, BPF_W, BPF_DW, BPF_B, BPF_H, BPF_W };
+	static const char *const names[] = {"u8", "u16", "u32", "u64", "s8", "s16", "s32"};
+	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W, BPF_DW, BPF_B, BPF_H, BPF_W};
 	int i = word(a, names, ARRAY_SIZE(names));
 
 	if (i < 0)
@@ -187,7 +189,8 @@ static struct bpf_insn *emit(struct as *a, struct bpf_insn insn)
 
 static bool emit_imm64(struct as *a, u8 dst, u8 src, s32 lo, s32 hi)
 {
-	return emit(a, BPF_INSN(BPF_LD | BPF_IMM | BPF_DW, dst, src, 0, lo)) && emit(a, BPF_INSN(0, 0, 0, 0, hi));
+	return emit(a, BPF_INSN(BPF_LD | BPF_IMM | BPF_DW, dst, src, 0, lo)) &&
+	       emit(a, BPF_INSN(0, 0, 0, 0, hi));
 }
 
 /* "pc+3" or a label: returns the distance now, or 0 and remembers to fill it in. */
@@ -263,9 +266,11 @@ static bool st_call(struct as *a)
 		return emit(a, BPF_CALL_REL((s32)rel));
 	}
 	for (id = 1; id < __BPF_FUNC_MAX_ID; id++)
-		if (strlen(disasm_helper_name(id)) == (size_t)n && !strncmp(a->s, disasm_helper_name(id), (size_t)n))
+		if (strlen(disasm_helper_name(id)) == (size_t)n &&
+		    !strncmp(a->s, disasm_helper_name(id), (size_t)n))
 			break;
-	if (id < __BPF_FUNC_MAX_ID || !strncmp(a->s, "unknown#", 8) || !strncmp(a->s, "kernel-function#", 16)) {
+	if (id < __BPF_FUNC_MAX_ID || !strncmp(a->s, "unknown#", 8) ||
+	    !strncmp(a->s, "kernel-function#", 16)) {
 		u8 src = a->s[0] == 'k' ? BPF_PSEUDO_KFUNC_CALL : 0;
 		s32 imm = id;
 
@@ -331,8 +336,11 @@ static bool st_load(struct as *a, u8 dst, bool probe)
 	if (!size(a, &sz, &sign))
 		return false;
 	if (!eat(a, "skb[")) {
-		mode = probe ? (sign ? BPF_PROBE_MEMSX : BPF_PROBE_MEM) : sign ? BPF_MEMSX : BPF_MEM;
-		return address(a, &src, &off) && emit(a, BPF_INSN(BPF_LDX | mode | sz, dst, src, off, 0));
+		mode = probe  ? (sign ? BPF_PROBE_MEMSX : BPF_PROBE_MEM)
+		       : sign ? BPF_MEMSX
+			      : BPF_MEM;
+		return address(a, &src, &off) &&
+		       emit(a, BPF_INSN(BPF_LDX | mode | sz, dst, src, off, 0));
 	}
 	mode = BPF_ABS;
 	src = 0;
@@ -341,15 +349,21 @@ static bool st_load(struct as *a, u8 dst, bool probe)
 		if (!need_reg(a, 'r', &src) || !need(a, "+"))
 			return false;
 	}
-	return need_imm32(a, &imm) && need(a, "]") && emit(a, BPF_INSN(BPF_LD | mode | sz, 0, src, 0, imm));
+	return need_imm32(a, &imm) && need(a, "]") &&
+	       emit(a, BPF_INSN(BPF_LD | mode | sz, 0, src, 0, imm));
 }
 
 /* behind "= atomic": fetch_add((u32 *)(r1 +0), r2), cmpxchg((u64 *)(r1 +0), r0, r2) */
 static bool st_fetch(struct as *a, u8 dst)
 {
-	static const char *const names[] = { "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "xchg", "cmpxchg" };
-	static const s32 ops[] = { BPF_ADD | BPF_FETCH, BPF_AND | BPF_FETCH, BPF_OR | BPF_FETCH, BPF_XOR | BPF_FETCH,
-				   BPF_XCHG, BPF_CMPXCHG };
+	static const char *const names[] = {"fetch_add", "fetch_and", "fetch_or",
+					    "fetch_xor", "xchg",      "cmpxchg"};
+	static const s32 ops[] = {BPF_ADD | BPF_FETCH,
+				  BPF_AND | BPF_FETCH,
+				  BPF_OR | BPF_FETCH,
+				  BPF_XOR | BPF_FETCH,
+				  BPF_XCHG,
+				  BPF_CMPXCHG};
 	u8 sz, base, src;
 	bool sign;
 	s16 off;
@@ -362,14 +376,16 @@ static bool st_fetch(struct as *a, u8 dst)
 	i = word(a, names, ARRAY_SIZE(names));
 	if (i < 0)
 		return fail(a, "atomic operation expected at '%s'", a->s);
-	if (!need(a, "(") || !need(a, "(") || !size(a, &sz, &sign) || !address(a, &base, &off) || !need(a, ","))
+	if (!need(a, "(") || !need(a, "(") || !size(a, &sz, &sign) || !address(a, &base, &off) ||
+	    !need(a, ","))
 		return false;
 	if (ops[i] == BPF_CMPXCHG && (!need(a, "r0") || !need(a, ",")))
 		return false;
 	if (!need_reg(a, 'r', &src) || !need(a, ")"))
 		return false;
 	if (dst != (ops[i] == BPF_CMPXCHG ? 0 : src))
-		return fail(a, "the result goes to %s", ops[i] == BPF_CMPXCHG ? "r0" : "the source register");
+		return fail(a, "the result goes to %s",
+			    ops[i] == BPF_CMPXCHG ? "r0" : "the source register");
 	return emit(a, BPF_ATOMIC_OP(sz, ops[i], base, src, off));
 }
 
@@ -379,7 +395,8 @@ static bool st_map(struct as *a, u8 dst, u8 pseudo)
 
 	if (!need_imm32(a, &idx) || !need(a, "]"))
 		return false;
-	if (pseudo == BPF_PSEUDO_MAP_VALUE && (!need(a, "[") || !need_imm32(a, &off) || !need(a, "]")))
+	if (pseudo == BPF_PSEUDO_MAP_VALUE &&
+	    (!need(a, "[") || !need_imm32(a, &off) || !need(a, "]")))
 		return false;
 	return emit_imm64(a, dst, pseudo, idx, off);
 }
@@ -401,7 +418,8 @@ static bool st_swap(struct as *a, u8 dst, u8 code)
 	s64 bits;
 	u8 src;
 
-	return need_number(a, &bits) && need_reg(a, 0, &src) && emit(a, BPF_INSN(code, dst, 0, 0, (s32)bits));
+	return need_number(a, &bits) && need_reg(a, 0, &src) &&
+	       emit(a, BPF_INSN(code, dst, 0, 0, (s32)bits));
 }
 
 /* What stands behind "r1 =" or "w1 =". */
@@ -439,7 +457,8 @@ static bool st_assign(struct as *a, u8 class, u8 dst)
 		return target(a, &v) && emit_imm64(a, dst, BPF_PSEUDO_FUNC, (s32)v, 0);
 	if (!strncmp(a->s, "le", 2) || !strncmp(a->s, "be", 2)) {
 		a->s += 2;
-		return st_swap(a, dst, BPF_ALU | BPF_END | (a->s[-2] == 'b' ? BPF_TO_BE : BPF_TO_LE));
+		return st_swap(a, dst,
+			       BPF_ALU | BPF_END | (a->s[-2] == 'b' ? BPF_TO_BE : BPF_TO_LE));
 	}
 	if (!strncmp(a->s, "bswap", 5)) {
 		a->s += 5;
@@ -468,7 +487,8 @@ static bool st_alu(struct as *a, char w, u8 dst)
 		return st_assign(a, class, dst);
 	if (reg(a, &w, &src))
 		return emit(a, BPF_INSN(class | (op << 4) | BPF_X, dst, src, off, 0));
-	return need_imm32(a, &imm) && emit(a, BPF_INSN(class | (op << 4) | BPF_K, dst, 0, off, imm));
+	return need_imm32(a, &imm) &&
+	       emit(a, BPF_INSN(class | (op << 4) | BPF_K, dst, 0, off, imm));
 }
 
 static bool st_raw(struct as *a)
@@ -577,7 +597,8 @@ static void resolve(struct as *a)
 			return;
 		}
 		rel = a->labels[j].at - a->uses[i].at - 1;
-		if (insn->code == (BPF_JMP | BPF_CALL) || insn->code == (BPF_JMP32 | BPF_JA) || insn_is_ld_imm64(insn))
+		if (insn->code == (BPF_JMP | BPF_CALL) || insn->code == (BPF_JMP32 | BPF_JA) ||
+		    insn_is_ld_imm64(insn))
 			insn->imm = rel;
 		else
 			insn->off = (s16)rel;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "isa/disasm.h"
 
+/* clang-format off */
 const char *const disasm_class[8] = {
 	[BPF_LD] = "ld", [BPF_LDX] = "ldx", [BPF_ST] = "st", [BPF_STX] = "stx",
 	[BPF_ALU] = "alu", [BPF_JMP] = "jmp", [BPF_JMP32] = "jmp32", [BPF_ALU64] = "alu64",
@@ -29,13 +30,16 @@ static const char *const signed_size_name[4] = {
 	[BPF_W >> 3] = "s32", [BPF_H >> 3] = "s16", [BPF_B >> 3] = "s8", [BPF_DW >> 3] = "s64",
 };
 
+/* clang-format on */
+
 #define HELPER_NAME(x) [BPF_FUNC_##x] = "bpf_" #x
-static const char *const helper_names[] = { __BPF_FUNC_MAPPER(HELPER_NAME) };
+static const char *const helper_names[] = {__BPF_FUNC_MAPPER(HELPER_NAME)};
 #undef HELPER_NAME
 
 const char *disasm_helper_name(int id)
 {
-	return id >= 0 && id < (int)ARRAY_SIZE(helper_names) && helper_names[id] ? helper_names[id] : "unknown";
+	return id >= 0 && id < (int)ARRAY_SIZE(helper_names) && helper_names[id] ? helper_names[id]
+										 : "unknown";
 }
 
 #define OUT(d, ...) (d)->print((d)->arg, __VA_ARGS__)
@@ -53,7 +57,10 @@ static void print_end(const struct disasm *d, const struct bpf_insn *insn)
 		OUT(d, "BUG_alu64_%02x\n", insn->code);
 	else
 		OUT(d, "(%02x) r%d = %s%d r%d\n", insn->code, insn->dst_reg,
-		    alu64 ? "bswap" : BPF_SRC(insn->code) == BPF_TO_BE ? "be" : "le", insn->imm, insn->dst_reg);
+		    alu64			       ? "bswap"
+		    : BPF_SRC(insn->code) == BPF_TO_BE ? "be"
+						       : "le",
+		    insn->imm, insn->dst_reg);
 }
 
 /* off 1 makes division signed, any off makes a move sign-extend from that many bits (cpu 4). */
@@ -70,32 +77,37 @@ static void print_alu(const struct disasm *d, const struct bpf_insn *insn)
 	else if (op == BPF_NEG)
 		OUT(d, "(%02x) %c%d = -%c%d\n", insn->code, r, insn->dst_reg, r, insn->dst_reg);
 	else if (x && op == BPF_MOV && insn->off)
-		OUT(d, "(%02x) %c%d = (s%d)%c%d\n", insn->code, r, insn->dst_reg, insn->off, r, insn->src_reg);
+		OUT(d, "(%02x) %c%d = (s%d)%c%d\n", insn->code, r, insn->dst_reg, insn->off, r,
+		    insn->src_reg);
 	else if (x)
-		OUT(d, "(%02x) %c%d %s%s %c%d\n", insn->code, r, insn->dst_reg, sdiv ? "s" : "", name, r, insn->src_reg);
+		OUT(d, "(%02x) %c%d %s%s %c%d\n", insn->code, r, insn->dst_reg, sdiv ? "s" : "",
+		    name, r, insn->src_reg);
 	else
-		OUT(d, "(%02x) %c%d %s%s %d\n", insn->code, r, insn->dst_reg, sdiv ? "s" : "", name, insn->imm);
+		OUT(d, "(%02x) %c%d %s%s %d\n", insn->code, r, insn->dst_reg, sdiv ? "s" : "", name,
+		    insn->imm);
 }
 
 static void print_atomic(const struct disasm *d, const struct bpf_insn *insn)
 {
 	static const char *const fetch[16] = {
-		[BPF_ADD >> 4] = "fetch_add", [BPF_AND >> 4] = "fetch_and", [BPF_OR >> 4] = "fetch_or",
-		[BPF_XOR >> 4] = "fetch_xor", [BPF_XCHG >> 4] = "xchg",
+		[BPF_ADD >> 4] = "fetch_add", [BPF_AND >> 4] = "fetch_and",
+		[BPF_OR >> 4] = "fetch_or",   [BPF_XOR >> 4] = "fetch_xor",
+		[BPF_XCHG >> 4] = "xchg",
 	};
 	const char *bits = BPF_SIZE(insn->code) == BPF_DW ? "64" : "";
 	u32 op = (u32)insn->imm;
 	const char *name = op <= 0xff ? fetch[op >> 4] : NULL;
 
 	if (op == BPF_CMPXCHG)
-		OUT(d, "(%02x) r0 = atomic%s_cmpxchg((%s *)(r%d %+d), r0, r%d)\n", insn->code, bits, size_of(insn),
-		    insn->dst_reg, insn->off, insn->src_reg);
-	else if (name && (op & 0xf) == BPF_FETCH)
-		OUT(d, "(%02x) r%d = atomic%s_%s((%s *)(r%d %+d), r%d)\n", insn->code, insn->src_reg, bits, name,
+		OUT(d, "(%02x) r0 = atomic%s_cmpxchg((%s *)(r%d %+d), r0, r%d)\n", insn->code, bits,
 		    size_of(insn), insn->dst_reg, insn->off, insn->src_reg);
+	else if (name && (op & 0xf) == BPF_FETCH)
+		OUT(d, "(%02x) r%d = atomic%s_%s((%s *)(r%d %+d), r%d)\n", insn->code,
+		    insn->src_reg, bits, name, size_of(insn), insn->dst_reg, insn->off,
+		    insn->src_reg);
 	else if (name && !(op & 0xf) && op != (BPF_XCHG & 0xf0))
-		OUT(d, "(%02x) lock *(%s *)(r%d %+d) %s r%d\n", insn->code, size_of(insn), insn->dst_reg, insn->off,
-		    disasm_alu[op >> 4], insn->src_reg);
+		OUT(d, "(%02x) lock *(%s *)(r%d %+d) %s r%d\n", insn->code, size_of(insn),
+		    insn->dst_reg, insn->off, disasm_alu[op >> 4], insn->src_reg);
 	else
 		OUT(d, "BUG_%02x\n", insn->code);
 }
@@ -106,9 +118,11 @@ static void print_store(const struct disasm *d, const struct bpf_insn *insn)
 	u8 mode = BPF_MODE(insn->code);
 
 	if (mode == BPF_MEM && x)
-		OUT(d, "(%02x) *(%s *)(r%d %+d) = r%d\n", insn->code, size_of(insn), insn->dst_reg, insn->off, insn->src_reg);
+		OUT(d, "(%02x) *(%s *)(r%d %+d) = r%d\n", insn->code, size_of(insn), insn->dst_reg,
+		    insn->off, insn->src_reg);
 	else if (mode == BPF_MEM)
-		OUT(d, "(%02x) *(%s *)(r%d %+d) = %d\n", insn->code, size_of(insn), insn->dst_reg, insn->off, insn->imm);
+		OUT(d, "(%02x) *(%s *)(r%d %+d) = %d\n", insn->code, size_of(insn), insn->dst_reg,
+		    insn->off, insn->imm);
 	else if (mode == BPF_ATOMIC && x)
 		print_atomic(d, insn);
 	else if (mode == 0xc0 && !x) /* speculation barrier of the kernel's own passes */
@@ -123,15 +137,17 @@ static void print_load(const struct disasm *d, const struct bpf_insn *insn)
 
 	if (mode == BPF_MEM || mode == BPF_MEMSX)
 		OUT(d, "(%02x) r%d = *(%s *)(r%d %+d)\n", insn->code, insn->dst_reg,
-		    (mode == BPF_MEM ? size_name : signed_size_name)[BPF_SIZE(insn->code) >> 3], insn->src_reg, insn->off);
+		    (mode == BPF_MEM ? size_name : signed_size_name)[BPF_SIZE(insn->code) >> 3],
+		    insn->src_reg, insn->off);
 	else
 		OUT(d, "BUG_ldx_%02x\n", insn->code);
 }
 
 static bool is_address(u8 src_reg)
 {
-	return src_reg == BPF_PSEUDO_MAP_FD || src_reg == BPF_PSEUDO_MAP_VALUE || src_reg == BPF_PSEUDO_MAP_IDX ||
-	       src_reg == BPF_PSEUDO_MAP_IDX_VALUE || src_reg == BPF_PSEUDO_BTF_ID;
+	return src_reg == BPF_PSEUDO_MAP_FD || src_reg == BPF_PSEUDO_MAP_VALUE ||
+	       src_reg == BPF_PSEUDO_MAP_IDX || src_reg == BPF_PSEUDO_MAP_IDX_VALUE ||
+	       src_reg == BPF_PSEUDO_BTF_ID;
 }
 
 static void print_imm64(const struct disasm *d, const struct bpf_insn *insn, bool allow_ptr_leaks)
@@ -151,7 +167,8 @@ static void print_ld(const struct disasm *d, const struct bpf_insn *insn, bool a
 	if (mode == BPF_ABS)
 		OUT(d, "(%02x) r0 = *(%s *)skb[%d]\n", insn->code, size_of(insn), insn->imm);
 	else if (mode == BPF_IND)
-		OUT(d, "(%02x) r0 = *(%s *)skb[r%d + %d]\n", insn->code, size_of(insn), insn->src_reg, insn->imm);
+		OUT(d, "(%02x) r0 = *(%s *)skb[r%d + %d]\n", insn->code, size_of(insn),
+		    insn->src_reg, insn->imm);
 	else if (insn_is_ld_imm64(insn))
 		print_imm64(d, insn, allow_ptr_leaks);
 	else
@@ -196,32 +213,23 @@ static void print_jump(const struct disasm *d, const struct bpf_insn *insn)
 	else if (insn->code == (BPF_JMP | BPF_EXIT))
 		OUT(d, "(%02x) exit\n", insn->code);
 	else if (BPF_SRC(insn->code) == BPF_X)
-		OUT(d, "(%02x) if %c%d %s %c%d goto pc%+d\n", insn->code, r, insn->dst_reg, name ? name : "(null)", r,
-		    insn->src_reg, insn->off);
+		OUT(d, "(%02x) if %c%d %s %c%d goto pc%+d\n", insn->code, r, insn->dst_reg,
+		    name ? name : "(null)", r, insn->src_reg, insn->off);
 	else
-		OUT(d, "(%02x) if %c%d %s 0x%x goto pc%+d\n", insn->code, r, insn->dst_reg, name ? name : "(null)",
-		    insn->imm, insn->off);
+		OUT(d, "(%02x) if %c%d %s 0x%x goto pc%+d\n", insn->code, r, insn->dst_reg,
+		    name ? name : "(null)", insn->imm, insn->off);
 }
 
 void disasm_insn(const struct disasm *d, const struct bpf_insn *insn, bool allow_ptr_leaks)
 {
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU:
-	case BPF_ALU64:
-		print_alu(d, insn);
-		break;
+	case BPF_ALU64: print_alu(d, insn); break;
 	case BPF_ST:
-	case BPF_STX:
-		print_store(d, insn);
-		break;
-	case BPF_LDX:
-		print_load(d, insn);
-		break;
-	case BPF_LD:
-		print_ld(d, insn, allow_ptr_leaks);
-		break;
-	default:
-		print_jump(d, insn);
+	case BPF_STX: print_store(d, insn); break;
+	case BPF_LDX: print_load(d, insn); break;
+	case BPF_LD: print_ld(d, insn, allow_ptr_leaks); break;
+	default: print_jump(d, insn);
 	}
 }
 
@@ -243,8 +251,8 @@ static void str_print(void *arg, const char *fmt, ...)
 
 int disasm_str(char *buf, size_t size, const struct bpf_insn *insn)
 {
-	struct str_out o = { buf, size, 0 };
-	struct disasm d = { .print = str_print, .arg = &o };
+	struct str_out o = {buf, size, 0};
+	struct disasm d = {.print = str_print, .arg = &o};
 
 	if (size)
 		buf[0] = '\0';

@@ -8,7 +8,7 @@ static const u8 cpu_version[256] = {
 };
 
 static const char *const names[256] = {
-#define OP(name, code, cpu, text) [code] = #name,
+#define OP(name, code, cpu, text)  [code] = #name,
 #define INTERNAL(name, code, text) [code] = #name,
 #include "isa/opcodes.def"
 };
