@@ -150,7 +150,8 @@ u32 mount_count(struct daemon *d);
 
 /* preload.c */
 void preload_start(struct daemon *d); /* first run, in a thread of its own */
-void preload_fill(struct daemon *d, struct fs_super *sb); /* pins what is missing; runs the driver when links are gone */
+/* Pins what is missing; runs the driver when links are gone, after a failure only with @retry. */
+void preload_fill(struct daemon *d, struct fs_super *sb, bool retry);
 void preload_wait(struct daemon *d); /* until a run in progress is over */
 int preload_describe(struct daemon *d, char *buf, size_t len, bool *ok);
 

@@ -198,7 +198,7 @@ int mount_handle_mount(struct conn *c)
 	if (!fresh && (*r.options || !fs_super_devs(sb)))
 		fs_super_remount(sb, &opt);
 	fs_super_get(sb);
-	preload_fill(c->d, sb);
+	preload_fill(c->d, sb, false);
 	if (c->msg.nr_fds)
 		err = attach(c, sb, &uids, &gids);
 	if (!err)
@@ -241,7 +241,7 @@ int mount_handle_remount(struct conn *c)
 	err = strcmp(rest, "/") ? -EINVAL : parse_options(c, r.options, &opt, &uids, &gids);
 	if (!err) {
 		fs_super_remount(sb, &opt);
-		preload_fill(c->d, sb);
+		preload_fill(c->d, sb, true);
 	}
 	fs_super_put(sb);
 	return err;

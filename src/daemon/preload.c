@@ -269,6 +269,14 @@ static bool is_pinned(struct fs_inode *root, const char *name)
 	return yes;
 }
 
+static bool is_alive(struct daemon *d, const struct preload_link *l)
+{
+	struct obj *o = obj_by_id(sys_objs(d->sys), OBJ_LINK, l->id);
+
+	obj_put(o);
+	return o;
+}
+
 /* Pins links[first..] where the name is free. */
 static void pin_links(struct daemon *d, struct fs_super *sb, u32 first)
 {
@@ -279,7 +287,7 @@ static void pin_links(struct daemon *d, struct fs_super *sb, u32 first)
 	if (!root)
 		return;
 	for (u32 i = first; i < p->nr_links; i++) {
-		if (is_pinned(root, p->links[i].name))
+		if (is_pinned(root, p->links[i].name) || (!first && !is_alive(d, &p->links[i])))
 			continue;
 		err = sys_pin_link(d->sys, p->links[i].id, root, p->links[i].name, fs_super_options(sb)->preload_mode);
 		if (err)
@@ -303,7 +311,7 @@ static void run_one(struct daemon *d, struct fs_super *sb, const char *object)
 	else
 		d->preload.nr_links = r.first;
 	status = reap(&r, err);
-	if (err || d->preload.nr_links == r.first)
+	if (err || status || d->preload.nr_links == r.first)
 		explain(&r, err, status);
 }
 
@@ -338,22 +346,21 @@ static void run_all(struct daemon *d, struct fs_super *sb)
 
 static u32 nr_alive(struct daemon *d)
 {
-	struct preload *p = &d->preload;
 	u32 n = 0;
 
-	for (u32 i = 0; i < p->nr_links; i++) {
-		struct obj *o = obj_by_id(sys_objs(d->sys), OBJ_LINK, p->links[i].id);
-
-		n += o != NULL;
-		obj_put(o);
-	}
+	for (u32 i = 0; i < d->preload.nr_links; i++)
+		n += is_alive(d, &d->preload.links[i]);
 	return n;
 }
 
-/* Every link we know of is alive, and the last run was a full success. */
-static bool all_alive(struct daemon *d)
+/* A failed run is not repeated for every mount (each could hang): only when somebody asks with a remount. */
+static bool need_run(struct daemon *d, bool retry)
 {
-	return d->preload.nr_links && !d->preload.reason[0] && nr_alive(d) == d->preload.nr_links;
+	struct preload *p = &d->preload;
+
+	if (p->runs && p->reason[0])
+		return retry;
+	return !p->nr_links || nr_alive(d) < p->nr_links;
 }
 
 static bool all_pinned(struct daemon *d, struct fs_super *sb)
@@ -381,25 +388,25 @@ static void set_modes(struct daemon *d, struct fs_super *sb)
 	fs_inode_put(root, 1);
 }
 
-static void fill_locked(struct daemon *d, struct fs_super *sb)
+static void fill_locked(struct daemon *d, struct fs_super *sb, bool retry)
 {
 	if (!want(sb))
 		return;
 	if (!all_pinned(d, sb)) {
-		if (all_alive(d))
-			pin_links(d, sb, 0);
-		else
+		if (need_run(d, retry))
 			run_all(d, sb);
+		else
+			pin_links(d, sb, 0);
 	}
 	set_modes(d, sb);
 }
 
-void preload_fill(struct daemon *d, struct fs_super *sb)
+void preload_fill(struct daemon *d, struct fs_super *sb, bool retry)
 {
 	if (!d->preload.configured)
 		return;
 	pthread_mutex_lock(&d->preload.lock);
-	fill_locked(d, sb);
+	fill_locked(d, sb, retry);
 	pthread_mutex_unlock(&d->preload.lock);
 }
 
@@ -412,7 +419,7 @@ static void *first_run(void *arg)
 	d->preload.begun = true;
 	pthread_cond_broadcast(&d->idle);
 	pthread_mutex_unlock(&d->lock);
-	fill_locked(d, d->root);
+	fill_locked(d, d->root, false);
 	pthread_mutex_unlock(&d->preload.lock);
 	return NULL;
 }
