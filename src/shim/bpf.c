@@ -19,10 +19,14 @@ int shim_read_attr(union bpf_attr *attr, u64 uattr, u32 size)
 bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end)
 {
 	const char *p = (const char *)attr;
-	char any = 0;
+	u64 any = 0, word;
 
-	for (u32 i = end; i < sizeof(*attr); i++)
-		any |= p[i];
+	for (; end % 8 && end < sizeof(*attr); end++)
+		any |= p[end];
+	for (; end + 8 <= sizeof(*attr); end += 8) {
+		memcpy(&word, p + end, 8);
+		any |= word;
+	}
 	return !any;
 }
 

@@ -125,9 +125,13 @@ int guard_write_fast(u64 uaddr, const void *src, u32 len)
 	const char *from = src;
 	char *to = (char *)(uintptr_t)uaddr;
 	int err = 0;
+	static bool ready;
 	u64 v;
 
-	fault_init();
+	if (unlikely(!READ_ONCE(ready))) {
+		fault_init();
+		WRITE_ONCE(ready, true);
+	}
 	for (; len >= 8 && !err; len -= 8, from += 8, to += 8) {
 		memcpy(&v, from, 8);
 		err = store64(to, v);
