@@ -48,14 +48,22 @@ SEC("iter/bpf_prog")
 int dump_bpf_prog(struct bpf_iter__bpf_prog *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct bpf_prog *prog = ctx->prog;
+	struct bpf_prog *prog = ctx->prog, *target;
+	const char *func, *target_name = "";
 	struct bpf_prog_aux *aux;
 
 	if (!prog)
 		return 0;
 	aux = prog->aux;
+	/* NULL would read as "" all the same, but by way of a fault: slow when there are thousands of programs */
+	func = aux->attach_func_name;
+	if (!func)
+		func = "";
+	target = aux->dst_prog;
+	if (target)
+		target_name = target->aux->name;
 	if (!ctx->meta->seq_num)
 		BPF_SEQ_PRINTF(seq, "  id name             attached\n");
-	BPF_SEQ_PRINTF(seq, "%4u %-16s %s %s\n", aux->id, full_name(aux), aux->attach_func_name, aux->dst_prog->aux->name);
+	BPF_SEQ_PRINTF(seq, "%4u %-16s %s %s\n", aux->id, full_name(aux), func, target_name);
 	return 0;
 }
