@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cases.c - runs the text cases of tests/data/verifier through vfy_check(). A file has cases like
+ *
+ *   == name
+ *   type: xdp                  program type as bpftool names it; socket_filter when absent
+ *   unpriv                     without capabilities; all of them when absent
+ *   flags: 0x1                 prog_flags
+ *   map: array 4 8 1 [flags]   kind, key size, value size, entries; the first one is map_fd[0]; may repeat
+ *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions
+ *   expect: ok | EACCES ...
+ *   level: 4                   log level; 2 when absent
+ *   log: text                  these must occur in the log in this order; may repeat
+ *   --
+ *   r0 = 0                     isa/asm.h
+ *   exit
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "isa/asm.h"
+#include "prog/prog.h"
+
+#define MAX_INSNS 4096
+#define MAX_LINES 16
+#define MAX_CASES 256
+
+struct test_case {
+	char name[120], type[32];
+	bool unpriv;
+	u32 flags, level;
+	int expect;
+	char *log[MAX_LINES];
+	u32 nr_log;
+	struct map_attr map[8];
+	u32 nr_maps;
+	struct {
+		u32 at;
+		bool global;
+	} func[8];
+	u32 nr_funcs;
+	char *text;
+};
+
+static const struct {
+	const char *name;
+	int err;
+} errors[] = {
+	{ "ok", 0 },	      { "EACCES", -EACCES }, { "EINVAL", -EINVAL }, { "EPERM", -EPERM },
+	{ "E2BIG", -E2BIG }, { "EBADF", -EBADF },   { "ENOTSUPP", -ENOTSUPP }, { "ENOENT", -ENOENT },
+};
+
+static const struct {
+	const char *name;
+	u32 type;
+} map_kinds[] = {
+	{ "array", BPF_MAP_TYPE_ARRAY },
+	{ "hash", BPF_MAP_TYPE_HASH },
+	{ "percpu_array", BPF_MAP_TYPE_PERCPU_ARRAY },
+	{ "prog_array", BPF_MAP_TYPE_PROG_ARRAY },
+};
+
+static const char *error_name(int err)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(errors); i++)
+		if (errors[i].err == err)
+			return errors[i].name;
+	return "another errno";
+}
+
+/* --- reading --- */
+
+static void read_map(struct test_case *t, const char *s)
+{
+	struct map_attr *a = &t->map[t->nr_maps++];
+	char kind[32];
+
+	*a = (struct map_attr){ .nr_cpus = 1, .id = t->nr_maps };
+	if (sscanf(s, "%31s %u %u %u %i", kind, &a->key_size, &a->value_size, &a->max_entries, (int *)&a->map_flags) < 4)
+		fail_msg("%s: bad map '%s'", t->name, s);
+	for (u32 i = 0; i < ARRAY_SIZE(map_kinds); i++)
+		if (!strcmp(map_kinds[i].name, kind))
+			a->map_type = map_kinds[i].type;
+}
+
+static void read_funcs(struct test_case *t, char *s)
+{
+	for (char *w = strtok(s, " "); w; w = strtok(NULL, " ")) {
+		t->func[t->nr_funcs].at = atoi(w);
+		t->func[t->nr_funcs++].global = strstr(w, ":global") != NULL;
+	}
+}
+
+static void read_key(struct test_case *t, char *line)
+{
+	char *value = strstr(line, ": ");
+
+	if (!strcmp(line, "unpriv")) {
+		t->unpriv = true;
+		return;
+	}
+	if (!value)
+		fail_msg("%s: what is '%s'?", t->name, line);
+	*value = 0;
+	value += 2;
+	if (!strcmp(line, "type"))
+		snprintf(t->type, sizeof(t->type), "%s", value);
+	else if (!strcmp(line, "flags"))
+		t->flags = strtoul(value, NULL, 0);
+	else if (!strcmp(line, "level"))
+		t->level = atoi(value);
+	else if (!strcmp(line, "map"))
+		read_map(t, value);
+	else if (!strcmp(line, "funcs"))
+		read_funcs(t, value);
+	else if (!strcmp(line, "log") && t->nr_log < MAX_LINES)
+		t->log[t->nr_log++] = strdup(value);
+	else if (!strcmp(line, "expect"))
+		for (u32 i = 0; i < ARRAY_SIZE(errors); i++)
+			if (!strcmp(errors[i].name, value))
+				t->expect = errors[i].err;
+}
+
+static u32 read_cases(const char *path, struct test_case *cases)
+{
+	FILE *f = fopen(path, "r");
+	struct test_case *t = NULL;
+	char line[512];
+	bool body = false;
+	u32 n = 0;
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		if (!strncmp(line, "== ", 3) && n < MAX_CASES) {
+			t = &cases[n++];
+			*t = (struct test_case){ .expect = 1, .level = LOG_LEVEL2, .text = calloc(1, 1 << 16) };
+			snprintf(t->name, sizeof(t->name), "%.100s", line + 3);
+			strcpy(t->type, "socket_filter");
+			body = false;
+		} else if (!t || (!body && (line[0] == '#' || !line[0]))) {
+			continue;
+		} else if (!strcmp(line, "--")) {
+			body = true;
+		} else if (body) {
+			strcat(strcat(t->text, line), "\n");
+		} else {
+			read_key(t, line);
+		}
+	}
+	fclose(f);
+	return n;
+}
+
+/* --- the world around the program --- */
+
+struct world {
+	struct bpf_map map[8];
+	u32 nr_maps;
+};
+
+static struct bpf_map *map_by_fd(void *arg, int fd)
+{
+	struct world *w = arg;
+
+	return fd >= 0 && (u32)fd < w->nr_maps ? &w->map[fd] : ERR_PTR(-EBADF);
+}
+
+static int fd_array(void *arg, u32 idx)
+{
+	return idx;
+}
+
+static const struct vfy_env_ops env_ops = { .map_by_fd = map_by_fd, .fd_array = fd_array };
+
+/* int; int f(void); the functions. */
+static struct btf *funcs_btf(const struct test_case *t)
+{
+	u32 w[64] = { 1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32, 0, BTF_KIND_FUNC_PROTO << 24, 1 }, n = 7;
+	static const char strings[] = "\0int\0f\0";
+	struct btf_header h = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(h) };
+	u8 blob[512];
+	struct log log;
+	struct btf *btf;
+
+	for (u32 i = 0; i < t->nr_funcs; i++) {
+		w[n++] = 5;
+		w[n++] = BTF_KIND_FUNC << 24 | (t->func[i].global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
+		w[n++] = 2;
+	}
+	h.type_len = h.str_off = n * 4;
+	h.str_len = sizeof(strings) - 1;
+	memcpy(blob, &h, sizeof(h));
+	memcpy(blob + sizeof(h), w, n * 4);
+	memcpy(blob + sizeof(h) + n * 4, strings, h.str_len);
+	log_init(&log, 1, 4096);
+	btf = btf_parse(blob, sizeof(h) + n * 4 + h.str_len, &log);
+	if (IS_ERR(btf))
+		fail_msg("btf: %s", log.buf);
+	log_free(&log);
+	return btf;
+}
+
+static void add_funcs(const struct test_case *t, struct vfy_prog *p)
+{
+	if (!t->nr_funcs)
+		return;
+	p->btf = funcs_btf(t);
+	p->func_info = calloc(t->nr_funcs, sizeof(*p->func_info));
+	p->func_info_cnt = t->nr_funcs;
+	for (u32 i = 0; i < t->nr_funcs; i++)
+		p->func_info[i] = (struct bpf_func_info){ .insn_off = t->func[i].at, .type_id = 3 + i };
+}
+
+static const struct prog_type *type_by_name(const char *name)
+{
+	for (u32 i = 0; i < 64; i++)
+		if (prog_type_of(i) && !strcmp(prog_type_of(i)->name, name))
+			return prog_type_of(i);
+	return NULL;
+}
+
+static void check_log(const struct test_case *t, const char *log)
+{
+	const char *at = log;
+
+	for (u32 i = 0; i < t->nr_log; i++) {
+		at = strstr(at, t->log[i]);
+		if (!at)
+			fail_msg("'%s' not in log (or not there in order):\n%s", t->log[i], log);
+		at += strlen(t->log[i]);
+	}
+}
+
+static void open_maps(const struct test_case *t, struct world *w)
+{
+	for (; w->nr_maps < t->nr_maps; w->nr_maps++)
+		if (map_open(&w->map[w->nr_maps], &t->map[w->nr_maps]))
+			fail_msg("no map %u", w->nr_maps);
+}
+
+static void run_case(void **state)
+{
+	const struct test_case *t = *state;
+	const struct prog_type *type = type_by_name(t->type);
+	struct cred cred = { .caps = t->unpriv ? 0 : ~0ull };
+	struct world w = { .nr_maps = 0 };
+	struct asm_error bad;
+	struct log log;
+	int err, len;
+
+	if (!type)
+		fail_msg("no type %s", t->type);
+	open_maps(t, &w);
+	struct vfy_prog p = { .type = type->type, .prog_flags = t->flags, .gpl_compatible = true, .cred = &cred,
+			      .ops = type->ops, .env = &env_ops, .env_arg = &w };
+
+	p.insns = calloc(MAX_INSNS, sizeof(*p.insns));
+	len = asm_text(t->text, p.insns, MAX_INSNS, &bad);
+	if (len < 0)
+		fail_msg("line %d: %s", bad.line, bad.text);
+	p.len = len;
+	add_funcs(t, &p);
+	log_init(&log, t->level, 1 << 24);
+	err = vfy_check(&p, &log);
+	if (err != t->expect)
+		fail_msg("got %s (%d), not %s:\n%s", error_name(err), err, error_name(t->expect), log.buf ? log.buf : "");
+	check_log(t, log.buf ? log.buf : "");
+	log_free(&log);
+	btf_put(p.btf);
+	vfy_prog_free(&p);
+	for (u32 i = 0; i < w.nr_maps; i++)
+		map_close(&w.map[i]);
+}
+
+int main(int argc, char **argv)
+{
+	static struct test_case cases[MAX_CASES];
+	static struct CMUnitTest tests[MAX_CASES];
+	u32 n = argc > 1 ? read_cases(argv[1], cases) : 0;
+
+	if (!n) {
+		fprintf(stderr, "usage: %s FILE with cases\n", argv[0]);
+		return 2;
+	}
+	for (u32 i = 0; i < n; i++)
+		tests[i] = (struct CMUnitTest){ .name = cases[i].name, .test_func = run_case, .initial_state = &cases[i] };
+	n = _cmocka_run_group_tests(argv[1], tests, n, NULL, NULL);
+	for (u32 i = 0; i < MAX_CASES; i++) {
+		free(cases[i].text);
+		for (u32 j = 0; j < cases[i].nr_log; j++)
+			free(cases[i].log[j]);
+	}
+	return n != 0;
+}
