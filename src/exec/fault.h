@@ -10,6 +10,7 @@
  * each load (process_vm_readv), which is slow and right.
  *
  *   int fault_load8(u64 *v, const void *p), fault_load16, 32, 64     0 or -EFAULT; zero-extends; *v is 0 after a fault
+ *   void fault_nospec(void)                                          nothing behind it runs, not even speculatively, before what is in front
  *
  * A thread that runs programs must not block SIGSEGV and SIGBUS: the kernel kills a process that faults with the signal blocked.
  * A process that installs its own handler later takes ours away until the next image is bound; it (or the shim for it) may call

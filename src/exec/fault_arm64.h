@@ -44,4 +44,9 @@ static inline void fault_set_pc(void *uc, u64 pc)
 	((ucontext_t *)uc)->uc_mcontext.pc = pc;
 }
 
+static inline void fault_nospec(void)
+{
+	asm volatile("dsb nsh\n\tisb" ::: "memory");
+}
+
 #endif

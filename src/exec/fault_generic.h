@@ -27,4 +27,9 @@ FAULT_LOAD(fault_load32, u32)
 FAULT_LOAD(fault_load64, u64)
 #undef FAULT_LOAD
 
+static inline void fault_nospec(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 #endif

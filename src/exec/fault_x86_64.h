@@ -44,4 +44,9 @@ static inline void fault_set_pc(void *uc, u64 pc)
 	((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
 }
 
+static inline void fault_nospec(void)
+{
+	asm volatile("lfence" ::: "memory");
+}
+
 #endif

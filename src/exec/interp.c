@@ -185,7 +185,8 @@ static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64
 	u64 v;
 
 	frame->held = false; /* of the running frame: img came with a reference */
-	memset(regs, 0, sizeof(regs));
+	regs[0] = 0; /* one by one: a memset() would cost more than a short program */
+	regs[6] = regs[7] = regs[8] = regs[9] = 0;
 	regs[1] = r1;
 	regs[2] = r2;
 	regs[3] = r3;
@@ -305,6 +306,7 @@ ld_imm_dw:
 	insn++;
 	NEXT;
 st_nospec:
+	fault_nospec();
 	NEXT;
 
 	/* clang-format on */
