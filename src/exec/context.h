@@ -5,8 +5,8 @@
  * context.h - what R1 of a running program points to. Run side.
  *
  * Programs are written against the UAPI layouts (struct __sk_buff, xdp_md ...); the verifier's rewrite turns their accesses into accesses to the
- * structs here (src/prog has the tables). Every field that stands for a 32-bit UAPI field is 32 bits wide, so that a narrow
- * load is the low, middle or high part of one load and nothing else.
+ * structs here (src/prog has the tables). Fields are as wide as the kernel's, which programs can tell: what is written is cut to 16 bits, and a two-byte
+ * load from the upper half of a 32-bit UAPI field that is 16 bits wide inside gives the lower half.
  *
  * Types not listed run on the UAPI struct itself: bpf_sock, bpf_sock_addr, bpf_sock_ops (but for its pointers), sk_msg_md, bpf_sk_lookup,
  * sk_reuseport_md, bpf_cgroup_dev_ctx, bpf_sysctl, bpf_sockopt, pt_regs, bpf_perf_event_data, tracepoint records, u64 argument arrays, the client's own buffer of
@@ -23,13 +23,11 @@
 /* A linear packet: [head ... data_meta ... data ... data_end ... end). Owner of the buffer: whoever runs the program. */
 struct sk_buff {
 	u32 len; /* data_end - data; kept in step by the helpers */
-	u32 pkt_type, mark, queue_mapping, protocol;
-	u32 vlan_present, vlan_tci, vlan_proto;
-	u32 priority, skb_iif, ifindex;
-	u32 tc_index;
+	u32 mark, priority, skb_iif, ifindex, hash, napi_id, wire_len;
+	u32 vlan_present;
 	u32 cb_data[5];
-	u32 hash, tc_classid, napi_id;
-	u32 wire_len, gso_segs, gso_size;
+	u16 queue_mapping, protocol, vlan_tci, vlan_proto, tc_index, tc_classid, gso_segs, gso_size;
+	u8 pkt_type;
 	u8 tstamp_type;
 	u8 cloned; /* always 0: a run owns its packet */
 	u8 ip_summed, csum_level;

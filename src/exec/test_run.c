@@ -205,7 +205,6 @@ static void skb_ethernet(struct sk_buff *skb)
 	else if (memcmp(mac, none, ETH_ALEN)) /* the loopback device's address is all zeroes */
 		skb->pkt_type = 3; /* PACKET_OTHERHOST */
 	memcpy(&skb->protocol, mac + 2 * ETH_ALEN, 2);
-	skb->protocol &= 0xffff;
 	if (ntohs(skb->protocol) < ETH_P_802_3_MIN)
 		skb->protocol = htons(ETH_P_802_2);
 	skb->mac_header = skb->data - skb->head;

@@ -131,13 +131,23 @@ static u32 skb_sock_convert(const struct ctx_field *f, const struct bpf_insn *si
 	return 3;
 }
 
+/* Values the kernel has no queue for leave the field as it is. */
+static u32 skb_write_queue(const struct ctx_field *f, const struct bpf_insn *si, struct bpf_insn *buf, u32 *target_size)
+{
+	buf[0] = (struct bpf_insn){ .code = BPF_JMP | BPF_JGE | BPF_K, .dst_reg = si->src_reg, .off = 1, .imm = UINT16_MAX };
+	return 1 + ctx_field_convert(f, BPF_WRITE, si, buf + 1, target_size);
+}
+
 static u32 skb_convert(enum bpf_access_type type, const struct bpf_insn *si, struct bpf_insn *buf, const struct vfy_prog *prog, u32 *target_size)
 {
 	const struct ctx_field *f = ctx_field_at(sock_fields, ARRAY_SIZE(sock_fields), si->off);
 
 	if (f)
 		return type == BPF_READ ? skb_sock_convert(f, si, buf, target_size) : 0;
-	return ctx_field_convert(ctx_field_at(fields, ARRAY_SIZE(fields), si->off), type, si, buf, target_size);
+	f = ctx_field_at(fields, ARRAY_SIZE(fields), si->off);
+	if (type == BPF_WRITE && si->off == AT(queue_mapping))
+		return skb_write_queue(f, si, buf, target_size);
+	return ctx_field_convert(f, type, si, buf, target_size);
 }
 
 /* R2 = offset, R1 = context, call; leave the program with 0 when the packet is too short. */

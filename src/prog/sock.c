@@ -53,6 +53,9 @@ static bool sock_field_access(int off, int size, enum bpf_access_type type, cons
 		info->ctx_field_size = size == 4 ? 4 : 2;
 		return type == BPF_READ && size <= 4;
 	}
+	/* but for addresses, pieces are read at the start of a field only */
+	if (off % 4 && !IN(off, bpf_sock, src_ip4) && !IN(off, bpf_sock, dst_ip4))
+		return false;
 	return ctx_field_access(ctx_field_at(sock_fields, ARRAY_SIZE(sock_fields), off), off, size, type, prog, info);
 }
 
@@ -127,6 +130,8 @@ static bool sock_ops_access(int off, int size, enum bpf_access_type type, const 
 		return false;
 	if (type == BPF_WRITE)
 		return size == 4 && (off == offsetof(struct bpf_sock_ops, reply) || off == offsetof(struct bpf_sock_ops, sk_txhash));
+	if (IN(off, bpf_sock_ops, skb_tcp_flags) && off % 4)
+		return false;
 	f = ctx_field_at(special, ARRAY_SIZE(special), off);
 	return f ? ctx_field_access(f, off, size, type, prog, info) : size == 4;
 }
