@@ -2,11 +2,10 @@
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <urcu/urcu-bp.h>
 
 #include "obj/table.h"
-
-#define MAX_CHAIN 8
 
 /* What freeing a published object needs; allocated when it is published, so that dropping a reference cannot fail. */
 struct obj_node {
@@ -21,6 +20,8 @@ struct obj_table *obj_table_new(void)
 
 	if (!t)
 		return NULL;
+	/* Now, since the first call_rcu() would make its thread, and liburcu knows no other answer to lack of memory than abort(). */
+	urcu_bp_get_default_call_rcu_data();
 	pthread_mutex_init(&t->lock, NULL);
 	for (int k = 0; k < OBJ_KINDS; k++)
 		idr_init(&t->ids[k]);
@@ -42,18 +43,15 @@ u32 obj_table_live(struct obj_table *t)
 
 u32 obj_table_free(struct obj_table *t)
 {
-	u32 left = 0;
+	u32 left;
 
 	if (!t)
 		return 0;
 	handle_table_drop(t);
-	/* Freeing one object may drop the last reference to another: a round for each link of such a chain. */
-	for (int round = 0; round < MAX_CHAIN; round++) {
-		urcu_bp_barrier();
-		left = obj_table_live(t);
-		if (!left)
-			break;
-	}
+	/* Not rcu_barrier(): it aborts the process when it gets no memory. A chain of objects is counted link by link before the last one is freed. */
+	while (__atomic_load_n(&t->dying, __ATOMIC_ACQUIRE))
+		usleep(500);
+	left = obj_table_live(t);
 	/* Somebody still holds references: their objects stay, and so must the table they point to. */
 	if (left)
 		return left;
@@ -140,6 +138,7 @@ static void obj_free_rcu(struct rcu_head *head)
 	node->obj->class->free(node->obj);
 	__atomic_sub_fetch(&t->live[kind], 1, __ATOMIC_RELEASE);
 	free(node);
+	__atomic_sub_fetch(&t->dying, 1, __ATOMIC_RELEASE); /* the table may be gone after this */
 }
 
 static bool last_ref(struct obj *o)
@@ -153,6 +152,7 @@ static void destroy(struct obj *o)
 	struct obj_node *node = o->priv_node;
 
 	if (node) {
+		__atomic_add_fetch(&node->table->dying, 1, __ATOMIC_RELAXED);
 		pthread_mutex_lock(&node->table->lock);
 		idr_remove(&node->table->ids[o->class->kind], o->id);
 		pthread_mutex_unlock(&node->table->lock);

@@ -33,6 +33,7 @@ struct obj_table {
 	pthread_mutex_t lock;
 	struct idr ids[OBJ_KINDS];
 	u32 live[OBJ_KINDS];	/* atomic: published and not freed yet */
+	u32 dying;		/* atomic: last reference gone and not freed yet */
 
 	int epfd, inotify, timer;
 	u32 nr_handles;

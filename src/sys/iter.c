@@ -126,7 +126,7 @@ static int pump_thread(struct pump *p)
 	err = pthread_create(&p->thread, &attr, pump_run, p);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	return -err;
+	return err ? -ENOMEM : 0;
 }
 
 static int pump_start(struct sys *sys, struct iter_file *file, int fd)

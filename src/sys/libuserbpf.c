@@ -156,7 +156,7 @@ static int reaper_start(struct userbpf *u)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
 		close(u->stop_fd);
-	return -err;
+	return err ? -ENOMEM : 0;
 }
 
 static int read_options(const struct userbpf_options *in, struct userbpf_options *out)

@@ -107,12 +107,31 @@ static const struct vfy_ctx_arg *load_iter_ctx(void *arg, const char *func, u32 
 	return t ? t->ctx_args : NULL;
 }
 
-/* Copies what attr points to; what cannot be read stays NULL and prog_load() finds it in its turn. */
-static const void *load_copy(struct sys_req *r, u64 uaddr, u64 cnt, u64 size)
+/* Copies what attr points to. What cannot be read stays NULL and prog_load() finds it in its turn: 0 or -ENOMEM. */
+static int load_copy(struct sys_req *r, const void **dst, u64 uaddr, u64 cnt, u64 size)
 {
-	void *p = cnt && size <= INFO_REC_MAX && cnt <= MAX_INSNS ? req_dup(r, uaddr, cnt * size) : NULL;
+	void *p;
 
-	return IS_ERR(p) ? NULL : p;
+	if (!cnt || size > INFO_REC_MAX || cnt > MAX_INSNS)
+		return 0;
+	p = req_dup(r, uaddr, cnt * size);
+	if (!IS_ERR(p))
+		*dst = p;
+	return PTR_ERR(p) == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int load_copies(struct sys_req *r, struct prog_load_req *req)
+{
+	const union bpf_attr *a = &r->attr;
+	int err = load_copy(r, (const void **)&req->insns, a->insns, a->insn_cnt, sizeof(struct bpf_insn));
+
+	if (!err)
+		err = load_copy(r, &req->func_info, a->func_info, a->func_info_cnt, a->func_info_rec_size);
+	if (!err)
+		err = load_copy(r, &req->line_info, a->line_info, a->line_info_cnt, a->line_info_rec_size);
+	if (!err)
+		err = load_copy(r, &req->core_relos, a->core_relos, a->core_relo_cnt, a->core_relo_rec_size);
+	return err;
 }
 
 static bool may_load(const struct sys_req *r)
@@ -172,13 +191,9 @@ long sys_prog_load(struct sys_req *r)
 	if (req_copy_str(r, license, a->license, sizeof(license)) >= 0)
 		req.license = license;
 	/* Nothing big is copied for a caller who may not load it anyway; prog_load() finds the reason. */
-	if (req.license && may_load(r)) {
-		req.insns = load_copy(r, a->insns, a->insn_cnt, sizeof(struct bpf_insn));
-		req.func_info = load_copy(r, a->func_info, a->func_info_cnt, a->func_info_rec_size);
-		req.line_info = load_copy(r, a->line_info, a->line_info_cnt, a->line_info_rec_size);
-		req.core_relos = load_copy(r, a->core_relos, a->core_relo_cnt, a->core_relo_rec_size);
-	}
-	ret = load_run(r, &l, &req);
+	ret = req.license && may_load(r) ? load_copies(r, &req) : 0;
+	if (!ret)
+		ret = load_run(r, &l, &req);
 	load_drop(&l);
 	free((void *)req.insns);
 	free((void *)req.func_info);
