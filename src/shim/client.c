@@ -108,7 +108,8 @@ static int move_high(int fd)
 	return high;
 }
 
-static int buf_grow(struct conn *n, size_t len)
+/* Room for @len bytes; the first @keep ones stay. */
+static int buf_grow(struct conn *n, size_t len, size_t keep)
 {
 	void *p;
 
@@ -118,8 +119,10 @@ static int buf_grow(struct conn *n, size_t len)
 	p = raw_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (IS_ERR(p))
 		return -ENOMEM;
-	if (n->buf)
+	if (n->buf) {
+		memcpy(p, n->buf, keep);
 		raw_munmap(n->buf, n->buf_len);
+	}
 	n->buf = p;
 	n->buf_len = len;
 	return 0;
@@ -206,6 +209,8 @@ static int send_request(int fd, const struct client_req *req)
 		if (n < 0) {
 			if (n == -EAGAIN && wait_writable(fd) == 0)
 				continue;
+			if (n == -EPIPE && iov == vec && iov->iov_len == sizeof(hdr))
+				return -EPIPE; /* not a byte went out */
 			if (n == -EBADF || n == -ETOOMANYREFS || n == -ENOMEM || n == -ENOBUFS)
 				return n;
 			if (lost(n))
@@ -257,6 +262,30 @@ static int recv_all(int fd, void *buf, size_t len, struct client_reply *reply)
 	return 0;
 }
 
+/* The header and, in the same system call, what follows it of the one answer to this request. -> bytes of the body received */
+static long recv_head(struct conn *n, struct msg_hdr *hdr, struct client_reply *reply)
+{
+	char ctl[CMSG_SPACE(FDS_PER_MSG * sizeof(int))] __attribute__((aligned(8)));
+	struct iovec iov[] = { { hdr, sizeof(*hdr) }, { n->buf, reply->many ? 0 : n->buf_len } };
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	long got;
+
+	do
+		got = raw_recvmsg(n->fd, &m, MSG_CMSG_CLOEXEC);
+	while (got < 0 && !lost(got));
+	if (got <= 0)
+		return -EIO;
+	take_fds(&m, reply);
+	if (m.msg_flags & MSG_CTRUNC)
+		return -EMFILE;
+	if (got < (long)sizeof(*hdr)) {
+		int err = recv_all(n->fd, (char *)hdr + got, sizeof(*hdr) - got, reply);
+
+		return err;
+	}
+	return got - sizeof(*hdr);
+}
+
 static void close_reply_fds(struct client_reply *reply)
 {
 	for (u32 i = 0; i < reply->nr_fds; i++)
@@ -269,18 +298,21 @@ int client_next(struct client_reply *reply)
 {
 	struct conn *n = reply->conn;
 	struct msg_hdr hdr;
+	long have;
 	int err;
 
 	close_reply_fds(reply);
-	err = recv_all(n->fd, &hdr, sizeof(hdr), reply);
+	err = n->buf ? 0 : buf_grow(n, 1, 0);
 	if (err)
 		return err;
-	if (hdr.len > PROTO_MAX_BODY)
+	have = recv_head(n, &hdr, reply);
+	if (have < 0)
+		return have;
+	if (hdr.len > PROTO_MAX_BODY || have > hdr.len)
 		return -EIO;
-	err = buf_grow(n, hdr.len);
-	if (err)
-		return err;
-	err = recv_all(n->fd, n->buf, hdr.len, reply);
+	err = buf_grow(n, hdr.len, have);
+	if (!err)
+		err = recv_all(n->fd, n->buf + have, hdr.len - have, reply);
 	if (err)
 		return err;
 	if (hdr.nfds != reply->nr_fds)
@@ -296,6 +328,7 @@ static int converse(const struct client_req *req, struct client_reply *reply)
 	int err;
 
 	reply->nr_fds = 0;
+	reply->many = req->type >= MSG_STATUS; /* the CLI's may come in several messages */
 	err = send_request(reply->conn->fd, req);
 	return err ?: client_next(reply);
 }
@@ -360,18 +393,9 @@ static struct conn *pool_claim(struct client *c)
 	return NULL;
 }
 
-/* The service closed this idle connection (it was restarted): nothing was sent yet, so a new one may take its place. */
-static bool conn_hung_up(const struct conn *n)
-{
-	char c;
-	long r = raw6(SYS_recvfrom, n->fd, (long)&c, 1, MSG_PEEK | MSG_DONTWAIT, 0, 0);
-
-	return r == 0 || (r < 0 && r != -EAGAIN && r != -EINTR) || r > 0;
-}
-
 static int conn_ready(struct client *c, struct conn *n)
 {
-	if (n->fd >= 0 && (!conn_intact(n) || conn_hung_up(n)))
+	if (n->fd >= 0 && !conn_intact(n))
 		conn_drop(n);
 	return n->fd >= 0 ? 0 : conn_open(c, n);
 }
@@ -402,6 +426,15 @@ static void conn_release(struct conn *n, bool temporary)
 	conn_unclaim(n);
 }
 
+static int try_again(struct client *c, const struct client_req *req, struct client_reply *reply)
+{
+	int err;
+
+	conn_drop(reply->conn);
+	err = conn_open(c, reply->conn);
+	return err ?: converse(req, reply);
+}
+
 int client_call(struct client *c, const struct client_req *req, struct client_reply *reply)
 {
 	int err;
@@ -418,6 +451,8 @@ int client_call(struct client *c, const struct client_req *req, struct client_re
 	err = conn_ready(c, reply->conn);
 	if (!err) {
 		err = converse(req, reply);
+		if (err == -EPIPE) /* the service closed this idle connection, perhaps it was restarted: nothing was sent yet */
+			err = try_again(c, req, reply);
 		if (!err)
 			return 0;
 		close_reply_fds(reply);
@@ -425,7 +460,7 @@ int client_call(struct client *c, const struct client_req *req, struct client_re
 	}
 	conn_release(reply->conn, reply->temporary);
 	reply->conn = NULL;
-	return err;
+	return err == -EPIPE ? -EIO : err;
 }
 
 void client_broken(struct client_reply *reply)

@@ -51,6 +51,7 @@ struct client_reply {
 	u32 nr_fds;
 	int fds[CLIENT_REPLY_FDS];
 	struct conn *conn;
+	bool many;	/* more messages may follow */
 	bool temporary; /* pool was full: connection ends with the call */
 };
 

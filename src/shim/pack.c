@@ -5,21 +5,65 @@
 #include "shim/raw.h"
 #include "shim/shim.h"
 
-#define MAX_SEGS 64u
+#define MAX_SEGS 40u
 #define MAX_PACK_FDS 1000u
-#define MAX_PATH_BODY (sizeof(struct msg_path) + 4096 + 256 + 8)
+#define FEW_FDS 64u
+#define PATH_ROOM round_up(sizeof(struct msg_path) + 4096 + 256 + 8, 4096)
 
+/* On the stack of whoever calls bpf(2), so what is rarely needed (many fds, a path) gets its own mapping. */
 struct pack {
-	u32 nr_segs, nr_fds, nr_passed;
+	u32 nr_segs, nr_fds, nr_passed, max_fds;
 	u64 data_len;
-	bool has_path;
 	int path_fd;
-	u32 path_len;
+	char *path; /* struct msg_path */
+	struct msg_fd *fds;
+	int *passed;
+	void *more_fds;
 	struct msg_seg segs[MAX_SEGS];
-	struct msg_fd fds[MAX_PACK_FDS];
-	int passed[MAX_PACK_FDS + 1];
-	char path[MAX_PATH_BODY];
+	struct msg_fd few_fds[FEW_FDS];
+	int few_passed[FEW_FDS + 1];
 };
+
+#define MANY_FDS_SIZE (MAX_PACK_FDS * (sizeof(struct msg_fd) + sizeof(int)) + sizeof(int))
+
+static void *scratch(size_t len)
+{
+	void *p = raw_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return IS_ERR(p) ? NULL : p;
+}
+
+static void pack_init(struct pack *p, bool pin)
+{
+	memset(p, 0, offsetof(struct pack, segs));
+	p->path_fd = pin ? -2 : -1;
+	p->fds = p->few_fds;
+	p->passed = p->few_passed;
+	p->max_fds = FEW_FDS;
+}
+
+static void pack_free(struct pack *p)
+{
+	if (p->path_fd >= 0)
+		raw_close(p->path_fd);
+	if (p->path)
+		raw_munmap(p->path, PATH_ROOM);
+	if (p->more_fds)
+		raw_munmap(p->more_fds, MANY_FDS_SIZE);
+}
+
+static int more_fds(struct pack *p)
+{
+	if (p->more_fds)
+		return -E2BIG;
+	p->more_fds = scratch(MANY_FDS_SIZE);
+	if (!p->more_fds)
+		return -ENOMEM;
+	p->max_fds = MAX_PACK_FDS;
+	p->fds = memcpy(p->more_fds, p->few_fds, sizeof(p->few_fds));
+	p->passed = memcpy(p->fds + MAX_PACK_FDS, p->few_passed, sizeof(p->few_passed));
+	return 0;
+}
 
 static int on_mem(void *arg, const struct abi_field *f, u64 uaddr, u64 len, bool in, bool out)
 {
@@ -46,12 +90,13 @@ static int on_fd(void *arg, const struct abi_field *f, int fd)
 {
 	struct pack *p = arg;
 	struct msg_fd *e;
+	int err;
 
 	for (u32 i = 0; i < p->nr_fds; i++)
 		if (p->fds[i].client_fd == fd)
 			return 0;
-	if (p->nr_fds == MAX_PACK_FDS)
-		return -E2BIG;
+	if (p->nr_fds == p->max_fds && (err = more_fds(p)))
+		return err;
 	e = &p->fds[p->nr_fds++];
 	e->client_fd = fd;
 	e->index = -1;
@@ -67,16 +112,17 @@ static int on_path(void *arg, const struct abi_field *f, u64 uaddr)
 	struct pack *p = arg;
 	int len;
 
-	if (p->has_path || p->nr_segs == MAX_SEGS)
+	if (p->path || p->nr_segs == MAX_SEGS)
 		return 0;
-	p->has_path = true;
-	/* the kernel's OBJ_PIN and OBJ_GET share attr; the caller set path_fd to -2 for a pin */
-	len = shim_path_body(p->path, sizeof(p->path), uaddr, p->path_fd == -2, p->nr_passed, &p->path_fd);
+	p->path = scratch(PATH_ROOM);
+	if (!p->path)
+		return -ENOMEM;
+	/* OBJ_PIN and OBJ_GET share attr; pack_init() set path_fd to -2 for a pin */
+	len = shim_path_body(p->path, PATH_ROOM, uaddr, p->path_fd == -2, p->nr_passed, &p->path_fd);
 	if (len < 0)
 		return len;
 	if (p->path_fd >= 0)
 		p->passed[p->nr_passed++] = p->path_fd;
-	p->path_len = len;
 	p->segs[p->nr_segs++] = (struct msg_seg){ .uaddr = uaddr, .len = len, .flags = SEG_DATA | SEG_PATH };
 	p->data_len += MSG_PAD(len);
 	return 0;
@@ -140,6 +186,12 @@ static const struct abi_visitor visitor = {
 	.fd_values = on_fd_values,
 };
 
+/* Short pieces without a system call. */
+static int read_user(void *dst, u64 uaddr, u64 len)
+{
+	return len <= 4096 ? guard_read_fast(dst, uaddr, len) : guard_read(dst, uaddr, len);
+}
+
 /* Fills in the data; a segment that cannot be read loses its place and says so. -> bytes used */
 static u64 gather(struct pack *p, char *data)
 {
@@ -153,7 +205,7 @@ static u64 gather(struct pack *p, char *data)
 			continue;
 		if (s->flags & SEG_PATH) {
 			memcpy(at, p->path, s->len);
-		} else if (guard_read(at, s->uaddr, s->len)) {
+		} else if (read_user(at, s->uaddr, s->len)) {
 			s->flags ^= SEG_DATA | SEG_FAULT;
 			continue;
 		}
@@ -177,7 +229,7 @@ static int scatter(const struct client_reply *reply)
 
 		if (end - at < (long)sizeof(*s) || s->len > (u64)(end - at) - sizeof(*s))
 			return -EIO;
-		if (guard_write(s->uaddr, s + 1, s->len))
+		if (s->len <= 4096 ? guard_write_fast(s->uaddr, s + 1, s->len) : guard_write(s->uaddr, s + 1, s->len))
 			err = -EFAULT;
 		at += sizeof(*s) + min(MSG_PAD(s->len), (u64)(end - at) - sizeof(*s));
 	}
@@ -233,27 +285,22 @@ static int walk(struct pack *p, int cmd, const char *attr, u32 size)
 static long pack_and_send(struct pack *p, int cmd, u64 uattr, const char *attr, u32 size)
 {
 	struct msg_bpf head = { .cmd = cmd, .attr_size = size, .uattr = uattr };
-	char small[2048] __attribute__((aligned(8))), *data = small;
+	char small[1024] __attribute__((aligned(8))), *data = small;
 	long result = walk(p, cmd, attr, size);
 	u64 len = 0;
 
 	if (result)
-		goto out;
-	if (p->data_len > sizeof(small)) {
-		data = raw_mmap(NULL, p->data_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		result = IS_ERR(data) ? -ENOMEM : 0;
-	}
-	if (result)
-		goto out;
+		return result;
+	if (p->data_len > sizeof(small))
+		data = scratch(p->data_len);
+	if (!data)
+		return -ENOMEM;
 	len = gather(p, data);
 	head.nr_segs = p->nr_segs;
 	head.nr_fds = p->nr_fds;
 	result = send_packed(p, &head, attr, data, len);
 	if (data != small)
 		raw_munmap(data, p->data_len);
-out:
-	if (p->path_fd >= 0)
-		raw_close(p->path_fd);
 	return result;
 }
 
@@ -261,18 +308,14 @@ long shim_pack(int cmd, u64 uattr, u32 size)
 {
 	char attr[MSG_ATTR_MAX] __attribute__((aligned(8)));
 	u32 len = min(size, MSG_ATTR_MAX);
-	struct pack *p;
+	struct pack p;
 	long result;
 
-	if (guard_read(attr, uattr, len))
+	if (guard_read_fast(attr, uattr, len))
 		return size > MSG_ATTR_MAX ? -E2BIG : -EFAULT;
 	memset(attr + len, 0, MSG_PAD(len) - len);
-	/* lives in its own mapping: threads with small stacks call bpf(2) too; only touched pages cost */
-	p = raw_mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (IS_ERR(p))
-		return -ENOMEM;
-	p->path_fd = cmd == BPF_OBJ_PIN ? -2 : -1;
-	result = pack_and_send(p, cmd, uattr, attr, size);
-	raw_munmap(p, sizeof(*p));
+	pack_init(&p, cmd == BPF_OBJ_PIN);
+	result = pack_and_send(&p, cmd, uattr, attr, size);
+	pack_free(&p);
 	return result;
 }
