@@ -7,7 +7,7 @@
  *
  *	tests/unit/sys/unit_sys_errno --kernel errno.txt
  *
- * Without: unit_sys_errno errno.txt VMLINUX.btf
+ * With --service they go to bpf(2) too, but what answers is a service (userbpf run -- unit_sys_errno --service errno.txt). Without: unit_sys_errno errno.txt VMLINUX.btf
  */
 #include <bpf/btf.h>
 #include <fcntl.h>
@@ -25,7 +25,8 @@
 #define BUF_SIZE 65536
 
 static struct userbpf *u, *weak; /* weak: no capabilities */
-static bool on_kernel;
+static bool by_syscall; /* calls go to bpf(2) */
+static bool on_kernel;	/* of the machine's kernel, which is newer than 6.1 */
 static int failures, checks;
 static char *buf; /* zeroed memory calls may point to */
 
@@ -33,7 +34,7 @@ static long call_as(struct userbpf *who, int cmd, void *attr, u32 size)
 {
 	long ret;
 
-	if (!on_kernel)
+	if (!by_syscall)
 		return userbpf_bpf(who, cmd, attr, size);
 	ret = syscall(__NR_bpf, cmd, attr, size);
 	return ret < 0 ? -errno : ret;
@@ -146,7 +147,7 @@ static long make_btf(void)
 
 static long make_link(const char *vmlinux)
 {
-	struct btf *btf = on_kernel ? btf__load_vmlinux_btf() : btf__parse_raw(vmlinux);
+	struct btf *btf = by_syscall ? btf__load_vmlinux_btf() : btf__parse_raw(vmlinux);
 	union bpf_attr a = { 0 };
 	long prog, link;
 
@@ -286,7 +287,7 @@ static void run_line(char *line)
 		else
 			set_field(row, attr, word, &slot);
 	}
-	if (on_kernel && as_weak)
+	if (by_syscall && as_weak)
 		return; /* would need to give up root */
 	ret = call_as(as_weak ? weak : u, row->cmd, attr, sizeof(union bpf_attr));
 	check(what, ret, on_kernel && newer ? newer : want);
@@ -380,11 +381,12 @@ int main(int argc, char **argv)
 	char big[8] = { 0 };
 
 	on_kernel = argc > 1 && !strcmp(argv[1], "--kernel");
-	if (argc < 2 + on_kernel)
+	by_syscall = on_kernel || (argc > 1 && !strcmp(argv[1], "--service"));
+	if (argc < 2 + by_syscall)
 		return 1;
-	table = argv[1 + on_kernel];
+	table = argv[1 + by_syscall];
 	buf = mmap(NULL, BUF_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (!on_kernel) {
+	if (!by_syscall) {
 		o.vmlinux_btf = argc > 2 ? argv[2] : NULL;
 		u = userbpf_open(&o);
 		o.drop_caps = ~0ull;
@@ -412,7 +414,7 @@ int main(int argc, char **argv)
 	for (u32 i = 0; i < nr_objects; i++)
 		if (objects[i].fd != BAD_FD)
 			close(objects[i].fd);
-	if (!on_kernel) {
+	if (!by_syscall) {
 		check("objects left", -userbpf_close(u), "OK");
 		check("objects left", -userbpf_close(weak), "OK");
 	}
