@@ -235,6 +235,7 @@ static void conn_new(struct daemon *d, int sock)
 	}
 	c->d = d;
 	c->sock = sock;
+	c->msg.strict = true;
 	if (cred_open(c)) {
 		close(sock);
 		free(c);

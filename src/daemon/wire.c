@@ -8,6 +8,7 @@
 
 #define FDS_PER_CHUNK 250u
 #define KEEP_ROOM (64u << 10)
+#define FIRST_ROOM (16u << 10)
 
 static int fds_reserve(struct wire_msg *m, u32 more)
 {
@@ -49,28 +50,35 @@ static int collect_fds(struct wire_msg *m, struct msghdr *mh)
 	return err;
 }
 
-/* All @len bytes; 0 when the peer closed before the first one and that is allowed. */
-static int recv_all(int sock, struct wire_msg *m, void *buf, size_t len, bool may_end)
+/* One recvmsg() into @iov: bytes, 0 at the end, or -errno. */
+static ssize_t recv_some(int sock, struct wire_msg *m, struct iovec *iov, int nr)
 {
 	union {
 		char space[CMSG_SPACE(253 * sizeof(int))];
 		struct cmsghdr align;
 	} ctl;
-	size_t got = 0;
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = nr, .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
+	ssize_t n;
 	int err;
 
+	do
+		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	err = collect_fds(m, &mh);
+	return err ? err : n;
+}
+
+/* The rest of @len bytes, of which @got are there; 0 when the peer closed before the first one and that is allowed. */
+static int recv_all(int sock, struct wire_msg *m, void *buf, size_t len, size_t got, bool may_end)
+{
 	while (got < len) {
 		struct iovec iov = { (char *)buf + got, len - got };
-		struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
-		ssize_t n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+		ssize_t n = recv_some(sock, m, &iov, 1);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return -errno;
-		err = collect_fds(m, &mh);
-		if (err)
-			return err;
+			return n;
 		if (!n)
 			return !got && may_end ? 0 : -EPIPE;
 		got += n;
@@ -78,7 +86,8 @@ static int recv_all(int sock, struct wire_msg *m, void *buf, size_t len, bool ma
 	return 1;
 }
 
-static int body_reserve(struct wire_msg *m, size_t len, int (*may_grow)(void *arg, size_t len), void *arg)
+/* Room for @len bytes, of which the first @keep are there. */
+static int body_reserve(struct wire_msg *m, size_t len, size_t keep, int (*may_grow)(void *arg, size_t len), void *arg)
 {
 	int err = 0;
 	u8 *p;
@@ -92,25 +101,51 @@ static int body_reserve(struct wire_msg *m, size_t len, int (*may_grow)(void *ar
 	p = malloc(len); /* touched only as bytes arrive */
 	if (!p)
 		return -ENOMEM;
+	if (keep)
+		memcpy(p, m->body, keep);
 	free(m->body);
 	m->body = p;
 	m->room = len;
 	return 0;
 }
 
+/* The header, and with a strict peer as much of the body as has come (*got). As wire_recv(). */
+static int recv_header(int sock, struct wire_msg *m, size_t *got)
+{
+	struct iovec iov[2] = { { &m->hdr, sizeof(m->hdr) }, { m->body, m->room } };
+	ssize_t n;
+
+	*got = 0;
+	if (!m->strict)
+		return recv_all(sock, m, &m->hdr, sizeof(m->hdr), 0, true);
+	n = recv_some(sock, m, iov, 2);
+	if (n <= 0)
+		return n;
+	if (n >= sizeof(m->hdr)) {
+		*got = n - sizeof(m->hdr);
+		return 1;
+	}
+	return recv_all(sock, m, &m->hdr, sizeof(m->hdr), n, false);
+}
+
 int wire_recv(int sock, struct wire_msg *m, int (*may_grow)(void *arg, size_t len), void *arg)
 {
+	size_t got;
 	int err;
 
 	wire_msg_reset(m);
-	err = recv_all(sock, m, &m->hdr, sizeof(m->hdr), true);
+	if (m->strict && body_reserve(m, FIRST_ROOM, 0, NULL, NULL))
+		return -ENOMEM;
+	err = recv_header(sock, m, &got);
 	if (err <= 0)
 		return err;
 	if (m->hdr.len > PROTO_MAX_BODY || m->hdr.nfds > PROTO_MAX_FDS)
 		return -EMSGSIZE;
-	err = body_reserve(m, m->hdr.len, may_grow, arg);
-	if (!err && m->hdr.len)
-		err = recv_all(sock, m, m->body, m->hdr.len, false);
+	if (got > m->hdr.len)
+		return -EBADMSG;
+	err = body_reserve(m, m->hdr.len, got, may_grow, arg);
+	if (!err)
+		err = recv_all(sock, m, m->body, m->hdr.len, got, false);
 	if (err < 0)
 		return err;
 	return m->nr_fds == m->hdr.nfds ? 1 : -EBADMSG;

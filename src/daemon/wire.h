@@ -15,6 +15,7 @@ struct wire_msg {
 	size_t room;
 	int *fds;
 	u32 nr_fds, fd_room;
+	bool strict;	/* the peer sends nothing before it has our answer: header and body are read at once, more bytes are an error */
 };
 
 /*

@@ -41,13 +41,13 @@ static void *sender(void *arg)
 	return NULL;
 }
 
-static void test_round_trip(void **state)
+static void round_trip(bool strict)
 {
 	static const struct {
 		u32 len, nfds;
 	} rows[] = { { 0, 0 }, { 1, 0 }, { 0, 1 }, { 100, 3 }, { 0, 250 }, { 5, 251 }, { 4096, 600 }, { 3 << 20, 1024 }, { 8, 0 } };
 	int before = nr_open(), null = open("/dev/null", O_RDONLY), s[2];
-	struct wire_msg m = {};
+	struct wire_msg m = { .strict = strict };
 
 	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s);
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -77,7 +77,13 @@ static void test_round_trip(void **state)
 	assert_int_equal(nr_open(), before);
 }
 
-static void test_broken(void **state)
+static void test_round_trip(void **state)
+{
+	round_trip(false);
+	round_trip(true);
+}
+
+static void broken(bool strict)
 {
 	static const struct {
 		struct msg_hdr h;
@@ -97,7 +103,7 @@ static void test_broken(void **state)
 		char ctl[CMSG_SPACE(8)] = {};
 		struct iovec iov = { (void *)&rows[i].h, rows[i].send };
 		struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-		struct wire_msg m = {};
+		struct wire_msg m = { .strict = strict };
 		int s[2];
 
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s);
@@ -114,6 +120,32 @@ static void test_broken(void **state)
 		close(s[1]);
 	}
 	assert_int_equal(nr_open(), before);
+}
+
+static void test_broken(void **state)
+{
+	broken(false);
+	broken(true);
+}
+
+/* Two messages in one go: one after the other, or an error from a peer that has to wait. */
+static void test_pipelined(void **state)
+{
+	struct msg_hdr h[2] = { { .type = 1 }, { .type = 2 } };
+	struct wire_msg m = {}, strict = { .strict = true };
+	int s[2];
+
+	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s);
+	assert_int_equal(write(s[0], h, sizeof(h)), sizeof(h));
+	assert_int_equal(wire_recv(s[1], &m, NULL, NULL), 1);
+	assert_int_equal(wire_recv(s[1], &m, NULL, NULL), 1);
+	assert_int_equal(m.hdr.type, 2);
+	assert_int_equal(write(s[0], h, sizeof(h)), sizeof(h));
+	assert_int_equal(wire_recv(s[1], &strict, NULL, NULL), -EBADMSG);
+	wire_msg_free(&m);
+	wire_msg_free(&strict);
+	close(s[0]);
+	close(s[1]);
 }
 
 static int refuse(void *arg, size_t len)
@@ -137,7 +169,7 @@ static void test_limit(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken), cmocka_unit_test(test_limit) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken), cmocka_unit_test(test_limit), cmocka_unit_test(test_pipelined) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
