@@ -21,7 +21,7 @@ static int allowed(const struct fd_obj *o, size_t len, int prot, int flags, off_
 		return -ENODEV;
 	if (!map || !map->ops->mmapable)
 		return -ENOTSUPP;
-	if (!shared)
+	if (!shared || !(o->perm & 2)) /* mm takes VM_SHARED away from files not open for writing */
 		return -EINVAL;
 	if (prot & PROT_WRITE && READ_ONCE(map->shm->frozen))
 		return -EPERM;

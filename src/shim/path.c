@@ -134,6 +134,8 @@ long shim_virtual_op(u32 type, const char *path, u32 flags)
 
 	if (!path || !shim_is_virtual(path))
 		return SHIM_ELSEWHERE;
+	if (type == MSG_FS_MKDIR && strspn(path + strlen(shim.virtual_root), "/") == strlen(path) - strlen(shim.virtual_root))
+		return -EEXIST; /* the root itself; its parent is none of the service's */
 	iov[1].iov_len = head.path_len = strlen(path) + 1;
 	ret = client_call(&shim.client, &req, &reply);
 	if (ret)
