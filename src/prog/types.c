@@ -23,12 +23,36 @@ static enum bpf_prog_type resolve_type(const struct vfy_prog *prog)
 	return prog->type == BPF_PROG_TYPE_EXT && dst ? dst->type : prog->type;
 }
 
+/* What a group would give and 6.1 does not. */
+static const struct helper_gap {
+	enum bpf_prog_type type;
+	enum bpf_func_id id;
+} gaps[] = {
+	{ BPF_PROG_TYPE_CGROUP_DEVICE, BPF_FUNC_ktime_get_coarse_ns },
+	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_FUNC_ktime_get_coarse_ns },
+	{ BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_get_attach_cookie },
+	{ BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, BPF_FUNC_get_attach_cookie },
+	{ BPF_PROG_TYPE_SYSCALL, BPF_FUNC_get_attach_cookie },
+};
+
+static bool is_gap(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(gaps); i++)
+		if (gaps[i].type == type && gaps[i].id == id)
+			return true;
+	/* cookies come with trampolines */
+	return type == BPF_PROG_TYPE_TRACING && id == BPF_FUNC_get_attach_cookie &&
+	       (attach == BPF_TRACE_ITER || attach == BPF_TRACE_RAW_TP);
+}
+
 const struct helper_proto *prog_helper(u32 id, const struct vfy_prog *prog)
 {
 	const struct prog_type *t = prog_type_of(resolve_type(prog));
 	u32 groups = HG_BASE;
 
-	if (!t)
+	if (!t || is_gap(t->type, prog->expected_attach_type, id))
 		return NULL;
 	groups |= t->helper_groups;
 	if (cred_bpf(prog->cred)) {
