@@ -153,11 +153,6 @@ static inline struct elem *elem_at(const struct hash_geom *g, u32 ref)
 	return likely(ref - 1 < g->nr_elems) ? (struct elem *)(g->elems + (u64)(ref - 1) * g->elem_size) : NULL;
 }
 
-static inline u32 elem_ref(const struct hash_geom *g, const struct elem *e)
-{
-	return ((const char *)e - g->elems) / g->elem_size + 1;
-}
-
 static inline char *pcpu_value(const struct bpf_map *map, u32 ref, u32 cpu)
 {
 	const struct hash_geom *g = geom_of(map);

@@ -308,7 +308,8 @@ static int check_tail_calls(const struct bpf_prog *prog)
 	for (i = 0; i < prog->aux->used_map_cnt; i++) {
 		struct bpf_map *map = prog->aux->used_maps[i];
 
-		if (map->map_type == BPF_MAP_TYPE_PROG_ARRAY && !map_obj_prog_ok(map_obj_of(map), prog->type))
+		if (map->map_type == BPF_MAP_TYPE_PROG_ARRAY &&
+		    !map_obj_prog_fits(map_obj_of(map), prog->type, prog->expected_attach_type, prog->aux->attach_func_proto))
 			return -EINVAL;
 	}
 	return 0;
