@@ -608,14 +608,14 @@ static int run_syscall(const struct exec_image *img, const struct exec_host *hos
 	return run_bytes(img, host, t, SYSCALL_CTX_MAX, true);
 }
 
-/* The kernel calls its own bpf_fentry_test functions, which are not here. */
+/* The kernel calls its own bpf_fentry_test functions, which are not here: the errno of a kernel without them. */
 static int run_tracing(const struct exec_image *img, const struct exec_host *host, struct test_run *t)
 {
 	if (t->attr.test.flags || t->attr.test.cpu || t->attr.test.batch_size)
 		return -EINVAL;
 	if (img->attach_type != BPF_TRACE_FENTRY && img->attach_type != BPF_TRACE_FEXIT && img->attach_type != BPF_MODIFY_RETURN)
 		return -EFAULT;
-	return -EOPNOTSUPP;
+	return -ENOTSUPP;
 }
 
 /* --- entry --- */
