@@ -676,12 +676,84 @@ static void test_batch(void **state)
 	close(hash);
 }
 
+/* Without capabilities, where unprivileged_bpf_disabled is 0: the kernel's rules. */
+static void test_unprivileged(void **state)
+{
+	struct userbpf_options o = { .size = sizeof(o), .vmlinux_btf = vmlinux, .drop_caps = ~0ull };
+	const struct bpf_insn zero[] = { MOV_IMM(BPF_REG_0, 0), EXIT };
+	struct bpf_prog_info info = { .xlated_prog_len = 8 };
+	union bpf_attr a = { 0 };
+	struct userbpf *u = userbpf_open(&o);
+	int map = create(u, BPF_MAP_TYPE_HASH, 8, 1, 0, "m"), prog = load(u, zero, 2, "zero");
+
+	assert_true(map >= 0);
+	assert_true(prog >= 0);
+	assert_int_equal(create(u, BPF_MAP_TYPE_HASH, 8, 1, BPF_F_ZERO_SEED, "z"), -EPERM);
+	assert_int_equal(load_as(u, BPF_PROG_TYPE_XDP, 0, 0, zero, 2, "xdp"), -EPERM);
+	assert_int_equal(load_as(u, BPF_PROG_TYPE_KPROBE, 0, 0, zero, 2, "kprobe"), -EPERM);
+	assert_int_equal(userbpf_bpf(u, BPF_MAP_GET_NEXT_ID, &a, sizeof(a)), -EPERM);
+	a = (union bpf_attr){ .map_id = 1 };
+	assert_int_equal(userbpf_bpf(u, BPF_MAP_GET_FD_BY_ID, &a, sizeof(a)), -EPERM);
+	a = (union bpf_attr){ .map_fd = map };
+	assert_int_equal(userbpf_bpf(u, BPF_MAP_FREEZE, &a, sizeof(a)), -EPERM);
+	/* one may ask about one's own program, but not see its code */
+	assert_int_equal(info_of(u, prog, &info, sizeof(info)), sizeof(info));
+	assert_int_equal(info.xlated_prog_len, 0);
+	close(map);
+	close(prog);
+	assert_int_equal(userbpf_close(u), 0);
+
+	o.unprivileged_bpf_disabled = 2;
+	u = userbpf_open(&o);
+	assert_int_equal(create(u, BPF_MAP_TYPE_HASH, 8, 1, 0, "m"), -EPERM);
+	assert_int_equal(load(u, zero, 2, "zero"), -EPERM);
+	assert_int_equal(userbpf_close(u), 0);
+}
+
+/* What is not in the options struct we know must be zero. */
+static void test_options(void **state)
+{
+	struct {
+		struct userbpf_options o;
+		u64 more;
+	} big = { .o.size = sizeof(big) };
+	struct userbpf *u = userbpf_open(&big.o);
+
+	assert_non_null(u);
+	assert_int_equal(userbpf_close(u), 0);
+	big.more = 1;
+	assert_null(userbpf_open(&big.o));
+	assert_int_equal(errno, E2BIG);
+	big.o = (struct userbpf_options){ .size = 4 };
+	assert_null(userbpf_open(&big.o));
+	assert_int_equal(errno, EINVAL);
+	big.o = (struct userbpf_options){ .size = sizeof(big.o), .vmlinux_btf = "/no/such/file" };
+	assert_null(userbpf_open(&big.o));
+	assert_int_equal(errno, ENOENT);
+}
+
+/* Two instances know nothing of each other. */
+static void test_instances(void **state)
+{
+	struct userbpf *u = *state, *other = userbpf_open(NULL);
+	int map = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "m");
+	union bpf_attr a = { .map_id = 1 };
+	u64 v;
+
+	assert_int_equal(elem(u, BPF_MAP_LOOKUP_ELEM, map, 0, &v, 0), 0);
+	assert_int_equal(elem(other, BPF_MAP_LOOKUP_ELEM, map, 0, &v, 0), -EINVAL);
+	assert_int_equal(userbpf_bpf(other, BPF_MAP_GET_FD_BY_ID, &a, sizeof(a)), -ENOENT);
+	assert_int_equal(userbpf_close(other), 0);
+	close(map);
+}
+
 int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_map_info), T(test_prog_info), T(test_run_and_stats), T(test_btf_info), T(test_ids), T(test_iter), T(test_iter_abandoned),
 		T(test_pins), T(test_cat_maps), T(test_mmap), T(test_prog_array), T(test_fork_keeps), T(test_threads), T(test_batch),
+		T(test_unprivileged), T(test_options), T(test_instances),
 	};
 
 	vmlinux = argc > 1 ? argv[1] : NULL;
