@@ -228,7 +228,8 @@ static void reads(int link)
 int main(int argc, char **argv)
 {
 	struct fds p;
-	int link, probe = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_ZERO_SEED); /* takes all the privilege we need */
+	int link, probe = bpf_map_create(BPF_MAP_TYPE_HASH, NULL, 4, 4, 1, &opts);
 
 	if (probe < 0 || argc < 2) {
 		printf("SKIP: bpf(2) is not for us here\n");

@@ -212,7 +212,7 @@ static u32 check_mmap(u32 prog_flag)
 
 int main(void)
 {
-	int fd = create(A, 4, 8, 1, 0);
+	int fd = create(H, 4, 8, 1, BPF_F_ZERO_SEED); /* takes all the privilege the cases need */
 	u32 bad;
 
 	if (fd < 0) {
