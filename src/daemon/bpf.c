@@ -5,6 +5,7 @@
  * Everything is a view into the message body; bpf_parse() checks every count and length against the body once, the ops then only search.
  */
 #include <stdlib.h>
+#include "abi/command.h"
 #include "daemon/daemon.h"
 
 struct seg {
@@ -85,10 +86,13 @@ static int parse(struct call *k)
 	if (!k->fds)
 		return -EBADMSG;
 	k->nr_fds = k->h.nr_fds;
-	k->segs = calloc(k->h.nr_segs + 1, sizeof(*k->segs));
+	k->segs = calloc(k->h.nr_segs + 2, sizeof(*k->segs));
 	if (!k->segs)
 		return -ENOMEM;
 	k->segs[k->nr_segs++] = (struct seg){ k->h.uattr, attr_len, SEG_DATA | SEG_OUT, attr };
+	/* the kernel stores results in attr no matter what size the caller said */
+	if (attr_len < ABI_ATTR_SIZE)
+		k->segs[k->nr_segs++] = (struct seg){ k->h.uattr + attr_len, ABI_ATTR_SIZE - attr_len, SEG_OUT, NULL };
 	return parse_segs(k, &cur, hdrs);
 }
 

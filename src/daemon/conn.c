@@ -276,18 +276,25 @@ void conn_accept(struct daemon *d)
 		conn_new(d, s);
 }
 
-void conn_stop_all(struct daemon *d)
+static void hang_up(struct daemon *d, int how, u32 patience_s)
 {
 	struct timespec until;
 	struct conn *c;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 5;
+	until.tv_sec += patience_s;
 	pthread_mutex_lock(&d->lock);
 	list_for_each(c, &d->conns, node)
-		shutdown(c->sock, SHUT_RDWR);
+		shutdown(c->sock, how);
 	while (d->nr_conns)
 		if (pthread_cond_timedwait(&d->idle, &d->lock, &until))
 			break;
 	pthread_mutex_unlock(&d->lock);
+}
+
+/* Requests in progress are answered (the one for shutdown too), unless the client does not read. */
+void conn_stop_all(struct daemon *d)
+{
+	hang_up(d, SHUT_RD, 2);
+	hang_up(d, SHUT_RDWR, 3);
 }

@@ -39,6 +39,7 @@ struct preload {
 	u32 runs;
 	bool configured;
 	bool begun; /* under daemon->lock */
+	bool stopping;
 };
 
 struct mount; /* one FUSE mount of an instance */
@@ -153,6 +154,7 @@ void preload_start(struct daemon *d); /* first run, in a thread of its own */
 /* Pins what is missing; runs the driver when links are gone, after a failure only with @retry. */
 void preload_fill(struct daemon *d, struct fs_super *sb, bool retry);
 void preload_wait(struct daemon *d); /* until a run in progress is over */
+void preload_stop(struct daemon *d);
 int preload_describe(struct daemon *d, char *buf, size_t len, bool *ok);
 
 void daemon_wake(struct daemon *d); /* makes the main loop look at mounts and the dead */

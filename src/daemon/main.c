@@ -416,7 +416,7 @@ static void stop(struct daemon *d)
 		unlinkat(d->dir_fd, "sock", 0); /* nobody else comes */
 		close(d->sock);
 	}
-	preload_wait(d); /* its driver is a client */
+	preload_stop(d); /* its driver is a client */
 	conn_stop_all(d);
 	mount_stop_all(d);
 	if (!IS_ERR_OR_NULL(d->sys) && !d->nr_conns)

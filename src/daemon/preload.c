@@ -157,6 +157,9 @@ static void read_stderr(struct run *r)
 
 	while ((n = read(r->err, buf, sizeof(buf) - 1)) > 0) {
 		buf[n] = '\0';
+		for (ssize_t i = 0; i < n; i++) /* it goes to a terminal */
+			if (buf[i] != '\n' && (buf[i] < ' ' || buf[i] > '~'))
+				buf[i] = '?';
 		for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 			snprintf(r->said, sizeof(r->said), "%s", line);
 	}
@@ -171,7 +174,7 @@ static int take_line(struct run *r, char *line)
 
 	if (p->nr_links == PRELOAD_MAX)
 		return -E2BIG;
-	if (sscanf(line, "link %u %63s%n", &l->id, l->name, &used) != 2 || line[used] || strchr(l->name, '/'))
+	if (sscanf(line, "link %u %63s%n", &l->id, l->name, &used) != 2 || line[used] || strchr(l->name, '/') || l->name[0] == '.')
 		return -EPROTO;
 	p->nr_links++;
 	return 0;
@@ -277,8 +280,8 @@ static bool is_alive(struct daemon *d, const struct preload_link *l)
 	return o;
 }
 
-/* Pins links[first..] where the name is free. */
-static void pin_links(struct daemon *d, struct fs_super *sb, u32 first)
+/* Pins links[first..] where the name is free. @fresh: the driver just named them; otherwise those that went since are skipped. */
+static void pin_links(struct daemon *d, struct fs_super *sb, u32 first, bool fresh)
 {
 	struct preload *p = &d->preload;
 	struct fs_inode *root = fs_root(sb);
@@ -287,7 +290,7 @@ static void pin_links(struct daemon *d, struct fs_super *sb, u32 first)
 	if (!root)
 		return;
 	for (u32 i = first; i < p->nr_links; i++) {
-		if (is_pinned(root, p->links[i].name) || (!first && !is_alive(d, &p->links[i])))
+		if (is_pinned(root, p->links[i].name) || (!fresh && !is_alive(d, &p->links[i])))
 			continue;
 		err = sys_pin_link(d->sys, p->links[i].id, root, p->links[i].name, fs_super_options(sb)->preload_mode);
 		if (err)
@@ -299,7 +302,7 @@ static void pin_links(struct daemon *d, struct fs_super *sb, u32 first)
 static void run_one(struct daemon *d, struct fs_super *sb, const char *object)
 {
 	struct run r = { .d = d, .object = object, .deadline = now_ms() + PATIENCE_MS, .first = d->preload.nr_links };
-	int err = spawn(&r), status = 0;
+	int err = d->preload.stopping ? -ESHUTDOWN : spawn(&r), status = 0;
 
 	if (err) {
 		explain(&r, err, 0);
@@ -307,7 +310,7 @@ static void run_one(struct daemon *d, struct fs_super *sb, const char *object)
 	}
 	err = take_links(&r);
 	if (!err && d->preload.nr_links > r.first)
-		pin_links(d, sb, r.first);
+		pin_links(d, sb, r.first, true);
 	else
 		d->preload.nr_links = r.first;
 	status = reap(&r, err);
@@ -396,7 +399,7 @@ static void fill_locked(struct daemon *d, struct fs_super *sb, bool retry)
 		if (need_run(d, retry))
 			run_all(d, sb);
 		else
-			pin_links(d, sb, 0);
+			pin_links(d, sb, 0, false);
 	}
 	set_modes(d, sb);
 }
@@ -452,6 +455,16 @@ void preload_wait(struct daemon *d)
 		return;
 	pthread_mutex_lock(&d->preload.lock);
 	pthread_mutex_unlock(&d->preload.lock);
+}
+
+void preload_stop(struct daemon *d)
+{
+	pid_t pid = __atomic_load_n(&d->preload.pid, __ATOMIC_ACQUIRE);
+
+	d->preload.stopping = true;
+	if (pid)
+		kill(-pid, SIGKILL);
+	preload_wait(d);
 }
 
 int preload_describe(struct daemon *d, char *buf, size_t len, bool *ok)
