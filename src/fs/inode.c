@@ -305,7 +305,7 @@ void fs_stat_locked(const struct fs_inode *i, struct stat *st)
 	st->st_nlink = i->nlink;
 	st->st_uid = i->uid;
 	st->st_gid = i->gid;
-	st->st_size = i->target ? strlen(i->target) : 0;
+	st->st_size = 0; /* symlinks too, as in the kernel's bpffs */
 	st->st_blksize = 4096;
 	st->st_atim = i->atime;
 	st->st_mtim = i->mtime;
