@@ -60,6 +60,31 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
+# Of the service in $RT: its pid, how many fds it has, its memory in KiB.
+service_pid() { "$USERBPF" status --dir "$RT" --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p'; }
+service_fds() { ls "/proc/$1/fd" | wc -l; }
+service_rss() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
+# wait_for SECONDS CMD...: until CMD succeeds
+wait_for() {
+	tenths=$(($1 * 10))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tenths=$((tenths - 1))
+		[ $tenths -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+# as_user CMD...: as uid 1000 with no capability (root only; user_dirs makes what it needs below $T)
+user_dirs() {
+	command -v setpriv >/dev/null || skip "setpriv is missing"
+	setpriv --reuid 1000 --clear-groups test -x "$USERBPF" || skip "the build directory cannot be read by uid 1000"
+	chmod 755 "$T"
+	mkdir -m 700 "$T/home" "$T/run1000" && chown 1000:1000 "$T/home" "$T/run1000"
+}
+as_user() {
+	setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
+		env HOME="$T/home" TMPDIR="$T/home" XDG_RUNTIME_DIR="$T/run1000" "$@"
+}
 need_fuse() { [ -w /dev/fuse ] || skip "/dev/fuse cannot be opened here"; }
 # The machine's own kernel lets us use bpf(2)?
 kernel_bpf() { [ "$(id -u)" = 0 ] && bpftool prog show >/dev/null 2>&1; }
