@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * iterators.bpf.c - progs.debug and maps.debug: what every new bpffs instance shows (src/preload loads it). Unstable text for people, not for scripts.
+ * iterators.bpf.c - progs.debug and maps.debug: what every new bpffs instance shows (src/preload
+ * loads it). Unstable text for people, not for scripts.
  *
- *   progs.debug   id, full name out of BTF, what it is attached to: function, and the program that function is in
- *   maps.debug    id, name, max_entries
+ *   progs.debug   id, full name out of BTF, what it is attached to: function, and the program that
+ * function is in maps.debug    id, name, max_entries
  *
  * Types come from the service's own BTF; CO-RE makes the object fit the kernel's as well.
  */
@@ -55,7 +56,8 @@ int dump_bpf_prog(struct bpf_iter__bpf_prog *ctx)
 	if (!prog)
 		return 0;
 	aux = prog->aux;
-	/* NULL would read as "" all the same, but by way of a fault: slow when there are thousands of programs */
+	/* NULL would read as "" all the same, but by way of a fault: slow when there are thousands
+	 * of programs */
 	func = aux->attach_func_name;
 	if (!func)
 		func = "";

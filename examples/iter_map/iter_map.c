@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * iter_map [MIN_ENTRIES] - lists BPF maps through an iterator program: an ordinary libbpf application with a generated skeleton.
+ * iter_map [MIN_ENTRIES] - lists BPF maps through an iterator program: an ordinary libbpf
+ * application with a generated skeleton.
  *
  *   $ iter_map 1000                     on the kernel (root)
  *   $ userbpf run iter_map 1000         on userbpf
@@ -51,7 +52,8 @@ int main(int argc, char **argv)
 	if (!err)
 		err = show(skel);
 	if (!err)
-		printf("%u shown, %u with fewer than %u entries\n", skel->bss->shown, skel->bss->skipped, skel->rodata->min_entries);
+		printf("%u shown, %u with fewer than %u entries\n", skel->bss->shown,
+		       skel->bss->skipped, skel->rodata->min_entries);
 	else
 		fprintf(stderr, "iter_map: %s\n", strerror(-err));
 	iter_map_bpf__destroy(skel);

@@ -7,9 +7,9 @@
 #include "link/iter_link.h"
 #include "link/iter_target.h"
 
-#define ITER_BUF (4096u << 3)	   /* PAGE_SIZE << 3: no single object may write more */
-#define MAX_ITER_OBJECTS 1000000u  /* objects visited by one read(2) */
-#define FUNC_PREFIX "bpf_iter_"
+#define ITER_BUF	 (4096u << 3) /* PAGE_SIZE << 3: no single object may write more */
+#define MAX_ITER_OBJECTS 1000000u     /* objects visited by one read(2) */
+#define FUNC_PREFIX	 "bpf_iter_"
 
 static const struct iter_target *const targets[] = {
 #define ITER_TARGET(name) &iter_target_##name,
@@ -64,7 +64,8 @@ static u64 new_session_id(void)
 	return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
-struct iter_file *iter_open(struct bpf_link *link, struct obj_table *objs, const struct exec_host *host)
+struct iter_file *iter_open(struct bpf_link *link, struct obj_table *objs,
+			    const struct exec_host *host)
 {
 	struct iter_link *l = iter_link_of(link);
 	struct iter_file *f;
@@ -110,10 +111,11 @@ static u64 mono_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-/* Calls the program with what the target put into the context. 0, or -EAGAIN: it wants to see the object again. */
+/* Calls the program with what the target put into the context. 0, or -EAGAIN: it wants to see the
+ * object again. */
 static int run(struct iter_file *f)
 {
-	struct exec_run r = { .host = f->host };
+	struct exec_run r = {.host = f->host};
 	bool sleepable = f->prog->aux->sleepable;
 	/* the program sees and may spoil only a copy */
 	struct bpf_iter_meta meta = f->meta;
@@ -145,8 +147,9 @@ static bool load(struct iter_file *f)
 }
 
 /*
- * Fills the buffer from the position on until @want bytes are there or nothing more fits. 0 also when there is nothing (end of file). An error only
- * when there is no text at all: it belongs to the first object, which is shown again by the next read.
+ * Fills the buffer from the position on until @want bytes are there or nothing more fits. 0 also
+ * when there is nothing (end of file). An error only when there is no text at all: it belongs to
+ * the first object, which is shown again by the next read.
  */
 static int fill(struct iter_file *f, size_t want)
 {

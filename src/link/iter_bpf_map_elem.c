@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Iterator target bpf_map_elem: the elements of one map. The program gets a copy of the key, and the value itself, which it may write; of per-CPU maps a
- * copy of all slots' values, and of maps programs may not write a copy too.
+ * Iterator target bpf_map_elem: the elements of one map. The program gets a copy of the key, and
+ * the value itself, which it may write; of per-CPU maps a copy of all slots' values, and of maps
+ * programs may not write a copy too.
  */
 #include <stdlib.h>
 #include "link/iter_target.h"
@@ -13,14 +14,15 @@ struct iter_aux {
 struct session {
 	struct bpf_map *map; /* referenced */
 	u64 pos;
-	u64 left;	     /* elements a walk may show: a hostile peer can tie the map's lists into rings */
-	bool loaded;	     /* key and value are those of the element at pos */
+	u64 left; /* elements a walk may show: a hostile peer can tie the map's lists into rings */
+	bool loaded; /* key and value are those of the element at pos */
 	void *value;
-	char *copy;	     /* value_size (all slots') bytes, or NULL when programs get the value itself */
+	char *copy; /* value_size (all slots') bytes, or NULL when programs get the value itself */
 	char key[];
 };
 
-static int attach(const struct link_create_env *env, const union bpf_iter_link_info *info, struct bpf_prog *prog, struct iter_aux **aux)
+static int attach(const struct link_create_env *env, const union bpf_iter_link_info *info,
+		  struct bpf_prog *prog, struct iter_aux **aux)
 {
 	struct bpf_map *map;
 	int err = -EINVAL;
@@ -33,7 +35,8 @@ static int attach(const struct link_create_env *env, const union bpf_iter_link_i
 	if (!map->ops->walk)
 		goto fail_put;
 	err = -EACCES;
-	if (prog->aux->max_rdonly_access > map->key_size || prog->aux->max_rdwr_access > map_sys_value_size(map))
+	if (prog->aux->max_rdonly_access > map->key_size ||
+	    prog->aux->max_rdwr_access > map_sys_value_size(map))
 		goto fail_put;
 	*aux = malloc(sizeof(**aux));
 	err = -ENOMEM;
@@ -136,8 +139,10 @@ static void stop(void *session)
 }
 
 static struct vfy_ctx_arg args[] = {
-	{ .offset = offsetof(struct bpf_iter__bpf_map_elem, key), .reg_type = PTR_TO_BUF | PTR_MAYBE_NULL | MEM_RDONLY },
-	{ .offset = offsetof(struct bpf_iter__bpf_map_elem, value), .reg_type = PTR_TO_BUF | PTR_MAYBE_NULL },
+	{.offset = offsetof(struct bpf_iter__bpf_map_elem, key),
+	 .reg_type = PTR_TO_BUF | PTR_MAYBE_NULL | MEM_RDONLY},
+	{.offset = offsetof(struct bpf_iter__bpf_map_elem, value),
+	 .reg_type = PTR_TO_BUF | PTR_MAYBE_NULL},
 };
 
 const struct iter_target iter_target_bpf_map_elem = {

@@ -28,7 +28,8 @@ static int update_prog(struct bpf_link *link, struct bpf_prog *new_prog, struct 
 	cur = link->prog;
 	if (old_prog && cur != old_prog)
 		err = -EPERM;
-	else if (cur->type != new_prog->type || cur->expected_attach_type != new_prog->expected_attach_type ||
+	else if (cur->type != new_prog->type ||
+		 cur->expected_attach_type != new_prog->expected_attach_type ||
 		 cur->aux->attach_btf_id != new_prog->aux->attach_btf_id)
 		err = -EINVAL;
 	else
@@ -39,7 +40,8 @@ static int update_prog(struct bpf_link *link, struct bpf_prog *new_prog, struct 
 	return err;
 }
 
-static int put_name(const char *name, struct bpf_link_info *info, int (*str_out)(void *, u64, const char *, u32), void *arg)
+static int put_name(const char *name, struct bpf_link_info *info,
+		    int (*str_out)(void *, u64, const char *, u32), void *arg)
 {
 	u64 ubuf = info->iter.target_name;
 	u32 room = info->iter.target_name_len, need = strlen(name) + 1;
@@ -60,7 +62,8 @@ static int put_name(const char *name, struct bpf_link_info *info, int (*str_out)
 	return err ? err : -ENOSPC;
 }
 
-static int fill_info(const struct bpf_link *link, struct bpf_link_info *info, int (*str_out)(void *, u64, const char *, u32), void *arg)
+static int fill_info(const struct bpf_link *link, struct bpf_link_info *info,
+		     int (*str_out)(void *, u64, const char *, u32), void *arg)
 {
 	const struct iter_link *l = iter_link_of((struct bpf_link *)link);
 	int err = put_name(l->target->name, info, str_out, arg);
@@ -79,7 +82,8 @@ const struct bpf_link_ops iter_link_ops = {
 };
 
 /* What the caller gave in iter_info; nothing given is all zeroes. */
-static int get_info(const union bpf_attr *attr, const union bpf_iter_link_info *from, union bpf_iter_link_info *to)
+static int get_info(const union bpf_attr *attr, const union bpf_iter_link_info *from,
+		    union bpf_iter_link_info *to)
 {
 	memset(to, 0, sizeof(*to));
 	if (!attr->link_create.iter_info != !attr->link_create.iter_info_len)
@@ -92,8 +96,8 @@ static int get_info(const union bpf_attr *attr, const union bpf_iter_link_info *
 	return 0;
 }
 
-struct bpf_link *iter_link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
-				  const union bpf_iter_link_info *iter_info)
+struct bpf_link *iter_link_create(const struct link_create_env *env, const union bpf_attr *attr,
+				  struct bpf_prog *prog, const union bpf_iter_link_info *iter_info)
 {
 	const struct iter_target *target;
 	union bpf_iter_link_info info;
@@ -105,7 +109,8 @@ struct bpf_link *iter_link_create(const struct link_create_env *env, const union
 	err = get_info(attr, iter_info, &info);
 	if (err)
 		return ERR_PTR(err);
-	target = prog->aux->attach_func_name ? iter_target_by_func(prog->aux->attach_func_name) : NULL;
+	target = prog->aux->attach_func_name ? iter_target_by_func(prog->aux->attach_func_name)
+					     : NULL;
 	if (!target)
 		return ERR_PTR(-ENOENT);
 	if (prog->aux->sleepable && !(target->features & ITER_RESCHED))

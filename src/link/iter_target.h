@@ -4,7 +4,8 @@
 /*
  * iter_target.h - what the files of the targets share; private to src/link.
  *
- * Targets that walk the objects of one kind by ascending id differ in the kind and in what the program gets for an object.
+ * Targets that walk the objects of one kind by ascending id differ in the kind and in what the
+ * program gets for an object.
  */
 #include "link/iter.h"
 #include "link/iter_types.h"

@@ -2,10 +2,13 @@
 #ifndef USERBPF_ITER_TYPES_H
 #define USERBPF_ITER_TYPES_H
 /*
- * iter_types.h - what iterator programs see: their contexts and the functions they attach to. BTF-visible.
+ * iter_types.h - what iterator programs see: their contexts and the functions they attach to.
+ * BTF-visible.
  *
- * A target "x" is the pair { struct bpf_iter__x, FUNC bpf_iter_x }: the program attaches to the FUNC, whose parameters are the members of the context, in
- * order, one 8-byte slot each. Names and layout are the kernel's; the functions themselves are never called, they exist so that BTF describes them.
+ * A target "x" is the pair { struct bpf_iter__x, FUNC bpf_iter_x }: the program attaches to the
+ * FUNC, whose parameters are the members of the context, in order, one 8-byte slot each. Names and
+ * layout are the kernel's; the functions themselves are never called, they exist so that BTF
+ * describes them.
  */
 #include "link/iter.h"
 

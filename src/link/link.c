@@ -13,7 +13,8 @@ static void release(struct obj *o)
 
 	if (l->ops->release)
 		l->ops->release(l);
-	/* the pointer stays for readers that still see the link; the program's memory outlives them too */
+	/* the pointer stays for readers that still see the link; the program's memory outlives them
+	 * too */
 	if (l->prog)
 		obj_put(&l->prog->obj);
 }
@@ -34,7 +35,8 @@ const struct obj_class link_class = {
 	.free = link_free,
 };
 
-void link_init(struct bpf_link *l, enum bpf_link_type type, const struct bpf_link_ops *ops, struct bpf_prog *prog)
+void link_init(struct bpf_link *l, enum bpf_link_type type, const struct bpf_link_ops *ops,
+	       struct bpf_prog *prog)
 {
 	l->id = 0;
 	l->type = type;
@@ -93,36 +95,39 @@ static u32 attach_to_prog_type(u32 attach)
 	return attach < ARRAY_SIZE(prog_type_of_attach) ? prog_type_of_attach[attach] : 0;
 }
 
-typedef struct bpf_link *(*create_fn)(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
+typedef struct bpf_link *(*create_fn)(const struct link_create_env *env, const union bpf_attr *attr,
+				      struct bpf_prog *prog,
 				      const union bpf_iter_link_info *iter_info);
 
 /* What the kernel answers when it was built without the subsystem such programs attach to. */
-static struct bpf_link *no_such_hook(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
+static struct bpf_link *no_such_hook(const struct link_create_env *env, const union bpf_attr *attr,
+				     struct bpf_prog *prog,
 				     const union bpf_iter_link_info *iter_info)
 {
 	return ERR_PTR(-EINVAL);
 }
 
-static struct bpf_link *no_perf(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
-				const union bpf_iter_link_info *iter_info)
+static struct bpf_link *no_perf(const struct link_create_env *env, const union bpf_attr *attr,
+				struct bpf_prog *prog, const union bpf_iter_link_info *iter_info)
 {
 	return ERR_PTR(-EOPNOTSUPP);
 }
 
 /* No trampolines here; what is checked before one is made is checked all the same. */
-static struct bpf_link *no_trampoline(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
+static struct bpf_link *no_trampoline(const struct link_create_env *env, const union bpf_attr *attr,
+				      struct bpf_prog *prog,
 				      const union bpf_iter_link_info *iter_info)
 {
 	bool ext = prog->type == BPF_PROG_TYPE_EXT;
 
-	if (!!attr->link_create.target_fd != !!attr->link_create.target_btf_id || (attr->link_create.target_fd && !ext) ||
-	    (ext && prog->expected_attach_type))
+	if (!!attr->link_create.target_fd != !!attr->link_create.target_btf_id ||
+	    (attr->link_create.target_fd && !ext) || (ext && prog->expected_attach_type))
 		return ERR_PTR(-EINVAL);
 	return ERR_PTR(-ENOTSUPP);
 }
 
-static struct bpf_link *tracing(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
-				const union bpf_iter_link_info *iter_info)
+static struct bpf_link *tracing(const struct link_create_env *env, const union bpf_attr *attr,
+				struct bpf_prog *prog, const union bpf_iter_link_info *iter_info)
 {
 	if (attr->link_create.attach_type != prog->expected_attach_type)
 		return ERR_PTR(-EINVAL);
@@ -150,20 +155,21 @@ static const struct link_rule {
 	u8 check;
 	create_fn create;
 } rules[] = {
-	[BPF_PROG_TYPE_EXT] = { ATTACH_ANY, no_trampoline },
-	[BPF_PROG_TYPE_TRACING] = { ATTACH_BY_TYPE, tracing },
-	[BPF_PROG_TYPE_LSM] = { ATTACH_BY_TYPE, tracing },
-	[BPF_PROG_TYPE_PERF_EVENT] = { ATTACH_PERF, no_perf },
-	[BPF_PROG_TYPE_TRACEPOINT] = { ATTACH_PERF, no_perf },
-	[BPF_PROG_TYPE_KPROBE] = { ATTACH_KPROBE, no_perf },
-	[BPF_PROG_TYPE_CGROUP_SKB] = { ATTACH_BY_TYPE | ATTACH_NET_ADMIN, no_such_hook },
-	[BPF_PROG_TYPE_CGROUP_SOCK] = { ATTACH_EXPECTED, no_such_hook },
-	[BPF_PROG_TYPE_CGROUP_SOCK_ADDR] = { ATTACH_EXPECTED, no_such_hook },
-	[BPF_PROG_TYPE_CGROUP_SOCKOPT] = { ATTACH_EXPECTED, no_such_hook },
-	[BPF_PROG_TYPE_SK_LOOKUP] = { ATTACH_EXPECTED, no_such_hook },
+	[BPF_PROG_TYPE_EXT] = {ATTACH_ANY, no_trampoline},
+	[BPF_PROG_TYPE_TRACING] = {ATTACH_BY_TYPE, tracing},
+	[BPF_PROG_TYPE_LSM] = {ATTACH_BY_TYPE, tracing},
+	[BPF_PROG_TYPE_PERF_EVENT] = {ATTACH_PERF, no_perf},
+	[BPF_PROG_TYPE_TRACEPOINT] = {ATTACH_PERF, no_perf},
+	[BPF_PROG_TYPE_KPROBE] = {ATTACH_KPROBE, no_perf},
+	[BPF_PROG_TYPE_CGROUP_SKB] = {ATTACH_BY_TYPE | ATTACH_NET_ADMIN, no_such_hook},
+	[BPF_PROG_TYPE_CGROUP_SOCK] = {ATTACH_EXPECTED, no_such_hook},
+	[BPF_PROG_TYPE_CGROUP_SOCK_ADDR] = {ATTACH_EXPECTED, no_such_hook},
+	[BPF_PROG_TYPE_CGROUP_SOCKOPT] = {ATTACH_EXPECTED, no_such_hook},
+	[BPF_PROG_TYPE_SK_LOOKUP] = {ATTACH_EXPECTED, no_such_hook},
 };
 
-static int check_attach(const struct link_create_env *env, u32 attach, const struct bpf_prog *prog, u8 check)
+static int check_attach(const struct link_create_env *env, u32 attach, const struct bpf_prog *prog,
+			u8 check)
 {
 	u32 type;
 
@@ -176,7 +182,8 @@ static int check_attach(const struct link_create_env *env, u32 attach, const str
 	if (check & ATTACH_PERF)
 		return attach == BPF_PERF_EVENT ? 0 : -EINVAL;
 	if (check & ATTACH_KPROBE) {
-		if (prog->expected_attach_type == BPF_TRACE_KPROBE_MULTI && attach != BPF_TRACE_KPROBE_MULTI)
+		if (prog->expected_attach_type == BPF_TRACE_KPROBE_MULTI &&
+		    attach != BPF_TRACE_KPROBE_MULTI)
 			return -EINVAL;
 		return attach == BPF_PERF_EVENT || attach == BPF_TRACE_KPROBE_MULTI ? 0 : -EINVAL;
 	}
@@ -184,8 +191,8 @@ static int check_attach(const struct link_create_env *env, u32 attach, const str
 	return type && type == prog->type ? 0 : -EINVAL;
 }
 
-struct bpf_link *link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
-			     const union bpf_iter_link_info *iter_info)
+struct bpf_link *link_create(const struct link_create_env *env, const union bpf_attr *attr,
+			     struct bpf_prog *prog, const union bpf_iter_link_info *iter_info)
 {
 	const struct link_rule *rule = prog->type < ARRAY_SIZE(rules) ? &rules[prog->type] : NULL;
 	int err;

@@ -8,11 +8,15 @@ struct array_geom {
 };
 _Static_assert(sizeof(struct array_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
 
-static inline struct array_geom *geom_of(const struct bpf_map *map) { return (struct array_geom *)map->geom; }
+static inline struct array_geom *geom_of(const struct bpf_map *map)
+{
+	return (struct array_geom *)map->geom;
+}
 
 int array_alloc_check(const struct map_attr *attr, u32 allowed_flags)
 {
-	if (!attr->max_entries || attr->key_size != 4 || !attr->value_size || attr->map_flags & ~(allowed_flags | MAP_ACCESS_FLAGS) ||
+	if (!attr->max_entries || attr->key_size != 4 || !attr->value_size ||
+	    attr->map_flags & ~(allowed_flags | MAP_ACCESS_FLAGS) ||
 	    !map_access_ok(attr->map_flags))
 		return -EINVAL;
 	if (attr->value_size > INT_MAX)
@@ -102,7 +106,8 @@ static void *direct_value(struct bpf_map *map, u32 off)
 	return geom_of(map)->values + off;
 }
 
-static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *), void *arg)
+static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *),
+		     void *arg)
 {
 	for (u32 i = 0; i < map->max_entries; i++) {
 		u32 key = i;

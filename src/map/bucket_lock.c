@@ -8,11 +8,12 @@
 #include <unistd.h>
 #include "map/bucket_lock.h"
 
-#define SPINS 100	   /* an update holds a bucket for well below a microsecond */
-#define NAP_NS 2000000	   /* between two looks at the owner */
-#define PATIENCE 250	   /* naps before a live owner is given up: half a second */
+#define SPINS	 100	 /* an update holds a bucket for well below a microsecond */
+#define NAP_NS	 2000000 /* between two looks at the owner */
+#define PATIENCE 250	 /* naps before a live owner is given up: half a second */
 
-/* The one piece of process state: our thread id, which a system call would cost as much as the update itself. */
+/* The one piece of process state: our thread id, which a system call would cost as much as the
+ * update itself. */
 static __thread u32 tid_cache __attribute__((tls_model("initial-exec")));
 
 static void forget_tid(void)
@@ -41,7 +42,8 @@ static inline u32 self(void)
 
 static inline bool cas(u32 *word, u32 from, u32 to)
 {
-	return __atomic_compare_exchange_n(word, &from, to, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(word, &from, to, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 static inline void relax(void)
@@ -62,7 +64,7 @@ static bool owner_gone(u32 tid)
 
 static void nap(u32 *word, u32 seen)
 {
-	struct timespec ts = { .tv_nsec = NAP_NS };
+	struct timespec ts = {.tv_nsec = NAP_NS};
 	int saved = errno;
 
 	syscall(SYS_futex, word, FUTEX_WAIT, seen, &ts, NULL, 0);

@@ -6,15 +6,18 @@
  *
  *   word = 0 free | owner's thread id | LOCK_WAITERS when somebody sleeps on it (futex)
  *
- * The word is not trusted: whatever a hostile peer writes there, bucket_lock() comes back after a bounded time with -EBUSY. A dead owner's lock is taken over
- * at once by the next who waits (same pid namespace), or broken by the service. What it protects must stay consistent at every instruction.
- * bucket_lock() by the thread that holds the word already (a program that interrupted an update) is -EBUSY too, as in the kernel.
+ * The word is not trusted: whatever a hostile peer writes there, bucket_lock() comes back after a
+ * bounded time with -EBUSY. A dead owner's lock is taken over at once by the next who waits (same
+ * pid namespace), or broken by the service. What it protects must stay consistent at every
+ * instruction. bucket_lock() by the thread that holds the word already (a program that interrupted
+ * an update) is -EBUSY too, as in the kernel.
  */
 #include "base/base.h"
 
 #define LOCK_WAITERS 0x80000000u
 
-/* -EBUSY or 0; *stolen set when the previous owner died holding it (its elements in flight are lost until somebody looks). */
+/* -EBUSY or 0; *stolen set when the previous owner died holding it (its elements in flight are lost
+ * until somebody looks). */
 int bucket_lock(u32 *word, bool *stolen);
 void bucket_unlock(u32 *word);
 /* Frees @word when its owner is dead; true when it was. */

@@ -8,16 +8,20 @@
  *   elems      { next, hash, gen, free_next, key, value } per element of the pool
  *   values     per-CPU maps: slot after slot, one value per element
  *
- * A chain is a list of references. A reference is an element's index + 1, or an end mark END | bucket. Elements are reused at once, so a reader may find itself on
- * one that is somewhere else by now. It notices: an element's gen changes before it is taken off a chain and again before it is reused, and a reader goes
- * from an element to the next only while the first is still where it was (find()), else it starts again. So a key that is there is always found.
- * Memory of zeroes is an empty map.
+ * A chain is a list of references. A reference is an element's index + 1, or an end mark END |
+ * bucket. Elements are reused at once, so a reader may find itself on one that is somewhere else by
+ * now. It notices: an element's gen changes before it is taken off a chain and again before it is
+ * reused, and a reader goes from an element to the next only while the first is still where it was
+ * (find()), else it starts again. So a key that is there is always found. Memory of zeroes is an
+ * empty map.
  *
- * Readers take no lock. Writers hold their bucket's lock over everything they do: taking an element from the pool, linking or unlinking it (one store each;
- * replacing a value is one store too) and giving an element back. So a writer killed at any instruction leaves a correct chain and its lock taken;
- * whoever holds all locks sees no element in flight and can rebuild the pool exactly.
+ * Readers take no lock. Writers hold their bucket's lock over everything they do: taking an element
+ * from the pool, linking or unlinking it (one store each; replacing a value is one store too) and
+ * giving an element back. So a writer killed at any instruction leaves a correct chain and its lock
+ * taken; whoever holds all locks sees no element in flight and can rebuild the pool exactly.
  *
- * Nothing read from shared memory is trusted: references are bounds-checked, walks are bounded by the size of the pool.
+ * Nothing read from shared memory is trusted: references are bounds-checked, walks are bounded by
+ * the size of the pool.
  */
 #include <sched.h>
 #define XXH_INLINE_ALL
@@ -26,17 +30,18 @@
 #include "map/map_kind.h"
 
 #define END 0x80000000u
-/* Writers replace values by swapping elements, so more are in use than the map holds: one per writer at work. */
+/* Writers replace values by swapping elements, so more are in use than the map holds: one per
+ * writer at work. */
 #define SPARE_ELEMS 16u
-#define RETRIES 1024u
+#define RETRIES	    1024u
 
 struct hash_shm {
 	struct map_shm common;
 	u64 pad[6];
 	u64 free_head; /* change count << 32 | reference; 0 = empty */
 	u64 pad2[7];
-	u32 fresh;     /* elements from here on were never used */
-	u32 stolen;    /* somebody died inside: the pool wants rebuilding */
+	u32 fresh;  /* elements from here on were never used */
+	u32 stolen; /* somebody died inside: the pool wants rebuilding */
 };
 _Static_assert(sizeof(struct hash_shm) <= MAP_PAGE, "header must fit its page");
 
@@ -45,7 +50,7 @@ _Static_assert(sizeof(struct hash_shm) <= MAP_PAGE, "header must fit its page");
 struct elem {
 	u32 next;
 	u32 hash;
-	u32 gen;       /* changes when the element is taken off its chain, and when it is used again */
+	u32 gen; /* changes when the element is taken off its chain, and when it is used again */
 	u32 free_next; /* reference in the pool's list */
 	u8 key[];      /* round_up(key_size, 8), then the value */
 };
@@ -63,8 +68,14 @@ struct hash_geom {
 };
 _Static_assert(sizeof(struct hash_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
 
-static inline struct hash_geom *geom_of(const struct bpf_map *map) { return (struct hash_geom *)map->geom; }
-static inline struct hash_shm *shm_of(const struct bpf_map *map) { return (struct hash_shm *)map->shm; }
+static inline struct hash_geom *geom_of(const struct bpf_map *map)
+{
+	return (struct hash_geom *)map->geom;
+}
+static inline struct hash_shm *shm_of(const struct bpf_map *map)
+{
+	return (struct hash_shm *)map->shm;
+}
 
 /* --- layout --- */
 
@@ -73,7 +84,10 @@ struct hash_layout {
 	u32 nr_buckets, nr_elems, elem_size;
 };
 
-static bool is_percpu(u32 map_type) { return map_type == BPF_MAP_TYPE_PERCPU_HASH; }
+static bool is_percpu(u32 map_type)
+{
+	return map_type == BPF_MAP_TYPE_PERCPU_HASH;
+}
 
 static void layout(const struct map_attr *attr, struct hash_layout *l)
 {
@@ -82,7 +96,8 @@ static void layout(const struct map_attr *attr, struct hash_layout *l)
 
 	l->nr_buckets = map_index_mask(attr->max_entries) + 1;
 	l->nr_elems = attr->max_entries + SPARE_ELEMS + 2 * attr->nr_cpus;
-	l->elem_size = round_up(sizeof(struct elem) + round_up((u64)attr->key_size, 8) + (percpu ? 0 : value), 8);
+	l->elem_size = round_up(
+		sizeof(struct elem) + round_up((u64)attr->key_size, 8) + (percpu ? 0 : value), 8);
 	l->buckets_off = 2 * MAP_PAGE;
 	l->elems_off = l->buckets_off + map_page_up((u64)l->nr_buckets * sizeof(u32));
 	l->pcpu_off = l->elems_off + map_page_up((u64)l->nr_elems * l->elem_size);
@@ -92,15 +107,17 @@ static void layout(const struct map_attr *attr, struct hash_layout *l)
 
 /* Bytes of the kernel's own bucket and element header: they decide what is too big (E2BIG). */
 #define KERNEL_BUCKET 16u
-#define KERNEL_ELEM 48u
-#define HASH_FLAGS (BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS | BPF_F_ZERO_SEED)
+#define KERNEL_ELEM   48u
+#define HASH_FLAGS                                                                      \
+	(BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS | \
+	 BPF_F_ZERO_SEED)
 
 static int alloc_check(const struct map_attr *attr)
 {
 	bool percpu = is_percpu(attr->map_type);
 
-	if (attr->map_flags & ~HASH_FLAGS || !map_access_ok(attr->map_flags) || attr->map_flags & BPF_F_NO_COMMON_LRU ||
-	    (percpu && attr->map_flags & BPF_F_NUMA_NODE))
+	if (attr->map_flags & ~HASH_FLAGS || !map_access_ok(attr->map_flags) ||
+	    attr->map_flags & BPF_F_NO_COMMON_LRU || (percpu && attr->map_flags & BPF_F_NUMA_NODE))
 		return -EINVAL;
 	if (!attr->max_entries || !attr->key_size || !attr->value_size)
 		return -EINVAL;
@@ -108,7 +125,8 @@ static int alloc_check(const struct map_attr *attr)
 		return -E2BIG;
 	if (percpu && round_up(attr->value_size, 8) > MAP_PERCPU_MAX)
 		return -E2BIG;
-	if (attr->max_entries > 1u << 31 || map_index_mask(attr->max_entries) >= UINT32_MAX / KERNEL_BUCKET)
+	if (attr->max_entries > 1u << 31 ||
+	    map_index_mask(attr->max_entries) >= UINT32_MAX / KERNEL_BUCKET)
 		return -E2BIG;
 	return 0;
 }
@@ -144,13 +162,21 @@ static int bind(struct bpf_map *map)
 
 /* --- elements and chains --- */
 
-static inline u32 ref_load(const u32 *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-static inline void ref_store(u32 *p, u32 ref) { __atomic_store_n(p, ref, __ATOMIC_RELEASE); }
+static inline u32 ref_load(const u32 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+static inline void ref_store(u32 *p, u32 ref)
+{
+	__atomic_store_n(p, ref, __ATOMIC_RELEASE);
+}
 
 /* Element behind a reference; NULL for end marks and for anything that is no element. */
 static inline struct elem *elem_at(const struct hash_geom *g, u32 ref)
 {
-	return likely(ref - 1 < g->nr_elems) ? (struct elem *)(g->elems + (u64)(ref - 1) * g->elem_size) : NULL;
+	return likely(ref - 1 < g->nr_elems)
+		       ? (struct elem *)(g->elems + (u64)(ref - 1) * g->elem_size)
+		       : NULL;
 }
 
 static inline char *pcpu_value(const struct bpf_map *map, u32 ref, u32 cpu)
@@ -164,7 +190,8 @@ static inline u32 hash_key(const struct bpf_map *map, const void *key)
 {
 	u32 seed = geom_of(map)->seed;
 
-	switch (map->key_size) { /* constant lengths let the compiler drop everything but the few instructions they need */
+	switch (map->key_size) { /* constant lengths let the compiler drop everything but the few
+				    instructions they need */
 	case 4: return XXH3_64bits_withSeed(key, 4, seed);
 	case 8: return XXH3_64bits_withSeed(key, 8, seed);
 	case 16: return XXH3_64bits_withSeed(key, 16, seed);
@@ -191,7 +218,10 @@ static inline bool elem_is(const struct elem *e, u32 hash, const void *key, u32 
 	return READ_ONCE(e->hash) == hash && same_key(e->key, key, key_size);
 }
 
-static inline u32 gen_of(const struct elem *e) { return __atomic_load_n(&e->gen, __ATOMIC_ACQUIRE); }
+static inline u32 gen_of(const struct elem *e)
+{
+	return __atomic_load_n(&e->gen, __ATOMIC_ACQUIRE);
+}
 
 /* Before what is read of the element may mislead. The bucket is locked. */
 static inline void gen_bump(struct elem *e)
@@ -201,9 +231,11 @@ static inline void gen_bump(struct elem *e)
 }
 
 /*
- * Without lock: the reference of the element with @key, or 0; *gen is the element's when it was found.
+ * Without lock: the reference of the element with @key, or 0; *gen is the element's when it was
+ * found.
  *
- * Standing on @prev, known to be in the chain when its gen was @prev_gen, we read @link, then the gen of the element it leads to, then see that @link and
+ * Standing on @prev, known to be in the chain when its gen was @prev_gen, we read @link, then the
+ * gen of the element it leads to, then see that @link and
  * @prev's gen have not changed: then that element was in the chain too, with that gen.
  */
 static inline u32 find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen)
@@ -232,14 +264,15 @@ static inline u32 find(const struct bpf_map *map, const void *key, u32 hash, u32
 		prev_gen = *gen;
 		link = &e->next;
 		continue;
-again:
+	again:
 		prev = NULL;
 		link = head;
 	}
 	return 0;
 }
 
-/* With the bucket locked: the place that refers to the element with @key, and its reference (0 when absent). */
+/* With the bucket locked: the place that refers to the element with @key, and its reference (0 when
+ * absent). */
 static u32 *find_locked(const struct bpf_map *map, u32 bucket, const void *key, u32 hash, u32 *ref)
 {
 	const struct hash_geom *g = geom_of(map);
@@ -274,7 +307,8 @@ static u32 pool_pop_free(const struct bpf_map *map)
 		if (!e)
 			return 0;
 		new = ((old >> 32) + 1) << 32 | ref_load(&e->free_next);
-		if (__atomic_compare_exchange_n(head, &old, new, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(head, &old, new, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_ACQUIRE))
 			return (u32)old;
 	}
 }
@@ -284,7 +318,8 @@ static u32 pool_pop_fresh(const struct bpf_map *map)
 	u32 *fresh = &shm_of(map)->fresh, old = __atomic_load_n(fresh, __ATOMIC_RELAXED);
 
 	while (old < geom_of(map)->nr_elems)
-		if (__atomic_compare_exchange_n(fresh, &old, old + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(fresh, &old, old + 1, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
 			return old + 1;
 	return 0;
 }
@@ -305,10 +340,12 @@ static void pool_push(const struct bpf_map *map, u32 ref)
 	do {
 		ref_store(&e->free_next, (u32)old);
 		new = ((old >> 32) + 1) << 32 | ref;
-	} while (!__atomic_compare_exchange_n(head, &old, new, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(head, &old, new, false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
 }
 
-/* Room for one more element? The count is only this: who scribbles on it makes his map full or overfull, within the pool. */
+/* Room for one more element? The count is only this: who scribbles on it makes his map full or
+ * overfull, within the pool. */
 static bool count_inc(const struct bpf_map *map)
 {
 	u64 *used = &map->shm->used;
@@ -329,7 +366,8 @@ static void count_dec(const struct bpf_map *map)
 /* How an update writes values: a program writes its slot's, bpf(2) all of them. */
 enum who { BY_PROGRAM, BY_SYSCALL };
 
-static void write_value(const struct bpf_map *map, u32 ref, const void *value, enum who who, bool fresh)
+static void write_value(const struct bpf_map *map, u32 ref, const void *value, enum who who,
+			bool fresh)
 {
 	const struct hash_geom *g = geom_of(map);
 	u32 mine;
@@ -340,7 +378,8 @@ static void write_value(const struct bpf_map *map, u32 ref, const void *value, e
 	}
 	if (who == BY_SYSCALL) {
 		for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-			memcpy(pcpu_value(map, ref, cpu), (const char *)value + (u64)cpu * map->elem_stride, map->elem_stride);
+			memcpy(pcpu_value(map, ref, cpu),
+			       (const char *)value + (u64)cpu * map->elem_stride, map->elem_stride);
 		return;
 	}
 	mine = slot_current();
@@ -352,7 +391,8 @@ static void write_value(const struct bpf_map *map, u32 ref, const void *value, e
 		memcpy(pcpu_value(map, ref, mine), value, map->value_size);
 }
 
-static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, const void *value, enum who who)
+static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, const void *value,
+		 enum who who)
 {
 	struct elem *e = elem_at(geom_of(map), ref);
 
@@ -364,7 +404,8 @@ static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, 
 
 /* --- updates; the bucket is locked --- */
 
-static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *key, u32 hash, const void *value, enum who who)
+static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *key, u32 hash,
+		   const void *value, enum who who)
 {
 	const struct hash_geom *g = geom_of(map);
 	struct elem *old = elem_at(g, ref), *e;
@@ -388,7 +429,8 @@ static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *ke
 	return 0;
 }
 
-static int insert(const struct bpf_map *map, u32 bucket, const void *key, u32 hash, const void *value, enum who who)
+static int insert(const struct bpf_map *map, u32 bucket, const void *key, u32 hash,
+		  const void *value, enum who who)
 {
 	const struct hash_geom *g = geom_of(map);
 	u32 *head = &g->heads[bucket], new, first;
@@ -427,7 +469,8 @@ static void unlock(const struct bpf_map *map, u32 bucket)
 	bucket_unlock(lock_word(map, bucket));
 }
 
-static int update_as(struct bpf_map *map, const void *key, const void *value, u64 flags, enum who who)
+static int update_as(struct bpf_map *map, const void *key, const void *value, u64 flags,
+		     enum who who)
 {
 	u32 hash, bucket, ref, *link;
 	int err;
@@ -443,7 +486,8 @@ static int update_as(struct bpf_map *map, const void *key, const void *value, u6
 		return err;
 	link = find_locked(map, bucket, key, hash, &ref);
 	if (link)
-		err = flags == BPF_NOEXIST ? -EEXIST : replace(map, link, ref, key, hash, value, who);
+		err = flags == BPF_NOEXIST ? -EEXIST
+					   : replace(map, link, ref, key, hash, value, who);
 	else
 		err = flags == BPF_EXIST ? -ENOENT : insert(map, bucket, key, hash, value, who);
 	unlock(map, bucket);
@@ -520,7 +564,8 @@ static void copy_value(const struct bpf_map *map, u32 ref, void *value)
 		return;
 	}
 	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-		memcpy((char *)value + (u64)cpu * map->elem_stride, pcpu_value(map, ref, cpu), map->elem_stride);
+		memcpy((char *)value + (u64)cpu * map->elem_stride, pcpu_value(map, ref, cpu),
+		       map->elem_stride);
 }
 
 /* A copy that belongs to @key: done again when the element went to another key meanwhile. */
@@ -553,7 +598,8 @@ static u32 first_from(const struct hash_geom *g, u32 bucket)
 	return 0;
 }
 
-/* The reference behind the element with @key, an end mark behind the last of a chain; 0 when there is no such key. */
+/* The reference behind the element with @key, an end mark behind the last of a chain; 0 when there
+ * is no such key. */
 static u32 find_next(const struct bpf_map *map, const void *key, u32 hash)
 {
 	for (u32 i = 0; i < RETRIES; i++) {
@@ -585,7 +631,8 @@ static int get_next_key(struct bpf_map *map, const void *key, void *next_key)
 	return 0;
 }
 
-static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *), void *arg)
+static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *),
+		     void *arg)
 {
 	const struct hash_geom *g = geom_of(map);
 	u64 left = 2 * (u64)g->nr_elems + RETRIES; /* over all chains, whatever their shape */
@@ -599,7 +646,8 @@ static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, v
 		struct elem *e;
 
 		for (; (e = elem_at(g, ref)); ref = next) {
-			void *value = g->pcpu ? pcpu_value(map, ref, cpu) : (char *)e + g->value_off;
+			void *value =
+				g->pcpu ? pcpu_value(map, ref, cpu) : (char *)e + g->value_off;
 
 			if (!left--)
 				return seen;
@@ -624,7 +672,8 @@ static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 		u32 ref = ref_load(&g->heads[bucket]);
 		struct elem *e;
 
-		for (u32 n = 0; n < CHAIN_MAX && (e = elem_at(g, ref)); n++, ref = ref_load(&e->next)) {
+		for (u32 n = 0; n < CHAIN_MAX && (e = elem_at(g, ref));
+		     n++, ref = ref_load(&e->next)) {
 			if (n < skip)
 				continue;
 			memcpy(key, e->key, map->key_size);
@@ -654,7 +703,8 @@ static bool lock_all(const struct bpf_map *map)
 	return true;
 }
 
-/* All locks are ours: what no chain holds is free. Marks are made in the pool links, which nobody else reads now. */
+/* All locks are ours: what no chain holds is free. Marks are made in the pool links, which nobody
+ * else reads now. */
 static void pool_rebuild(const struct bpf_map *map)
 {
 	const struct hash_geom *g = geom_of(map);
@@ -670,7 +720,8 @@ static void pool_rebuild(const struct bpf_map *map)
 		struct elem *e;
 
 		/* an element met twice ends the walk: such a chain was tampered with */
-		for (; (e = elem_at(g, ref)) && ref_load(&e->free_next) != END; ref = ref_load(&e->next)) {
+		for (; (e = elem_at(g, ref)) && ref_load(&e->free_next) != END;
+		     ref = ref_load(&e->next)) {
 			ref_store(&e->free_next, END);
 			used++;
 		}
@@ -688,8 +739,9 @@ static void pool_rebuild(const struct bpf_map *map)
 }
 
 /*
- * Whoever takes a dead owner's lock finds a correct chain; what is lost is the element the dead had in hands, and the count. Where a lock is kept by somebody
- * alive for too long (or for ever, by a hostile peer) the pool stays as it is until the next time.
+ * Whoever takes a dead owner's lock finds a correct chain; what is lost is the element the dead had
+ * in hands, and the count. Where a lock is kept by somebody alive for too long (or for ever, by a
+ * hostile peer) the pool stays as it is until the next time.
  */
 static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {

@@ -41,7 +41,8 @@ static int view_init(struct bpf_map *map, const struct map_attr *attr)
 	map->value_size = attr->value_size;
 	map->max_entries = attr->max_entries;
 	map->map_extra = attr->map_extra;
-	map->map_flags = attr->map_flags & ~(BPF_F_RDONLY | BPF_F_WRONLY); /* those were about the first handle */
+	map->map_flags = attr->map_flags &
+			 ~(BPF_F_RDONLY | BPF_F_WRONLY); /* those were about the first handle */
 	map->id = attr->id;
 	map->attr = *attr;
 	memcpy(map->name, attr->name, sizeof(map->name));
@@ -52,8 +53,8 @@ static int view_init(struct bpf_map *map, const struct map_attr *attr)
 }
 
 /*
- * Maps @fd read-only through a description opened read-only: only such mappings do not stand in the way of F_SEAL_WRITE. Where /proc is missing an
- * ordinary mapping must do.
+ * Maps @fd read-only through a description opened read-only: only such mappings do not stand in the
+ * way of F_SEAL_WRITE. Where /proc is missing an ordinary mapping must do.
  */
 static void *mmap_rdonly(int fd, u64 len)
 {
@@ -93,7 +94,8 @@ static int dup_high(int fd)
 	return copy < 0 ? -errno : copy;
 }
 
-/* Above this much, memory is given as it is touched; below, at once, so that running programs never wait for it. */
+/* Above this much, memory is given as it is touched; below, at once, so that running programs never
+ * wait for it. */
 #define MAP_POPULATE_MAX (16u << 20)
 
 static int memfd_new(const struct map_attr *attr, u64 len)
@@ -111,7 +113,8 @@ static int memfd_new(const struct map_attr *attr, u64 len)
 	err = -ENOMEM;
 	if (ftruncate(fd, len))
 		goto fail_fd;
-	if (!(attr->map_flags & BPF_F_NO_PREALLOC) && len <= MAP_POPULATE_MAX && fallocate(fd, 0, 0, len))
+	if (!(attr->map_flags & BPF_F_NO_PREALLOC) && len <= MAP_POPULATE_MAX &&
+	    fallocate(fd, 0, 0, len))
 		goto fail_fd;
 	/* Nobody else may seal later; BPF_F_RDONLY_PROG maps get their last seal when frozen. */
 	if (!(attr->map_flags & BPF_F_RDONLY_PROG))
@@ -360,7 +363,8 @@ int map_freeze(struct bpf_map *map)
 	err = publish_frozen(map, 1);
 	if (err)
 		return err == -EPERM ? -EBUSY : err; /* somebody with a writable handle sealed it */
-	if (map->map_flags & BPF_F_RDONLY_PROG && fcntl(map->memfd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL)) {
+	if (map->map_flags & BPF_F_RDONLY_PROG &&
+	    fcntl(map->memfd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL)) {
 		err = -errno;
 		publish_frozen(map, 0);
 		return err == -EBUSY || err == -EPERM ? -EBUSY : err;

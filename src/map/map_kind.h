@@ -12,10 +12,10 @@
 #include "map/kinds.def"
 #undef MAP_KIND
 
-#define MAP_PAGE 4096u
+#define MAP_PAGE	 4096u
 #define MAP_ACCESS_FLAGS (BPF_F_RDONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY | BPF_F_WRONLY_PROG)
 /* Limits of kernel allocators that decide what MAP_CREATE refuses (x86-64, 4 KiB pages). */
-#define MAP_PERCPU_MAX (32u << 10)  /* PCPU_MIN_UNIT_SIZE */
+#define MAP_PERCPU_MAX	(32u << 10) /* PCPU_MIN_UNIT_SIZE */
 #define MAP_KMALLOC_MAX (4u << 20)  /* KMALLOC_MAX_SIZE */
 
 static inline u32 map_load_u32(const void *p)
@@ -32,16 +32,23 @@ static inline u32 map_index_mask(u32 max)
 	return max <= 1 ? 0 : ~0u >> __builtin_clz(max - 1);
 }
 
-static inline u64 map_page_up(u64 n) { return (n + MAP_PAGE - 1) & ~(u64)(MAP_PAGE - 1); }
+static inline u64 map_page_up(u64 n)
+{
+	return (n + MAP_PAGE - 1) & ~(u64)(MAP_PAGE - 1);
+}
 
 /* Both program access flags at once make no sense (kernel: bpf_map_flags_access_ok). */
 static inline bool map_access_ok(u32 flags)
 {
-	return (flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) != (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG);
+	return (flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) !=
+	       (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG);
 }
 
 /* Is @flags a value BPF_MAP_UPDATE_ELEM knows, F_LOCK aside? */
-static inline bool map_update_flags_ok(u64 flags) { return (flags & ~(u64)BPF_F_LOCK) <= BPF_EXIST; }
+static inline bool map_update_flags_ok(u64 flags)
+{
+	return (flags & ~(u64)BPF_F_LOCK) <= BPF_EXIST;
+}
 
 /* What all array kinds share (array.c). */
 int array_alloc_check(const struct map_attr *attr, u32 allowed_flags);

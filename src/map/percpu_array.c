@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* BPF_MAP_TYPE_PERCPU_ARRAY: one array per slot, slot after slot, so that the values one slot writes are neighbours. */
+/* BPF_MAP_TYPE_PERCPU_ARRAY: one array per slot, slot after slot, so that the values one slot
+ * writes are neighbours. */
 #include "map/map_kind.h"
 
 struct percpu_array_geom {
 	char *values;
 	u64 slot_bytes; /* from one slot's array to the next */
 };
-_Static_assert(sizeof(struct percpu_array_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
+_Static_assert(sizeof(struct percpu_array_geom) <= sizeof_field(struct bpf_map, geom),
+	       "geom too small");
 
-static inline struct percpu_array_geom *geom_of(const struct bpf_map *map) { return (struct percpu_array_geom *)map->geom; }
+static inline struct percpu_array_geom *geom_of(const struct bpf_map *map)
+{
+	return (struct percpu_array_geom *)map->geom;
+}
 
 static u64 slot_bytes(const struct map_attr *attr)
 {
@@ -41,7 +46,8 @@ static int bind(struct bpf_map *map)
 
 static inline char *value_at(const struct bpf_map *map, u32 index, u32 cpu)
 {
-	return geom_of(map)->values + geom_of(map)->slot_bytes * cpu + (u64)map->elem_stride * (index & map->index_mask);
+	return geom_of(map)->values + geom_of(map)->slot_bytes * cpu +
+	       (u64)map->elem_stride * (index & map->index_mask);
 }
 
 static void *lookup_percpu(struct bpf_map *map, const void *key, u32 cpu)
@@ -81,7 +87,8 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 	if (index >= map->max_entries)
 		return -ENOENT;
 	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-		memcpy((char *)value + (u64)cpu * map->elem_stride, value_at(map, index, cpu), map->elem_stride);
+		memcpy((char *)value + (u64)cpu * map->elem_stride, value_at(map, index, cpu),
+		       map->elem_stride);
 	return 0;
 }
 
@@ -96,11 +103,13 @@ static int sys_update(struct bpf_map *map, const void *key, const void *value, u
 	if (flags == BPF_NOEXIST)
 		return -EEXIST;
 	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-		memcpy(value_at(map, index, cpu), (const char *)value + (u64)cpu * map->elem_stride, map->elem_stride);
+		memcpy(value_at(map, index, cpu), (const char *)value + (u64)cpu * map->elem_stride,
+		       map->elem_stride);
 	return 0;
 }
 
-static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *), void *arg)
+static long for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *),
+		     void *arg)
 {
 	u32 cpu = slot_current();
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * BPF_MAP_TYPE_PROG_ARRAY: the shared memory holds only program ids, a hint for readers; the programs themselves are references the service keeps
- * (bpf_map.targets), and updates go there.
+ * BPF_MAP_TYPE_PROG_ARRAY: the shared memory holds only program ids, a hint for readers; the
+ * programs themselves are references the service keeps (bpf_map.targets), and updates go there.
  */
 #include "map/map_kind.h"
 
 static int check(const struct map_attr *attr)
 {
-	if (attr->value_size != sizeof(u32) || attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+	if (attr->value_size != sizeof(u32) ||
+	    attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
 		return -EINVAL;
 	return array_alloc_check(attr, BPF_F_NUMA_NODE);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * userbpf-preload [OBJECT.bpf.o [NAME=PROG]...] - the preload driver (DESIGN D10): a short-lived process of its own that loads a BPF object with unmodified
- * libbpf through the same bpf(2) as everybody, and hands the iterator links to who started it.
+ * userbpf-preload [OBJECT.bpf.o [NAME=PROG]...] - the preload driver (DESIGN D10): a short-lived
+ * process of its own that loads a BPF object with unmodified libbpf through the same bpf(2) as
+ * everybody, and hands the iterator links to who started it.
  *
- * Without arguments it loads the iterators every bpffs instance shows. NAME=PROG says under which file name the link of program PROG is to be pinned;
- * without any, each iterator program goes by its own name.
+ * Without arguments it loads the iterators every bpffs instance shows. NAME=PROG says under which
+ * file name the link of program PROG is to be pinned; without any, each iterator program goes by
+ * its own name.
  *
- *   fd 3      socket from the parent. One line per link: "link ID NAME\n", then end of file from our side. We keep the links open until the parent closes its end
- *             (it has pinned them), then exit 0. Without fd 3 the lines go to stdout and the links go when we exit: for a look by hand.
- *   stderr    on failure one line why; exit 1.
+ *   fd 3      socket from the parent. One line per link: "link ID NAME\n", then end of file from
+ * our side. We keep the links open until the parent closes its end (it has pinned them), then exit
+ * 0. Without fd 3 the lines go to stdout and the links go when we exit: for a look by hand. stderr
+ * on failure one line why; exit 1.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -23,9 +26,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PARENT_FD 3
+#define PARENT_FD    3
 #define PATIENCE_SEC 60 /* a parent that neither pins nor goes away */
-#define MAX_LINKS 64
+#define MAX_LINKS    64
 
 #ifndef USERBPF_DATADIR
 #define USERBPF_DATADIR "/usr/share/userbpf"
@@ -36,14 +39,14 @@ static char complaint[256];
 
 struct preload {
 	const char *path;
-	char **names;	/* NAME=PROG arguments */
+	char **names; /* NAME=PROG arguments */
 	int nr_names;
 	struct bpf_object *obj;
 	struct bpf_link *links[MAX_LINKS];
 	int nr_links;
 };
 
-static char *const default_names[] = { "maps.debug=dump_bpf_map", "progs.debug=dump_bpf_prog" };
+static char *const default_names[] = {"maps.debug=dump_bpf_map", "progs.debug=dump_bpf_prog"};
 
 static int note(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -56,7 +59,8 @@ static int note(enum libbpf_print_level level, const char *fmt, va_list ap)
 
 static int die(const struct preload *p, const char *what, int err)
 {
-	fprintf(stderr, "userbpf-preload: %s: %s: %s%s%s%s\n", p->path, what, strerror(err < 0 ? -err : err), complaint[0] ? " (" : "", complaint,
+	fprintf(stderr, "userbpf-preload: %s: %s: %s%s%s%s\n", p->path, what,
+		strerror(err < 0 ? -err : err), complaint[0] ? " (" : "", complaint,
 		complaint[0] ? ")" : "");
 	return 1;
 }
@@ -75,7 +79,8 @@ static const char *default_object(char *buf, size_t size)
 		exe[n] = 0;
 		slash = strrchr(exe, '/');
 		*slash = 0;
-		if (snprintf(buf, size, "%s/../../bpf/iterators.bpf.o", exe) < (int)size && !access(buf, R_OK))
+		if (snprintf(buf, size, "%s/../../bpf/iterators.bpf.o", exe) < (int)size &&
+		    !access(buf, R_OK))
 			return buf;
 	}
 	return USERBPF_DATADIR "/iterators.bpf.o";
@@ -106,8 +111,10 @@ static int open_object(struct preload *p)
 	p->obj = bpf_object__open_file(p->path, NULL);
 	if (!p->obj)
 		return die(p, "cannot be opened", errno);
-	bpf_object__for_each_program(prog, p->obj) {
-		bool want = bpf_program__expected_attach_type(prog) == BPF_TRACE_ITER && name_of(p, bpf_program__name(prog), buf, sizeof(buf));
+	bpf_object__for_each_program(prog, p->obj)
+	{
+		bool want = bpf_program__expected_attach_type(prog) == BPF_TRACE_ITER &&
+			    name_of(p, bpf_program__name(prog), buf, sizeof(buf));
 
 		bpf_program__set_autoload(prog, want);
 		wanted += want;
@@ -121,7 +128,8 @@ static int attach(struct preload *p, FILE *out)
 {
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program(prog, p->obj) {
+	bpf_object__for_each_program(prog, p->obj)
+	{
 		struct bpf_link_info info = {};
 		__u32 len = sizeof(info);
 		char buf[NAME_MAX + 1];
@@ -137,7 +145,8 @@ static int attach(struct preload *p, FILE *out)
 		p->links[p->nr_links++] = link;
 		if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
 			return die(p, "link info", errno);
-		fprintf(out, "link %u %s\n", info.id, name_of(p, bpf_program__name(prog), buf, sizeof(buf)));
+		fprintf(out, "link %u %s\n", info.id,
+			name_of(p, bpf_program__name(prog), buf, sizeof(buf)));
 	}
 	return fflush(out) ? die(p, "parent went away", errno) : 0;
 }
@@ -167,7 +176,8 @@ static int check_names(struct preload *p)
 	for (int i = 0; i < p->nr_names; i++) {
 		const char *eq = strchr(p->names[i], '=');
 
-		if (!eq || eq == p->names[i] || !eq[1] || eq - p->names[i] > NAME_MAX || memchr(p->names[i], '/', eq - p->names[i]))
+		if (!eq || eq == p->names[i] || !eq[1] || eq - p->names[i] > NAME_MAX ||
+		    memchr(p->names[i], '/', eq - p->names[i]))
 			return die(p, "arguments are NAME=PROG", EINVAL);
 	}
 	return 0;
@@ -176,7 +186,9 @@ static int check_names(struct preload *p)
 int main(int argc, char **argv)
 {
 	bool parent = fcntl(PARENT_FD, F_GETFD) >= 0;
-	struct preload p = { .path = argc > 1 ? argv[1] : NULL, .names = argv + 2, .nr_names = argc > 2 ? argc - 2 : 0 };
+	struct preload p = {.path = argc > 1 ? argv[1] : NULL,
+			    .names = argv + 2,
+			    .nr_names = argc > 2 ? argc - 2 : 0};
 	char path[PATH_MAX];
 	FILE *out;
 	int ret;

@@ -65,15 +65,17 @@ static u32 program_refs(struct obj_table *t, const struct map_obj *m)
 }
 
 /*
- * A prog array that only programs hold any more is emptied: nobody could reach it, and a program in an array it uses would never go (kernel: the
- * user reference count of a map). @o is the caller's reference, the one that is no program's.
+ * A prog array that only programs hold any more is emptied: nobody could reach it, and a program in
+ * an array it uses would never go (kernel: the user reference count of a map). @o is the caller's
+ * reference, the one that is no program's.
  */
 static void dropped(struct obj *o)
 {
 	struct map_obj *m = obj_to_map(o);
 	bool mine;
 
-	if (!READ_ONCE(m->nr_progs) || !o->table || __atomic_load_n(&o->refs, __ATOMIC_ACQUIRE) > program_refs(o->table, m) + 1)
+	if (!READ_ONCE(m->nr_progs) || !o->table ||
+	    __atomic_load_n(&o->refs, __ATOMIC_ACQUIRE) > program_refs(o->table, m) + 1)
 		return;
 	/* the programs that go now drop the map themselves: once is enough */
 	pthread_mutex_lock(&m->lock);
@@ -119,7 +121,8 @@ static u64 boot_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-/* Slots for programs; as much memory as the kernel would ask for, so refused when the machine has not got it. */
+/* Slots for programs; as much memory as the kernel would ask for, so refused when the machine has
+ * not got it. */
 static int alloc_targets(struct bpf_map *map)
 {
 	u64 ram = (u64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
@@ -170,13 +173,16 @@ static bool is_array_kind(u32 map_type)
 	return map_type == BPF_MAP_TYPE_ARRAY || map_type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
-/* Key of an array: a plain 32-bit integer, or nothing at all for the one-element arrays of global data. */
-static int check_array_key(const struct map_attr *attr, const struct btf_type *key, const struct btf_type *value)
+/* Key of an array: a plain 32-bit integer, or nothing at all for the one-element arrays of global
+ * data. */
+static int check_array_key(const struct map_attr *attr, const struct btf_type *key,
+			   const struct btf_type *value)
 {
 	u32 int_data;
 
 	if (btf_type_is_void(key)) {
-		if (attr->map_type != BPF_MAP_TYPE_ARRAY || attr->max_entries != 1 || btf_type_kind(value) != BTF_KIND_DATASEC)
+		if (attr->map_type != BPF_MAP_TYPE_ARRAY || attr->max_entries != 1 ||
+		    btf_type_kind(value) != BTF_KIND_DATASEC)
 			return -EINVAL;
 		return 0;
 	}
@@ -186,14 +192,15 @@ static int check_array_key(const struct map_attr *attr, const struct btf_type *k
 	return BTF_INT_BITS(int_data) != 32 || BTF_INT_OFFSET(int_data) ? -EINVAL : 0;
 }
 
-/* Value fields with a meaning of their own that this build has not got; the errno is the kernel's for kinds that cannot hold them. */
+/* Value fields with a meaning of their own that this build has not got; the errno is the kernel's
+ * for kinds that cannot hold them. */
 static const struct special {
 	const char *name;
 	u32 size;
 	int err;
 } specials[] = {
-	{ "bpf_spin_lock", sizeof(struct bpf_spin_lock), -ENOTSUPP },
-	{ "bpf_timer", sizeof(struct bpf_timer), -EOPNOTSUPP },
+	{"bpf_spin_lock", sizeof(struct bpf_spin_lock), -ENOTSUPP},
+	{"bpf_timer", sizeof(struct bpf_timer), -EOPNOTSUPP},
 };
 
 static int check_field(const struct btf *btf, const struct btf_type *t)
@@ -226,7 +233,8 @@ static int check_fields(const struct btf *btf, const struct btf_type *value)
 	if (!datasec && btf_type_kind(value) != BTF_KIND_STRUCT)
 		return 0;
 	for (u32 i = 0; i < n; i++) {
-		u32 id = datasec ? ((const struct btf_var_secinfo *)(value + 1))[i].type : btf_members(value)[i].type;
+		u32 id = datasec ? ((const struct btf_var_secinfo *)(value + 1))[i].type
+				 : btf_members(value)[i].type;
 		const struct btf_type *t = btf_type_by_id(btf, id);
 		int err;
 
@@ -267,8 +275,8 @@ int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 ke
 
 static bool proto_matters(u32 prog_type)
 {
-	return prog_type == BPF_PROG_TYPE_TRACING || prog_type == BPF_PROG_TYPE_LSM || prog_type == BPF_PROG_TYPE_EXT ||
-	       prog_type == BPF_PROG_TYPE_STRUCT_OPS;
+	return prog_type == BPF_PROG_TYPE_TRACING || prog_type == BPF_PROG_TYPE_LSM ||
+	       prog_type == BPF_PROG_TYPE_EXT || prog_type == BPF_PROG_TYPE_STRUCT_OPS;
 }
 
 /* Attach type of an owner that was fixed without saying it. */
@@ -301,7 +309,8 @@ bool map_obj_prog_ok(struct map_obj *m, u32 prog_type)
 	return owner_ok(m, prog_type, ANY_ATTACH, NULL);
 }
 
-bool map_obj_prog_fits(struct map_obj *m, u32 prog_type, u32 attach_type, const struct btf_type *attach_proto)
+bool map_obj_prog_fits(struct map_obj *m, u32 prog_type, u32 attach_type,
+		       const struct btf_type *attach_proto)
 {
 	return owner_ok(m, prog_type, attach_type, attach_proto);
 }
@@ -315,7 +324,8 @@ int map_obj_set_prog(struct map_obj *m, u32 index, struct bpf_prog *prog)
 	if (index >= m->map.max_entries)
 		return -E2BIG;
 	if (prog->type == BPF_PROG_TYPE_EXT ||
-	    !map_obj_prog_fits(m, prog->type, prog->expected_attach_type, prog->aux->attach_func_proto))
+	    !map_obj_prog_fits(m, prog->type, prog->expected_attach_type,
+			       prog->aux->attach_func_proto))
 		return -EINVAL;
 	obj_get(&prog->obj);
 	pthread_mutex_lock(&m->lock);

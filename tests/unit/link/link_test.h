@@ -2,7 +2,8 @@
 #ifndef USERBPF_LINK_TEST_H
 #define USERBPF_LINK_TEST_H
 /*
- * link_test.h - shared by the tests of src/link: programs without instructions. Running one calls a C function, so what is tested is attaching and reading.
+ * link_test.h - shared by the tests of src/link: programs without instructions. Running one calls a
+ * C function, so what is tested is attaching and reading.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +26,10 @@ struct fake_prog {
 
 static u32 live_progs;
 
-static void fake_release(struct obj *o) { live_progs--; }
+static void fake_release(struct obj *o)
+{
+	live_progs--;
+}
 static void fake_free(struct obj *o)
 {
 	struct bpf_prog *p = obj_to_prog(o);
@@ -34,9 +38,16 @@ static void fake_free(struct obj *o)
 	free(container_of(p, struct fake_prog, prog));
 }
 
-static void fake_set_id(struct obj *o, u32 id) { obj_to_prog(o)->aux->id = id; }
+static void fake_set_id(struct obj *o, u32 id)
+{
+	obj_to_prog(o)->aux->id = id;
+}
 
-const struct obj_class prog_class = { .name = "prog", .kind = OBJ_PROG, .set_id = fake_set_id, .release = fake_release, .free = fake_free };
+const struct obj_class prog_class = {.name = "prog",
+				     .kind = OBJ_PROG,
+				     .set_id = fake_set_id,
+				     .release = fake_release,
+				     .free = fake_free};
 
 u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run)
 {
@@ -74,11 +85,20 @@ static inline struct fake_prog *fake_prog(u32 type, u32 expected, const char *fu
 	return p;
 }
 
-static inline struct fake_prog *iter_prog(const char *func) { return fake_prog(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, func); }
-
-static inline struct map_obj *new_map(struct obj_table *t, u32 type, u32 key, u32 value, u32 entries)
+static inline struct fake_prog *iter_prog(const char *func)
 {
-	struct map_attr a = { .map_type = type, .key_size = key, .value_size = value, .max_entries = entries, .nr_cpus = 2, .name = "m" };
+	return fake_prog(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, func);
+}
+
+static inline struct map_obj *new_map(struct obj_table *t, u32 type, u32 key, u32 value,
+				      u32 entries)
+{
+	struct map_attr a = {.map_type = type,
+			     .key_size = key,
+			     .value_size = value,
+			     .max_entries = entries,
+			     .nr_cpus = 2,
+			     .name = "m"};
 	struct map_obj *m = map_obj_new(&a, NULL, 0, 0);
 
 	assert_false(IS_ERR(m));
@@ -98,10 +118,11 @@ static inline struct bpf_map *by_fd(void *arg, int fd)
 	return &m->map;
 }
 
-static inline struct bpf_link *create(struct obj_table *t, struct map_obj *m, struct fake_prog *p, u32 attach, const union bpf_iter_link_info *info)
+static inline struct bpf_link *create(struct obj_table *t, struct map_obj *m, struct fake_prog *p,
+				      u32 attach, const union bpf_iter_link_info *info)
 {
-	static const struct cred cred = { .caps = ~0ull };
-	struct link_create_env env = { .cred = &cred, .objs = t, .map_by_fd = by_fd, .arg = m };
+	static const struct cred cred = {.caps = ~0ull};
+	struct link_create_env env = {.cred = &cred, .objs = t, .map_by_fd = by_fd, .arg = m};
 	union bpf_attr attr = {};
 
 	attr.link_create.attach_type = attach;

@@ -62,16 +62,18 @@ static u64 list_maps(struct fake_prog *p, void *ctx)
 	int n;
 
 	if (c->map)
-		n = snprintf(line, sizeof(line), "%llu:%u\n", (unsigned long long)c->meta->seq_num, c->map->max_entries);
+		n = snprintf(line, sizeof(line), "%llu:%u\n", (unsigned long long)c->meta->seq_num,
+			     c->map->max_entries);
 	else
-		n = snprintf(line, sizeof(line), "end %llu\n", (unsigned long long)c->meta->seq_num);
+		n = snprintf(line, sizeof(line), "end %llu\n",
+			     (unsigned long long)c->meta->seq_num);
 	seq_write(c->meta->seq, line, n);
 	return 0;
 }
 
 static void test_order(void **state)
 {
-	static const size_t pieces[] = { 1, 3, 7, 100000 };
+	static const size_t pieces[] = {1, 3, 7, 100000};
 	static char out[BUF * 2];
 	struct world w;
 
@@ -175,7 +177,8 @@ static u64 refuse(struct fake_prog *p, void *ctx)
 	return c->map && c->map->max_entries == refuse_at;
 }
 
-/* Return value 1: the object again; what it wrote is gone. An error only when there is nothing else to give. */
+/* Return value 1: the object again; what it wrote is gone. An error only when there is nothing else
+ * to give. */
 static void test_again(void **state)
 {
 	static char out[BUF];
@@ -274,7 +277,8 @@ static u64 list_elems(struct fake_prog *p, void *ctx)
 	int n;
 
 	if (c->key) {
-		n = snprintf(line, sizeof(line), "%u=%llu,%llu\n", *(u32 *)c->key, (unsigned long long)v[0],
+		n = snprintf(line, sizeof(line), "%u=%llu,%llu\n", *(u32 *)c->key,
+			     (unsigned long long)v[0],
 			     (unsigned long long)(c->map->ops->percpu ? v[1] : 0));
 		seq_write(c->meta->seq, line, n);
 		v[0]++;
@@ -288,21 +292,25 @@ static void test_elems(void **state)
 		u32 type, flags;
 		u64 after; /* what the program's write left */
 	} cases[] = {
-		{ BPF_MAP_TYPE_ARRAY, 0, 11 },
-		{ BPF_MAP_TYPE_HASH, 0, 11 },
-		{ BPF_MAP_TYPE_PERCPU_ARRAY, 0, 10 },
-		{ BPF_MAP_TYPE_PERCPU_HASH, 0, 10 },
-		{ BPF_MAP_TYPE_ARRAY, BPF_F_RDONLY_PROG, 10 },
+		{BPF_MAP_TYPE_ARRAY, 0, 11},
+		{BPF_MAP_TYPE_HASH, 0, 11},
+		{BPF_MAP_TYPE_PERCPU_ARRAY, 0, 10},
+		{BPF_MAP_TYPE_PERCPU_HASH, 0, 10},
+		{BPF_MAP_TYPE_ARRAY, BPF_F_RDONLY_PROG, 10},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct map_attr a = { .map_type = cases[i].type, .key_size = 4, .value_size = 8, .max_entries = 1, .nr_cpus = 2,
-				      .map_flags = cases[i].flags };
+		struct map_attr a = {.map_type = cases[i].type,
+				     .key_size = 4,
+				     .value_size = 8,
+				     .max_entries = 1,
+				     .nr_cpus = 2,
+				     .map_flags = cases[i].flags};
 		struct obj_table *t = obj_table_new();
 		struct map_obj *m = map_obj_new(&a, NULL, 0, 0);
 		struct fake_prog *p = iter_prog("bpf_iter_bpf_map_elem");
-		union bpf_iter_link_info info = { .map.map_fd = 100 };
-		u64 in[2] = { 10, 20 }, out[2];
+		union bpf_iter_link_info info = {.map.map_fd = 100};
+		u64 in[2] = {10, 20}, out[2];
 		struct iter_file *f;
 		struct bpf_link *l;
 		char text[100];
@@ -335,7 +343,8 @@ static void test_targets(void **state)
 
 		snprintf(func, sizeof(func), "bpf_iter_%s", t->name);
 		assert_ptr_equal(iter_target_by_func(func), t);
-		assert_true(t->start && t->show && t->next && t->pause && t->stop && t->ctx_size >= 16 && t->nr_ctx_args);
+		assert_true(t->start && t->show && t->next && t->pause && t->stop &&
+			    t->ctx_size >= 16 && t->nr_ctx_args);
 		for (u32 a = 0; a < t->nr_ctx_args; a++)
 			assert_true(t->ctx_args[a].offset < t->ctx_size);
 	}
@@ -347,10 +356,11 @@ static void test_targets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),	  cmocka_unit_test(test_nothing),      cmocka_unit_test(test_readers),
-		cmocka_unit_test(test_overflow), cmocka_unit_test(test_again),	       cmocka_unit_test(test_end_overflow),
-		cmocka_unit_test(test_objects_go), cmocka_unit_test(test_link_goes),   cmocka_unit_test(test_elems),
-		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_order),	   cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_readers),	   cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_again),	   cmocka_unit_test(test_end_overflow),
+		cmocka_unit_test(test_objects_go), cmocka_unit_test(test_link_goes),
+		cmocka_unit_test(test_elems),	   cmocka_unit_test(test_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_kernel DIR - links and iterators through bpf(2): on the machine's kernel where it lets us (else exit 77), or on userbpf when run under it. What is
- * expected here is what both must answer. DIR holds iter.bpf.o and iter_elem.bpf.o.
+ * test_kernel DIR - links and iterators through bpf(2): on the machine's kernel where it lets us
+ * (else exit 77), or on userbpf when run under it. What is expected here is what both must answer.
+ * DIR holds iter.bpf.o and iter_elem.bpf.o.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -33,7 +34,10 @@ static void expect(const char *what, int want, int got)
 	bad++;
 }
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap) { return 0; }
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return 0;
+}
 
 static int load(const char *dir, const char *file)
 {
@@ -51,7 +55,8 @@ static int load(const char *dir, const char *file)
 
 static int load_plain(enum bpf_prog_type type)
 {
-	static const struct bpf_insn ret0[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K }, { .code = BPF_JMP | BPF_EXIT } };
+	static const struct bpf_insn ret0[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+					       {.code = BPF_JMP | BPF_EXIT}};
 
 	return bpf_prog_load(type, "ret0", "GPL", ret0, ARRAY_SIZE(ret0), NULL);
 }
@@ -86,33 +91,35 @@ static void creates(const struct fds *p)
 		u32 len;
 		int want;
 	} cases[] = {
-		{ "no program", -1, BPF_TRACE_ITER, 0, 0, NULL, 0, -EBADF },
-		{ "iterator", p->map_prog, BPF_TRACE_ITER, 0, 0, NULL, 0, 0 },
-		{ "iterator, flags", p->map_prog, BPF_TRACE_ITER, 0, 1, NULL, 0, -EINVAL },
-		{ "iterator, target", p->map_prog, BPF_TRACE_ITER, 5, 0, NULL, 0, -EINVAL },
-		{ "iterator as fentry", p->map_prog, BPF_TRACE_FENTRY, 0, 0, NULL, 0, -EINVAL },
-		{ "iterator as xdp", p->map_prog, BPF_XDP, 0, 0, NULL, 0, -EINVAL },
-		{ "iterator as cgroup", p->map_prog, 0, 0, 0, NULL, 0, -EINVAL },
-		{ "unknown attach type", p->map_prog, 1000, 0, 0, NULL, 0, -EINVAL },
-		{ "info without length", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 0, -EINVAL },
-		{ "length without info", p->map_prog, BPF_TRACE_ITER, 0, 0, NULL, 8, -EINVAL },
-		{ "info that is not there", p->map_prog, BPF_TRACE_ITER, 0, 0, (void *)8, 8, -EFAULT },
-		{ "silly large info", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 4097, -E2BIG },
-		{ "longer info, zeroes", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 200, 0 },
-		{ "longer info, something", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 500, -E2BIG },
-		{ "short info", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 2, 0 },
-		{ "elements of no map", p->elem_prog, BPF_TRACE_ITER, 0, 0, NULL, 0, -EBADF },
-		{ "socket filter", p->sock, 0, 0, 0, NULL, 0, -EINVAL },
-		{ "socket filter as iterator", p->sock, BPF_TRACE_ITER, 0, 0, NULL, 0, -EINVAL },
-		{ "kprobe as iterator", p->kprobe, BPF_TRACE_ITER, 0, 0, NULL, 0, -EINVAL },
-		{ "tracepoint as xdp", p->tp, BPF_XDP, 0, 0, NULL, 0, -EINVAL },
-		{ "raw tracepoint", p->raw_tp, BPF_TRACE_RAW_TP, 0, 0, NULL, 0, -EINVAL },
+		{"no program", -1, BPF_TRACE_ITER, 0, 0, NULL, 0, -EBADF},
+		{"iterator", p->map_prog, BPF_TRACE_ITER, 0, 0, NULL, 0, 0},
+		{"iterator, flags", p->map_prog, BPF_TRACE_ITER, 0, 1, NULL, 0, -EINVAL},
+		{"iterator, target", p->map_prog, BPF_TRACE_ITER, 5, 0, NULL, 0, -EINVAL},
+		{"iterator as fentry", p->map_prog, BPF_TRACE_FENTRY, 0, 0, NULL, 0, -EINVAL},
+		{"iterator as xdp", p->map_prog, BPF_XDP, 0, 0, NULL, 0, -EINVAL},
+		{"iterator as cgroup", p->map_prog, 0, 0, 0, NULL, 0, -EINVAL},
+		{"unknown attach type", p->map_prog, 1000, 0, 0, NULL, 0, -EINVAL},
+		{"info without length", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 0, -EINVAL},
+		{"length without info", p->map_prog, BPF_TRACE_ITER, 0, 0, NULL, 8, -EINVAL},
+		{"info that is not there", p->map_prog, BPF_TRACE_ITER, 0, 0, (void *)8, 8,
+		 -EFAULT},
+		{"silly large info", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 4097, -E2BIG},
+		{"longer info, zeroes", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 200, 0},
+		{"longer info, something", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 500, -E2BIG},
+		{"short info", p->map_prog, BPF_TRACE_ITER, 0, 0, big, 2, 0},
+		{"elements of no map", p->elem_prog, BPF_TRACE_ITER, 0, 0, NULL, 0, -EBADF},
+		{"socket filter", p->sock, 0, 0, 0, NULL, 0, -EINVAL},
+		{"socket filter as iterator", p->sock, BPF_TRACE_ITER, 0, 0, NULL, 0, -EINVAL},
+		{"kprobe as iterator", p->kprobe, BPF_TRACE_ITER, 0, 0, NULL, 0, -EINVAL},
+		{"tracepoint as xdp", p->tp, BPF_XDP, 0, 0, NULL, 0, -EINVAL},
+		{"raw tracepoint", p->raw_tp, BPF_TRACE_RAW_TP, 0, 0, NULL, 0, -EINVAL},
 	};
 
 	((char *)big)[450] = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		expect(cases[i].what, cases[i].want,
-		       create(cases[i].prog, cases[i].attach, cases[i].target, cases[i].flags, cases[i].info, cases[i].len));
+		       create(cases[i].prog, cases[i].attach, cases[i].target, cases[i].flags,
+			      cases[i].info, cases[i].len));
 }
 
 /* The program reads 4 bytes of key and 8 of value. */
@@ -122,22 +129,27 @@ static void elements(const struct fds *p)
 		u32 type, key, value;
 		int want;
 	} cases[] = {
-		{ BPF_MAP_TYPE_HASH, 4, 8, 0 },		{ BPF_MAP_TYPE_HASH, 4, 4, -EACCES }, { BPF_MAP_TYPE_HASH, 2, 8, -EACCES },
-		{ BPF_MAP_TYPE_ARRAY, 4, 8, 0 },	{ BPF_MAP_TYPE_ARRAY, 4, 7, -EACCES }, { BPF_MAP_TYPE_PERCPU_HASH, 4, 4, 0 },
-		{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 0 }, { BPF_MAP_TYPE_PROG_ARRAY, 4, 4, -EINVAL },
+		{BPF_MAP_TYPE_HASH, 4, 8, 0},	      {BPF_MAP_TYPE_HASH, 4, 4, -EACCES},
+		{BPF_MAP_TYPE_HASH, 2, 8, -EACCES},   {BPF_MAP_TYPE_ARRAY, 4, 8, 0},
+		{BPF_MAP_TYPE_ARRAY, 4, 7, -EACCES},  {BPF_MAP_TYPE_PERCPU_HASH, 4, 4, 0},
+		{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 0}, {BPF_MAP_TYPE_PROG_ARRAY, 4, 4, -EINVAL},
 	};
-	union bpf_iter_link_info info = { .map.map_fd = p->map_prog };
+	union bpf_iter_link_info info = {.map.map_fd = p->map_prog};
 
-	expect("elements of a program", -EINVAL, create(p->elem_prog, BPF_TRACE_ITER, 0, 0, &info, sizeof(info)));
+	expect("elements of a program", -EINVAL,
+	       create(p->elem_prog, BPF_TRACE_ITER, 0, 0, &info, sizeof(info)));
 	info.map.map_fd = 999;
-	expect("elements of a bad fd", -EBADF, create(p->elem_prog, BPF_TRACE_ITER, 0, 0, &info, sizeof(info)));
+	expect("elements of a bad fd", -EBADF,
+	       create(p->elem_prog, BPF_TRACE_ITER, 0, 0, &info, sizeof(info)));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int map = bpf_map_create(cases[i].type, "m", cases[i].key, cases[i].value, 4, NULL);
 		char what[64];
 
-		snprintf(what, sizeof(what), "elements of kind %u, %u and %u bytes", cases[i].type, cases[i].key, cases[i].value);
+		snprintf(what, sizeof(what), "elements of kind %u, %u and %u bytes", cases[i].type,
+			 cases[i].key, cases[i].value);
 		info.map.map_fd = map;
-		expect(what, cases[i].want, create(p->elem_prog, BPF_TRACE_ITER, 0, 0, &info, sizeof(info)));
+		expect(what, cases[i].want,
+		       create(p->elem_prog, BPF_TRACE_ITER, 0, 0, &info, sizeof(info)));
 		close(map);
 	}
 }
@@ -155,14 +167,14 @@ static int update(int link, int new_prog, u32 flags, int old_prog)
 
 static int iter_create(int link, u32 flags)
 {
-	union bpf_attr attr = { .iter_create = { .link_fd = link, .flags = flags } };
+	union bpf_attr attr = {.iter_create = {.link_fd = link, .flags = flags}};
 
 	return sys(BPF_ITER_CREATE, &attr);
 }
 
 static int detach(int link)
 {
-	union bpf_attr attr = { .link_detach.link_fd = link };
+	union bpf_attr attr = {.link_detach.link_fd = link};
 
 	return sys(BPF_LINK_DETACH, &attr);
 }
@@ -172,9 +184,11 @@ static void updates(const struct fds *p, int link)
 	expect("update: another target", -EINVAL, update(link, p->elem_prog, 0, 0));
 	expect("update: another type", -EINVAL, update(link, p->sock, 0, 0));
 	expect("update: the same", 0, update(link, p->map_prog, 0, 0));
-	expect("update: old program without flag", -EINVAL, update(link, p->map_prog, 0, p->map_prog));
+	expect("update: old program without flag", -EINVAL,
+	       update(link, p->map_prog, 0, p->map_prog));
 	expect("update: replace", 0, update(link, p->map_prog, BPF_F_REPLACE, p->map_prog));
-	expect("update: replace another", -EPERM, update(link, p->map_prog, BPF_F_REPLACE, p->elem_prog));
+	expect("update: replace another", -EPERM,
+	       update(link, p->map_prog, BPF_F_REPLACE, p->elem_prog));
 	expect("update: unknown flag", -EINVAL, update(link, p->map_prog, 8, 0));
 	expect("detach", -EOPNOTSUPP, detach(link));
 	expect("detach a program", -EINVAL, detach(p->map_prog));
@@ -185,7 +199,8 @@ static void updates(const struct fds *p, int link)
 
 static int link_info(int link, char *name, u32 *len)
 {
-	struct bpf_link_info info = { .iter = { .target_name = (uintptr_t)name, .target_name_len = *len } };
+	struct bpf_link_info info = {
+		.iter = {.target_name = (uintptr_t)name, .target_name_len = *len}};
 	u32 size = sizeof(info);
 	int err = bpf_obj_get_info_by_fd(link, &info, &size) ? -errno : 0;
 
@@ -228,7 +243,8 @@ static void reads(int link)
 int main(int argc, char **argv)
 {
 	struct fds p;
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_ZERO_SEED); /* takes all the privilege we need */
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		    .map_flags = BPF_F_ZERO_SEED); /* takes all the privilege we need */
 	int link, probe = bpf_map_create(BPF_MAP_TYPE_HASH, NULL, 4, 4, 1, &opts);
 
 	if (probe < 0 || argc < 2) {
@@ -238,8 +254,12 @@ int main(int argc, char **argv)
 	close(probe);
 	libbpf_set_print(quiet);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-	p = (struct fds){ load(argv[1], "iter.bpf.o"), load(argv[1], "iter_elem.bpf.o"), load_plain(BPF_PROG_TYPE_SOCKET_FILTER),
-			  load_plain(BPF_PROG_TYPE_KPROBE), load_plain(BPF_PROG_TYPE_TRACEPOINT), load_plain(BPF_PROG_TYPE_RAW_TRACEPOINT) };
+	p = (struct fds){load(argv[1], "iter.bpf.o"),
+			 load(argv[1], "iter_elem.bpf.o"),
+			 load_plain(BPF_PROG_TYPE_SOCKET_FILTER),
+			 load_plain(BPF_PROG_TYPE_KPROBE),
+			 load_plain(BPF_PROG_TYPE_TRACEPOINT),
+			 load_plain(BPF_PROG_TYPE_RAW_TRACEPOINT)};
 	creates(&p);
 	elements(&p);
 	link = create(p.map_prog, BPF_TRACE_ITER, 0, 0, NULL, 0);

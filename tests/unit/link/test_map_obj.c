@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Maps as objects: prog-array slots, owners, rings of references; BTF of keys and values is tested with the real thing in tests/e2e. */
+/* Maps as objects: prog-array slots, owners, rings of references; BTF of keys and values is tested
+ * with the real thing in tests/e2e. */
 #include "link_test.h"
 
 static u64 nothing(struct fake_prog *p, void *ctx)
@@ -21,7 +22,8 @@ static void test_slots(void **state)
 	struct map_obj *m = new_map(t, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 3);
 	struct map_obj *plain = new_map(t, BPF_MAP_TYPE_ARRAY, 4, 4, 3);
 	struct fake_prog *a = socket_prog(), *b = socket_prog();
-	struct fake_prog *xdp = fake_prog(BPF_PROG_TYPE_XDP, 0, NULL), *ext = fake_prog(BPF_PROG_TYPE_EXT, 0, NULL);
+	struct fake_prog *xdp = fake_prog(BPF_PROG_TYPE_XDP, 0, NULL),
+			 *ext = fake_prog(BPF_PROG_TYPE_EXT, 0, NULL);
 
 	assert_int_equal(obj_publish(t, &a->prog.obj), 0);
 	assert_int_equal(map_obj_set_prog(m, 0, &ext->prog), -EINVAL);
@@ -29,7 +31,8 @@ static void test_slots(void **state)
 	assert_int_equal(map_obj_set_prog(plain, 0, &a->prog), -EINVAL);
 	assert_int_equal(map_obj_set_prog(m, 1, &a->prog), 0);
 	assert_int_equal(a->prog.obj.refs, 2);
-	assert_int_equal(map_obj_set_prog(m, 0, &xdp->prog), -EINVAL); /* belongs to socket filters now */
+	assert_int_equal(map_obj_set_prog(m, 0, &xdp->prog),
+			 -EINVAL); /* belongs to socket filters now */
 	assert_true(map_obj_prog_ok(m, BPF_PROG_TYPE_SOCKET_FILTER));
 	assert_false(map_obj_prog_ok(m, BPF_PROG_TYPE_XDP));
 	assert_false(map_obj_prog_fits(m, BPF_PROG_TYPE_SOCKET_FILTER, 5, NULL));
@@ -56,7 +59,8 @@ static void test_slots(void **state)
 	assert_int_equal(obj_table_free(t), 0);
 }
 
-/* A program that is in an array it uses: the kernel empties the array when the last user reference goes. */
+/* A program that is in an array it uses: the kernel empties the array when the last user reference
+ * goes. */
 static struct bpf_map *ring_used[2];
 
 static void release_ring(struct obj *o)
@@ -68,7 +72,11 @@ static void release_ring(struct obj *o)
 		obj_put(&map_obj_of(aux->used_maps[i])->obj);
 }
 
-static const struct obj_class ring_class = { .name = "prog", .kind = OBJ_PROG, .set_id = fake_set_id, .release = release_ring, .free = fake_free };
+static const struct obj_class ring_class = {.name = "prog",
+					    .kind = OBJ_PROG,
+					    .set_id = fake_set_id,
+					    .release = release_ring,
+					    .free = fake_free};
 
 static void test_ring(void **state)
 {

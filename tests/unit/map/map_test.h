@@ -16,11 +16,17 @@
 
 static inline struct map_attr attr_of(u32 type, u32 key, u32 value, u32 entries, u32 flags)
 {
-	return (struct map_attr){ .map_type = type, .key_size = key, .value_size = value, .max_entries = entries, .map_flags = flags,
-				  .nr_cpus = NR_CPUS, .name = "test" };
+	return (struct map_attr){.map_type = type,
+				 .key_size = key,
+				 .value_size = value,
+				 .max_entries = entries,
+				 .map_flags = flags,
+				 .nr_cpus = NR_CPUS,
+				 .name = "test"};
 }
 
-static inline void open_map(struct bpf_map *map, u32 type, u32 key, u32 value, u32 entries, u32 flags)
+static inline void open_map(struct bpf_map *map, u32 type, u32 key, u32 value, u32 entries,
+			    u32 flags)
 {
 	struct map_attr a = attr_of(type, key, value, entries, flags);
 
@@ -47,7 +53,10 @@ static inline int get(struct bpf_map *map, u32 key, u64 *value)
 	return err;
 }
 
-static inline int del(struct bpf_map *map, u32 key) { return map_sys_delete(map, &key); }
+static inline int del(struct bpf_map *map, u32 key)
+{
+	return map_sys_delete(map, &key);
+}
 
 /* Number of keys GET_NEXT_KEY gives; stops at @max. */
 static inline u32 count_keys(struct bpf_map *map, u32 max)

@@ -11,8 +11,9 @@ static void test_checks(void **state)
 		int got = map_check_attr(&a);
 
 		if (got != c->want)
-			fail_msg("case %zu: type %u key %u value %u entries %u flags %#x: want %d, got %d", i, c->type, c->key, c->value, c->entries,
-				 c->flags, c->want, got);
+			fail_msg("case %zu: type %u key %u value %u entries %u flags %#x: want %d, "
+				 "got %d",
+				 i, c->type, c->key, c->value, c->entries, c->flags, c->want, got);
 	}
 }
 
@@ -27,9 +28,21 @@ static void test_map_extra(void **state)
 static void test_more_than_the_machine_has(void **state)
 {
 	static const struct map_attr big[] = {
-		{ .map_type = A, .key_size = 4, .value_size = 1u << 30, .max_entries = 1u << 30, .nr_cpus = 1 },
-		{ .map_type = H, .key_size = 4, .value_size = 1u << 20, .max_entries = 1u << 27, .nr_cpus = 1 },
-		{ .map_type = PA, .key_size = 4, .value_size = 1u << 15, .max_entries = 1u << 31, .nr_cpus = 256 },
+		{.map_type = A,
+		 .key_size = 4,
+		 .value_size = 1u << 30,
+		 .max_entries = 1u << 30,
+		 .nr_cpus = 1},
+		{.map_type = H,
+		 .key_size = 4,
+		 .value_size = 1u << 20,
+		 .max_entries = 1u << 27,
+		 .nr_cpus = 1},
+		{.map_type = PA,
+		 .key_size = 4,
+		 .value_size = 1u << 15,
+		 .max_entries = 1u << 31,
+		 .nr_cpus = 256},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(big); i++) {
@@ -45,7 +58,8 @@ static void test_view(void **state)
 	struct bpf_map map;
 
 	open_map(&map, A, 4, 12, 3, BPF_F_RDONLY | BPF_F_MMAPABLE);
-	assert_int_equal(map.map_flags, BPF_F_MMAPABLE); /* access of the first handle is no property of the map */
+	assert_int_equal(map.map_flags,
+			 BPF_F_MMAPABLE); /* access of the first handle is no property of the map */
 	assert_int_equal(map.elem_stride, 16);
 	assert_int_equal(map.index_mask, 3);
 	assert_int_equal(map.value_off % 4096, 0);
@@ -73,7 +87,8 @@ static void test_complete(void **state)
 		const struct bpf_map_ops *o = map_ops_of(kinds[i]);
 
 		assert_non_null(o);
-		assert_true(o->name && o->alloc_check && o->shm_size && o->bind && o->lookup && o->update && o->delete && o->get_next_key);
+		assert_true(o->name && o->alloc_check && o->shm_size && o->bind && o->lookup &&
+			    o->update && o->delete &&o->get_next_key);
 		assert_true(!o->percpu || (o->lookup_percpu && o->sys_lookup && o->sys_update));
 	}
 }

@@ -13,8 +13,14 @@ static int do_step(struct bpf_map *map, const struct step *s, u64 *out)
 	case PUT: return put(map, s->key, s->value, s->flags);
 	case DEL: return del(map, s->key);
 	case GET: err = get(map, s->key, out); break;
-	case NEXT: err = map_sys_next_key(map, &s->key, &next); *out = next; break;
-	default: err = map_sys_next_key(map, NULL, &next); *out = next; break;
+	case NEXT:
+		err = map_sys_next_key(map, &s->key, &next);
+		*out = next;
+		break;
+	default:
+		err = map_sys_next_key(map, NULL, &next);
+		*out = next;
+		break;
 	}
 	if (err)
 		*out = s->value;
@@ -23,7 +29,7 @@ static int do_step(struct bpf_map *map, const struct step *s, u64 *out)
 
 static void test_steps(void **state)
 {
-	struct bpf_map map = { .memfd = -1 };
+	struct bpf_map map = {.memfd = -1};
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		const struct step *s = &steps[i];
@@ -36,8 +42,8 @@ static void test_steps(void **state)
 		}
 		got = do_step(&map, s, &out);
 		if (got != s->want || out != s->value)
-			fail_msg("step %zu (type %u op %d key %u): want %d, got %d; value %llu", i, s->type, s->op, s->key, s->want, got,
-				 (unsigned long long)out);
+			fail_msg("step %zu (type %u op %d key %u): want %d, got %d; value %llu", i,
+				 s->type, s->op, s->key, s->want, got, (unsigned long long)out);
 	}
 	map_close(&map);
 }
@@ -57,7 +63,7 @@ static void test_lookup_flags(void **state)
 /* Programs get pointers into the map, and change values through them. */
 static void test_pointers(void **state)
 {
-	static const u32 types[] = { A, H };
+	static const u32 types[] = {A, H};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		struct bpf_map map;
@@ -93,8 +99,8 @@ static void test_direct_value(void **state)
 
 static void test_percpu(void **state)
 {
-	static const u32 types[] = { PA, PH };
-	u64 in[NR_CPUS] = { 10, 11, 12, 13 }, out[NR_CPUS], v = 99;
+	static const u32 types[] = {PA, PH};
+	u64 in[NR_CPUS] = {10, 11, 12, 13}, out[NR_CPUS], v = 99;
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		struct bpf_map map;
@@ -109,7 +115,8 @@ static void test_percpu(void **state)
 		assert_null(map.ops->lookup_percpu(&map, &key, NR_CPUS));
 		slot = slot_enter();
 		assert_true(slot < NR_CPUS);
-		assert_int_equal(map.ops->update(&map, &key, &v, BPF_ANY), 0); /* a program writes its own slot's */
+		assert_int_equal(map.ops->update(&map, &key, &v, BPF_ANY),
+				 0); /* a program writes its own slot's */
 		assert_int_equal(*(u64 *)map.ops->lookup(&map, &key), 99);
 		slot_leave();
 		assert_int_equal(map_sys_lookup(&map, &key, out, 0), 0);
@@ -122,7 +129,7 @@ static void test_percpu(void **state)
 /* A program that adds an element to a per-CPU hash must not see what its memory held before. */
 static void test_percpu_hash_fresh(void **state)
 {
-	u64 in[NR_CPUS] = { 1, 2, 3, 4 }, out[NR_CPUS], v = 5;
+	u64 in[NR_CPUS] = {1, 2, 3, 4}, out[NR_CPUS], v = 5;
 	struct bpf_map map;
 	u32 key = 1, slot;
 
@@ -142,7 +149,7 @@ static void test_percpu_hash_fresh(void **state)
 /* Odd sizes, long keys: every key found, none twice. */
 static void test_hash_sizes(void **state)
 {
-	static const u32 sizes[] = { 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 64, 200, 1000 };
+	static const u32 sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 64, 200, 1000};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		u32 n = sizes[i] == 1 ? 100 : 300;
@@ -173,7 +180,7 @@ static long count_cb(struct bpf_map *map, void *key, void *value, void *arg)
 
 static void test_walks(void **state)
 {
-	static const u32 types[] = { A, H, PA, PH };
+	static const u32 types[] = {A, H, PA, PH};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		u32 seen[100] = {}, left = 1000, key, n = 0;
@@ -237,16 +244,11 @@ static void test_prog_array(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_lookup_flags),
-		cmocka_unit_test(test_pointers),
-		cmocka_unit_test(test_direct_value),
-		cmocka_unit_test(test_percpu),
-		cmocka_unit_test(test_percpu_hash_fresh),
-		cmocka_unit_test(test_hash_sizes),
-		cmocka_unit_test(test_walks),
-		cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_prog_array),
+		cmocka_unit_test(test_steps),	   cmocka_unit_test(test_lookup_flags),
+		cmocka_unit_test(test_pointers),   cmocka_unit_test(test_direct_value),
+		cmocka_unit_test(test_percpu),	   cmocka_unit_test(test_percpu_hash_fresh),
+		cmocka_unit_test(test_hash_sizes), cmocka_unit_test(test_walks),
+		cmocka_unit_test(test_drain),	   cmocka_unit_test(test_prog_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

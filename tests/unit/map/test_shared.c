@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One map in several processes: binding, access, freezing; and what happens when they die or misbehave inside it. */
+/* One map in several processes: binding, access, freezing; and what happens when they die or
+ * misbehave inside it. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -40,7 +41,7 @@ static int child_reads_and_writes(struct bpf_map *view)
 
 static void test_two_processes(void **state)
 {
-	static const u32 types[] = { A, H, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_HASH };
+	static const u32 types[] = {A, H, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_HASH};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		struct bpf_map map;
@@ -71,7 +72,7 @@ static int child_may_not_write(struct bpf_map *view)
 
 static void test_rdonly_view(void **state)
 {
-	static const u32 types[] = { A, H };
+	static const u32 types[] = {A, H};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		struct bpf_map map;
@@ -102,7 +103,10 @@ static int child_sees_frozen(struct bpf_map *view)
 {
 	u64 v;
 
-	return put(view, 1, 1, BPF_ANY) == -EPERM && del(view, 1) == -EPERM && !get(view, 1, &v) && v == 11 ? 0 : 1;
+	return put(view, 1, 1, BPF_ANY) == -EPERM && del(view, 1) == -EPERM && !get(view, 1, &v) &&
+			       v == 11
+		       ? 0
+		       : 1;
 }
 
 static void test_freeze(void **state)
@@ -136,10 +140,14 @@ static int child_sees_const(struct bpf_map *view)
 {
 	if (put(view, 0, 7, BPF_ANY) != -EPERM)
 		return 1;
-	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, view->memfd, view->value_off) == MAP_FAILED ? 0 : 2;
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, view->memfd, view->value_off) ==
+			       MAP_FAILED
+		       ? 0
+		       : 2;
 }
 
-/* Constants of programs: writable by bpf(2) until frozen, then by nobody, not even by who has the memory. */
+/* Constants of programs: writable by bpf(2) until frozen, then by nobody, not even by who has the
+ * memory. */
 static void test_rodata(void **state)
 {
 	struct bpf_map map;
@@ -177,7 +185,7 @@ static void churn(struct bpf_map *view, u32 seed)
 {
 	for (;;) {
 		u32 key = (seed = seed * 1664525 + 1013904223) >> 20 & 63;
-		u64 v[NR_CPUS] = { key, key, key, key };
+		u64 v[NR_CPUS] = {key, key, key, key};
 
 		if (seed & 1 << 19)
 			map_sys_delete(view, &key);
@@ -289,7 +297,8 @@ static void test_dead_owner(void **state)
 	map_close(&map);
 }
 
-/* A program that interrupts an update of its own thread is told so, as by the kernel; a lock somebody alive never gives back is no hang. */
+/* A program that interrupts an update of its own thread is told so, as by the kernel; a lock
+ * somebody alive never gives back is no hang. */
 static void test_busy(void **state)
 {
 	struct bpf_map map;
@@ -311,7 +320,9 @@ static void test_busy(void **state)
 
 /* --- readers and writers at once --- */
 
-#define STABLE 8u /* keys 0..7 are replaced all the time, never deleted; others come and go in the same chains */
+#define STABLE                                                                                   \
+	8u /* keys 0..7 are replaced all the time, never deleted; others come and go in the same \
+	      chains */
 
 struct race {
 	struct bpf_map map;
@@ -353,7 +364,8 @@ static void *race_reader(void *arg)
 	return NULL;
 }
 
-/* A key that is there is found, with a value that is its own, whatever is done to its neighbours. */
+/* A key that is there is found, with a value that is its own, whatever is done to its neighbours.
+ */
 static void test_race(void **state)
 {
 	static struct race r;
@@ -363,7 +375,8 @@ static void test_race(void **state)
 	for (u32 key = 0; key < STABLE; key++)
 		assert_int_equal(put(&r.map, key, key, BPF_ANY), 0);
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&t[i], NULL, i < 2 ? race_writer : race_reader, &r), 0);
+		assert_int_equal(pthread_create(&t[i], NULL, i < 2 ? race_writer : race_reader, &r),
+				 0);
 	usleep(800000);
 	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
 	for (int i = 0; i < 4; i++)
@@ -386,8 +399,12 @@ static void scribble(struct bpf_map *view, u32 seed)
 
 		seed = seed * 1664525 + 1013904223;
 		at = ((u64)seed << 7 ^ seed >> 9) % nr;
-		/* small numbers make references, END makes marks, locks of the living make trouble */
-		words[at] = seed & 0x100 ? seed >> 24 : seed & 0x200 ? 0x80000000u | seed >> 28 : seed & 0x3c00 ? 0 : seed;
+		/* small numbers make references, END makes marks, locks of the living make trouble
+		 */
+		words[at] = seed & 0x100    ? seed >> 24
+			    : seed & 0x200  ? 0x80000000u | seed >> 28
+			    : seed & 0x3c00 ? 0
+					    : seed;
 	}
 }
 
@@ -396,10 +413,11 @@ static long never_stop(struct bpf_map *map, void *key, void *value, void *arg)
 	return 0;
 }
 
-/* Whatever a peer writes: no crash, no hang, no access outside; and nothing but errno that a map may give. */
+/* Whatever a peer writes: no crash, no hang, no access outside; and nothing but errno that a map
+ * may give. */
 static void test_scribble(void **state)
 {
-	static const u32 types[] = { H, BPF_MAP_TYPE_PERCPU_HASH, A };
+	static const u32 types[] = {H, BPF_MAP_TYPE_PERCPU_HASH, A};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		u64 end = now_ms() + 700, v, worst = 0;
@@ -426,7 +444,8 @@ static void test_scribble(void **state)
 			del(&map, key + 1);
 			count_keys(&map, 200);
 			map.ops->for_each(&map, never_stop, NULL);
-			for (u64 pos = 0, n = 0; n < 200 && !map.ops->walk(&map, &pos, &key, &value); pos++)
+			for (u64 pos = 0, n = 0;
+			     n < 200 && !map.ops->walk(&map, &pos, &key, &value); pos++)
 				n++;
 			worst = max(worst, now_ms() - t0);
 		}
@@ -441,16 +460,11 @@ static void test_scribble(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_two_processes),
-		cmocka_unit_test(test_rdonly_view),
-		cmocka_unit_test(test_sealed),
-		cmocka_unit_test(test_freeze),
-		cmocka_unit_test(test_rodata),
-		cmocka_unit_test(test_dead_owner),
-		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_race),
-		cmocka_unit_test(test_kill),
-		cmocka_unit_test(test_scribble),
+		cmocka_unit_test(test_two_processes), cmocka_unit_test(test_rdonly_view),
+		cmocka_unit_test(test_sealed),	      cmocka_unit_test(test_freeze),
+		cmocka_unit_test(test_rodata),	      cmocka_unit_test(test_dead_owner),
+		cmocka_unit_test(test_busy),	      cmocka_unit_test(test_race),
+		cmocka_unit_test(test_kill),	      cmocka_unit_test(test_scribble),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
