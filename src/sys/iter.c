@@ -88,6 +88,11 @@ static void pumps_join(struct sys *sys, bool wait)
 	}
 }
 
+void sys_pumps_reap(struct sys *sys)
+{
+	pumps_join(sys, false);
+}
+
 int sys_pumps_init(struct sys *sys)
 {
 	pthread_mutex_init(&sys->pump_lock, NULL);

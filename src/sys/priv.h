@@ -97,6 +97,7 @@ int req_name_check(const char name[BPF_OBJ_NAME_LEN]);
 /* --- iter.c --- */
 int sys_pumps_init(struct sys *sys);
 void sys_pumps_stop(struct sys *sys);
+void sys_pumps_reap(struct sys *sys); /* gives back the stacks of threads that ended */
 /* --- content.c --- */
 extern const struct fs_content_ops sys_content_ops;
 

@@ -176,7 +176,12 @@ struct fs *sys_fs(struct sys *sys) { return sys->fs; }
 struct btf *sys_vmlinux(struct sys *sys) { return sys->vmlinux; }
 const struct exec_host *sys_exec_host(struct sys *sys) { return &sys->host; }
 int sys_event_fd(struct sys *sys) { return obj_table_event_fd(sys->objs); }
-void sys_reap(struct sys *sys) { obj_table_reap(sys->objs); }
+
+void sys_reap(struct sys *sys)
+{
+	obj_table_reap(sys->objs);
+	sys_pumps_reap(sys);
+}
 
 /* --- dispatch --- */
 
