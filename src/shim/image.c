@@ -150,7 +150,8 @@ struct exec_image *shim_image(struct fd_obj *prog, int prog_fd, u32 *flags)
 	struct exec_image *img = __atomic_load_n(&prog->image, __ATOMIC_ACQUIRE), *none = NULL;
 
 	if (img) {
-		*flags = image_of(img)->flags;
+		/* statistics may have been switched on since: the service knows, and ignores runs when they are off */
+		*flags = image_of(img)->flags | IMAGE_STATS;
 		return exec_image_get(img);
 	}
 	img = fetch(MSG_IMAGE, NULL, 0, prog_fd, flags);
