@@ -245,7 +245,7 @@ long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 siz
 	bool known = row && cmd < (int)ARRAY_SIZE(handlers) && handlers[cmd].fn;
 	int err;
 
-	if (known && handlers[cmd].creates && !cred_bpf(r.cred) && r.cred->unpriv_disabled)
+	if (known && handlers[cmd].creates && !cred_bpf(r.cred) && (r.cred->unpriv_disabled || sys->unpriv_bpf_disabled))
 		return -EPERM;
 	err = req_copy_struct(&r, &r.attr, ABI_ATTR_SIZE, uattr, size);
 	if (err)
