@@ -26,6 +26,7 @@
 #define SYSCALL_CTX_MAX 0xffffu
 #define SKB_ROOM 16384u		 /* on both sides: helpers stop at 16064 bytes */
 #define LOOPBACK 1
+#define STATE_CLOSE 7 /* TCP_CLOSE, of a socket nobody has used yet */
 
 /* --- common --- */
 
@@ -176,6 +177,8 @@ static int skb_sock(struct skb_run *r)
 	const u8 *net = r->skb.head + r->skb.network_header;
 	u32 left = r->skb.data_end - net;
 
+	r->sk.state = STATE_CLOSE;
+	r->sk.rx_queue_mapping = -1;
 	if (r->skb.protocol == htons(ETH_P_IP)) {
 		if (left < sizeof(struct iphdr))
 			return -EINVAL;

@@ -95,6 +95,7 @@ enum bpf_type_flag {
 #define HG_LWT_XMIT 0x2000u
 #define HG_SK_SKB 0x4000u
 #define HG_FLOW 0x8000u	   /* flow dissector */
+#define HG_CG_SKB 0x10000u /* cgroup_skb, besides HG_SKB */
 
 /* flags */
 #define HELPER_GPL 0x01u

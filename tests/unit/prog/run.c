@@ -154,6 +154,13 @@ static const struct run_case {
 	{ "xdp meta odd", BPF_PROG_TYPE_XDP, "r2 = -7\ncall bpf_xdp_adjust_meta\nr0 = -r0\nexit\n", 64, 0, EACCES, 64 },
 	{ "cgroup skb family", BPF_PROG_TYPE_CGROUP_SKB, "r2 = *(u32 *)(r1 +88)\nr0 = 0\nif r2 != 2 goto out\nr0 = 1\nout:\nexit\n", 64, 0, 1, 64 },
 	{ "cgroup skb address", BPF_PROG_TYPE_CGROUP_SKB, "r2 = *(u32 *)(r1 +92)\nr0 = 0\nif r2 != 0x0200000a goto out\nr0 = 1\nout:\nexit\n", 64, 0, 1, 64 },
+	{ "family of the packet's socket", BPF_PROG_TYPE_SCHED_CLS,
+	  "r1 = *(u64 *)(r1 +168)\nr0 = 0\nif r1 == 0 goto out\ncall bpf_sk_fullsock\nif r0 == 0 goto out\nr0 = *(u32 *)(r0 +4)\nout:\nexit\n", 64, 0, 2, 64 },
+	{ "it is no TCP socket", BPF_PROG_TYPE_SCHED_CLS,
+	  "r1 = *(u64 *)(r1 +168)\nr0 = 5\nif r1 == 0 goto out\ncall bpf_tcp_sock\nr1 = r0\nr0 = 6\nif r1 != 0 goto out\nr0 = 7\nout:\nexit\n", 64, 0, 7, 64 },
+	{ "a lookup finds none", BPF_PROG_TYPE_SCHED_CLS,
+	  "r2 = 0\n*(u64 *)(r10 -16) = r2\n*(u64 *)(r10 -8) = r2\nr2 = r10\nr2 += -16\nr3 = 12\nr4 = -1\nr5 = 0\ncall bpf_sk_lookup_tcp\n"
+	  "r1 = r0\nr0 = 7\nif r1 == 0 goto out\ncall bpf_sk_release\nr0 = 8\nout:\nexit\n", 64, 0, 7, 64 },
 	{ "kprobes have no test run", BPF_PROG_TYPE_KPROBE, "r0 = 0\nexit\n", 64, -ENOTSUPP, 0, 0 },
 };
 
