@@ -104,7 +104,7 @@ static int map_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 	values = o->map ? map_sys_value_size(o->map) : i.value_size;
 	elem = round_up(i.key_size + values, 8);
 	return snprintf(buf, cap,
-			"map_type:\t%u\nkey_size:\t%u\nvalue_size:\t%u\nmax_entries:\t%u\nmap_flags:\t%#x\nmap_extra:\t%#llx\n"
+			"map_type:\t%u\nkey_size:\t%u\nvalue_size:\t%u\nmax_entries:\t%u\nmap_flags:\t0x%x\nmap_extra:\t0x%llx\n"
 			"memlock:\t%llu\nmap_id:\t%u\nfrozen:\t%u\n",
 			i.type, i.key_size, i.value_size, i.max_entries, i.map_flags, (unsigned long long)i.map_extra,
 			(unsigned long long)round_up(i.max_entries * elem, 4096), i.id,
@@ -173,15 +173,32 @@ static int (*const texts[])(char *, size_t, int, const struct fd_obj *) = {
 	[FD_BTF] = btf_text,
 };
 
-/* The host's lines (pos, flags, mnt_id, ino), then the kernel's for the kind. */
+/* A value of the host's fdinfo text, as it stands there. */
+static unsigned long host_value(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	return at ? strtoul(at + strlen(key), NULL, 10) : 0;
+}
+
+/* The general lines with the open mode a kernel's BPF fd has, then the kind's. */
 static int compose(char *buf, size_t cap, const char *path, int fd, const struct fd_obj *o)
 {
-	int in = raw_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	long n = in < 0 ? 0 : raw_read(in, buf, cap / 2);
+	int in = raw_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), mode = O_RDONLY, n;
+	char host[256];
+	long len = in < 0 ? 0 : raw_read(in, host, sizeof(host) - 1);
 
 	if (in >= 0)
 		raw_close(in);
-	n = max(n, 0l);
+	host[max(len, 0l)] = '\0';
+	if (o->kind == FD_PROG || (o->kind == FD_MAP && o->perm == 3))
+		mode = O_RDWR;
+	else if (o->kind == FD_MAP && o->perm == 2)
+		mode = O_WRONLY;
+	if (raw_fcntl(fd, F_GETFD, 0) & FD_CLOEXEC)
+		mode |= O_CLOEXEC;
+	n = snprintf(buf, cap, "pos:\t0\nflags:\t0%o\nmnt_id:\t%lu\nino:\t%lu\n", mode, host_value(host, "mnt_id:\t"),
+		     host_value(host, "ino:\t"));
 	return n + texts[o->kind](buf + n, cap - n, fd, o);
 }
 
