@@ -737,6 +737,28 @@ static int find_proto(struct venv *env, s32 id, struct vcall *call)
 	return 0;
 }
 
+/*
+ * A tail call in a subprogram returns to the caller what the other program returned, after that did with the packet what it wanted. (6.1 walks
+ * only the tail call that fails.) 1: the path ends.
+ */
+static int tail_call_taken(struct venv *env, s32 *idx)
+{
+	int err;
+
+	if (!vfy_push(env, *idx + 1, *idx, false))
+		return -EFAULT;
+	for_each_vreg(env->cur, r, {
+		if (reg_is_pkt_any(r))
+			reg_unknown(env, r);
+	});
+	reg_unknown(env, vfy_reg(env, 0));
+	env->scratched_regs |= 1;
+	err = vfy_subprog_exit(env, idx);
+	if (!err)
+		--*idx;
+	return err;
+}
+
 int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx)
 {
 	struct vcall call = { 0 };
@@ -766,5 +788,7 @@ int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx)
 	err = vfy_map_func(env, call.map, call.func_id);
 	if (err)
 		return err;
-	return call.fn->flags & HELPER_CHANGES_PKT ? vfy_pkt_changed(env) : 0;
+	if (call.fn->flags & HELPER_CHANGES_PKT)
+		return vfy_pkt_changed(env);
+	return call.func_id == BPF_FUNC_tail_call && env->cur->curframe ? tail_call_taken(env, idx) : 0;
 }

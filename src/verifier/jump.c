@@ -205,6 +205,32 @@ static void learn_same(struct vreg *a, struct vreg *b)
 	reg_sync(b);
 }
 
+/* Registers and slots of frame @f that hold the same number as @known. */
+static void find_copies(const struct vframe *f, const struct vreg *known, u32 *regs, u64 *slots)
+{
+	if (known->type != SCALAR_VALUE || !known->id)
+		return;
+	for (u32 i = 0; i < VFY_REGS; i++)
+		if (f->regs[i].type == SCALAR_VALUE && f->regs[i].id == known->id && &f->regs[i] != known)
+			*regs |= 1u << i;
+	for (u32 i = 0; i < f->nr_slots; i++)
+		if (f->slots[i].kind[0] == SLOT_SPILL && f->slots[i].reg.type == SCALAR_VALUE && f->slots[i].reg.id == known->id)
+			*slots |= 1ull << i;
+}
+
+/* Notes whose knowledge will depend on the operands, for whoever walks back from them. */
+static int note_copies(struct venv *env, const struct bpf_insn *in)
+{
+	struct vframe *f = vfy_frame(env);
+	u64 slots = 0;
+	u32 regs = 0;
+
+	find_copies(f, &f->regs[in->dst_reg], &regs, &slots);
+	if (BPF_SRC(in->code) == BPF_X)
+		find_copies(f, &f->regs[in->src_reg], &regs, &slots);
+	return regs || slots ? vfy_jump_copies(env, regs, slots) : 0;
+}
+
 /* Copies of a scalar learn what it learned. */
 static void spread(struct vstate *st, const struct vreg *known)
 {
@@ -458,6 +484,9 @@ int vfy_jump(struct venv *env, struct bpf_insn *in, s32 *idx)
 	pred = predict(in, dst, src, is32);
 	if (pred >= 0)
 		return follow(env, in, idx, pred, dst, src);
+	err = note_copies(env, in);
+	if (err)
+		return err;
 	yes = vfy_push(env, *idx + in->off + 1, *idx, false);
 	if (!yes)
 		return -EFAULT;

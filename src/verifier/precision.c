@@ -101,7 +101,7 @@ static int back_store(struct venv *env, const struct bpf_insn *i, struct wanted 
 	return 0;
 }
 
-static int back_jump(struct venv *env, const struct bpf_insn *i, struct wanted *w)
+static int back_jump(struct venv *env, const struct bpf_insn *i, const struct vjump *j, struct wanted *w)
 {
 	u32 both = 1u << i->dst_reg | 1u << i->src_reg;
 
@@ -119,19 +119,22 @@ static int back_jump(struct venv *env, const struct bpf_insn *i, struct wanted *
 	case BPF_EXIT:
 		return -ENOTSUPP;
 	}
-	if (BPF_SRC(i->code) == BPF_X && (w->regs & both))
+	if (BPF_SRC(i->code) != BPF_X)
+		both = 1u << i->dst_reg;
+	/* what a copy learned here came from the operands (later kernels; 6.1 forgets) */
+	if ((w->regs & both) || (j && ((w->regs & j->copies) || (w->slots & j->copied_slots))))
 		w->regs |= both;
 	return 0;
 }
 
-/* @w before instruction @idx, given @w after it; -ENOTSUPP: cannot tell. */
-static int step_back(struct venv *env, s32 idx, struct wanted *w)
+/* @w before instruction @idx, given @w after it; @j: its note in the history. -ENOTSUPP: cannot tell. */
+static int step_back(struct venv *env, s32 idx, const struct vjump *j, struct wanted *w)
 {
 	const struct bpf_insn *i = &env->insns[idx];
 
 	if (!i->code)
 		return 0;
-	if (vlog_level(env) & LOG_LEVEL2) {
+	if ((vlog_level(env) & LOG_LEVEL2)) {
 		vlog(env, "regs=%x stack=%llx before %d: ", w->regs, (unsigned long long)w->slots, idx);
 		vfy_log_insn(env, idx);
 	}
@@ -147,7 +150,7 @@ static int step_back(struct venv *env, s32 idx, struct wanted *w)
 		return back_store(env, i, w);
 	case BPF_JMP:
 	case BPF_JMP32:
-		return back_jump(env, i, w);
+		return back_jump(env, i, j, w);
 	}
 	if (!(w->regs >> i->dst_reg & 1))
 		return 0;
@@ -188,7 +191,8 @@ static int back_through(struct venv *env, struct vstate *st, s32 last, bool skip
 	s32 i = last;
 
 	for (;;) {
-		int err = skip_last ? 0 : step_back(env, i, w);
+		const struct vjump *j = left && st->jumps[left - 1].to == i ? &st->jumps[left - 1] : NULL;
+		int err = skip_last ? 0 : step_back(env, i, j, w);
 
 		skip_last = false;
 		if (err == -ENOTSUPP) {
@@ -239,7 +243,7 @@ static int mark_wanted(struct venv *env, struct vstate *st, u32 frame, struct wa
 		if (!slot_is_spill(&f->slots[i]) || !mark_scalar(&f->slots[i].reg, &fresh))
 			w->slots &= ~(1ull << i);
 	}
-	if (vlog_level(env) & LOG_LEVEL2) {
+	if ((vlog_level(env) & LOG_LEVEL2)) {
 		vlog(env, "parent %s regs=%x stack=%llx marks:", fresh ? "didn't have" : "already had", w->regs,
 		     (unsigned long long)w->slots);
 		vfy_log_frame(env, f, true);
@@ -257,6 +261,11 @@ int vfy_precise_frame(struct venv *env, u32 frame, s32 regno, s32 slot)
 
 	if (!env->capable)
 		return 0;
+	/* the instructions that led here are not those of an outer frame */
+	if (frame != st->curframe) {
+		mark_ancestors(st);
+		return 0;
+	}
 	if (regno >= 0 && st->frame[frame]->regs[regno].type != SCALAR_VALUE)
 		return -EFAULT;
 	if (slot >= 0 && (!slot_is_spill(&st->frame[frame]->slots[slot]) ||
@@ -265,7 +274,7 @@ int vfy_precise_frame(struct venv *env, u32 frame, s32 regno, s32 slot)
 	if (!w.regs && !w.slots)
 		return 0;
 	for (;;) {
-		if (vlog_level(env) & LOG_LEVEL2)
+		if ((vlog_level(env) & LOG_LEVEL2))
 			vlog(env, "last_idx %d first_idx %d\n", last, st->first_insn);
 		err = last < 0 ? back_at_entry(env, st, &w) : back_through(env, st, last, skip, &w);
 		if (err)

@@ -40,16 +40,14 @@ static bool within(const struct vreg *old, const struct vreg *cur)
 /* Registers that shared an id in the old state must share one now. */
 static bool ids_match(struct venv *env, u32 old, u32 cur)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(env->idmap); i++) {
-		if (!env->idmap[i].old) {
-			env->idmap[i].old = old;
-			env->idmap[i].cur = cur;
-			return true;
-		}
+	for (u32 i = 0; i < env->nr_ids; i++)
 		if (env->idmap[i].old == old)
 			return env->idmap[i].cur == cur;
-	}
-	return false;
+	if (env->nr_ids == ARRAY_SIZE(env->idmap))
+		return false;
+	env->idmap[env->nr_ids].old = old;
+	env->idmap[env->nr_ids++].cur = cur;
+	return true;
 }
 
 static bool pkt_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
@@ -72,6 +70,8 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 	equal = same_value(old, cur);
 	if (old->type == PTR_TO_STACK)
 		return equal && old->frameno == cur->frameno;
+	if (equal && old->type == SCALAR_VALUE && old->precise && old->id)
+		return ids_match(env, old->id, cur->id);
 	if (equal || old->type == NOT_INIT)
 		return true;
 	if (cur->type == NOT_INIT)
@@ -80,7 +80,8 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 	case SCALAR_VALUE:
 		if (env->explore_alu_limits || cur->type != SCALAR_VALUE)
 			return false;
-		return !old->precise || within(old, cur);
+		/* copies that taught each other something must be copies here, too (later kernels; 6.1 forgets) */
+		return !old->precise || (within(old, cur) && (!old->id || ids_match(env, old->id, cur->id)));
 	case PTR_TO_MAP_KEY:
 	case PTR_TO_MAP_VALUE:
 		if (!same_kind(old, cur))
@@ -118,7 +119,6 @@ static bool slot_covered(struct venv *env, const struct vframe *old, const struc
 
 static bool frame_covered(struct venv *env, const struct vframe *old, const struct vframe *cur)
 {
-	memset(env->idmap, 0, sizeof(env->idmap));
 	for (u32 i = 0; i < VFY_REGS; i++)
 		if (!reg_covered(env, &old->regs[i], &cur->regs[i]))
 			return false;
@@ -133,6 +133,7 @@ static bool covered(struct venv *env, const struct vstate *old, const struct vst
 {
 	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) || old->lock_id != cur->lock_id)
 		return false;
+	env->nr_ids = 0; /* ids are shared by all frames */
 	for (u32 i = 0; i <= old->curframe; i++)
 		if (old->frame[i]->callsite != cur->frame[i]->callsite ||
 		    !vfy_callback_same_entry(old->frame[i], cur->frame[i]) || !frame_covered(env, old->frame[i], cur->frame[i]))

@@ -238,17 +238,33 @@ int vfy_pop(struct venv *env, s32 *prev, s32 *insn, bool pop_log)
 	return 0;
 }
 
-int vfy_jump_record(struct venv *env, struct vstate *st)
+static int add_jump(struct venv *env, struct vstate *st, u32 regs, u64 slots)
 {
 	struct vjump *j;
 
-	if (!env->aux[env->insn_idx].jmp_point)
-		return 0;
 	j = resize(env, st->jumps, jumps_size(st->nr_jumps), jumps_size(st->nr_jumps + 1), jumps_size(st->nr_jumps));
 	if (!j)
 		return -ENOMEM;
-	j[st->nr_jumps++] = (struct vjump){ .from = env->prev_insn_idx, .to = env->insn_idx };
+	j[st->nr_jumps++] = (struct vjump){ env->prev_insn_idx, env->insn_idx, regs, slots };
 	st->jumps = j;
+	return 0;
+}
+
+int vfy_jump_record(struct venv *env, struct vstate *st)
+{
+	return env->aux[env->insn_idx].jmp_point ? add_jump(env, st, 0, 0) : 0;
+}
+
+int vfy_jump_copies(struct venv *env, u32 regs, u64 slots)
+{
+	struct vstate *st = env->cur;
+	struct vjump *last = st->nr_jumps ? &st->jumps[st->nr_jumps - 1] : NULL;
+
+	/* the note of how we got here serves, when there is one */
+	if (!last || last->to != env->insn_idx)
+		return add_jump(env, st, regs, slots);
+	last->copies |= regs;
+	last->copied_slots |= slots;
 	return 0;
 }
 

@@ -95,8 +95,11 @@ struct vframe {
 	struct vslot *slots;
 };
 
+/* A step that was not to the next instruction, or a comparison at @to that taught copies of its operands (registers, slots) something. */
 struct vjump {
 	s32 from, to;
+	u32 copies;
+	u64 copied_slots;
 };
 
 struct vstate {
@@ -184,7 +187,8 @@ struct venv {
 
 	struct {
 		u32 old, cur;
-	} idmap[VFY_REGS + MAX_BPF_STACK / SLOT_SIZE];
+	} idmap[MAX_CALL_FRAMES * (VFY_REGS + MAX_BPF_STACK / SLOT_SIZE)];
+	u32 nr_ids;
 	struct vmem mem;
 };
 
@@ -285,6 +289,7 @@ int vfy_frame_copy_refs(struct venv *env, struct vframe *dst, const struct vfram
 struct vstate *vfy_push(struct venv *env, s32 insn, s32 prev, bool speculative);
 int vfy_pop(struct venv *env, s32 *prev, s32 *insn, bool pop_log); /* -ENOENT: nothing left */
 int vfy_jump_record(struct venv *env, struct vstate *st);
+int vfy_jump_copies(struct venv *env, u32 regs, u64 slots); /* of the comparison that runs now */
 int vfy_ref_acquire(struct venv *env, s32 insn); /* id */
 int vfy_ref_forget(struct vframe *f, s32 id);
 int vfy_ref_release(struct venv *env, s32 id);	 /* also invalidates every copy of the pointer */
