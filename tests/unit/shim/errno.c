@@ -270,6 +270,55 @@ static void programs(void)
 	try_mmap("mmap a program", fd, 4096, PROT_READ, MAP_SHARED, 0);
 }
 
+static int load(struct bpf_insn *insns, int cnt)
+{
+	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = cnt, .insns = (uintptr_t)insns, .license = (uintptr_t)"GPL" };
+
+	return bpf(BPF_PROG_LOAD, &a, sizeof(a));
+}
+
+static void retval(const char *what, int fd)
+{
+	char in[64] = { 0 };
+	union bpf_attr a = { .test = { .prog_fd = fd, .data_in = (uintptr_t)in, .data_size_in = sizeof(in) } };
+
+	say(what, bpf(BPF_PROG_TEST_RUN, &a, sizeof(a)));
+	printf("\tretval %u\n", a.test.retval);
+}
+
+static void tail_calls(void)
+{
+	int array = map(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, 0), target[2], caller;
+	struct bpf_insn ret[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K }, { .code = BPF_JMP | BPF_EXIT } };
+	struct bpf_insn call[] = {
+		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = array }, { 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = 1 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 7 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	uint32_t key = 1;
+
+	for (int i = 0; i < 2; i++) {
+		ret[0].imm = 42 + i;
+		target[i] = load(ret, 2);
+	}
+	caller = load(call, 6);
+	retval("tail call, empty slot", caller);
+	for (int i = 0; i < 2; i++) {
+		say("tail call target", elem(BPF_MAP_UPDATE_ELEM, array, &key, &target[i], 0));
+		close(target[i]);
+		retval("tail call", caller);
+		retval("tail call again", caller);
+	}
+	say("tail call target removed", elem(BPF_MAP_DELETE_ELEM, array, &key, NULL, 0));
+	retval("tail call, removed", caller);
+	say("no program", elem(BPF_MAP_UPDATE_ELEM, array, &key, &array, 0));
+	close(array);
+	retval("tail call, array closed", caller);
+	close(caller);
+}
+
 static void paths(void)
 {
 	union bpf_attr a = { .pathname = (uintptr_t)"/sys/fs/bpf/none" };
@@ -319,6 +368,7 @@ int main(void)
 	elements("prog_array", BPF_MAP_TYPE_PROG_ARRAY);
 	mappings();
 	programs();
+	tail_calls();
 	paths();
 	handles();
 	return 0;
