@@ -67,6 +67,8 @@ void service_stop(struct cli *cli, struct service *s);
 /* space.c: the namespaces commands run in */
 /* Enters new ones and mounts what belongs there. 0 or an exit status after a message. @virtual_fs: no FUSE, text paths only. */
 int space_enter(struct cli *cli, bool *virtual_fs);
+/* mount.c: unmounts what services that are gone left: their bpffs mounts in our mount namespace answer ENOTCONN. */
+void mount_sweep(const struct cli *cli);
 /* json.c: the one writer behind --json */
 struct json {
 	FILE *out;

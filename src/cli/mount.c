@@ -2,9 +2,11 @@
 /* mount.c - mount and umount: bpffs instances outside `userbpf run`. */
 #include <fcntl.h>
 #include <limits.h>
+#include <mntent.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "cli/cli.h"
@@ -144,9 +146,41 @@ int cmd_mount(struct cli *cli, int argc, char **argv)
 	return status ?: do_mount(cli, argv[argc - 1], options, remount);
 }
 
+static int umount_with_helper(const char *option, const char *dir)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		execlp("fusermount3", "fusermount3", option, "--", dir, NULL);
+		_exit(127);
+	}
+	return spawn_wait(pid);
+}
+
+static bool is_dead(const char *dir)
+{
+	struct statfs fs;
+
+	return statfs(dir, &fs) && errno == ENOTCONN;
+}
+
+void mount_sweep(const struct cli *cli)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+
+	while (f && (m = getmntent(f))) {
+		if (strcmp(m->mnt_type, BPFFS_FUSE_TYPE) || !is_dead(m->mnt_dir))
+			continue;
+		if (umount2(m->mnt_dir, MNT_DETACH) && umount_with_helper("-uz", m->mnt_dir))
+			cli_note(cli, "%s: its service is gone, and it cannot be unmounted", m->mnt_dir);
+	}
+	if (f)
+		endmntent(f);
+}
+
 int cmd_umount(struct cli *cli, int argc, char **argv)
 {
-	pid_t pid;
 	int err;
 
 	if (cli_getopt(cli, cli_cmd_by_name("umount"), argc, argv) != -1)
@@ -159,11 +193,6 @@ int cmd_umount(struct cli *cli, int argc, char **argv)
 		return 0;
 	if (errno != EPERM)
 		return cli_fail("cannot unmount %s: %s; does a program use it?", argv[optind], strerror(errno));
-	pid = fork();
-	if (!pid) {
-		execlp("fusermount3", "fusermount3", "-u", "--", argv[optind], NULL);
-		_exit(127);
-	}
-	err = spawn_wait(pid);
+	err = umount_with_helper("-u", argv[optind]);
 	return err ? cli_fail("cannot unmount %s: %s; be root or install fusermount3", argv[optind], strerror(-err)) : 0;
 }

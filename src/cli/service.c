@@ -132,6 +132,7 @@ int cmd_up(struct cli *cli, int argc, char **argv)
 		return status;
 	if (cli_connect(cli))
 		return cli_fail("a service runs in %s already; stop it with `userbpf down`", cli->dir);
+	mount_sweep(cli);
 	status = service_start(cli, &s, true, argv + optind);
 	if (!status)
 		cli_note(cli, "service %d in %s", s.pid, cli->dir);
@@ -169,6 +170,7 @@ int cmd_down(struct cli *cli, int argc, char **argv)
 	if (err < 0)
 		return cli_fail("the service refuses to stop: %s; are you its user?", strerror(-err));
 	wait_gone(cli);
+	mount_sweep(cli);
 	return 0;
 }
 
