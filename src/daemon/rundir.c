@@ -38,6 +38,17 @@ static int check_dir(struct daemon *d)
 	return 0;
 }
 
+/* One that was killed a moment ago may be on its way out still. */
+static int take_lock(int fd)
+{
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK || i == 50)
+			return -1;
+		usleep(10000);
+	}
+	return 0;
+}
+
 int rundir_open(struct daemon *d)
 {
 	int err;
@@ -53,7 +64,7 @@ int rundir_open(struct daemon *d)
 	if (err)
 		return err;
 	d->lock_fd = openat(d->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (d->lock_fd < 0 || flock(d->lock_fd, LOCK_EX | LOCK_NB)) {
+	if (d->lock_fd < 0 || take_lock(d->lock_fd)) {
 		err = -errno;
 		daemon_say("%s: %s", d->dir, err == -EWOULDBLOCK ? "a service is running there already" : strerror(-err));
 		if (d->lock_fd >= 0)
