@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "base/log.h"
 #include "exec/test_run.h"
@@ -180,6 +182,70 @@ static void table(void **state)
 			fail_msg("%s: %d, retval %#x, size %u", c->what, err, io->t.retval, io->t.data_size);
 		free(io);
 		obj_put(&p->obj);
+	}
+}
+
+/* The same programs and packets on the kernel under us: with USERBPF_TEST_KERNEL=1, and where it lets us. */
+static int kernel_load(const struct run_case *c)
+{
+	union bpf_attr a;
+	struct bpf_insn insns[MAX];
+	int n = asm_text(c->text, insns, MAX, NULL);
+
+	memset(&a, 0, sizeof(a));
+	a.prog_type = c->type;
+	a.insns = (uintptr_t)insns;
+	a.insn_cnt = n;
+	a.license = (uintptr_t)"GPL";
+	return syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
+}
+
+static int kernel_run(int fd, const struct io *io, u8 *out, union bpf_attr *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->test.prog_fd = fd;
+	a->test.data_in = (uintptr_t)io->data;
+	a->test.data_size_in = io->t.attr.test.data_size_in;
+	a->test.data_out = (uintptr_t)out;
+	a->test.data_size_out = sizeof(io->out);
+	return syscall(SYS_bpf, BPF_PROG_TEST_RUN, a, sizeof(*a)) ? -errno : 0;
+}
+
+static void kernel_case(const struct run_case *c, int fd)
+{
+	struct bpf_prog *p = load_text(c->type, 0, 0, c->text);
+	struct io *io = io_new(c->size, sizeof(io->out), 0, 0);
+	u8 *out = calloc(1, sizeof(io->out));
+	union bpf_attr a;
+	int theirs, ours;
+
+	packet(io->data);
+	theirs = kernel_run(fd, io, out, &a);
+	ours = go(p, io);
+	if (ours != theirs || (!ours && (io->t.retval != a.test.retval || io->t.data_size != a.test.data_size_out ||
+					 memcmp(io->out, out, io->t.data_size))))
+		fail_msg("%s: %d, %#x, %u bytes; the kernel %d, %#x, %u bytes", c->what, ours, io->t.retval, io->t.data_size, theirs,
+			 a.test.retval, a.test.data_size_out);
+	free(out);
+	free(io);
+	obj_put(&p->obj);
+}
+
+static void same_as_kernel(void **state)
+{
+	u32 i;
+	int fd;
+
+	if (!getenv("USERBPF_TEST_KERNEL"))
+		skip();
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		fd = kernel_load(&cases[i]);
+		if (fd < 0 && errno == EPERM)
+			skip();
+		if (fd < 0)
+			fail_msg("%s: the kernel does not load it: %d", cases[i].what, errno);
+		kernel_case(&cases[i], fd);
+		close(fd);
 	}
 }
 
@@ -409,7 +475,7 @@ static void flow_dissector(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table),	    cmocka_unit_test(skb_context), cmocka_unit_test(flags_and_sizes),
+		cmocka_unit_test(table),	     cmocka_unit_test(same_as_kernel), cmocka_unit_test(skb_context), cmocka_unit_test(flags_and_sizes),
 		cmocka_unit_test(checksum_complete), cmocka_unit_test(checksums),   cmocka_unit_test(xdp_context),
 		cmocka_unit_test(syscall_program),  cmocka_unit_test(raw_tracepoint), cmocka_unit_test(flow_dissector),
 	};
