@@ -4,23 +4,27 @@
 /*
  * context.h - what R1 of a running program points to. Run side.
  *
- * Programs are written against the UAPI layouts (struct __sk_buff, xdp_md ...); the verifier's rewrite turns their accesses into accesses to the
- * structs here (src/prog has the tables). Fields are as wide as the kernel's, which programs can tell: what is written is cut to 16 bits, and a two-byte
- * load from the upper half of a 32-bit UAPI field that is 16 bits wide inside gives the lower half.
+ * Programs are written against the UAPI layouts (struct __sk_buff, xdp_md ...); the verifier's
+ * rewrite turns their accesses into accesses to the structs here (src/prog has the tables). Fields
+ * are as wide as the kernel's, which programs can tell: what is written is cut to 16 bits, and a
+ * two-byte load from the upper half of a 32-bit UAPI field that is 16 bits wide inside gives the
+ * lower half.
  *
- * Types not listed run on the UAPI struct itself: bpf_sock, bpf_sock_addr, bpf_sock_ops (but for its pointers), sk_msg_md, bpf_sk_lookup,
- * sk_reuseport_md, bpf_cgroup_dev_ctx, bpf_sysctl, bpf_sockopt, pt_regs, bpf_perf_event_data, tracepoint records, u64 argument arrays, the client's own buffer of
- * syscall programs. Sockets a packet context points to are struct bpf_sock too.
+ * Types not listed run on the UAPI struct itself: bpf_sock, bpf_sock_addr, bpf_sock_ops (but for
+ * its pointers), sk_msg_md, bpf_sk_lookup, sk_reuseport_md, bpf_cgroup_dev_ctx, bpf_sysctl,
+ * bpf_sockopt, pt_regs, bpf_perf_event_data, tracepoint records, u64 argument arrays, the client's
+ * own buffer of syscall programs. Sockets a packet context points to are struct bpf_sock too.
  */
 #include "exec/exec.h"
 
-#define SKB_NO_HEADER UINT32_MAX
-#define CHECKSUM_NONE 0
+#define SKB_NO_HEADER	     UINT32_MAX
+#define CHECKSUM_NONE	     0
 #define CHECKSUM_UNNECESSARY 1
-#define CHECKSUM_COMPLETE 2
-#define CHECKSUM_PARTIAL 3
+#define CHECKSUM_COMPLETE    2
+#define CHECKSUM_PARTIAL     3
 
-/* A linear packet: [head ... data_meta ... data ... data_end ... end). Owner of the buffer: whoever runs the program. */
+/* A linear packet: [head ... data_meta ... data ... data_end ... end). Owner of the buffer: whoever
+ * runs the program. */
 struct sk_buff {
 	u32 len; /* data_end - data; kept in step by the helpers */
 	u32 mark, priority, skb_iif, ifindex, hash, napi_id, wire_len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_run.c - a context per kind, the runs, and what comes back. Checks and errno in the order of Linux 6.1's net/bpf/test_run.c.
+ * test_run.c - a context per kind, the runs, and what comes back. Checks and errno in the order of
+ * Linux 6.1's net/bpf/test_run.c.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -14,19 +15,19 @@
 #include "exec/context.h"
 #include "exec/test_run.h"
 
-#define PAGE 4096u
-#define SHINFO_SIZE 320u	 /* SKB_DATA_ALIGN(sizeof(struct skb_shared_info)) */
-#define XDP_FRAME_SIZE 40u
-#define XDP_META_MAX 32u
-#define XDP_PAGE_HEAD_SIZE 192u	 /* struct xdp_page_head, of live frames */
-#define MAX_FRAGS 17u
-#define GSO_MAX 65536u
-#define GSO_SEGS_MAX 65535u
-#define RAW_TP_CTX_MAX (12 * 8)
-#define SYSCALL_CTX_MAX 0xffffu
-#define SKB_ROOM 16384u		 /* on both sides: helpers stop at 16064 bytes */
-#define LOOPBACK 1
-#define STATE_CLOSE 7 /* TCP_CLOSE, of a socket nobody has used yet */
+#define PAGE		   4096u
+#define SHINFO_SIZE	   320u /* SKB_DATA_ALIGN(sizeof(struct skb_shared_info)) */
+#define XDP_FRAME_SIZE	   40u
+#define XDP_META_MAX	   32u
+#define XDP_PAGE_HEAD_SIZE 192u /* struct xdp_page_head, of live frames */
+#define MAX_FRAGS	   17u
+#define GSO_MAX		   65536u
+#define GSO_SEGS_MAX	   65535u
+#define RAW_TP_CTX_MAX	   (12 * 8)
+#define SYSCALL_CTX_MAX	   0xffffu
+#define SKB_ROOM	   16384u /* on both sides: helpers stop at 16064 bytes */
+#define LOOPBACK	   1
+#define STATE_CLOSE	   7 /* TCP_CLOSE, of a socket nobody has used yet */
 
 /* --- common --- */
 
@@ -49,8 +50,8 @@ static u64 now_ns(void)
 }
 
 /* @again restores per-run state of the context; may be NULL. */
-static u32 run_many(const struct exec_image *img, const struct exec_host *host, struct test_run *t, void *ctx, u32 repeat,
-		    void (*again)(void *ctx))
+static u32 run_many(const struct exec_image *img, const struct exec_host *host, struct test_run *t,
+		    void *ctx, u32 repeat, void (*again)(void *ctx))
 {
 	u64 start = now_ns(), ns;
 	u32 i, ret = 0;
@@ -58,7 +59,7 @@ static u32 run_many(const struct exec_image *img, const struct exec_host *host, 
 	if (!repeat)
 		repeat = 1;
 	for (i = 0; i < repeat; i++) {
-		struct exec_run run = { .host = host };
+		struct exec_run run = {.host = host};
 
 		if (again)
 			again(ctx);
@@ -106,7 +107,8 @@ static int ctx_finish(struct test_run *t, const void *ctx, u32 size)
 }
 
 /* Packet out: @data then @frags. */
-static int finish(struct test_run *t, const void *data, u32 len, const void *frags, u32 frags_len, u32 retval)
+static int finish(struct test_run *t, const void *data, u32 len, const void *frags, u32 frags_len,
+		  u32 retval)
 {
 	u32 size = len + frags_len, copy = size, hint = t->attr.test.data_size_out;
 	int err = 0;
@@ -116,7 +118,8 @@ static int finish(struct test_run *t, const void *data, u32 len, const void *fra
 		err = -ENOSPC;
 	}
 	if (t->attr.test.data_out) {
-		if (copy < frags_len) /* quirk of 6.1: the linear part must fit behind the fragments' size */
+		if (copy < frags_len) /* quirk of 6.1: the linear part must fit behind the
+					 fragments' size */
 			return -ENOSPC;
 		len = copy - frags_len;
 		memcpy(t->data_out, data, len);
@@ -198,15 +201,15 @@ static int skb_sock(struct skb_run *r)
 /* eth_type_trans(): what kind of packet, which protocol */
 static void skb_ethernet(struct sk_buff *skb)
 {
-	static const u8 broadcast[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, none[ETH_ALEN];
+	static const u8 broadcast[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, none[ETH_ALEN];
 	const u8 *mac = skb->data;
 
 	if (!memcmp(mac, broadcast, ETH_ALEN))
 		skb->pkt_type = 1; /* PACKET_BROADCAST */
 	else if (mac[0] & 1)
-		skb->pkt_type = 2; /* PACKET_MULTICAST */
+		skb->pkt_type = 2;	      /* PACKET_MULTICAST */
 	else if (memcmp(mac, none, ETH_ALEN)) /* the loopback device's address is all zeroes */
-		skb->pkt_type = 3; /* PACKET_OTHERHOST */
+		skb->pkt_type = 3;	      /* PACKET_OTHERHOST */
 	memcpy(&skb->protocol, mac + 2 * ETH_ALEN, 2);
 	if (ntohs(skb->protocol) < ETH_P_802_3_MIN)
 		skb->protocol = htons(ETH_P_802_2);
@@ -219,11 +222,14 @@ static int skb_from_user(struct sk_buff *skb, const struct __sk_buff *u)
 	if (!u)
 		return 0;
 	if (!is_zero(u, 0, offsetof(struct __sk_buff, mark)) ||
-	    !is_zero(u, offsetofend(struct __sk_buff, mark), offsetof(struct __sk_buff, priority)) ||
+	    !is_zero(u, offsetofend(struct __sk_buff, mark),
+		     offsetof(struct __sk_buff, priority)) ||
 	    !is_zero(u, offsetofend(struct __sk_buff, ifindex), offsetof(struct __sk_buff, cb)) ||
 	    !is_zero(u, offsetofend(struct __sk_buff, cb), offsetof(struct __sk_buff, tstamp)) ||
-	    !is_zero(u, offsetofend(struct __sk_buff, gso_segs), offsetof(struct __sk_buff, gso_size)) ||
-	    !is_zero(u, offsetofend(struct __sk_buff, gso_size), offsetof(struct __sk_buff, hwtstamp)) ||
+	    !is_zero(u, offsetofend(struct __sk_buff, gso_segs),
+		     offsetof(struct __sk_buff, gso_size)) ||
+	    !is_zero(u, offsetofend(struct __sk_buff, gso_size),
+		     offsetof(struct __sk_buff, hwtstamp)) ||
 	    !is_zero(u, offsetofend(struct __sk_buff, hwtstamp), sizeof(*u)))
 		return -EINVAL;
 	skb->mark = u->mark;
@@ -321,7 +327,8 @@ static int skb_done(struct skb_run *r, struct test_run *t, struct __sk_buff *u, 
 		memset(skb->data - ETH_HLEN, 0, ETH_HLEN);
 		skb_set_data(skb, skb->data - ETH_HLEN);
 	}
-	if (t->attr.test.flags & BPF_F_TEST_SKB_CHECKSUM_COMPLETE && csum_fold(skb->csum) != csum_fold(csum_packet(skb)))
+	if (t->attr.test.flags & BPF_F_TEST_SKB_CHECKSUM_COMPLETE &&
+	    csum_fold(skb->csum) != csum_fold(csum_packet(skb)))
 		return -EBADMSG;
 	skb_to_user(skb, u);
 	err = finish(t, skb->data, skb->len, NULL, 0, retval);
@@ -330,12 +337,14 @@ static int skb_done(struct skb_run *r, struct test_run *t, struct __sk_buff *u, 
 
 static int run_skb(const struct exec_image *img, const struct exec_host *host, struct test_run *t)
 {
-	struct skb_run r = { .l2 = img->prog_type == BPF_PROG_TYPE_SCHED_CLS || img->prog_type == BPF_PROG_TYPE_SCHED_ACT };
+	struct skb_run r = {.l2 = img->prog_type == BPF_PROG_TYPE_SCHED_CLS ||
+				  img->prog_type == BPF_PROG_TYPE_SCHED_ACT};
 	u32 size = t->attr.test.data_size_in;
 	void *ctx = NULL;
 	int err;
 
-	if (t->attr.test.flags & ~BPF_F_TEST_SKB_CHECKSUM_COMPLETE || t->attr.test.cpu || t->attr.test.batch_size)
+	if (t->attr.test.flags & ~BPF_F_TEST_SKB_CHECKSUM_COMPLETE || t->attr.test.cpu ||
+	    t->attr.test.batch_size)
 		return -EINVAL;
 	if (size < ETH_HLEN || size > PAGE - SKB_HEADROOM - SHINFO_SIZE)
 		return -EINVAL;
@@ -346,7 +355,8 @@ static int run_skb(const struct exec_image *img, const struct exec_host *host, s
 		return err;
 	err = skb_build(&r, t, ctx);
 	if (!err)
-		err = skb_done(&r, t, ctx, run_many(img, host, t, &r.skb, t->attr.test.repeat, NULL));
+		err = skb_done(&r, t, ctx,
+			       run_many(img, host, t, &r.skb, t->attr.test.repeat, NULL));
 	free(r.buf);
 	free(ctx);
 	return err;
@@ -359,7 +369,8 @@ static int xdp_check_md(const struct test_run *t, const struct xdp_md *md, bool 
 	if (md->data_meta || md->data_end > t->attr.test.data_size_in || md->data > md->data_end ||
 	    (live && (t->attr.test.data_out || t->attr.test.ctx_out)))
 		return -EINVAL;
-	if (md->data & 3 || md->data > XDP_META_MAX || md->data > XDP_PACKET_HEADROOM - XDP_FRAME_SIZE)
+	if (md->data & 3 || md->data > XDP_META_MAX ||
+	    md->data > XDP_PACKET_HEADROOM - XDP_FRAME_SIZE)
 		return -EINVAL;
 	return 0;
 }
@@ -384,7 +395,8 @@ static int xdp_device(struct xdp_buff *x, const struct xdp_md *md)
 	return 0;
 }
 
-static int xdp_go(const struct exec_image *img, const struct exec_host *host, struct test_run *t, struct xdp_buff *x, struct xdp_md *md)
+static int xdp_go(const struct exec_image *img, const struct exec_host *host, struct test_run *t,
+		  struct xdp_buff *x, struct xdp_md *md)
 {
 	u32 retval = run_many(img, host, t, x, t->attr.test.repeat, NULL);
 	int err;
@@ -397,11 +409,13 @@ static int xdp_go(const struct exec_image *img, const struct exec_host *host, st
 	return err ? err : ctx_finish(t, md, sizeof(*md));
 }
 
-static int xdp_prepare(const struct exec_image *img, const struct exec_host *host, struct test_run *t, struct xdp_md *md)
+static int xdp_prepare(const struct exec_image *img, const struct exec_host *host,
+		       struct test_run *t, struct xdp_md *md)
 {
-	u32 size = t->attr.test.data_size_in, linear = md ? md->data_end : size, meta = md ? md->data : 0;
+	u32 size = t->attr.test.data_size_in, linear = md ? md->data_end : size,
+	    meta = md ? md->data : 0;
 	u32 headroom = XDP_PACKET_HEADROOM - meta, rest;
-	struct xdp_buff x = { 0 };
+	struct xdp_buff x = {0};
 	u8 *page;
 	int err;
 
@@ -475,17 +489,21 @@ static void flow_again(void *ctx)
 	r->keys.flags = r->flags;
 }
 
-static u16 clamp16(u32 v, u32 lo, u32 hi) { return v < lo ? lo : v > hi ? hi : v; }
+static u16 clamp16(u32 v, u32 lo, u32 hi)
+{
+	return v < lo ? lo : v > hi ? hi : v;
+}
 
 static int run_flow(const struct exec_image *img, const struct exec_host *host, struct test_run *t)
 {
 	u32 size = t->attr.test.data_size_in, retval;
 	struct bpf_flow_keys *user = NULL;
-	struct flow_run r = { 0 };
+	struct flow_run r = {0};
 	u8 *data;
 	int err;
 
-	if (t->attr.test.flags || t->attr.test.cpu || t->attr.test.batch_size || size < ETH_HLEN || size > PAGE)
+	if (t->attr.test.flags || t->attr.test.cpu || t->attr.test.batch_size || size < ETH_HLEN ||
+	    size > PAGE)
 		return -EINVAL;
 	if (!t->data_in)
 		return -EFAULT;
@@ -518,9 +536,11 @@ fail_data:
 	return err;
 }
 
-/* --- sk_lookup: runs on the UAPI struct; there are no sockets to select, so none is selected --- */
+/* --- sk_lookup: runs on the UAPI struct; there are no sockets to select, so none is selected ---
+ */
 
-static int run_sk_lookup(const struct exec_image *img, const struct exec_host *host, struct test_run *t)
+static int run_sk_lookup(const struct exec_image *img, const struct exec_host *host,
+			 struct test_run *t)
 {
 	struct bpf_sk_lookup *user = NULL, ctx;
 	u32 retval;
@@ -528,7 +548,8 @@ static int run_sk_lookup(const struct exec_image *img, const struct exec_host *h
 
 	if (t->attr.test.flags || t->attr.test.cpu || t->attr.test.batch_size)
 		return -EINVAL;
-	if (t->attr.test.data_in || t->attr.test.data_size_in || t->attr.test.data_out || t->attr.test.data_size_out)
+	if (t->attr.test.data_in || t->attr.test.data_size_in || t->attr.test.data_out ||
+	    t->attr.test.data_size_out)
 		return -EINVAL;
 	err = ctx_init(t, sizeof(*user), (void **)&user);
 	if (err)
@@ -536,7 +557,8 @@ static int run_sk_lookup(const struct exec_image *img, const struct exec_host *h
 	if (!user)
 		return -EINVAL;
 	err = -EINVAL;
-	if (user->sk || !is_zero(user, offsetofend(struct bpf_sk_lookup, local_port), sizeof(*user)))
+	if (user->sk ||
+	    !is_zero(user, offsetofend(struct bpf_sk_lookup, local_port), sizeof(*user)))
 		goto out;
 	err = -ERANGE;
 	if (user->local_port > UINT16_MAX)
@@ -560,7 +582,8 @@ out:
 /* --- raw tracepoints and syscall programs: the caller's bytes are the context --- */
 
 /* The program runs on a copy at the end of a block of the size the verifier assumed at least. */
-static int run_bytes(const struct exec_image *img, const struct exec_host *host, struct test_run *t, u32 max, bool back)
+static int run_bytes(const struct exec_image *img, const struct exec_host *host, struct test_run *t,
+		     u32 max, bool back)
 {
 	u32 size = t->attr.test.ctx_size_in;
 	void *ctx = NULL;
@@ -585,12 +608,14 @@ static int run_bytes(const struct exec_image *img, const struct exec_host *host,
 	return 0;
 }
 
-static int run_raw_tp(const struct exec_image *img, const struct exec_host *host, struct test_run *t)
+static int run_raw_tp(const struct exec_image *img, const struct exec_host *host,
+		      struct test_run *t)
 {
 	const union bpf_attr *a = &t->attr;
 	bool on_cpu = a->test.flags & BPF_F_TEST_RUN_ON_CPU;
 
-	if (a->test.data_in || a->test.data_out || a->test.ctx_out || a->test.duration || a->test.repeat || a->test.batch_size)
+	if (a->test.data_in || a->test.data_out || a->test.ctx_out || a->test.duration ||
+	    a->test.repeat || a->test.batch_size)
 		return -EINVAL;
 	if (a->test.ctx_size_in < t->max_ctx_offset || a->test.ctx_size_in > RAW_TP_CTX_MAX)
 		return -EINVAL;
@@ -601,31 +626,37 @@ static int run_raw_tp(const struct exec_image *img, const struct exec_host *host
 	return run_bytes(img, host, t, RAW_TP_CTX_MAX, false);
 }
 
-static int run_syscall(const struct exec_image *img, const struct exec_host *host, struct test_run *t)
+static int run_syscall(const struct exec_image *img, const struct exec_host *host,
+		       struct test_run *t)
 {
 	const union bpf_attr *a = &t->attr;
 
-	if (a->test.data_in || a->test.data_out || a->test.ctx_out || a->test.duration || a->test.repeat || a->test.flags ||
-	    a->test.batch_size)
+	if (a->test.data_in || a->test.data_out || a->test.ctx_out || a->test.duration ||
+	    a->test.repeat || a->test.flags || a->test.batch_size)
 		return -EINVAL;
 	return run_bytes(img, host, t, SYSCALL_CTX_MAX, true);
 }
 
-/* The kernel calls its own bpf_fentry_test functions, which are not here: the errno of a kernel without them. */
-static int run_tracing(const struct exec_image *img, const struct exec_host *host, struct test_run *t)
+/* The kernel calls its own bpf_fentry_test functions, which are not here: the errno of a kernel
+ * without them. */
+static int run_tracing(const struct exec_image *img, const struct exec_host *host,
+		       struct test_run *t)
 {
 	if (t->attr.test.flags || t->attr.test.cpu || t->attr.test.batch_size)
 		return -EINVAL;
-	if (img->attach_type != BPF_TRACE_FENTRY && img->attach_type != BPF_TRACE_FEXIT && img->attach_type != BPF_MODIFY_RETURN)
+	if (img->attach_type != BPF_TRACE_FENTRY && img->attach_type != BPF_TRACE_FEXIT &&
+	    img->attach_type != BPF_MODIFY_RETURN)
 		return -EFAULT;
 	return -ENOTSUPP;
 }
 
 /* --- entry --- */
 
-static int (*const kinds[])(const struct exec_image *img, const struct exec_host *host, struct test_run *t) = {
-	[TEST_RUN_SKB] = run_skb,	    [TEST_RUN_XDP] = run_xdp,	      [TEST_RUN_FLOW] = run_flow,
-	[TEST_RUN_SK_LOOKUP] = run_sk_lookup, [TEST_RUN_RAW_TP] = run_raw_tp, [TEST_RUN_TRACING] = run_tracing,
+static int (*const kinds[])(const struct exec_image *img, const struct exec_host *host,
+			    struct test_run *t) = {
+	[TEST_RUN_SKB] = run_skb,	  [TEST_RUN_XDP] = run_xdp,
+	[TEST_RUN_FLOW] = run_flow,	  [TEST_RUN_SK_LOOKUP] = run_sk_lookup,
+	[TEST_RUN_RAW_TP] = run_raw_tp,	  [TEST_RUN_TRACING] = run_tracing,
 	[TEST_RUN_SYSCALL] = run_syscall,
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * skb.c - packet helpers on struct sk_buff of exec/context.h. Packets are linear and belong to the run, so "make writable" is a bounds check.
+ * skb.c - packet helpers on struct sk_buff of exec/context.h. Packets are linear and belong to the
+ * run, so "make writable" is a bounds check.
  */
 #include <arpa/inet.h>
 #include <limits.h>
@@ -9,13 +10,13 @@
 #include "exec/context.h"
 #include "helper/fn.h"
 
-#define SKB_MAX_LEN 16064u /* BPF_SKB_MAX_LEN: four pages less the shared info */
-#define SKF_NET (-0x100000)
-#define SKF_LL (-0x200000)
+#define SKB_MAX_LEN	16064u /* BPF_SKB_MAX_LEN: four pages less the shared info */
+#define SKF_NET		(-0x100000)
+#define SKF_LL		(-0x200000)
 #define PACKET_TYPE_MAX 3u /* PACKET_OTHERHOST */
-#define CSUM_MANGLED 0xffffu
-#define CSUM_DIFF_MAX 512u
-#define CSUM_LEVEL_MAX 3u
+#define CSUM_MANGLED	0xffffu
+#define CSUM_DIFF_MAX	512u
+#define CSUM_LEVEL_MAX	3u
 
 /* --- checksum arithmetic, in the byte order of memory --- */
 
@@ -26,7 +27,10 @@ static u32 csum_add(u32 a, u32 b)
 	return r + (r < a);
 }
 
-static u32 csum_sub(u32 a, u32 b) { return csum_add(a, ~b); }
+static u32 csum_sub(u32 a, u32 b)
+{
+	return csum_add(a, ~b);
+}
 
 static u16 csum_fold(u32 c)
 {
@@ -61,7 +65,10 @@ static u32 csum_partial(const u8 *p, u32 len, u32 seed)
 }
 
 /* A block at an odd offset counts with its bytes swapped. */
-static u32 csum_at(u32 csum, u32 offset) { return offset & 1 ? (csum >> 8 | csum << 24) : csum; }
+static u32 csum_at(u32 csum, u32 offset)
+{
+	return offset & 1 ? (csum >> 8 | csum << 24) : csum;
+}
 
 static u16 get16(const u8 *p)
 {
@@ -71,7 +78,10 @@ static u16 get16(const u8 *p)
 	return v;
 }
 
-static void put16(u8 *p, u16 v) { memcpy(p, &v, 2); }
+static void put16(u8 *p, u16 v)
+{
+	memcpy(p, &v, 2);
+}
 
 static void replace4(u8 *p, u32 from, u32 to)
 {
@@ -80,7 +90,10 @@ static void replace4(u8 *p, u32 from, u32 to)
 	put16(p, csum_fold(csum_add(tmp, to)));
 }
 
-static void replace_diff(u8 *p, u32 diff) { put16(p, csum_fold(csum_add(diff, (u16)~get16(p)))); }
+static void replace_diff(u8 *p, u32 diff)
+{
+	put16(p, csum_fold(csum_add(diff, (u16)~get16(p))));
+}
 
 /* --- bounds --- */
 
@@ -119,9 +132,12 @@ HELPER_FN(skb_load_bytes_relative)
 {
 	const struct sk_buff *skb = (const void *)r1;
 	u32 offset = r2, len = r4, header = r5;
-	u32 start = header == BPF_HDR_START_MAC ? skb->mac_header : header == BPF_HDR_START_NET ? skb->network_header : SKB_NO_HEADER;
+	u32 start = header == BPF_HDR_START_MAC	  ? skb->mac_header
+		    : header == BPF_HDR_START_NET ? skb->network_header
+						  : SKB_NO_HEADER;
 
-	if (offset > 0xffff || start == SKB_NO_HEADER || skb->head + start + offset + len > skb->data_end) {
+	if (offset > 0xffff || start == SKB_NO_HEADER ||
+	    skb->head + start + offset + len > skb->data_end) {
 		memset((void *)r3, 0, len);
 		return -EFAULT;
 	}
@@ -258,12 +274,8 @@ HELPER_FN(l3_csum_replace)
 			return -EINVAL;
 		replace_diff(p, r4);
 		return 0;
-	case 2:
-		replace4(p, (u16)r3, (u16)r4);
-		return 0;
-	case 4:
-		replace4(p, r3, r4);
-		return 0;
+	case 2: replace4(p, (u16)r3, (u16)r4); return 0;
+	case 4: replace4(p, r3, r4); return 0;
 	}
 	return -EINVAL;
 }
@@ -279,7 +291,8 @@ HELPER_FN(l4_csum_replace)
 	u32 offset = r2, from = r3, to = r4;
 	u8 *p;
 
-	if (r5 & ~(u64)(BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_PSEUDO_HDR | BPF_F_HDR_FIELD_MASK | BPF_F_IPV6))
+	if (r5 & ~(u64)(BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_PSEUDO_HDR |
+			BPF_F_HDR_FIELD_MASK | BPF_F_IPV6))
 		return -EINVAL;
 	if (offset > 0xffff || offset & 1 || !inside(skb, offset, 2))
 		return -EFAULT;
@@ -303,8 +316,7 @@ HELPER_FN(l4_csum_replace)
 		if (pseudo)
 			skb->csum = ~csum_add(csum_sub(~skb->csum, from), to);
 		break;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 	if ((r5 & BPF_F_MARK_MANGLED_0) && !get16(p))
 		put16(p, CSUM_MANGLED);
@@ -360,8 +372,7 @@ HELPER_FN(csum_level)
 			skb->csum_level = 0;
 		}
 		return 0;
-	case BPF_CSUM_LEVEL_QUERY:
-		return ok ? skb->csum_level : -EACCES;
+	case BPF_CSUM_LEVEL_QUERY: return ok ? skb->csum_level : -EACCES;
 	}
 	return -EINVAL;
 }
@@ -391,14 +402,16 @@ HELPER_FN(skb_set_tstamp)
 	return 0;
 }
 
-/* Flow hash of the addresses and ports; never 0 for a flow it can see. Which value it is, is nobody's business (the kernel seeds its own). */
+/* Flow hash of the addresses and ports; never 0 for a flow it can see. Which value it is, is
+ * nobody's business (the kernel seeds its own). */
 static u32 flow_hash(const struct sk_buff *skb)
 {
 	const u8 *net = skb->head + skb->network_header;
 	bool v6 = skb->protocol == htons(ETH_P_IPV6);
 	u32 hdr = v6 ? 40 : 20, addrs = v6 ? 8 : 12, n = v6 ? 32 : 8, i, h = 2166136261u;
 
-	if ((!v6 && skb->protocol != htons(ETH_P_IP)) || skb->network_header == SKB_NO_HEADER || net + hdr > skb->data_end)
+	if ((!v6 && skb->protocol != htons(ETH_P_IP)) || skb->network_header == SKB_NO_HEADER ||
+	    net + hdr > skb->data_end)
 		return 0;
 	if (!v6)
 		hdr = (net[0] & 15) * 4;

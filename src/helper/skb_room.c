@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * skb_room.c - helpers that open or close a gap inside a packet: VLAN tags, protocol change, room for encapsulation. Everything before the
- * gap moves; data, MAC and network header go with it.
+ * skb_room.c - helpers that open or close a gap inside a packet: VLAN tags, protocol change, room
+ * for encapsulation. Everything before the gap moves; data, MAC and network header go with it.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -9,17 +9,18 @@
 #include "exec/context.h"
 #include "helper/fn.h"
 
-#define SKB_MAX_LEN 16064u
+#define SKB_MAX_LEN  16064u
 #define ADJ_ROOM_MAX 0xfffu
-#define IPV4_LEN 20u
-#define IPV6_LEN 40u
-#define VLAN_LEN 4u
-#define ADDRS_LEN (2 * ETH_ALEN)
+#define IPV4_LEN     20u
+#define IPV6_LEN     40u
+#define VLAN_LEN     4u
+#define ADDRS_LEN    (2 * ETH_ALEN)
 
 #define ENCAP_L3 (BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6)
-#define ADJ_ROOM_FLAGS                                                                                                   \
-	(BPF_F_ADJ_ROOM_FIXED_GSO | ENCAP_L3 | BPF_F_ADJ_ROOM_ENCAP_L4_GRE | BPF_F_ADJ_ROOM_ENCAP_L4_UDP |               \
-	 BPF_F_ADJ_ROOM_ENCAP_L2_ETH | BPF_F_ADJ_ROOM_ENCAP_L2(BPF_ADJ_ROOM_ENCAP_L2_MASK) | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
+#define ADJ_ROOM_FLAGS                                                       \
+	(BPF_F_ADJ_ROOM_FIXED_GSO | ENCAP_L3 | BPF_F_ADJ_ROOM_ENCAP_L4_GRE | \
+	 BPF_F_ADJ_ROOM_ENCAP_L4_UDP | BPF_F_ADJ_ROOM_ENCAP_L2_ETH |         \
+	 BPF_F_ADJ_ROOM_ENCAP_L2(BPF_ADJ_ROOM_ENCAP_L2_MASK) | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
 
 /* One's complement sum of @len bytes, @len even, added to or taken from the packet's. */
 static void csum_account(struct sk_buff *skb, const u8 *p, u32 len, bool add)
@@ -84,11 +85,17 @@ static int headers_pop(struct sk_buff *skb, u32 off, u32 len)
 	return err;
 }
 
-static u32 mac_len(const struct sk_buff *skb) { return skb->network_header - skb->mac_header; }
+static u32 mac_len(const struct sk_buff *skb)
+{
+	return skb->network_header - skb->mac_header;
+}
 
 /* --- VLAN: the outermost tag lives beside the packet, further ones in it --- */
 
-static bool is_vlan(u32 proto) { return proto == htons(ETH_P_8021Q) || proto == htons(ETH_P_8021AD); }
+static bool is_vlan(u32 proto)
+{
+	return proto == htons(ETH_P_8021Q) || proto == htons(ETH_P_8021AD);
+}
 
 HELPER_FN(skb_vlan_push)
 {
@@ -235,7 +242,9 @@ HELPER_FN(skb_adjust_room)
 	struct sk_buff *skb = (void *)r1;
 	s32 diff = r2;
 	u32 len = diff < 0 ? -(u32)diff : (u32)diff, mode = r3, off, cur;
-	u32 base = skb->protocol == htons(ETH_P_IP) ? IPV4_LEN : skb->protocol == htons(ETH_P_IPV6) ? IPV6_LEN : 0;
+	u32 base = skb->protocol == htons(ETH_P_IP)	? IPV4_LEN
+		   : skb->protocol == htons(ETH_P_IPV6) ? IPV6_LEN
+							: 0;
 	int err;
 
 	if (r4 & ~(u64)ADJ_ROOM_FLAGS)
@@ -246,10 +255,12 @@ HELPER_FN(skb_adjust_room)
 		return -ENOTSUPP;
 	off = mac_len(skb) + (mode == BPF_ADJ_ROOM_NET ? base : 0);
 	cur = skb->len - (u32)(skb->head + skb->network_header - skb->data);
-	if (diff < 0 ? len >= cur || cur - len < base : !skb->gso_size && skb->len + len > SKB_MAX_LEN)
+	if (diff < 0 ? len >= cur || cur - len < base
+		     : !skb->gso_size && skb->len + len > SKB_MAX_LEN)
 		return -ENOTSUPP;
 	err = diff < 0 ? room_shrink(skb, off, len, r4) : room_grow(skb, off, len, r4);
-	if (!err && !(r4 & BPF_F_ADJ_ROOM_NO_CSUM_RESET) && skb->ip_summed == CHECKSUM_UNNECESSARY) {
+	if (!err && !(r4 & BPF_F_ADJ_ROOM_NO_CSUM_RESET) &&
+	    skb->ip_summed == CHECKSUM_UNNECESSARY) {
 		skb->ip_summed = CHECKSUM_NONE;
 		skb->csum_level = 0;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sock.c - helpers about the sockets a packet meets. The network of a test run holds one socket, the one the packet pretends to belong to: no TCP
- * socket, not listening, and nobody can look it up by address. So lookups find nothing, which every program has to be ready for.
+ * sock.c - helpers about the sockets a packet meets. The network of a test run holds one socket,
+ * the one the packet pretends to belong to: no TCP socket, not listening, and nobody can look it up
+ * by address. So lookups find nothing, which every program has to be ready for.
  */
 #include <netinet/in.h>
 #include "exec/context.h"
@@ -9,18 +10,37 @@
 
 #define STATE_LISTEN 10 /* TCP_LISTEN */
 
-HELPER_FN(sk_lookup_tcp) { return 0; }
-HELPER_FN(sk_lookup_udp) { return 0; }
-HELPER_FN(skc_lookup_tcp) { return 0; }
+HELPER_FN(sk_lookup_tcp)
+{
+	return 0;
+}
+HELPER_FN(sk_lookup_udp)
+{
+	return 0;
+}
+HELPER_FN(skc_lookup_tcp)
+{
+	return 0;
+}
 
 /* Sockets of a run are not counted: they end with it. */
-HELPER_FN(sk_release) { return 0; }
+HELPER_FN(sk_release)
+{
+	return 0;
+}
 
 /* There are no request or time-wait sockets here: every one is a full one. */
-HELPER_FN(sk_fullsock) { return r1; }
+HELPER_FN(sk_fullsock)
+{
+	return r1;
+}
 
-/* What a TCP socket has beyond a socket lies behind it in memory only for TCP sockets, of which there are none. */
-HELPER_FN(tcp_sock) { return 0; }
+/* What a TCP socket has beyond a socket lies behind it in memory only for TCP sockets, of which
+ * there are none. */
+HELPER_FN(tcp_sock)
+{
+	return 0;
+}
 
 HELPER_FN(get_listener_sock)
 {

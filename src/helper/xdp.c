@@ -5,11 +5,17 @@
 #include "helper/fn.h"
 
 #define XDP_FRAME_SIZE 40 /* the kernel keeps struct xdp_frame at the start of the headroom */
-#define META_MAX 32
-#define FRAG_PAGE 4096u
+#define META_MAX       32
+#define FRAG_PAGE      4096u
 
-static u32 linear_len(const struct xdp_buff *x) { return x->data_end - x->data; }
-static u32 buff_len(const struct xdp_buff *x) { return linear_len(x) + x->frags_size; }
+static u32 linear_len(const struct xdp_buff *x)
+{
+	return x->data_end - x->data;
+}
+static u32 buff_len(const struct xdp_buff *x)
+{
+	return linear_len(x) + x->frags_size;
+}
 
 HELPER_FN(xdp_adjust_head)
 {

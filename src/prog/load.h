@@ -4,12 +4,15 @@
 /* load.h - shared by load.c, target.c and prog.c. Private to src/prog. */
 #include "prog/prog.h"
 
-/* Kernel: check_attach_btf_id + bpf_check_attach_target. Fills aux->attach_func_*, ctx args and ops of @v. 0 or errno; reason in @log. */
-int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, struct vfy_prog *v, struct log *log);
+/* Kernel: check_attach_btf_id + bpf_check_attach_target. Fills aux->attach_func_*, ctx args and ops
+ * of @v. 0 or errno; reason in @log. */
+int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, struct vfy_prog *v,
+		      struct log *log);
 
 /* Fresh program object, one reference; NULL: no memory. */
 struct bpf_prog *prog_alloc(void);
-/* Takes the verified program over: insns, infos, maps, btfs, image. On failure @prog may be put as it is. */
+/* Takes the verified program over: insns, infos, maps, btfs, image. On failure @prog may be put as
+ * it is. */
 int prog_adopt(struct bpf_prog *prog, struct vfy_prog *v);
 /* SHA-1 of the instructions with map fds zeroed */
 int prog_calc_tag(const struct bpf_insn *insns, u32 len, u8 tag[BPF_TAG_SIZE]);

@@ -6,7 +6,8 @@
 #include "prog/map_obj.h"
 
 #define PAGE_SIZE 4096u
-#define PROG_HEADER 80u /* what the kernel's struct bpf_prog adds to the instructions, for memlock */
+#define PROG_HEADER \
+	80u /* what the kernel's struct bpf_prog adds to the instructions, for memlock */
 
 /* --- life --- */
 
@@ -36,7 +37,8 @@ static void prog_set_id(struct obj *o, u32 id)
 		prog->image->prog_id = id;
 }
 
-/* Iterator programs may still be reading the struct and what its pointers lead to; all of that is freed a grace period later. */
+/* Iterator programs may still be reading the struct and what its pointers lead to; all of that is
+ * freed a grace period later. */
 static void prog_release(struct obj *o)
 {
 	struct bpf_prog *prog = obj_to_prog(o);
@@ -97,7 +99,8 @@ int prog_calc_tag(const struct bpf_insn *insns, u32 len, u8 tag[BPF_TAG_SIZE])
 	memcpy(copy, insns, len * sizeof(*copy));
 	for (i = 0; i + 1 < len; i++) {
 		if (copy[i].code != (BPF_LD | BPF_IMM | BPF_DW) ||
-		    (copy[i].src_reg != BPF_PSEUDO_MAP_FD && copy[i].src_reg != BPF_PSEUDO_MAP_VALUE))
+		    (copy[i].src_reg != BPF_PSEUDO_MAP_FD &&
+		     copy[i].src_reg != BPF_PSEUDO_MAP_VALUE))
 			continue;
 		copy[i].imm = 0;
 		copy[++i].imm = 0;
@@ -190,7 +193,8 @@ int prog_adopt(struct bpf_prog *prog, struct vfy_prog *v)
 	prog->len = v->len;
 	prog->cb_access = v->cb_access;
 	prog->has_callchain = v->has_callchain;
-	prog->pages = round_up(PROG_HEADER + v->len * (u32)sizeof(*v->insns), PAGE_SIZE) / PAGE_SIZE;
+	prog->pages =
+		round_up(PROG_HEADER + v->len * (u32)sizeof(*v->insns), PAGE_SIZE) / PAGE_SIZE;
 	aux->verified_insns = v->verified_insns;
 	aux->max_ctx_offset = v->max_ctx_offset;
 	aux->max_rdonly_access = v->max_rdonly_access;
@@ -221,8 +225,8 @@ static u32 map_id_at(const struct bpf_prog *prog, u32 index)
 }
 
 /*
- * Helpers are shown by number: bpftool's disassembler then prints their names itself ("call bpf_map_lookup_elem#1"). Calls of subprogs as the
- * kernel shows them: off = distance, imm = which.
+ * Helpers are shown by number: bpftool's disassembler then prints their names itself ("call
+ * bpf_map_lookup_elem#1"). Calls of subprogs as the kernel shows them: off = distance, imm = which.
  */
 void prog_dump_xlated(const struct bpf_prog *prog, struct bpf_insn *buf)
 {
@@ -243,9 +247,11 @@ void prog_dump_xlated(const struct bpf_prog *prog, struct bpf_insn *buf)
 			insn->imm = (u16)insn->off;
 			insn->off = to;
 		} else if (class == BPF_LDX && (mode == BPF_PROBE_MEM || mode == BPF_PROBE_MEMSX)) {
-			insn->code = BPF_LDX | BPF_SIZE(insn->code) | (mode == BPF_PROBE_MEM ? BPF_MEM : BPF_MEMSX);
+			insn->code = BPF_LDX | BPF_SIZE(insn->code) |
+				     (mode == BPF_PROBE_MEM ? BPF_MEM : BPF_MEMSX);
 		} else if (insn->code == (BPF_LD | BPF_IMM | BPF_DW)) {
-			if (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE)
+			if (insn->src_reg == BPF_PSEUDO_MAP_FD ||
+			    insn->src_reg == BPF_PSEUDO_MAP_VALUE)
 				insn->imm = map_id_at(prog, insn->imm);
 			if (insn->src_reg == BPF_PSEUDO_BTF_ID)
 				insn->src_reg = 0; /* by then it is a plain address */

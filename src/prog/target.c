@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* target.c - what a program attaches to through BTF: is there such a function, and may this program go there? (kernel: bpf_check_attach_target) */
+/* target.c - what a program attaches to through BTF: is there such a function, and may this program
+ * go there? (kernel: bpf_check_attach_target) */
 #include "prog/ctx.h"
 #include "prog/load.h"
 
@@ -25,10 +26,15 @@ static int refuse(struct target *t, const char *text)
 /* --- the target function's prototype must be one a trampoline could serve --- */
 
 static const char *const kind_names[] = {
-	[BTF_KIND_UNKN] = "UNKNOWN", [BTF_KIND_INT] = "INT", [BTF_KIND_PTR] = "PTR", [BTF_KIND_ARRAY] = "ARRAY", [BTF_KIND_STRUCT] = "STRUCT",
-	[BTF_KIND_UNION] = "UNION", [BTF_KIND_ENUM] = "ENUM", [BTF_KIND_FWD] = "FWD", [BTF_KIND_TYPEDEF] = "TYPEDEF", [BTF_KIND_VOLATILE] = "VOLATILE",
-	[BTF_KIND_CONST] = "CONST", [BTF_KIND_RESTRICT] = "RESTRICT", [BTF_KIND_FUNC] = "FUNC", [BTF_KIND_FUNC_PROTO] = "FUNC_PROTO",
-	[BTF_KIND_VAR] = "VAR", [BTF_KIND_DATASEC] = "DATASEC", [BTF_KIND_FLOAT] = "FLOAT", [BTF_KIND_DECL_TAG] = "DECL_TAG",
+	[BTF_KIND_UNKN] = "UNKNOWN",	  [BTF_KIND_INT] = "INT",
+	[BTF_KIND_PTR] = "PTR",		  [BTF_KIND_ARRAY] = "ARRAY",
+	[BTF_KIND_STRUCT] = "STRUCT",	  [BTF_KIND_UNION] = "UNION",
+	[BTF_KIND_ENUM] = "ENUM",	  [BTF_KIND_FWD] = "FWD",
+	[BTF_KIND_TYPEDEF] = "TYPEDEF",	  [BTF_KIND_VOLATILE] = "VOLATILE",
+	[BTF_KIND_CONST] = "CONST",	  [BTF_KIND_RESTRICT] = "RESTRICT",
+	[BTF_KIND_FUNC] = "FUNC",	  [BTF_KIND_FUNC_PROTO] = "FUNC_PROTO",
+	[BTF_KIND_VAR] = "VAR",		  [BTF_KIND_DATASEC] = "DATASEC",
+	[BTF_KIND_FLOAT] = "FLOAT",	  [BTF_KIND_DECL_TAG] = "DECL_TAG",
 	[BTF_KIND_TYPE_TAG] = "TYPE_TAG", [BTF_KIND_ENUM64] = "ENUM64",
 };
 
@@ -65,21 +71,25 @@ static int check_proto(struct target *tg, const struct btf_type *proto)
 	}
 	size = value_size(tg->btf, proto->type, &t);
 	if (size < 0 || btf_type_is_struct(t)) {
-		log_printf(tg->log, "The function %s return type %s is unsupported.\n", tg->name, kind_name(t));
+		log_printf(tg->log, "The function %s return type %s is unsupported.\n", tg->name,
+			   kind_name(t));
 		return -EINVAL;
 	}
 	for (i = 0; i < n; i++) {
 		if (i == n - 1 && !p[i].type) {
-			log_printf(tg->log, "The function %s with variable args is unsupported.\n", tg->name);
+			log_printf(tg->log, "The function %s with variable args is unsupported.\n",
+				   tg->name);
 			return -EINVAL;
 		}
 		size = value_size(tg->btf, p[i].type, &t);
 		if (size < 0 || size > 16) {
-			log_printf(tg->log, "The function %s arg%d type %s is unsupported.\n", tg->name, i, kind_name(t));
+			log_printf(tg->log, "The function %s arg%d type %s is unsupported.\n",
+				   tg->name, i, kind_name(t));
 			return -EINVAL;
 		}
 		if (!size) {
-			log_printf(tg->log, "The function %s has malformed void argument.\n", tg->name);
+			log_printf(tg->log, "The function %s has malformed void argument.\n",
+				   tg->name);
 			return -EINVAL;
 		}
 	}
@@ -112,7 +122,8 @@ static int check_dst_prog(struct target *tg, u32 btf_id)
 	if (dst->type == tg->prog->type)
 		return refuse(tg, "Cannot recursively attach");
 	if (dst->type == BPF_PROG_TYPE_TRACING && ext &&
-	    (dst->expected_attach_type == BPF_TRACE_FENTRY || dst->expected_attach_type == BPF_TRACE_FEXIT))
+	    (dst->expected_attach_type == BPF_TRACE_FENTRY ||
+	     dst->expected_attach_type == BPF_TRACE_FEXIT))
 		return refuse(tg, "Cannot extend fentry/fexit");
 	return 0;
 }
@@ -128,7 +139,8 @@ static int target_raw_tp(struct target *tg, u32 btf_id)
 		return -EINVAL;
 	}
 	if (strncmp(tg->name, RAW_TP_PREFIX, strlen(RAW_TP_PREFIX))) {
-		log_printf(tg->log, "attach_btf_id %u points to wrong type name %s\n", btf_id, tg->name);
+		log_printf(tg->log, "attach_btf_id %u points to wrong type name %s\n", btf_id,
+			   tg->name);
 		return -EINVAL;
 	}
 	tg->name += strlen(RAW_TP_PREFIX);
@@ -169,7 +181,8 @@ static int target_iter(struct target *tg, u32 btf_id)
 
 static bool is_func_attach(enum bpf_attach_type at)
 {
-	static const enum bpf_attach_type list[] = { BPF_MODIFY_RETURN, BPF_LSM_MAC, BPF_LSM_CGROUP, BPF_TRACE_FENTRY, BPF_TRACE_FEXIT };
+	static const enum bpf_attach_type list[] = {BPF_MODIFY_RETURN, BPF_LSM_MAC, BPF_LSM_CGROUP,
+						    BPF_TRACE_FENTRY, BPF_TRACE_FEXIT};
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(list); i++)
@@ -183,7 +196,8 @@ static int check_lsm(struct target *tg, u32 btf_id)
 	if (!tg->prog->gpl_compatible)
 		return refuse(tg, "LSM programs must have a GPL compatible license");
 	if (strncmp(tg->name, "bpf_lsm_", 8)) {
-		log_printf(tg->log, "attach_btf_id %u points to wrong type name %s\n", btf_id, tg->name);
+		log_printf(tg->log, "attach_btf_id %u points to wrong type name %s\n", btf_id,
+			   tg->name);
 		return -EINVAL;
 	}
 	return 0;
@@ -197,7 +211,8 @@ static int target_code(struct target *tg, u32 btf_id)
 
 	if (err)
 		return err;
-	if (!tg->prog->aux->dst_prog && !(ve && ve->ksym_addr && ve->ksym_addr(tg->env->vfy_arg, name))) {
+	if (!tg->prog->aux->dst_prog &&
+	    !(ve && ve->ksym_addr && ve->ksym_addr(tg->env->vfy_arg, name))) {
 		log_printf(tg->log, "The address of function %s cannot be found\n", name);
 		return -ENOENT;
 	}
@@ -226,7 +241,8 @@ static int check_attach_target(struct target *tg)
 		return refuse(tg, "Tracing programs must provide btf_id");
 	tg->btf = aux->dst_prog ? aux->dst_prog->aux->btf : aux->attach_btf;
 	if (!tg->btf)
-		return refuse(tg, "FENTRY/FEXIT program can only be attached to another program annotated with BTF");
+		return refuse(tg, "FENTRY/FEXIT program can only be attached to another program "
+				  "annotated with BTF");
 	tg->t = btf_type_by_id(tg->btf, btf_id);
 	if (!tg->t) {
 		log_printf(tg->log, "attach_btf_id %u is invalid\n", btf_id);
@@ -247,7 +263,8 @@ static int check_attach_target(struct target *tg)
 		return target_raw_tp(tg, btf_id);
 	if (tg->prog->expected_attach_type == BPF_TRACE_ITER)
 		return target_iter(tg, btf_id);
-	return ext || is_func_attach(tg->prog->expected_attach_type) ? target_code(tg, btf_id) : -EINVAL;
+	return ext || is_func_attach(tg->prog->expected_attach_type) ? target_code(tg, btf_id)
+								     : -EINVAL;
 }
 
 /* --- entry --- */
@@ -260,27 +277,33 @@ static int check_sleepable(struct target *tg)
 		return tg->v->sleepable ? 0 : refuse(tg, "Syscall programs can only be sleepable");
 	if (!tg->v->sleepable)
 		return 0;
-	if (type != BPF_PROG_TYPE_TRACING && type != BPF_PROG_TYPE_LSM && type != BPF_PROG_TYPE_KPROBE)
-		return refuse(tg, "Only fentry/fexit/fmod_ret, lsm, and kprobe/uprobe programs can be sleepable");
+	if (type != BPF_PROG_TYPE_TRACING && type != BPF_PROG_TYPE_LSM &&
+	    type != BPF_PROG_TYPE_KPROBE)
+		return refuse(tg, "Only fentry/fexit/fmod_ret, lsm, and kprobe/uprobe programs can "
+				  "be sleepable");
 	if (type == BPF_PROG_TYPE_LSM && tg->prog->expected_attach_type == BPF_LSM_CGROUP)
 		return refuse(tg, "BPF_LSM_CGROUP programs cannot be sleepable");
 	return 0;
 }
 
-int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, struct vfy_prog *v, struct log *log)
+int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, struct vfy_prog *v,
+		      struct log *log)
 {
-	struct target tg = { .env = env, .prog = prog, .v = v, .log = log };
+	struct target tg = {.env = env, .prog = prog, .v = v, .log = log};
 	int err = check_sleepable(&tg);
 
 	if (err)
 		return err;
 	if (prog->type == BPF_PROG_TYPE_STRUCT_OPS) {
 		if (!prog->gpl_compatible)
-			return refuse(&tg, "struct ops programs must have a GPL compatible license");
-		log_printf(log, "attach_btf_id %u is not a supported struct\n", prog->aux->attach_btf_id);
+			return refuse(&tg,
+				      "struct ops programs must have a GPL compatible license");
+		log_printf(log, "attach_btf_id %u is not a supported struct\n",
+			   prog->aux->attach_btf_id);
 		return -ENOTSUPP;
 	}
-	if (prog->type != BPF_PROG_TYPE_TRACING && prog->type != BPF_PROG_TYPE_LSM && prog->type != BPF_PROG_TYPE_EXT)
+	if (prog->type != BPF_PROG_TYPE_TRACING && prog->type != BPF_PROG_TYPE_LSM &&
+	    prog->type != BPF_PROG_TYPE_EXT)
 		return 0;
 	err = check_attach_target(&tg);
 	if (err)

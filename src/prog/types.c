@@ -2,9 +2,14 @@
 #include "exec/test_run.h"
 #include "prog/ctx.h"
 
-#define PROG_TYPE(NAME, lower, groups, run, net, perf)                                                            \
-	[BPF_PROG_TYPE_##NAME] = { .name = #lower, .type = BPF_PROG_TYPE_##NAME, .ops = &lower##_ops,             \
-				   .helper_groups = groups, .test_run = run, .needs_net_admin = net, .needs_perfmon = perf },
+#define PROG_TYPE(NAME, lower, groups, run, net, perf)          \
+	[BPF_PROG_TYPE_##NAME] = {.name = #lower,               \
+				  .type = BPF_PROG_TYPE_##NAME, \
+				  .ops = &lower##_ops,          \
+				  .helper_groups = groups,      \
+				  .test_run = run,              \
+				  .needs_net_admin = net,       \
+				  .needs_perfmon = perf},
 static const struct prog_type types[] = {
 #include "prog/types.def"
 };
@@ -28,11 +33,11 @@ static const struct helper_gap {
 	enum bpf_prog_type type;
 	enum bpf_func_id id;
 } gaps[] = {
-	{ BPF_PROG_TYPE_CGROUP_DEVICE, BPF_FUNC_ktime_get_coarse_ns },
-	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_FUNC_ktime_get_coarse_ns },
-	{ BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_get_attach_cookie },
-	{ BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, BPF_FUNC_get_attach_cookie },
-	{ BPF_PROG_TYPE_SYSCALL, BPF_FUNC_get_attach_cookie },
+	{BPF_PROG_TYPE_CGROUP_DEVICE, BPF_FUNC_ktime_get_coarse_ns},
+	{BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_FUNC_ktime_get_coarse_ns},
+	{BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_get_attach_cookie},
+	{BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, BPF_FUNC_get_attach_cookie},
+	{BPF_PROG_TYPE_SYSCALL, BPF_FUNC_get_attach_cookie},
 };
 
 static bool is_gap(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)

@@ -2,8 +2,9 @@
 /*
  * rewrite.c - what happens to a program after it was found safe.
  *
- * Each pass walks the program once and emits a new one: nothing, the instruction itself, or several in its place. rw_end() then puts
- * jumps, subprog starts, func_info and line_info in step, so a pass costs O(n) whatever it changes.
+ * Each pass walks the program once and emits a new one: nothing, the instruction itself, or several
+ * in its place. rw_end() then puts jumps, subprog starts, func_info and line_info in step, so a
+ * pass costs O(n) whatever it changes.
  */
 #include <stdlib.h>
 #include "verifier/rewrite.h"
@@ -11,11 +12,11 @@
 /* speculation state of pointer arithmetic, as the check leaves it in aux->alu_state */
 #define ALU_SANITIZE_SRC (1u << 0)
 #define ALU_SANITIZE_DST (1u << 1)
-#define ALU_NEG_VALUE (1u << 2)
-#define ALU_NON_POINTER (1u << 3)
-#define ALU_IMMEDIATE (1u << 4)
-#define ALU_SANITIZE (ALU_SANITIZE_SRC | ALU_SANITIZE_DST)
-#define REG_AX 11 /* scratch register programs cannot name */
+#define ALU_NEG_VALUE	 (1u << 2)
+#define ALU_NON_POINTER	 (1u << 3)
+#define ALU_IMMEDIATE	 (1u << 4)
+#define ALU_SANITIZE	 (ALU_SANITIZE_SRC | ALU_SANITIZE_DST)
+#define REG_AX		 11 /* scratch register programs cannot name */
 
 #define RW_BUF 32u /* most instructions one may turn into */
 
@@ -26,7 +27,8 @@ struct rw {
 	/* the program being emitted */
 	struct bpf_insn *out;
 	struct vfy_insn_aux *out_aux;
-	u32 *from; /* per emitted insn: old index + 1 when its jump is to be relocated, 0 for insns of our own */
+	u32 *from; /* per emitted insn: old index + 1 when its jump is to be relocated, 0 for insns
+		      of our own */
 	u32 n, cap;
 	u32 *pos;     /* old index -> first emitted insn; [len] = end */
 	u32 prologue; /* insns emitted ahead of insn 0, not to be jumped to */
@@ -86,7 +88,8 @@ static int rw_room(struct rw *rw)
 	return 0;
 }
 
-/* Emits @insn. It stands for old instruction @i (jump relocated, aux inherited), or, with @own, is an addition for it. */
+/* Emits @insn. It stands for old instruction @i (jump relocated, aux inherited), or, with @own, is
+ * an addition for it. */
 static int rw_emit(struct rw *rw, const struct bpf_insn *insn, u32 i, bool own)
 {
 	const struct vfy_insn_aux *aux = &(*rw->aux)[i];
@@ -96,7 +99,8 @@ static int rw_emit(struct rw *rw, const struct bpf_insn *insn, u32 i, bool own)
 	rw->out[rw->n] = *insn;
 	rw->from[rw->n] = own ? 0 : i + 1;
 	if (own)
-		rw->out_aux[rw->n] = (struct vfy_insn_aux){ .seen = aux->seen, .orig_idx = aux->orig_idx };
+		rw->out_aux[rw->n] =
+			(struct vfy_insn_aux){.seen = aux->seen, .orig_idx = aux->orig_idx};
 	else
 		rw->out_aux[rw->n] = *aux;
 	rw->n++;
@@ -108,7 +112,8 @@ static int rw_keep(struct rw *rw, u32 i)
 	return rw_emit(rw, &rw->prog->insns[i], i, false);
 }
 
-/* @cnt instructions instead of @i; @self: which of them is the old one and inherits its aux, or -1 */
+/* @cnt instructions instead of @i; @self: which of them is the old one and inherits its aux, or -1
+ */
 static int rw_patch(struct rw *rw, u32 i, const struct bpf_insn *buf, int cnt, int self)
 {
 	int k, err = 0;
@@ -153,13 +158,15 @@ static int rw_jumps(struct rw *rw)
 	for (i = 0; i < rw->n; i++) {
 		struct bpf_insn *insn = &rw->out[i];
 		enum jump_kind kind = rw->from[i] ? jump_kind(insn) : JUMP_NONE;
-		bool entry = insn->src_reg == BPF_PSEUDO_CALL || insn->code == (BPF_LD | BPF_IMM | BPF_DW);
+		bool entry = insn->src_reg == BPF_PSEUDO_CALL ||
+			     insn->code == (BPF_LD | BPF_IMM | BPF_DW);
 		u32 old = rw->from[i] - 1, to;
 		s64 rel;
 
 		if (kind == JUMP_NONE)
 			continue;
-		/* dead code of unprivileged programs: a trap that jumps to itself, wherever it is */
+		/* dead code of unprivileged programs: a trap that jumps to itself, wherever it is
+		 */
 		if (!(*rw->aux)[old].seen)
 			continue;
 		to = jump_target(rw, old, kind == JUMP_OFF ? insn->off : insn->imm);
@@ -179,7 +186,8 @@ static int rw_jumps(struct rw *rw)
 	return 0;
 }
 
-/* Start and entry of subprogs; those that lost all instructions go, and their func_info with them. */
+/* Start and entry of subprogs; those that lost all instructions go, and their func_info with them.
+ */
 static void rw_subprogs(struct rw *rw)
 {
 	struct vfy_prog *p = rw->prog;
@@ -209,7 +217,8 @@ static void rw_subprogs(struct rw *rw)
 }
 
 /*
- * A line of removed instructions passes to the first one after them, unless that has a line of its own.
+ * A line of removed instructions passes to the first one after them, unless that has a line of its
+ * own.
  */
 static void rw_lines(struct rw *rw)
 {
@@ -277,7 +286,8 @@ static int rw_pass(struct rw *rw, int (*one)(struct rw *rw, u32 i))
 	u32 i;
 
 	for (i = 0; i < rw->prog->len && !err; i++) {
-		/* the prologue, if any, is emitted by the pass while it does instruction 0 and belongs to it */
+		/* the prologue, if any, is emitted by the pass while it does instruction 0 and
+		 * belongs to it */
 		rw->pos[i] = rw->n;
 		err = one(rw, i);
 	}
@@ -325,7 +335,7 @@ static bool dead_at(const struct vfy_prog *p, const struct vfy_insn_aux *aux, s6
 /* Branches of which one way is never taken become unconditional. */
 static void hard_wire(struct vfy_prog *p, struct vfy_insn_aux *aux)
 {
-	struct bpf_insn ja = { .code = BPF_JMP | BPF_JA };
+	struct bpf_insn ja = {.code = BPF_JMP | BPF_JA};
 	u32 i;
 
 	for (i = 0; i < p->len; i++) {
@@ -348,7 +358,7 @@ static int drop_dead(struct rw *rw, u32 i)
 
 static int drop_nop(struct rw *rw, u32 i)
 {
-	static const struct bpf_insn nop = { .code = BPF_JMP | BPF_JA };
+	static const struct bpf_insn nop = {.code = BPF_JMP | BPF_JA};
 
 	return memcmp(&rw->prog->insns[i], &nop, sizeof(nop)) ? rw_keep(rw, i) : 0;
 }
@@ -359,7 +369,7 @@ static void trap_dead(struct vfy_prog *p, const struct vfy_insn_aux *aux)
 
 	for (i = 0; i < p->len; i++)
 		if (!aux[i].seen)
-			p->insns[i] = (struct bpf_insn){ .code = BPF_JMP | BPF_JA, .off = -1 };
+			p->insns[i] = (struct bpf_insn){.code = BPF_JMP | BPF_JA, .off = -1};
 }
 
 static int dead_code(struct rw *rw)
@@ -389,7 +399,8 @@ static int dead_code(struct rw *rw)
 
 static u32 access_size(u8 code)
 {
-	static const u8 bytes[] = { [BPF_W >> 3] = 4, [BPF_H >> 3] = 2, [BPF_B >> 3] = 1, [BPF_DW >> 3] = 8 };
+	static const u8 bytes[] = {
+		[BPF_W >> 3] = 4, [BPF_H >> 3] = 2, [BPF_B >> 3] = 1, [BPF_DW >> 3] = 8};
 
 	return bytes[BPF_SIZE(code) >> 3];
 }
@@ -399,17 +410,19 @@ static u8 size_code(u32 bytes)
 	return bytes == 8 ? BPF_DW : bytes == 4 ? BPF_W : bytes == 2 ? BPF_H : BPF_B;
 }
 
-/* Appends what cuts a @size byte piece at byte @shift out of the whole field just loaded to @reg. */
+/* Appends what cuts a @size byte piece at byte @shift out of the whole field just loaded to @reg.
+ */
 static int narrow(struct bpf_insn *buf, u32 field, u32 size, u32 shift, u8 reg)
 {
 	u8 class = field <= 4 ? BPF_ALU : BPF_ALU64;
 	int n = 0;
 
 	if (shift)
-		buf[n++] = (struct bpf_insn){ .code = class | BPF_RSH | BPF_K, .dst_reg = reg, .imm = shift * 8 };
-	buf[n++] = (struct bpf_insn){ .code = BPF_ALU | BPF_AND | BPF_K,
-				      .dst_reg = reg,
-				      .imm = size == 4 ? -1 : (1 << size * 8) - 1 };
+		buf[n++] = (struct bpf_insn){
+			.code = class | BPF_RSH | BPF_K, .dst_reg = reg, .imm = shift * 8};
+	buf[n++] = (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K,
+				     .dst_reg = reg,
+				     .imm = size == 4 ? -1 : (1 << size * 8) - 1};
 	return n;
 }
 
@@ -438,7 +451,8 @@ static int convert_access(struct rw *rw, u32 i, bool read)
 		insn.off = off & ~(field - 1);
 		insn.code = BPF_LDX | BPF_MEM | size_code(field);
 	}
-	cnt = rw->prog->ops->convert_ctx_access(read ? BPF_READ : BPF_WRITE, &insn, buf, rw->prog, &target);
+	cnt = rw->prog->ops->convert_ctx_access(read ? BPF_READ : BPF_WRITE, &insn, buf, rw->prog,
+						&target);
 	if (!cnt || cnt >= RW_BUF || (field && !target))
 		return err_misconfigured(rw);
 	if (is_narrow && size < target)
@@ -457,7 +471,8 @@ static int prologue(struct rw *rw)
 	if (!ops->gen_prologue)
 		return 0;
 	for (i = 0; i < rw->prog->len && !direct_write; i++)
-		direct_write = (*rw->aux)[i].ptr_type == PTR_TO_PACKET && BPF_CLASS(rw->prog->insns[i].code) >= BPF_ST &&
+		direct_write = (*rw->aux)[i].ptr_type == PTR_TO_PACKET &&
+			       BPF_CLASS(rw->prog->insns[i].code) >= BPF_ST &&
 			       BPF_CLASS(rw->prog->insns[i].code) <= BPF_STX;
 	cnt = ops->gen_prologue(buf, direct_write, rw->prog);
 	if (cnt < 0 || cnt >= (int)RW_BUF)
@@ -488,14 +503,15 @@ static int convert_one(struct rw *rw, u32 i)
 		return rw_emit(rw, &insn, i, false);
 	}
 	if ((class == BPF_LDX || class == BPF_STX) && BPF_MODE(insn.code) == BPF_MEM &&
-	    (aux->ptr_type & BPF_BASE_TYPE_MASK) == PTR_TO_CTX && rw->prog->ops->convert_ctx_access && aux->seen)
+	    (aux->ptr_type & BPF_BASE_TYPE_MASK) == PTR_TO_CTX &&
+	    rw->prog->ops->convert_ctx_access && aux->seen)
 		return convert_access(rw, i, class == BPF_LDX);
 	return rw_keep(rw, i);
 }
 
 /* --- fixups --- */
 
-#define INSN(...) ((struct bpf_insn){ __VA_ARGS__ })
+#define INSN(...) ((struct bpf_insn){__VA_ARGS__})
 
 /* x / 0 = 0, x % 0 = x */
 static int fix_div(struct rw *rw, u32 i)
@@ -505,7 +521,8 @@ static int fix_div(struct rw *rw, u32 i)
 	u8 jmp = is64 ? BPF_JMP : BPF_JMP32;
 	const struct bpf_insn chk_div[] = {
 		INSN(.code = jmp | BPF_JNE | BPF_K, .dst_reg = insn.src_reg, .off = 2),
-		INSN(.code = BPF_ALU | BPF_XOR | BPF_X, .dst_reg = insn.dst_reg, .src_reg = insn.dst_reg),
+		INSN(.code = BPF_ALU | BPF_XOR | BPF_X, .dst_reg = insn.dst_reg,
+		     .src_reg = insn.dst_reg),
 		INSN(.code = BPF_JMP | BPF_JA, .off = 1),
 		insn,
 	};
@@ -513,7 +530,8 @@ static int fix_div(struct rw *rw, u32 i)
 		INSN(.code = jmp | BPF_JEQ | BPF_K, .dst_reg = insn.src_reg, .off = is64 ? 1 : 2),
 		insn,
 		INSN(.code = BPF_JMP | BPF_JA, .off = 1),
-		INSN(.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = insn.dst_reg, .src_reg = insn.dst_reg),
+		INSN(.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = insn.dst_reg,
+		     .src_reg = insn.dst_reg),
 	};
 
 	return div ? rw_patch(rw, i, chk_div, 4, 3) : rw_patch(rw, i, chk_mod, is64 ? 2 : 4, 1);
@@ -522,17 +540,19 @@ static int fix_div(struct rw *rw, u32 i)
 static int fix_ld_abs(struct rw *rw, u32 i)
 {
 	struct bpf_insn buf[RW_BUF];
-	int cnt = rw->prog->ops->gen_ld_abs ? rw->prog->ops->gen_ld_abs(&rw->prog->insns[i], buf) : 0;
+	int cnt =
+		rw->prog->ops->gen_ld_abs ? rw->prog->ops->gen_ld_abs(&rw->prog->insns[i], buf) : 0;
 
 	if (cnt <= 0 || cnt >= (int)RW_BUF)
 		return err_misconfigured(rw);
 	return rw_patch(rw, i, buf, cnt, -1);
 }
 
-#define ALU64(op, d, s) INSN(.code = BPF_ALU64 | (op) | BPF_X, .dst_reg = (d), .src_reg = (s))
+#define ALU64(op, d, s)	 INSN(.code = BPF_ALU64 | (op) | BPF_X, .dst_reg = (d), .src_reg = (s))
 #define ALU64K(op, d, k) INSN(.code = BPF_ALU64 | (op) | BPF_K, .dst_reg = (d), .imm = (k))
 
-/* Pointer arithmetic of unprivileged programs: the offset is forced to 0 when it is beyond what the check assumed. */
+/* Pointer arithmetic of unprivileged programs: the offset is forced to 0 when it is beyond what the
+ * check assumed. */
 static int fix_alu(struct rw *rw, u32 i)
 {
 	const struct vfy_insn_aux *aux = &(*rw->aux)[i];
@@ -544,7 +564,8 @@ static int fix_alu(struct rw *rw, u32 i)
 
 	if (neg && !imm)
 		buf[n++] = ALU64K(BPF_MUL, reg, -1);
-	buf[n++] = INSN(.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = REG_AX, .imm = aux->alu_limit);
+	buf[n++] =
+		INSN(.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = REG_AX, .imm = aux->alu_limit);
 	if (!imm) {
 		buf[n++] = ALU64(BPF_SUB, REG_AX, reg);
 		buf[n++] = ALU64(BPF_OR, REG_AX, reg);
@@ -566,21 +587,25 @@ static int fix_alu(struct rw *rw, u32 i)
 
 static u32 index_mask(u32 max_entries)
 {
-	return max_entries > 1u << 31 ? UINT32_MAX : max_entries <= 1 ? 0 : (1u << (32 - __builtin_clz(max_entries - 1))) - 1;
+	return max_entries > 1u << 31 ? UINT32_MAX
+	       : max_entries <= 1     ? 0
+				      : (1u << (32 - __builtin_clz(max_entries - 1))) - 1;
 }
 
 static int fix_tail_call(struct rw *rw, u32 i)
 {
 	const struct bpf_map *map = (*rw->aux)[i].call_map;
-	const struct bpf_insn tail = { .code = BPF_JMP | BPF_TAIL_CALL };
+	const struct bpf_insn tail = {.code = BPF_JMP | BPF_TAIL_CALL};
 	struct bpf_insn buf[3];
 
 	rw->prog->cb_access = true;
 	rw->prog->max_pkt_offset = 0xffff;
 	if (!map || map->bypass_spec_v1)
 		return rw_emit(rw, &tail, i, false);
-	buf[0] = INSN(.code = BPF_JMP | BPF_JGE | BPF_K, .dst_reg = BPF_REG_3, .off = 2, .imm = map->max_entries);
-	buf[1] = INSN(.code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = BPF_REG_3, .imm = index_mask(map->max_entries));
+	buf[0] = INSN(.code = BPF_JMP | BPF_JGE | BPF_K, .dst_reg = BPF_REG_3, .off = 2,
+		      .imm = map->max_entries);
+	buf[1] = INSN(.code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = BPF_REG_3,
+		      .imm = index_mask(map->max_entries));
 	buf[2] = tail;
 	return rw_patch(rw, i, buf, 3, 2);
 }
@@ -593,7 +618,8 @@ static int fix_one(struct rw *rw, u32 i)
 	if (i && is_ld_imm64(insn - 1)) /* second half */
 		return rw_keep(rw, i);
 	/* signed division (cpu v4, off = 1) is guarded the same way */
-	if ((class == BPF_ALU || class == BPF_ALU64) && BPF_SRC(code) == BPF_X && (op == BPF_DIV || op == BPF_MOD))
+	if ((class == BPF_ALU || class == BPF_ALU64) && BPF_SRC(code) == BPF_X &&
+	    (op == BPF_DIV || op == BPF_MOD))
 		return fix_div(rw, i);
 	if (class == BPF_LD && (BPF_MODE(code) == BPF_ABS || BPF_MODE(code) == BPF_IND))
 		return fix_ld_abs(rw, i);
@@ -648,7 +674,8 @@ static int finish_ld_imm64(struct rw *rw, u32 i)
 	case BPF_PSEUDO_FUNC:
 		sub = subprog_at(rw->prog, i + 1 + insn->imm);
 		insn[1].imm = sub;
-		/* loaded, but no path that is taken calls it: the function is gone, and nobody will miss its address */
+		/* loaded, but no path that is taken calls it: the function is gone, and nobody will
+		 * miss its address */
 		if (sub == UINT32_MAX)
 			insn[0].src_reg = insn[0].imm = insn[1].imm = 0;
 		return 0;
@@ -686,7 +713,7 @@ static int finish(struct rw *rw)
 
 int vfy_rewrite(struct vfy_prog *prog, struct vfy_insn_aux **aux, struct log *log)
 {
-	struct rw rw = { .prog = prog, .aux = aux, .log = log };
+	struct rw rw = {.prog = prog, .aux = aux, .log = log};
 	int err = dead_code(&rw);
 
 	if (!err)

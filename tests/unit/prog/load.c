@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* prog_load(): which errno for which fault, in the kernel's order; tag, name, infos, attach targets. The verifier is a stand-in (trust.h). */
+/* prog_load(): which errno for which fault, in the kernel's order; tag, name, infos, attach
+ * targets. The verifier is a stand-in (trust.h). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,7 +38,12 @@ static u32 type_add(struct types *t, const char *name, u32 kind, u32 vlen, u32 s
 
 static struct btf *types_btf(const struct types *t, bool kernel)
 {
-	struct btf_header h = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(h), .type_len = t->n * 4, .str_off = t->n * 4, .str_len = t->str };
+	struct btf_header h = {.magic = BTF_MAGIC,
+			       .version = 1,
+			       .hdr_len = sizeof(h),
+			       .type_len = t->n * 4,
+			       .str_off = t->n * 4,
+			       .str_len = t->str};
 	u8 blob[1024];
 	struct log log;
 	struct btf *btf;
@@ -58,7 +64,7 @@ enum { ID_INT = 1, ID_PROTO, ID_FUNC_ITER, ID_FUNC_OTHER, ID_PTR, ID_TP, ID_TYPE
 
 static struct btf *make_btf(bool kernel)
 {
-	struct types t = { .str = 1 };
+	struct types t = {.str = 1};
 
 	assert_int_equal(type_add(&t, "int", BTF_KIND_INT, 0, 4), ID_INT);
 	t.words[t.n++] = BTF_INT_SIGNED << 24 | 32;
@@ -76,7 +82,7 @@ static struct btf *make_btf(bool kernel)
 /* --- environment --- */
 
 #define FD_PROG_BTF 10
-#define FD_VMLINUX 11
+#define FD_VMLINUX  11
 
 struct fixture {
 	struct btf *prog_btf, *vmlinux;
@@ -87,10 +93,15 @@ static struct btf *env_btf(void *arg, int fd)
 {
 	struct fixture *f = arg;
 
-	return fd == FD_PROG_BTF ? btf_get(f->prog_btf) : fd == FD_VMLINUX ? btf_get(f->vmlinux) : ERR_PTR(-EBADF);
+	return fd == FD_PROG_BTF  ? btf_get(f->prog_btf)
+	       : fd == FD_VMLINUX ? btf_get(f->vmlinux)
+				  : ERR_PTR(-EBADF);
 }
 
-static struct bpf_prog *env_prog(void *arg, int fd) { return ERR_PTR(fd == FD_PROG_BTF ? -EINVAL : -EBADF); }
+static struct bpf_prog *env_prog(void *arg, int fd)
+{
+	return ERR_PTR(fd == FD_PROG_BTF ? -EINVAL : -EBADF);
+}
 
 static const struct vfy_ctx_arg *env_iter(void *arg, const char *func, u32 *nr)
 {
@@ -120,21 +131,28 @@ static int teardown(void **state)
 	return 0;
 }
 
-static const struct bpf_insn two[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1 }, { .code = BPF_JMP | BPF_EXIT } };
+static const struct bpf_insn two[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1},
+				      {.code = BPF_JMP | BPF_EXIT}};
 
-static struct bpf_prog *load(struct fixture *f, const struct prog_load_req *req, u64 caps, struct log *log)
+static struct bpf_prog *load(struct fixture *f, const struct prog_load_req *req, u64 caps,
+			     struct log *log)
 {
-	struct cred cred = { .uid = 1000, .caps = caps };
+	struct cred cred = {.uid = 1000, .caps = caps};
 	struct prog_load_env env = {
-		.cred = &cred, .vmlinux = f->vmlinux, .prog_by_fd = env_prog, .btf_by_fd = env_btf, .iter_ctx = env_iter, .arg = f,
+		.cred = &cred,
+		.vmlinux = f->vmlinux,
+		.prog_by_fd = env_prog,
+		.btf_by_fd = env_btf,
+		.iter_ctx = env_iter,
+		.arg = f,
 	};
 
 	return prog_load(&env, req, log);
 }
 
-#define ALL (~0ull)
+#define ALL    (~0ull)
 #define CAP(c) (1ull << (c))
-#define T(t) .prog_type = BPF_PROG_TYPE_##t
+#define T(t)   .prog_type = BPF_PROG_TYPE_##t
 
 static const struct load_case {
 	const char *what;
@@ -144,103 +162,241 @@ static const struct load_case {
 	const char *text; /* in the log */
 	const char *license;
 } cases[] = {
-	{ "plain", { T(SOCKET_FILTER), .insn_cnt = 2 }, 0, 0 },
-	{ "unknown flag", { T(SOCKET_FILTER), .insn_cnt = 2, .prog_flags = 1u << 20 }, ALL, -EINVAL },
-	{ "flags before license", { T(SOCKET_FILTER), .insn_cnt = 2, .prog_flags = 1u << 20 }, ALL, -EINVAL, NULL, "" },
-	{ "no insns", { T(SOCKET_FILTER), .insn_cnt = 0 }, ALL, -E2BIG },
-	{ "4097 unprivileged", { T(SOCKET_FILTER), .insn_cnt = 4097 }, 0, -E2BIG },
-	{ "a million and one", { T(SOCKET_FILTER), .insn_cnt = 1000001 }, ALL, -E2BIG },
-	{ "too big before not allowed", { T(KPROBE), .insn_cnt = 4097 }, 0, -E2BIG },
-	{ "kprobe unprivileged", { T(KPROBE), .insn_cnt = 2 }, 0, -EPERM },
-	{ "kprobe without perfmon", { T(KPROBE), .insn_cnt = 2 }, CAP(CAP_BPF), -EPERM },
-	{ "kprobe", { T(KPROBE), .insn_cnt = 2 }, CAP(CAP_BPF) | CAP(CAP_PERFMON), 0 },
-	{ "xdp without net_admin", { T(XDP), .insn_cnt = 2 }, CAP(CAP_BPF) | CAP(CAP_PERFMON), -EPERM },
-	{ "xdp", { T(XDP), .insn_cnt = 2 }, CAP(CAP_BPF) | CAP(CAP_NET_ADMIN), 0 },
-	{ "sys_admin may all", { T(XDP), .insn_cnt = 2 }, CAP(CAP_SYS_ADMIN), 0 },
-	{ "unknown type unprivileged", { .prog_type = 99, .insn_cnt = 2 }, 0, -EPERM },
-	{ "unknown type", { .prog_type = 99, .insn_cnt = 2 }, ALL, -EINVAL },
-	{ "unspecified type", { .prog_type = 0, .insn_cnt = 2 }, ALL, -EINVAL },
-	{ "cgroup skb, attach type", { T(CGROUP_SKB), .insn_cnt = 2, .expected_attach_type = BPF_CGROUP_SETSOCKOPT }, ALL, -EINVAL },
-	{ "cgroup sock, none is create", { T(CGROUP_SOCK), .insn_cnt = 2 }, ALL, 0 },
-	{ "sockopt wants one", { T(CGROUP_SOCKOPT), .insn_cnt = 2 }, ALL, -EINVAL },
-	{ "sk_lookup wants its own", { T(SK_LOOKUP), .insn_cnt = 2 }, ALL, -EINVAL },
-	{ "syscall wants none", { T(SYSCALL), .insn_cnt = 2, .expected_attach_type = 1, .prog_flags = BPF_F_SLEEPABLE }, ALL, -EINVAL },
-	{ "syscall must sleep", { T(SYSCALL), .insn_cnt = 2 }, ALL, -EINVAL, "Syscall programs can only be sleepable\n" },
-	{ "syscall", { T(SYSCALL), .insn_cnt = 2, .prog_flags = BPF_F_SLEEPABLE }, ALL, 0 },
-	{ "xdp cannot sleep", { T(XDP), .insn_cnt = 2, .prog_flags = BPF_F_SLEEPABLE }, ALL, -EINVAL,
-	  "Only fentry/fexit/fmod_ret, lsm, and kprobe/uprobe programs can be sleepable\n" },
-	{ "offload", { T(XDP), .insn_cnt = 2, .prog_ifindex = 1 }, ALL, -EINVAL },
-	{ "name with a space", { T(SOCKET_FILTER), .insn_cnt = 2, .prog_name = "a b" }, ALL, -EINVAL },
-	{ "name without end", { T(SOCKET_FILTER), .insn_cnt = 2, .prog_name = { 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a' } },
-	  ALL, -EINVAL },
-	{ "good name", { T(SOCKET_FILTER), .insn_cnt = 2, .prog_name = "a.b_C9" }, ALL, 0 },
-	{ "small log", { T(SOCKET_FILTER), .insn_cnt = 2, .log_level = 1, .log_buf = 1, .log_size = 127 }, ALL, -EINVAL },
-	{ "log without level", { T(SOCKET_FILTER), .insn_cnt = 2, .log_buf = 1, .log_size = 4096 }, ALL, -EINVAL },
-	{ "log level 8", { T(SOCKET_FILTER), .insn_cnt = 2, .log_level = 8, .log_buf = 1, .log_size = 4096 }, ALL, -EINVAL },
-	{ "log", { T(SOCKET_FILTER), .insn_cnt = 2, .log_level = 7, .log_buf = 1, .log_size = 4096 }, ALL, 0 },
+	{"plain", {T(SOCKET_FILTER), .insn_cnt = 2}, 0, 0},
+	{"unknown flag", {T(SOCKET_FILTER), .insn_cnt = 2, .prog_flags = 1u << 20}, ALL, -EINVAL},
+	{"flags before license",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .prog_flags = 1u << 20},
+	 ALL,
+	 -EINVAL,
+	 NULL,
+	 ""},
+	{"no insns", {T(SOCKET_FILTER), .insn_cnt = 0}, ALL, -E2BIG},
+	{"4097 unprivileged", {T(SOCKET_FILTER), .insn_cnt = 4097}, 0, -E2BIG},
+	{"a million and one", {T(SOCKET_FILTER), .insn_cnt = 1000001}, ALL, -E2BIG},
+	{"too big before not allowed", {T(KPROBE), .insn_cnt = 4097}, 0, -E2BIG},
+	{"kprobe unprivileged", {T(KPROBE), .insn_cnt = 2}, 0, -EPERM},
+	{"kprobe without perfmon", {T(KPROBE), .insn_cnt = 2}, CAP(CAP_BPF), -EPERM},
+	{"kprobe", {T(KPROBE), .insn_cnt = 2}, CAP(CAP_BPF) | CAP(CAP_PERFMON), 0},
+	{"xdp without net_admin", {T(XDP), .insn_cnt = 2}, CAP(CAP_BPF) | CAP(CAP_PERFMON), -EPERM},
+	{"xdp", {T(XDP), .insn_cnt = 2}, CAP(CAP_BPF) | CAP(CAP_NET_ADMIN), 0},
+	{"sys_admin may all", {T(XDP), .insn_cnt = 2}, CAP(CAP_SYS_ADMIN), 0},
+	{"unknown type unprivileged", {.prog_type = 99, .insn_cnt = 2}, 0, -EPERM},
+	{"unknown type", {.prog_type = 99, .insn_cnt = 2}, ALL, -EINVAL},
+	{"unspecified type", {.prog_type = 0, .insn_cnt = 2}, ALL, -EINVAL},
+	{"cgroup skb, attach type",
+	 {T(CGROUP_SKB), .insn_cnt = 2, .expected_attach_type = BPF_CGROUP_SETSOCKOPT},
+	 ALL,
+	 -EINVAL},
+	{"cgroup sock, none is create", {T(CGROUP_SOCK), .insn_cnt = 2}, ALL, 0},
+	{"sockopt wants one", {T(CGROUP_SOCKOPT), .insn_cnt = 2}, ALL, -EINVAL},
+	{"sk_lookup wants its own", {T(SK_LOOKUP), .insn_cnt = 2}, ALL, -EINVAL},
+	{"syscall wants none",
+	 {T(SYSCALL), .insn_cnt = 2, .expected_attach_type = 1, .prog_flags = BPF_F_SLEEPABLE},
+	 ALL,
+	 -EINVAL},
+	{"syscall must sleep",
+	 {T(SYSCALL), .insn_cnt = 2},
+	 ALL,
+	 -EINVAL,
+	 "Syscall programs can only be sleepable\n"},
+	{"syscall", {T(SYSCALL), .insn_cnt = 2, .prog_flags = BPF_F_SLEEPABLE}, ALL, 0},
+	{"xdp cannot sleep",
+	 {T(XDP), .insn_cnt = 2, .prog_flags = BPF_F_SLEEPABLE},
+	 ALL,
+	 -EINVAL,
+	 "Only fentry/fexit/fmod_ret, lsm, and kprobe/uprobe programs can be sleepable\n"},
+	{"offload", {T(XDP), .insn_cnt = 2, .prog_ifindex = 1}, ALL, -EINVAL},
+	{"name with a space", {T(SOCKET_FILTER), .insn_cnt = 2, .prog_name = "a b"}, ALL, -EINVAL},
+	{"name without end",
+	 {T(SOCKET_FILTER), .insn_cnt = 2,
+	  .prog_name = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a',
+			'a'}},
+	 ALL,
+	 -EINVAL},
+	{"good name", {T(SOCKET_FILTER), .insn_cnt = 2, .prog_name = "a.b_C9"}, ALL, 0},
+	{"small log",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .log_level = 1, .log_buf = 1, .log_size = 127},
+	 ALL,
+	 -EINVAL},
+	{"log without level",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .log_buf = 1, .log_size = 4096},
+	 ALL,
+	 -EINVAL},
+	{"log level 8",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .log_level = 8, .log_buf = 1, .log_size = 4096},
+	 ALL,
+	 -EINVAL},
+	{"log",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .log_level = 7, .log_buf = 1, .log_size = 4096},
+	 ALL,
+	 0},
 	/* BTF infos */
-	{ "bad btf fd", { T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8, .prog_btf_fd = 3 }, ALL, -EBADF },
-	{ "kernel's btf", { T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8, .prog_btf_fd = FD_VMLINUX }, ALL, -EACCES },
-	{ "record too small", { T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 4, .prog_btf_fd = FD_PROG_BTF }, ALL,
-	  -EINVAL, "invalid func info rec size 4\n" },
-	{ "record too big", { T(SOCKET_FILTER), .insn_cnt = 2, .line_info_cnt = 1, .line_info_rec_size = 256, .prog_btf_fd = FD_PROG_BTF }, ALL,
-	  -EINVAL, "invalid line info rec size 256\n" },
-	{ "record of 10", { T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 10, .prog_btf_fd = FD_PROG_BTF }, ALL, -EINVAL },
-	{ "longer record", { T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 12, .prog_btf_fd = FD_PROG_BTF }, ALL, 0 },
-	{ "longer record, filled", { T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 20, .prog_btf_fd = FD_PROG_BTF }, ALL,
-	  -E2BIG, "nonzero tailing record in func info" },
-	{ "no fd, no infos: not looked at", { T(SOCKET_FILTER), .insn_cnt = 2, .prog_btf_fd = 3 }, ALL, 0 },
+	{"bad btf fd",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8,
+	  .prog_btf_fd = 3},
+	 ALL,
+	 -EBADF},
+	{"kernel's btf",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8,
+	  .prog_btf_fd = FD_VMLINUX},
+	 ALL,
+	 -EACCES},
+	{"record too small",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 4,
+	  .prog_btf_fd = FD_PROG_BTF},
+	 ALL,
+	 -EINVAL,
+	 "invalid func info rec size 4\n"},
+	{"record too big",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .line_info_cnt = 1, .line_info_rec_size = 256,
+	  .prog_btf_fd = FD_PROG_BTF},
+	 ALL,
+	 -EINVAL,
+	 "invalid line info rec size 256\n"},
+	{"record of 10",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 10,
+	  .prog_btf_fd = FD_PROG_BTF},
+	 ALL,
+	 -EINVAL},
+	{"longer record",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 12,
+	  .prog_btf_fd = FD_PROG_BTF},
+	 ALL,
+	 0},
+	{"longer record, filled",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 20,
+	  .prog_btf_fd = FD_PROG_BTF},
+	 ALL,
+	 -E2BIG,
+	 "nonzero tailing record in func info"},
+	{"no fd, no infos: not looked at",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .prog_btf_fd = 3},
+	 ALL,
+	 0},
 	/* attach targets */
-	{ "btf id of a plain type", { T(SOCKET_FILTER), .insn_cnt = 2, .attach_btf_id = 1 }, ALL, -EINVAL },
-	{ "tracing wants an id", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER }, ALL, -EINVAL,
-	  "Tracing programs must provide btf_id\n" },
-	{ "id beyond", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER, .attach_btf_id = 99 }, ALL, -EINVAL,
-	  "attach_btf_id 99 is invalid\n" },
-	{ "id too big", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER, .attach_btf_id = 1u << 20 }, ALL, -EINVAL },
-	{ "iter of no function", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER, .attach_btf_id = ID_INT }, ALL, -EINVAL,
-	  "attach_btf_id 1 is not a function\n" },
-	{ "iter nobody has", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER, .attach_btf_id = ID_FUNC_OTHER }, ALL, -EINVAL },
-	{ "iter", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER, .attach_btf_id = ID_FUNC_ITER }, ALL, 0 },
-	{ "raw_tp of no typedef", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_RAW_TP, .attach_btf_id = ID_INT }, ALL, -EINVAL,
-	  "attach_btf_id 1 is not a typedef\n" },
-	{ "raw_tp of another typedef", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_RAW_TP, .attach_btf_id = ID_TYPEDEF }, ALL, -EINVAL,
-	  "attach_btf_id 7 points to wrong type name thing_t\n" },
-	{ "raw_tp", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_RAW_TP, .attach_btf_id = ID_TP }, ALL, 0 },
-	{ "fentry of what is not here", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_FENTRY, .attach_btf_id = ID_FUNC_OTHER }, ALL, -ENOENT,
-	  "The address of function do_thing cannot be found\n" },
-	{ "tracing with another attach type", { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_XDP, .attach_btf_id = ID_FUNC_OTHER }, ALL, -EINVAL },
-	{ "ext of the kernel", { T(EXT), .insn_cnt = 2, .attach_btf_id = ID_FUNC_OTHER }, ALL, -EINVAL, "Cannot replace kernel functions\n" },
-	{ "bad attach fd", { T(TRACING), .insn_cnt = 2, .attach_btf_id = 1, .attach_prog_fd = 77 }, ALL, -EINVAL },
-	{ "attach to a program's btf", { T(TRACING), .insn_cnt = 2, .attach_btf_id = 1, .attach_prog_fd = FD_PROG_BTF }, ALL, -ENOTSUPP },
-	{ "attach through vmlinux fd",
-	  { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_RAW_TP, .attach_btf_id = ID_TP, .attach_prog_fd = FD_VMLINUX }, ALL, 0 },
-	{ "struct_ops, license", { T(STRUCT_OPS), .insn_cnt = 2, .attach_btf_id = 1 }, ALL, -EINVAL,
-	  "struct ops programs must have a GPL compatible license\n", "none" },
-	{ "struct_ops", { T(STRUCT_OPS), .insn_cnt = 2, .attach_btf_id = 1 }, ALL, -ENOTSUPP, "attach_btf_id 1 is not a supported struct\n" },
-	{ "core relocations", { T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8, .prog_btf_fd = FD_PROG_BTF, .core_relo_cnt = 1 },
-	  ALL, -EOPNOTSUPP },
+	{"btf id of a plain type",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .attach_btf_id = 1},
+	 ALL,
+	 -EINVAL},
+	{"tracing wants an id",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER},
+	 ALL,
+	 -EINVAL,
+	 "Tracing programs must provide btf_id\n"},
+	{"id beyond",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER, .attach_btf_id = 99},
+	 ALL,
+	 -EINVAL,
+	 "attach_btf_id 99 is invalid\n"},
+	{"id too big",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER,
+	  .attach_btf_id = 1u << 20},
+	 ALL,
+	 -EINVAL},
+	{"iter of no function",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER,
+	  .attach_btf_id = ID_INT},
+	 ALL,
+	 -EINVAL,
+	 "attach_btf_id 1 is not a function\n"},
+	{"iter nobody has",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER,
+	  .attach_btf_id = ID_FUNC_OTHER},
+	 ALL,
+	 -EINVAL},
+	{"iter",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER,
+	  .attach_btf_id = ID_FUNC_ITER},
+	 ALL,
+	 0},
+	{"raw_tp of no typedef",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_RAW_TP,
+	  .attach_btf_id = ID_INT},
+	 ALL,
+	 -EINVAL,
+	 "attach_btf_id 1 is not a typedef\n"},
+	{"raw_tp of another typedef",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_RAW_TP,
+	  .attach_btf_id = ID_TYPEDEF},
+	 ALL,
+	 -EINVAL,
+	 "attach_btf_id 7 points to wrong type name thing_t\n"},
+	{"raw_tp",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_RAW_TP,
+	  .attach_btf_id = ID_TP},
+	 ALL,
+	 0},
+	{"fentry of what is not here",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_FENTRY,
+	  .attach_btf_id = ID_FUNC_OTHER},
+	 ALL,
+	 -ENOENT,
+	 "The address of function do_thing cannot be found\n"},
+	{"tracing with another attach type",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_XDP,
+	  .attach_btf_id = ID_FUNC_OTHER},
+	 ALL,
+	 -EINVAL},
+	{"ext of the kernel",
+	 {T(EXT), .insn_cnt = 2, .attach_btf_id = ID_FUNC_OTHER},
+	 ALL,
+	 -EINVAL,
+	 "Cannot replace kernel functions\n"},
+	{"bad attach fd",
+	 {T(TRACING), .insn_cnt = 2, .attach_btf_id = 1, .attach_prog_fd = 77},
+	 ALL,
+	 -EINVAL},
+	{"attach to a program's btf",
+	 {T(TRACING), .insn_cnt = 2, .attach_btf_id = 1, .attach_prog_fd = FD_PROG_BTF},
+	 ALL,
+	 -ENOTSUPP},
+	{"attach through vmlinux fd",
+	 {T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_RAW_TP,
+	  .attach_btf_id = ID_TP, .attach_prog_fd = FD_VMLINUX},
+	 ALL,
+	 0},
+	{"struct_ops, license",
+	 {T(STRUCT_OPS), .insn_cnt = 2, .attach_btf_id = 1},
+	 ALL,
+	 -EINVAL,
+	 "struct ops programs must have a GPL compatible license\n",
+	 "none"},
+	{"struct_ops",
+	 {T(STRUCT_OPS), .insn_cnt = 2, .attach_btf_id = 1},
+	 ALL,
+	 -ENOTSUPP,
+	 "attach_btf_id 1 is not a supported struct\n"},
+	{"core relocations",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8,
+	  .prog_btf_fd = FD_PROG_BTF, .core_relo_cnt = 1},
+	 ALL,
+	 -EOPNOTSUPP},
 };
 
 static void errno_table(void **state)
 {
 	/* words 3 and 4 of the record are not zero */
-	static const u32 info[8] = { 0, ID_FUNC_OTHER, 0, 5, 6 };
+	static const u32 info[8] = {0, ID_FUNC_OTHER, 0, 5, 6};
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct load_case *c = &cases[i];
-		struct prog_load_req req = { .attr = c->attr, .insns = two, .license = c->license ? c->license : "GPL", .func_info = info,
-					     .line_info = info };
+		struct prog_load_req req = {.attr = c->attr,
+					    .insns = two,
+					    .license = c->license ? c->license : "GPL",
+					    .func_info = info,
+					    .line_info = info};
 		struct bpf_prog *p;
 		struct log log;
 		long err;
 
-		trust = (struct trust){ 0 };
+		trust = (struct trust){0};
 		log_init(&log, 1, 4096);
 		p = load(*state, &req, c->caps, &log);
 		err = IS_ERR(p) ? PTR_ERR(p) : 0;
 		if (err != c->err || (c->text && strcmp(log.buf ? log.buf : "", c->text)))
-			fail_msg("%s: %ld, want %d, log '%s'", c->what, err, c->err, log.buf ? log.buf : "");
+			fail_msg("%s: %ld, want %d, log '%s'", c->what, err, c->err,
+				 log.buf ? log.buf : "");
 		assert_int_equal(trust.called, !err);
 		if (!err)
 			obj_put(&p->obj);
@@ -250,20 +406,24 @@ static void errno_table(void **state)
 
 static void what_is_kept(void **state)
 {
-	static const struct bpf_func_info fi = { .insn_off = 0, .type_id = ID_FUNC_OTHER };
-	static const struct bpf_line_info li[2] = { { .insn_off = 0 }, { .insn_off = 1 } };
+	static const struct bpf_func_info fi = {.insn_off = 0, .type_id = ID_FUNC_OTHER};
+	static const struct bpf_line_info li[2] = {{.insn_off = 0}, {.insn_off = 1}};
 	struct prog_load_req req = {
-		.attr = { T(SOCKET_FILTER), .insn_cnt = 2, .prog_name = "thing", .prog_btf_fd = FD_PROG_BTF, .func_info_cnt = 1, .func_info_rec_size = 8,
-			  .line_info_cnt = 2, .line_info_rec_size = 16 },
-		.insns = two, .license = "Dual MIT/GPL", .func_info = &fi, .line_info = li,
+		.attr = {T(SOCKET_FILTER), .insn_cnt = 2, .prog_name = "thing",
+			 .prog_btf_fd = FD_PROG_BTF, .func_info_cnt = 1, .func_info_rec_size = 8,
+			 .line_info_cnt = 2, .line_info_rec_size = 16},
+		.insns = two,
+		.license = "Dual MIT/GPL",
+		.func_info = &fi,
+		.line_info = li,
 	};
 	/* start of the SHA-1 of the two instructions */
-	static const u8 tag[8] = { 0x57, 0xcd, 0x31, 0x1f, 0x2e, 0x27, 0x36, 0x6b };
+	static const u8 tag[8] = {0x57, 0xcd, 0x31, 0x1f, 0x2e, 0x27, 0x36, 0x6b};
 	struct bpf_insn dump[2];
 	struct bpf_prog *p;
 	struct log log;
 
-	trust = (struct trust){ 0 };
+	trust = (struct trust){0};
 	log_init(&log, 0, 0);
 	p = load(*state, &req, 0, &log);
 	assert_false(IS_ERR(p));
@@ -284,13 +444,14 @@ static void what_is_kept(void **state)
 /* The verifier's verdict is the caller's, and nothing leaks. */
 static void verdict(void **state)
 {
-	struct prog_load_req req = { .attr = { T(SOCKET_FILTER), .insn_cnt = 2 }, .insns = two, .license = "GPL" };
+	struct prog_load_req req = {
+		.attr = {T(SOCKET_FILTER), .insn_cnt = 2}, .insns = two, .license = "GPL"};
 	struct log log;
 
 	log_init(&log, 0, 0);
-	trust = (struct trust){ .result = -EACCES };
+	trust = (struct trust){.result = -EACCES};
 	assert_int_equal(PTR_ERR(load(*state, &req, ALL, &log)), -EACCES);
-	trust = (struct trust){ 0 };
+	trust = (struct trust){0};
 	req.insns = NULL;
 	assert_int_equal(PTR_ERR(load(*state, &req, ALL, &log)), -EFAULT);
 	req.insns = two;
@@ -300,13 +461,16 @@ static void verdict(void **state)
 
 static void iter_target_args(void **state)
 {
-	struct prog_load_req req = { .attr = { T(TRACING), .insn_cnt = 2, .expected_attach_type = BPF_TRACE_ITER, .attach_btf_id = ID_FUNC_ITER },
-				     .insns = two, .license = "GPL" };
+	struct prog_load_req req = {.attr = {T(TRACING), .insn_cnt = 2,
+					     .expected_attach_type = BPF_TRACE_ITER,
+					     .attach_btf_id = ID_FUNC_ITER},
+				    .insns = two,
+				    .license = "GPL"};
 	struct bpf_prog *p;
 	struct log log;
 
 	log_init(&log, 0, 0);
-	trust = (struct trust){ 0 };
+	trust = (struct trust){0};
 	p = load(*state, &req, ALL, &log);
 	assert_false(IS_ERR(p));
 	assert_int_equal(trust.nr_ctx_args, 1);
@@ -318,7 +482,7 @@ static void iter_target_args(void **state)
 static void statistics(void **state)
 {
 	u32 on = 0;
-	struct bpf_prog p = { .stats = &on };
+	struct bpf_prog p = {.stats = &on};
 
 	prog_account(&p, 1, 10);
 	assert_int_equal(p.run_cnt, 0);
@@ -331,8 +495,9 @@ static void statistics(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(errno_table), cmocka_unit_test(what_is_kept), cmocka_unit_test(verdict),
-		cmocka_unit_test(iter_target_args), cmocka_unit_test(statistics),
+		cmocka_unit_test(errno_table), cmocka_unit_test(what_is_kept),
+		cmocka_unit_test(verdict),     cmocka_unit_test(iter_target_args),
+		cmocka_unit_test(statistics),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every allocation of a load and of a test run refused once: -ENOMEM and nothing kept (`make asan` looks for leaks). */
+/* Every allocation of a load and of a test run refused once: -ENOMEM and nothing kept (`make asan`
+ * looks for leaks). */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,23 +20,36 @@ void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 
-static bool refused(void) { return ++allocs == fail_at; }
-void *__wrap_malloc(size_t n) { return refused() ? NULL : __real_malloc(n); }
-void *__wrap_calloc(size_t n, size_t size) { return refused() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *p, size_t n) { return refused() ? NULL : __real_realloc(p, n); }
+static bool refused(void)
+{
+	return ++allocs == fail_at;
+}
+void *__wrap_malloc(size_t n)
+{
+	return refused() ? NULL : __real_malloc(n);
+}
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return refused() ? NULL : __real_calloc(n, size);
+}
+void *__wrap_realloc(void *p, size_t n)
+{
+	return refused() ? NULL : __real_realloc(p, n);
+}
 
 /* Grows in every pass: dead code, context access, division, packet load, a call. */
 static const char text[] =
-	"r6 = r1\nr7 = 3\nif r7 == 3 goto go\nr0 = 9\nexit\ngo:\nr0 = *(u8 *)(r6 +17)\n.raw 0x30 0 0 0 12\nr0 /= r7\nr1 = r6\ncall f\nr0 = 0\nexit\n"
+	"r6 = r1\nr7 = 3\nif r7 == 3 goto go\nr0 = 9\nexit\ngo:\nr0 = *(u8 *)(r6 +17)\n.raw 0x30 0 "
+	"0 0 12\nr0 /= r7\nr1 = r6\ncall f\nr0 = 0\nexit\n"
 	"f:\nr0 = *(u32 *)(r1 +0)\nr0 %= 7\nexit\n";
 
 static struct bpf_prog *load(u32 fail)
 {
 	static const struct vfy_env_ops no_fds;
-	struct cred cred = { .caps = ~0ull };
-	struct prog_load_env env = { .cred = &cred, .vfy_env = &no_fds };
+	struct cred cred = {.caps = ~0ull};
+	struct prog_load_env env = {.cred = &cred, .vfy_env = &no_fds};
 	struct bpf_insn insns[64];
-	struct prog_load_req req = { .insns = insns, .license = "GPL" };
+	struct prog_load_req req = {.insns = insns, .license = "GPL"};
 	struct bpf_prog *p;
 	struct asm_error err;
 	struct log log;
@@ -70,7 +84,7 @@ static void loading(void **state)
 
 static void running(void **state)
 {
-	static const u8 data[64] = { 1 };
+	static const u8 data[64] = {1};
 	static const struct exec_host host;
 	static struct __sk_buff ctx;
 	struct bpf_prog *p = load(0);
@@ -79,7 +93,7 @@ static void running(void **state)
 
 	assert_false(IS_ERR(p));
 	for (n = 1;; n++) {
-		struct test_run t = { .kind = TEST_RUN_SKB, .data_in = data, .ctx_in = &ctx };
+		struct test_run t = {.kind = TEST_RUN_SKB, .data_in = data, .ctx_in = &ctx};
 
 		t.attr.test.data_in = t.attr.test.ctx_in = 1;
 		t.attr.test.data_size_in = sizeof(data);
@@ -98,7 +112,7 @@ static void running(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(loading), cmocka_unit_test(running) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(loading), cmocka_unit_test(running)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Test runs of small programs: packets in and out, contexts, errno. Programs are text (isa/asm.h). */
+/* Test runs of small programs: packets in and out, contexts, errno. Programs are text (isa/asm.h).
+ */
 #include <arpa/inet.h>
 #include <limits.h>
 #include <linux/if_ether.h>
@@ -18,11 +19,11 @@
 
 static struct bpf_prog *load_text(enum bpf_prog_type type, u32 attach, u32 flags, const char *text)
 {
-	struct cred cred = { .caps = ~0ull };
+	struct cred cred = {.caps = ~0ull};
 	static const struct vfy_env_ops no_fds;
-	struct prog_load_env env = { .cred = &cred, .vfy_env = &no_fds };
+	struct prog_load_env env = {.cred = &cred, .vfy_env = &no_fds};
 	struct bpf_insn insns[MAX];
-	struct prog_load_req req = { .insns = insns, .license = "GPL" };
+	struct prog_load_req req = {.insns = insns, .license = "GPL"};
 	struct asm_error aerr;
 	struct bpf_prog *p;
 	struct log log;
@@ -79,8 +80,9 @@ static int go(struct bpf_prog *p, struct io *io)
 /* An IPv4/TCP packet, its checksum left zero. */
 static void packet(u8 *d)
 {
-	static const u8 head[] = { 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 0x08, 0x00, 0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0,
-				   10, 0, 0, 1, 10, 0, 0, 2, 0x04, 0xd2, 0x00, 0x50 };
+	static const u8 head[] = {0,	0,    0, 0, 0,	0, 2, 2, 2,    2,    2,	   2,	0x08,
+				  0x00, 0x45, 0, 0, 40, 0, 1, 0, 0,    64,   6,	   0,	0,
+				  10,	0,    0, 1, 10, 0, 0, 2, 0x04, 0xd2, 0x00, 0x50};
 
 	memcpy(d, head, sizeof(head));
 }
@@ -93,77 +95,134 @@ static const struct run_case {
 	const char *what;
 	enum bpf_prog_type type;
 	const char *text;
-	u32 size;	/* packet */
+	u32 size; /* packet */
 	int err;
 	u32 retval, out_size;
 } cases[] = {
-	{ "length, socket filter sees L3", BPF_PROG_TYPE_SOCKET_FILTER, "r0 = *(u32 *)(r1 +0)\nexit\n", 64, 0, 50, 64 },
-	{ "length, tc sees L2", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u32 *)(r1 +0)\nexit\n", 64, 0, 64, 64 },
-	{ "protocol", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u32 *)(r1 +16)\nexit\n", 64, 0, 0x0008, 64 },
-	{ "protocol, second byte", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u8 *)(r1 +16)\nexit\n", 64, 0, 8, 64 },
-	{ "wire_len", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u32 *)(r1 +160)\nexit\n", 64, 0, 0, 64 },
-	{ "ifindex", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u32 *)(r1 +40)\nexit\n", 64, 0, 1, 64 },
-	{ "too short", BPF_PROG_TYPE_SCHED_CLS, "r0 = 0\nexit\n", 13, -EINVAL, 0, 0 },
-	{ "IPv4 header cut off", BPF_PROG_TYPE_SCHED_CLS, "r0 = 0\nexit\n", 20, -EINVAL, 0, 0 },
-	{ "more than a page", BPF_PROG_TYPE_SCHED_CLS, "r0 = 0\nexit\n", 4000, -EINVAL, 0, 0 },
-	{ "ABS byte", BPF_PROG_TYPE_SOCKET_FILTER, "r6 = r1\n.raw 0x30 0 0 0 9\nexit\n", 64, 0, 6, 64 },
-	{ "ABS half", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\n.raw 0x28 0 0 0 12\nexit\n", 64, 0, 0x800, 64 },
-	{ "ABS word", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\n.raw 0x20 0 0 0 26\nexit\n", 64, 0, 0x0a000001, 64 },
-	{ "ABS from the network header", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\n.raw 0x30 0 0 0 -1048567\nexit\n", 64, 0, 6, 64 },
-	{ "ABS from the MAC header", BPF_PROG_TYPE_SOCKET_FILTER, "r6 = r1\n.raw 0x28 0 0 0 -2097140\nexit\n", 64, 0, 0x800, 64 },
-	{ "ABS beyond leaves with 0", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\n.raw 0x28 0 0 0 63\nr0 = 7\nexit\n", 64, 0, 0, 64 },
-	{ "IND", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\nr7 = 10\n.raw 0x48 0 7 0 2\nexit\n", 64, 0, 0x800, 64 },
-	{ "load bytes", BPF_PROG_TYPE_SCHED_CLS, "r2 = 26\nr3 = r10\nr3 += -4\nr4 = 4\ncall bpf_skb_load_bytes\nr0 = *(u32 *)(r10 -4)\nexit\n", 64, 0, 0x0100000a, 64 },
-	{ "load bytes beyond", BPF_PROG_TYPE_SCHED_CLS,
-	  "*(u32 *)(r10 -4) = 5\nr2 = 61\nr3 = r10\nr3 += -4\nr4 = 4\ncall bpf_skb_load_bytes\nr1 = *(u32 *)(r10 -4)\nr0 += r1\nr0 = -r0\nexit\n", 64, 0, EFAULT, 64 },
-	{ "change tail down", BPF_PROG_TYPE_SCHED_CLS, "r2 = 40\nr3 = 0\ncall bpf_skb_change_tail\nexit\n", 64, 0, 0, 40 },
-	{ "change tail up", BPF_PROG_TYPE_SCHED_CLS, "r2 = 9000\nr3 = 0\ncall bpf_skb_change_tail\nexit\n", 64, 0, 0, 9000 },
-	{ "change tail too far", BPF_PROG_TYPE_SCHED_CLS, "r2 = 16065\nr3 = 0\ncall bpf_skb_change_tail\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64 },
-	{ "change tail into the header", BPF_PROG_TYPE_SCHED_CLS, "r2 = 13\nr3 = 0\ncall bpf_skb_change_tail\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64 },
-	{ "change head", BPF_PROG_TYPE_SCHED_CLS, "r2 = 100\nr3 = 0\ncall bpf_skb_change_head\nexit\n", 64, 0, 0, 164 },
-	{ "pull", BPF_PROG_TYPE_SCHED_CLS, "r2 = 64\ncall bpf_skb_pull_data\nexit\n", 64, 0, 0, 64 },
-	{ "pull too much", BPF_PROG_TYPE_SCHED_CLS, "r2 = 65\ncall bpf_skb_pull_data\nr0 = -r0\nexit\n", 64, 0, ENOMEM, 64 },
-	{ "room for a tunnel", BPF_PROG_TYPE_SCHED_CLS, "r2 = 20\nr3 = 1\nr4 = 2\ncall bpf_skb_adjust_room\nexit\n", 64, 0, 0, 84 },
-	{ "room behind the network header", BPF_PROG_TYPE_SCHED_CLS, "r2 = 8\nr3 = 0\nr4 = 0\ncall bpf_skb_adjust_room\nexit\n", 64, 0, 0, 72 },
-	{ "less room", BPF_PROG_TYPE_SCHED_CLS, "r2 = -20\nr3 = 0\nr4 = 0\ncall bpf_skb_adjust_room\nexit\n", 64, 0, 0, 44 },
-	{ "less room than the header", BPF_PROG_TYPE_SCHED_CLS, "r2 = -31\nr3 = 0\nr4 = 0\ncall bpf_skb_adjust_room\nr0 = -r0\nexit\n", 64, 0, 524, 64 },
-	{ "room, both families", BPF_PROG_TYPE_SCHED_CLS, "r2 = 20\nr3 = 1\nr4 = 6\ncall bpf_skb_adjust_room\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64 },
-	{ "IPv4 to IPv6", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\nr2 = 0xdd86\nr3 = 0\ncall bpf_skb_change_proto\nr0 = *(u32 *)(r6 +16)\nexit\n", 64, 0, 0xdd86, 84 },
-	{ "IPv6 from nothing", BPF_PROG_TYPE_SCHED_CLS, "r2 = 8\nr3 = 0\ncall bpf_skb_change_proto\nr0 = -r0\nexit\n", 64, 0, 524, 64 },
-	{ "one VLAN tag is beside the packet", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\nr2 = 0x81\nr3 = 5\ncall bpf_skb_vlan_push\nr0 = *(u32 *)(r6 +24)\nexit\n",
-	  64, 0, 5, 64 },
-	{ "two: the first is in it", BPF_PROG_TYPE_SCHED_CLS,
-	  "r6 = r1\nr2 = 0x81\nr3 = 5\ncall bpf_skb_vlan_push\nr1 = r6\nr2 = 0xa888\nr3 = 6\ncall bpf_skb_vlan_push\nr0 = *(u32 *)(r6 +28)\nexit\n", 64, 0, 0xa888, 68 },
-	{ "and out again", BPF_PROG_TYPE_SCHED_CLS,
-	  "r6 = r1\nr2 = 0x81\nr3 = 5\ncall bpf_skb_vlan_push\nr1 = r6\nr2 = 0xa888\nr3 = 6\ncall bpf_skb_vlan_push\n"
-	  "r1 = r6\ncall bpf_skb_vlan_pop\nr0 = *(u32 *)(r6 +24)\nexit\n", 64, 0, 5, 64 },
-	{ "all out", BPF_PROG_TYPE_SCHED_CLS,
-	  "r6 = r1\nr2 = 0x81\nr3 = 5\ncall bpf_skb_vlan_push\nr1 = r6\ncall bpf_skb_vlan_pop\nr1 = r6\ncall bpf_skb_vlan_pop\nr0 = *(u32 *)(r6 +20)\nexit\n",
-	  64, 0, 0, 64 },
-	{ "redirect", BPF_PROG_TYPE_SCHED_CLS, "r1 = 1\nr2 = 0\ncall bpf_redirect\nexit\n", 64, 0, 7, 64 },
-	{ "redirect, bad flags", BPF_PROG_TYPE_SCHED_CLS, "r1 = 1\nr2 = 8\ncall bpf_redirect\nexit\n", 64, 0, 2, 64 },
-	{ "packet length by pointers", BPF_PROG_TYPE_XDP, "r2 = *(u32 *)(r1 +0)\nr0 = *(u32 *)(r1 +4)\nr0 -= r2\nexit\n", 64, 0, 64, 64 },
-	{ "xdp first byte of IP", BPF_PROG_TYPE_XDP,
-	  "r2 = *(u32 *)(r1 +0)\nr3 = *(u32 *)(r1 +4)\nr4 = r2\nr4 += 15\nr0 = 0\nif r4 > r3 goto out\nr0 = *(u8 *)(r2 +14)\nout:\nexit\n", 64, 0, 0x45, 64 },
-	{ "xdp grow head", BPF_PROG_TYPE_XDP, "r2 = -20\ncall bpf_xdp_adjust_head\nexit\n", 64, 0, 0, 84 },
-	{ "xdp head too far", BPF_PROG_TYPE_XDP, "r2 = -217\ncall bpf_xdp_adjust_head\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64 },
-	{ "xdp whole headroom", BPF_PROG_TYPE_XDP, "r2 = -216\ncall bpf_xdp_adjust_head\nexit\n", 64, 0, 0, 280 },
-	{ "xdp shrink", BPF_PROG_TYPE_XDP, "r2 = -50\ncall bpf_xdp_adjust_tail\nexit\n", 64, 0, 0, 14 },
-	{ "xdp shrink below a header", BPF_PROG_TYPE_XDP, "r2 = -51\ncall bpf_xdp_adjust_tail\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64 },
-	{ "xdp grow tail", BPF_PROG_TYPE_XDP, "r2 = 128\ncall bpf_xdp_adjust_tail\nexit\n", 64, 0, 0, 192 },
-	{ "xdp frags length", BPF_PROG_TYPE_XDP, "call bpf_xdp_get_buff_len\nexit\n", 8000, 0, 8000, 8000 },
-	{ "xdp meta", BPF_PROG_TYPE_XDP, "r2 = -8\ncall bpf_xdp_adjust_meta\nexit\n", 64, 0, 0, 72 },
-	{ "xdp meta odd", BPF_PROG_TYPE_XDP, "r2 = -7\ncall bpf_xdp_adjust_meta\nr0 = -r0\nexit\n", 64, 0, EACCES, 64 },
-	{ "cgroup skb family", BPF_PROG_TYPE_CGROUP_SKB, "r2 = *(u32 *)(r1 +88)\nr0 = 0\nif r2 != 2 goto out\nr0 = 1\nout:\nexit\n", 64, 0, 1, 64 },
-	{ "cgroup skb address", BPF_PROG_TYPE_CGROUP_SKB, "r2 = *(u32 *)(r1 +92)\nr0 = 0\nif r2 != 0x0200000a goto out\nr0 = 1\nout:\nexit\n", 64, 0, 1, 64 },
-	{ "family of the packet's socket", BPF_PROG_TYPE_SCHED_CLS,
-	  "r1 = *(u64 *)(r1 +168)\nr0 = 0\nif r1 == 0 goto out\ncall bpf_sk_fullsock\nif r0 == 0 goto out\nr0 = *(u32 *)(r0 +4)\nout:\nexit\n", 64, 0, 2, 64 },
-	{ "it is no TCP socket", BPF_PROG_TYPE_SCHED_CLS,
-	  "r1 = *(u64 *)(r1 +168)\nr0 = 5\nif r1 == 0 goto out\ncall bpf_tcp_sock\nr1 = r0\nr0 = 6\nif r1 != 0 goto out\nr0 = 7\nout:\nexit\n", 64, 0, 7, 64 },
-	{ "a lookup finds none", BPF_PROG_TYPE_SCHED_CLS,
-	  "r2 = 0\n*(u64 *)(r10 -16) = r2\n*(u64 *)(r10 -8) = r2\nr2 = r10\nr2 += -16\nr3 = 12\nr4 = -1\nr5 = 0\ncall bpf_sk_lookup_tcp\n"
-	  "r1 = r0\nr0 = 7\nif r1 == 0 goto out\ncall bpf_sk_release\nr0 = 8\nout:\nexit\n", 64, 0, 7, 64 },
-	{ "kprobes have no test run", BPF_PROG_TYPE_KPROBE, "r0 = 0\nexit\n", 64, -ENOTSUPP, 0, 0 },
+	{"length, socket filter sees L3", BPF_PROG_TYPE_SOCKET_FILTER,
+	 "r0 = *(u32 *)(r1 +0)\nexit\n", 64, 0, 50, 64},
+	{"length, tc sees L2", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u32 *)(r1 +0)\nexit\n", 64, 0, 64,
+	 64},
+	{"protocol", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u32 *)(r1 +16)\nexit\n", 64, 0, 0x0008, 64},
+	{"protocol, second byte", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u8 *)(r1 +16)\nexit\n", 64, 0, 8,
+	 64},
+	{"wire_len", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u32 *)(r1 +160)\nexit\n", 64, 0, 0, 64},
+	{"ifindex", BPF_PROG_TYPE_SCHED_CLS, "r0 = *(u32 *)(r1 +40)\nexit\n", 64, 0, 1, 64},
+	{"too short", BPF_PROG_TYPE_SCHED_CLS, "r0 = 0\nexit\n", 13, -EINVAL, 0, 0},
+	{"IPv4 header cut off", BPF_PROG_TYPE_SCHED_CLS, "r0 = 0\nexit\n", 20, -EINVAL, 0, 0},
+	{"more than a page", BPF_PROG_TYPE_SCHED_CLS, "r0 = 0\nexit\n", 4000, -EINVAL, 0, 0},
+	{"ABS byte", BPF_PROG_TYPE_SOCKET_FILTER, "r6 = r1\n.raw 0x30 0 0 0 9\nexit\n", 64, 0, 6,
+	 64},
+	{"ABS half", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\n.raw 0x28 0 0 0 12\nexit\n", 64, 0, 0x800,
+	 64},
+	{"ABS word", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\n.raw 0x20 0 0 0 26\nexit\n", 64, 0,
+	 0x0a000001, 64},
+	{"ABS from the network header", BPF_PROG_TYPE_SCHED_CLS,
+	 "r6 = r1\n.raw 0x30 0 0 0 -1048567\nexit\n", 64, 0, 6, 64},
+	{"ABS from the MAC header", BPF_PROG_TYPE_SOCKET_FILTER,
+	 "r6 = r1\n.raw 0x28 0 0 0 -2097140\nexit\n", 64, 0, 0x800, 64},
+	{"ABS beyond leaves with 0", BPF_PROG_TYPE_SCHED_CLS,
+	 "r6 = r1\n.raw 0x28 0 0 0 63\nr0 = 7\nexit\n", 64, 0, 0, 64},
+	{"IND", BPF_PROG_TYPE_SCHED_CLS, "r6 = r1\nr7 = 10\n.raw 0x48 0 7 0 2\nexit\n", 64, 0,
+	 0x800, 64},
+	{"load bytes", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 26\nr3 = r10\nr3 += -4\nr4 = 4\ncall bpf_skb_load_bytes\nr0 = *(u32 *)(r10 "
+	 "-4)\nexit\n",
+	 64, 0, 0x0100000a, 64},
+	{"load bytes beyond", BPF_PROG_TYPE_SCHED_CLS,
+	 "*(u32 *)(r10 -4) = 5\nr2 = 61\nr3 = r10\nr3 += -4\nr4 = 4\ncall bpf_skb_load_bytes\nr1 = "
+	 "*(u32 *)(r10 -4)\nr0 += r1\nr0 = -r0\nexit\n",
+	 64, 0, EFAULT, 64},
+	{"change tail down", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 40\nr3 = 0\ncall bpf_skb_change_tail\nexit\n", 64, 0, 0, 40},
+	{"change tail up", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 9000\nr3 = 0\ncall bpf_skb_change_tail\nexit\n", 64, 0, 0, 9000},
+	{"change tail too far", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 16065\nr3 = 0\ncall bpf_skb_change_tail\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64},
+	{"change tail into the header", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 13\nr3 = 0\ncall bpf_skb_change_tail\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64},
+	{"change head", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 100\nr3 = 0\ncall bpf_skb_change_head\nexit\n", 64, 0, 0, 164},
+	{"pull", BPF_PROG_TYPE_SCHED_CLS, "r2 = 64\ncall bpf_skb_pull_data\nexit\n", 64, 0, 0, 64},
+	{"pull too much", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 65\ncall bpf_skb_pull_data\nr0 = -r0\nexit\n", 64, 0, ENOMEM, 64},
+	{"room for a tunnel", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 20\nr3 = 1\nr4 = 2\ncall bpf_skb_adjust_room\nexit\n", 64, 0, 0, 84},
+	{"room behind the network header", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 8\nr3 = 0\nr4 = 0\ncall bpf_skb_adjust_room\nexit\n", 64, 0, 0, 72},
+	{"less room", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = -20\nr3 = 0\nr4 = 0\ncall bpf_skb_adjust_room\nexit\n", 64, 0, 0, 44},
+	{"less room than the header", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = -31\nr3 = 0\nr4 = 0\ncall bpf_skb_adjust_room\nr0 = -r0\nexit\n", 64, 0, 524, 64},
+	{"room, both families", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 20\nr3 = 1\nr4 = 6\ncall bpf_skb_adjust_room\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64},
+	{"IPv4 to IPv6", BPF_PROG_TYPE_SCHED_CLS,
+	 "r6 = r1\nr2 = 0xdd86\nr3 = 0\ncall bpf_skb_change_proto\nr0 = *(u32 *)(r6 +16)\nexit\n",
+	 64, 0, 0xdd86, 84},
+	{"IPv6 from nothing", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 8\nr3 = 0\ncall bpf_skb_change_proto\nr0 = -r0\nexit\n", 64, 0, 524, 64},
+	{"one VLAN tag is beside the packet", BPF_PROG_TYPE_SCHED_CLS,
+	 "r6 = r1\nr2 = 0x81\nr3 = 5\ncall bpf_skb_vlan_push\nr0 = *(u32 *)(r6 +24)\nexit\n", 64, 0,
+	 5, 64},
+	{"two: the first is in it", BPF_PROG_TYPE_SCHED_CLS,
+	 "r6 = r1\nr2 = 0x81\nr3 = 5\ncall bpf_skb_vlan_push\nr1 = r6\nr2 = 0xa888\nr3 = 6\ncall "
+	 "bpf_skb_vlan_push\nr0 = *(u32 *)(r6 +28)\nexit\n",
+	 64, 0, 0xa888, 68},
+	{"and out again", BPF_PROG_TYPE_SCHED_CLS,
+	 "r6 = r1\nr2 = 0x81\nr3 = 5\ncall bpf_skb_vlan_push\nr1 = r6\nr2 = 0xa888\nr3 = 6\ncall "
+	 "bpf_skb_vlan_push\n"
+	 "r1 = r6\ncall bpf_skb_vlan_pop\nr0 = *(u32 *)(r6 +24)\nexit\n",
+	 64, 0, 5, 64},
+	{"all out", BPF_PROG_TYPE_SCHED_CLS,
+	 "r6 = r1\nr2 = 0x81\nr3 = 5\ncall bpf_skb_vlan_push\nr1 = r6\ncall bpf_skb_vlan_pop\nr1 = "
+	 "r6\ncall bpf_skb_vlan_pop\nr0 = *(u32 *)(r6 +20)\nexit\n",
+	 64, 0, 0, 64},
+	{"redirect", BPF_PROG_TYPE_SCHED_CLS, "r1 = 1\nr2 = 0\ncall bpf_redirect\nexit\n", 64, 0, 7,
+	 64},
+	{"redirect, bad flags", BPF_PROG_TYPE_SCHED_CLS,
+	 "r1 = 1\nr2 = 8\ncall bpf_redirect\nexit\n", 64, 0, 2, 64},
+	{"packet length by pointers", BPF_PROG_TYPE_XDP,
+	 "r2 = *(u32 *)(r1 +0)\nr0 = *(u32 *)(r1 +4)\nr0 -= r2\nexit\n", 64, 0, 64, 64},
+	{"xdp first byte of IP", BPF_PROG_TYPE_XDP,
+	 "r2 = *(u32 *)(r1 +0)\nr3 = *(u32 *)(r1 +4)\nr4 = r2\nr4 += 15\nr0 = 0\nif r4 > r3 goto "
+	 "out\nr0 = *(u8 *)(r2 +14)\nout:\nexit\n",
+	 64, 0, 0x45, 64},
+	{"xdp grow head", BPF_PROG_TYPE_XDP, "r2 = -20\ncall bpf_xdp_adjust_head\nexit\n", 64, 0, 0,
+	 84},
+	{"xdp head too far", BPF_PROG_TYPE_XDP,
+	 "r2 = -217\ncall bpf_xdp_adjust_head\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64},
+	{"xdp whole headroom", BPF_PROG_TYPE_XDP, "r2 = -216\ncall bpf_xdp_adjust_head\nexit\n", 64,
+	 0, 0, 280},
+	{"xdp shrink", BPF_PROG_TYPE_XDP, "r2 = -50\ncall bpf_xdp_adjust_tail\nexit\n", 64, 0, 0,
+	 14},
+	{"xdp shrink below a header", BPF_PROG_TYPE_XDP,
+	 "r2 = -51\ncall bpf_xdp_adjust_tail\nr0 = -r0\nexit\n", 64, 0, EINVAL, 64},
+	{"xdp grow tail", BPF_PROG_TYPE_XDP, "r2 = 128\ncall bpf_xdp_adjust_tail\nexit\n", 64, 0, 0,
+	 192},
+	{"xdp frags length", BPF_PROG_TYPE_XDP, "call bpf_xdp_get_buff_len\nexit\n", 8000, 0, 8000,
+	 8000},
+	{"xdp meta", BPF_PROG_TYPE_XDP, "r2 = -8\ncall bpf_xdp_adjust_meta\nexit\n", 64, 0, 0, 72},
+	{"xdp meta odd", BPF_PROG_TYPE_XDP, "r2 = -7\ncall bpf_xdp_adjust_meta\nr0 = -r0\nexit\n",
+	 64, 0, EACCES, 64},
+	{"cgroup skb family", BPF_PROG_TYPE_CGROUP_SKB,
+	 "r2 = *(u32 *)(r1 +88)\nr0 = 0\nif r2 != 2 goto out\nr0 = 1\nout:\nexit\n", 64, 0, 1, 64},
+	{"cgroup skb address", BPF_PROG_TYPE_CGROUP_SKB,
+	 "r2 = *(u32 *)(r1 +92)\nr0 = 0\nif r2 != 0x0200000a goto out\nr0 = 1\nout:\nexit\n", 64, 0,
+	 1, 64},
+	{"family of the packet's socket", BPF_PROG_TYPE_SCHED_CLS,
+	 "r1 = *(u64 *)(r1 +168)\nr0 = 0\nif r1 == 0 goto out\ncall bpf_sk_fullsock\nif r0 == 0 "
+	 "goto out\nr0 = *(u32 *)(r0 +4)\nout:\nexit\n",
+	 64, 0, 2, 64},
+	{"it is no TCP socket", BPF_PROG_TYPE_SCHED_CLS,
+	 "r1 = *(u64 *)(r1 +168)\nr0 = 5\nif r1 == 0 goto out\ncall bpf_tcp_sock\nr1 = r0\nr0 = "
+	 "6\nif r1 != 0 goto out\nr0 = 7\nout:\nexit\n",
+	 64, 0, 7, 64},
+	{"a lookup finds none", BPF_PROG_TYPE_SCHED_CLS,
+	 "r2 = 0\n*(u64 *)(r10 -16) = r2\n*(u64 *)(r10 -8) = r2\nr2 = r10\nr2 += -16\nr3 = 12\nr4 "
+	 "= -1\nr5 = 0\ncall bpf_sk_lookup_tcp\n"
+	 "r1 = r0\nr0 = 7\nif r1 == 0 goto out\ncall bpf_sk_release\nr0 = 8\nout:\nexit\n",
+	 64, 0, 7, 64},
+	{"kprobes have no test run", BPF_PROG_TYPE_KPROBE, "r0 = 0\nexit\n", 64, -ENOTSUPP, 0, 0},
 };
 
 static void table(void **state)
@@ -178,14 +237,17 @@ static void table(void **state)
 
 		packet(io->data);
 		err = go(p, io);
-		if (err != c->err || (!err && (io->t.retval != c->retval || io->t.data_size != c->out_size)))
-			fail_msg("%s: %d, retval %#x, size %u", c->what, err, io->t.retval, io->t.data_size);
+		if (err != c->err ||
+		    (!err && (io->t.retval != c->retval || io->t.data_size != c->out_size)))
+			fail_msg("%s: %d, retval %#x, size %u", c->what, err, io->t.retval,
+				 io->t.data_size);
 		free(io);
 		obj_put(&p->obj);
 	}
 }
 
-/* The same programs and packets on the kernel under us: with USERBPF_TEST_KERNEL=1, and where it lets us. */
+/* The same programs and packets on the kernel under us: with USERBPF_TEST_KERNEL=1, and where it
+ * lets us. */
 static int kernel_load(const struct run_case *c)
 {
 	union bpf_attr a;
@@ -196,7 +258,7 @@ static int kernel_load(const struct run_case *c)
 	a.prog_type = c->type;
 	a.insns = (uintptr_t)insns;
 	a.insn_cnt = n;
-	a.license = (uintptr_t)"GPL";
+	a.license = (uintptr_t) "GPL";
 	return syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
 }
 
@@ -222,10 +284,12 @@ static void kernel_case(const struct run_case *c, int fd)
 	packet(io->data);
 	theirs = kernel_run(fd, io, out, &a);
 	ours = go(p, io);
-	if (ours != theirs || (!ours && (io->t.retval != a.test.retval || io->t.data_size != a.test.data_size_out ||
-					 memcmp(io->out, out, io->t.data_size))))
-		fail_msg("%s: %d, %#x, %u bytes; the kernel %d, %#x, %u bytes", c->what, ours, io->t.retval, io->t.data_size, theirs,
-			 a.test.retval, a.test.data_size_out);
+	if (ours != theirs ||
+	    (!ours && (io->t.retval != a.test.retval || io->t.data_size != a.test.data_size_out ||
+		       memcmp(io->out, out, io->t.data_size))))
+		fail_msg("%s: %d, %#x, %u bytes; the kernel %d, %#x, %u bytes", c->what, ours,
+			 io->t.retval, io->t.data_size, theirs, a.test.retval,
+			 a.test.data_size_out);
 	free(out);
 	free(io);
 	obj_put(&p->obj);
@@ -252,7 +316,8 @@ static void same_as_kernel(void **state)
 static void skb_context(void **state)
 {
 	struct bpf_prog *p = load_text(BPF_PROG_TYPE_SCHED_CLS, 0, 0,
-				       "r2 = *(u32 *)(r1 +48)\nr2 += 1\n*(u32 *)(r1 +48) = r2\nr0 = *(u32 *)(r1 +8)\nr3 = 9\n*(u32 *)(r1 +32) = r3\nexit\n");
+				       "r2 = *(u32 *)(r1 +48)\nr2 += 1\n*(u32 *)(r1 +48) = r2\nr0 "
+				       "= *(u32 *)(r1 +8)\nr3 = 9\n*(u32 *)(r1 +32) = r3\nexit\n");
 	struct io *io = io_new(64, 0, sizeof(struct __sk_buff), sizeof(struct __sk_buff));
 	struct __sk_buff *in = (void *)io->ctx, *out = (void *)io->ctx_out;
 
@@ -278,7 +343,8 @@ static void skb_context(void **state)
 	in->ifindex = 99999;
 	assert_int_equal(go(p, io), -ENODEV);
 	in->ifindex = 0;
-	/* a bigger context whose end is zero is fine, else -E2BIG; a small buffer gets what fits and -ENOSPC */
+	/* a bigger context whose end is zero is fine, else -E2BIG; a small buffer gets what fits
+	 * and -ENOSPC */
 	io->t.attr.test.ctx_size_in = sizeof(*in) + 8;
 	assert_int_equal(go(p, io), 0);
 	io->ctx[sizeof(*in) + 1] = 1;
@@ -328,8 +394,9 @@ static void flags_and_sizes(void **state)
 /* Writing behind the checksum's back is noticed; telling it is fine. */
 static void checksum_complete(void **state)
 {
-#define STORE(flags)                                                                                                             \
-	"*(u16 *)(r10 -2) = 0x1234\nr2 = 36\nr3 = r10\nr3 += -2\nr4 = 2\nr5 = " flags "\ncall bpf_skb_store_bytes\nexit\n"
+#define STORE(flags)                                                                  \
+	"*(u16 *)(r10 -2) = 0x1234\nr2 = 36\nr3 = r10\nr3 += -2\nr4 = 2\nr5 = " flags \
+	"\ncall bpf_skb_store_bytes\nexit\n"
 	struct bpf_prog *bad = load_text(BPF_PROG_TYPE_SCHED_CLS, 0, 0, STORE("0"));
 	struct bpf_prog *good = load_text(BPF_PROG_TYPE_SCHED_CLS, 0, 0, STORE("1"));
 	struct io *io = io_new(64, 64, 0, 0);
@@ -347,9 +414,12 @@ static void checksum_complete(void **state)
 /* The kernel's arithmetic on known packets: replacing an address keeps the header's sum right. */
 static void checksums(void **state)
 {
-	struct bpf_prog *p = load_text(BPF_PROG_TYPE_SCHED_CLS, 0, 0,
-				       "r6 = r1\nr2 = 24\nr3 = 0x0100000a\nr4 = 0x0900000a\nr5 = 4\ncall bpf_l3_csum_replace\n"
-				       "*(u32 *)(r10 -4) = 0x0900000a\nr1 = r6\nr2 = 26\nr3 = r10\nr3 += -4\nr4 = 4\nr5 = 0\ncall bpf_skb_store_bytes\nexit\n");
+	struct bpf_prog *p =
+		load_text(BPF_PROG_TYPE_SCHED_CLS, 0, 0,
+			  "r6 = r1\nr2 = 24\nr3 = 0x0100000a\nr4 = 0x0900000a\nr5 = 4\ncall "
+			  "bpf_l3_csum_replace\n"
+			  "*(u32 *)(r10 -4) = 0x0900000a\nr1 = r6\nr2 = 26\nr3 = r10\nr3 += -4\nr4 "
+			  "= 4\nr5 = 0\ncall bpf_skb_store_bytes\nexit\n");
 	struct io *io = io_new(64, 64, 0, 0);
 	u32 sum = 0, i;
 
@@ -411,7 +481,9 @@ static void xdp_context(void **state)
 
 static void syscall_program(void **state)
 {
-	struct bpf_prog *p = load_text(BPF_PROG_TYPE_SYSCALL, 0, BPF_F_SLEEPABLE, "r2 = *(u64 *)(r1 +8)\nr2 += 1\n*(u64 *)(r1 +8) = r2\nr0 = 5\nexit\n");
+	struct bpf_prog *p =
+		load_text(BPF_PROG_TYPE_SYSCALL, 0, BPF_F_SLEEPABLE,
+			  "r2 = *(u64 *)(r1 +8)\nr2 += 1\n*(u64 *)(r1 +8) = r2\nr0 = 5\nexit\n");
 	struct io *io = io_new(0, 0, 16, 0);
 	u64 v = 41;
 
@@ -432,7 +504,8 @@ static void syscall_program(void **state)
 
 static void raw_tracepoint(void **state)
 {
-	struct bpf_prog *p = load_text(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0, "r0 = *(u64 *)(r1 +8)\nexit\n");
+	struct bpf_prog *p =
+		load_text(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0, "r0 = *(u64 *)(r1 +8)\nexit\n");
 	struct io *io = io_new(0, 0, 16, 0);
 	u64 v = 1234;
 
@@ -455,8 +528,9 @@ static void raw_tracepoint(void **state)
 
 static void flow_dissector(void **state)
 {
-	struct bpf_prog *p = load_text(BPF_PROG_TYPE_FLOW_DISSECTOR, 0, 0,
-				       "r2 = *(u64 *)(r1 +144)\nr3 = 34\n*(u16 *)(r2 +2) = r3\nr0 = 0\nexit\n");
+	struct bpf_prog *p =
+		load_text(BPF_PROG_TYPE_FLOW_DISSECTOR, 0, 0,
+			  "r2 = *(u64 *)(r1 +144)\nr3 = 34\n*(u16 *)(r2 +2) = r3\nr0 = 0\nexit\n");
 	struct io *io = io_new(64, sizeof(struct bpf_flow_keys), 0, 0);
 	struct bpf_flow_keys *k = (void *)io->out;
 
@@ -475,9 +549,16 @@ static void flow_dissector(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table),	     cmocka_unit_test(same_as_kernel), cmocka_unit_test(skb_context), cmocka_unit_test(flags_and_sizes),
-		cmocka_unit_test(checksum_complete), cmocka_unit_test(checksums),   cmocka_unit_test(xdp_context),
-		cmocka_unit_test(syscall_program),  cmocka_unit_test(raw_tracepoint), cmocka_unit_test(flow_dissector),
+		cmocka_unit_test(table),
+		cmocka_unit_test(same_as_kernel),
+		cmocka_unit_test(skb_context),
+		cmocka_unit_test(flags_and_sizes),
+		cmocka_unit_test(checksum_complete),
+		cmocka_unit_test(checksums),
+		cmocka_unit_test(xdp_context),
+		cmocka_unit_test(syscall_program),
+		cmocka_unit_test(raw_tracepoint),
+		cmocka_unit_test(flow_dissector),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

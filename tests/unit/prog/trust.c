@@ -7,17 +7,19 @@ struct trust trust;
 
 static void mark(struct vfy_prog *p, struct vfy_insn_aux *aux, u32 i)
 {
-	static const u8 sizes[] = { 4, 2, 1, 8 };
+	static const u8 sizes[] = {4, 2, 1, 8};
 	const struct bpf_insn *insn = &p->insns[i];
 	u8 class = BPF_CLASS(insn->code);
 	u8 base = class == BPF_LDX ? insn->src_reg : insn->dst_reg;
-	struct insn_access_aux info = { 0 };
+	struct insn_access_aux info = {0};
 
 	aux[i].seen = 1;
 	aux[i].orig_idx = i;
-	if ((class != BPF_LDX && class != BPF_STX) || BPF_MODE(insn->code) != BPF_MEM || (base != 1 && base != 6))
+	if ((class != BPF_LDX && class != BPF_STX) || BPF_MODE(insn->code) != BPF_MEM ||
+	    (base != 1 && base != 6))
 		return;
-	if (!p->ops->is_valid_access(insn->off, sizes[BPF_SIZE(insn->code) >> 3], class == BPF_LDX ? BPF_READ : BPF_WRITE, p, &info))
+	if (!p->ops->is_valid_access(insn->off, sizes[BPF_SIZE(insn->code) >> 3],
+				     class == BPF_LDX ? BPF_READ : BPF_WRITE, p, &info))
 		return;
 	aux[i].ptr_type = PTR_TO_CTX;
 	aux[i].ctx_field_size = info.ctx_field_size;
@@ -57,7 +59,8 @@ void vfy_prog_free(struct vfy_prog *p)
 	free(p->subprogs);
 }
 
-bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog, struct insn_access_aux *info)
+bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog,
+			struct insn_access_aux *info)
 {
 	return size == 8;
 }
