@@ -14,7 +14,6 @@
 #define CTX_W	  0x01u /* programs may write it */
 #define CTX_EXACT 0x02u /* only accesses of the whole field */
 #define CTX_BYTES 0x04u /* any aligned piece may be read or written (cb) */
-#define CTX_BPF	  0x08u /* needs CAP_BPF */
 
 struct ctx_field {
 	u16 off, size;		 /* in the UAPI struct */

@@ -233,18 +233,18 @@ _Static_assert(offsetof(struct __sk_buff, flow_keys) == 144 && sizeof(struct __s
 	       "__sk_buff layout");
 
 SKB_TYPE(socket_filter,
-	 .hidden = {BIT(tc_classid) | BIT(data) | BIT(data_meta) | BIT(data_end) | TSTAMP |
-		    BIT(wire_len) | HWTSTAMP | FLOW_KEYS | TSTAMP_TYPE},
+	 .hidden = BIT(tc_classid) | BIT(data) | BIT(data_meta) | BIT(data_end) | TSTAMP |
+		   BIT(wire_len) | HWTSTAMP | FLOW_KEYS | TSTAMP_TYPE,
 	 .writable = CB_BITS)
 SKB_OPS(socket_filter, .skb_data = true, .gen_ld_abs = skb_gen_ld_abs)
 
 SKB_TYPE(cgroup_skb,
-	 .hidden = {BIT(tc_classid) | BIT(data_meta) | BIT(wire_len) | FLOW_KEYS | TSTAMP_TYPE},
+	 .hidden = BIT(tc_classid) | BIT(data_meta) | BIT(wire_len) | FLOW_KEYS | TSTAMP_TYPE,
 	 .writable = BIT(mark) | BIT(priority) | CB_BITS | TSTAMP, .bpf = BIT(data) | BIT(data_end),
 	 .wbpf = TSTAMP, .data = 1, .sock = true)
 SKB_OPS(cgroup_skb, .packet_read = true)
 
-SKB_TYPE(sched_cls, .hidden = {FLOW_KEYS},
+SKB_TYPE(sched_cls, .hidden = FLOW_KEYS,
 	 .writable = BIT(mark) | BIT(tc_index) | BIT(priority) | BIT(tc_classid) | CB_BITS |
 		     TSTAMP | BIT(queue_mapping),
 	 .data = 1, .data_meta = 1)
@@ -255,8 +255,8 @@ SKB_OPS(sched_act, .skb_data = true, .gen_ld_abs = skb_gen_ld_abs, .packet_read 
 	.packet_write = true)
 
 SKB_TYPE(lwt_in,
-	 .hidden = {BIT(tc_classid) | BIT(data_meta) | TSTAMP | BIT(wire_len) | HWTSTAMP |
-		    FLOW_KEYS | TSTAMP_TYPE},
+	 .hidden = BIT(tc_classid) | BIT(data_meta) | TSTAMP | BIT(wire_len) | HWTSTAMP |
+		   FLOW_KEYS | TSTAMP_TYPE,
 	 .writable = BIT(mark) | BIT(priority) | CB_BITS, .data = 1)
 #define lwt_out_access	     lwt_in_access
 #define lwt_xmit_access	     lwt_in_access
@@ -267,8 +267,8 @@ SKB_OPS(lwt_xmit, .packet_read = true, .packet_write = true)
 SKB_OPS(lwt_seg6local, .packet_read = true)
 
 SKB_TYPE(sk_skb,
-	 .hidden = {BIT(tc_classid) | BIT(data_meta) | TSTAMP | BIT(wire_len) | HWTSTAMP |
-		    BIT(mark) | FLOW_KEYS | TSTAMP_TYPE},
+	 .hidden = BIT(tc_classid) | BIT(data_meta) | TSTAMP | BIT(wire_len) | HWTSTAMP |
+		   BIT(mark) | FLOW_KEYS | TSTAMP_TYPE,
 	 .writable = BIT(tc_index) | BIT(priority), .data = 1, .sock = true)
 SKB_OPS(sk_skb, .packet_read = true, .packet_write = true)
 
