@@ -13,6 +13,13 @@
 #define MAX_ARGS 64
 #define START_SECONDS 30
 
+/* A service that stays shall not keep a file system busy. */
+static void leave_directory(void)
+{
+	if (chdir("/"))
+		return; /* so be it */
+}
+
 static void child_exec(struct cli *cli, const char *daemon, bool background, char *const *more, int ready, int log)
 {
 	char *argv[MAX_ARGS + 8], fd[16];
@@ -34,6 +41,8 @@ static void child_exec(struct cli *cli, const char *daemon, bool background, cha
 	setsid(); /* ^C is for the command */
 	if (!background)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
+	else if (!more || !*more) /* options may name files by relative paths */
+		leave_directory();
 	dup2(null, 0);
 	dup2(log, 1);
 	dup2(log, 2);
