@@ -200,7 +200,9 @@ static void *conn_main(void *arg)
 	int err;
 
 	do {
-		err = wire_recv(c->sock, &c->msg, may_grow, c);
+		do
+			err = wire_recv(c->sock, &c->msg, may_grow, c);
+		while (err == -EAGAIN && !cred_gone(c));
 		if (err > 0)
 			err = serve(c) < 0 ? -EIO : 1;
 		reply_reset(&c->reply);
@@ -225,6 +227,12 @@ static int thread_start(struct conn *c)
 	return err;
 }
 
+/*
+ * A client that sends us its own end of the connection keeps it open beyond its death, so the end of the file is not all we wait for. A message that
+ * stalls for so long half-way ends the connection.
+ */
+static const struct timeval patience = { .tv_sec = 5 };
+
 static void conn_new(struct daemon *d, int sock)
 {
 	struct conn *c = calloc(1, sizeof(*c));
@@ -236,6 +244,7 @@ static void conn_new(struct daemon *d, int sock)
 	c->d = d;
 	c->sock = sock;
 	c->msg.strict = true;
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (cred_open(c)) {
 		close(sock);
 		free(c);

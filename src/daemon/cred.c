@@ -60,6 +60,13 @@ void cred_close(struct conn *c)
 		close(c->proc);
 }
 
+bool cred_gone(const struct conn *c)
+{
+	struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
+
+	return c->pidfd >= 0 && poll(&p, 1, 0) > 0;
+}
+
 static bool alive(const struct conn *c)
 {
 	struct pollfd p = { .fd = c->pidfd, .events = POLLIN };

@@ -126,6 +126,7 @@ int trace_handle_printk(struct conn *c);
 /* cred.c */
 int cred_open(struct conn *c); /* 0, -EACCES: not admitted */
 void cred_close(struct conn *c);
+bool cred_gone(const struct conn *c); /* the process that connected has ended */
 void cred_get(struct conn *c, struct cred *out);
 int cred_idmaps(pid_t pid, struct fs_idmap *uids, struct fs_idmap *gids);
 u64 cred_user_ns(void);

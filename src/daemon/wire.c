@@ -78,7 +78,7 @@ static int recv_all(int sock, struct wire_msg *m, void *buf, size_t len, size_t 
 		ssize_t n = recv_some(sock, m, &iov, 1);
 
 		if (n < 0)
-			return n;
+			return n == -EAGAIN ? -EPIPE : n; /* -EAGAIN is for "no message yet" */
 		if (!n)
 			return !got && may_end ? 0 : -EPIPE;
 		got += n;
