@@ -2,42 +2,46 @@
 #ifndef USERBPF_CLI_H
 #define USERBPF_CLI_H
 /*
- * cli.h - the `userbpf` command: one file per noun, each command a row of cmds[] (main.c) with its usage text.
+ * cli.h - the `userbpf` command: one file per noun, each command a row of cmds[] (main.c) with its
+ * usage text.
  *
- * Exit status: 0, 1 for failure, 2 for wrong usage; `run` passes on that of its command. An error is one line that says what failed, why,
- * and what to do about it.
+ * Exit status: 0, 1 for failure, 2 for wrong usage; `run` passes on that of its command. An error
+ * is one line that says what failed, why, and what to do about it.
  *
- * A service is found by its runtime directory: --dir DIR, else the directory of $USERBPF_SOCKET (set inside `userbpf run`), else /run/userbpf for root,
- * $XDG_RUNTIME_DIR/userbpf, /tmp/userbpf-UID. It must belong to us and be writable by nobody else.
+ * A service is found by its runtime directory: --dir DIR, else the directory of $USERBPF_SOCKET
+ * (set inside `userbpf run`), else /run/userbpf for root, $XDG_RUNTIME_DIR/userbpf,
+ * /tmp/userbpf-UID. It must belong to us and be writable by nobody else.
  */
 #include <stdio.h>
 #include <sys/types.h>
 #include "shim/client.h"
 
 #define EXIT_USAGE 2
-#define BPFFS_DIR "/sys/fs/bpf"
-#define DIR_CAP 4096
-#define RT_SOCKET "sock" /* in the runtime directory, see daemon/rundir.c */
+#define BPFFS_DIR  "/sys/fs/bpf"
+#define DIR_CAP	   4096
+#define RT_SOCKET  "sock" /* in the runtime directory, see daemon/rundir.c */
 
 struct cli {
-	const char *dir_arg;	/* --dir */
+	const char *dir_arg; /* --dir */
 	bool verbose, json;
-	char dir[DIR_CAP];	/* runtime directory, once cli_dir() was called */
+	char dir[DIR_CAP]; /* runtime directory, once cli_dir() was called */
 	struct client client;
 };
 
 struct cli_cmd {
 	const char *name;
-	const char *args;  /* after the name, in usage lines */
-	const char *help;  /* one line */
-	const char *more;  /* further text for `help NAME`, or NULL */
-	const char *opts;  /* short options it takes, getopt(3) style; long ones in the one table of main.c map to these */
+	const char *args; /* after the name, in usage lines */
+	const char *help; /* one line */
+	const char *more; /* further text for `help NAME`, or NULL */
+	const char *opts; /* short options it takes, getopt(3) style; long ones in the one table of
+			     main.c map to these */
 	int (*run)(struct cli *cli, int argc, char **argv); /* exit status; argv[0] is the name */
 };
 
 const struct cli_cmd *cli_cmds(void); /* ends with a NULL name */
 
-/* main.c: next option of the running command: its letter, -1 at the end, '?' after a message (return EXIT_USAGE). */
+/* main.c: next option of the running command: its letter, -1 at the end, '?' after a message
+ * (return EXIT_USAGE). */
 int cli_getopt(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv);
 const struct cli_cmd *cli_cmd_by_name(const char *name);
 int cli_usage(const char *fmt, ...) __printf(1, 2); /* message, -> EXIT_USAGE */
@@ -58,16 +62,19 @@ int cli_find(char *path, size_t cap, const char *env, const char *in_build, cons
 /* service.c */
 struct service {
 	pid_t pid;	/* 0: not ours to stop */
-	bool temporary;	/* the directory goes with it */
+	bool temporary; /* the directory goes with it */
 };
-/* Starts userbpfd for cli->dir. @background: it outlives us. @args: further options, NULL-terminated. 0 or an exit status after a message. */
+/* Starts userbpfd for cli->dir. @background: it outlives us. @args: further options,
+ * NULL-terminated. 0 or an exit status after a message. */
 int service_start(struct cli *cli, struct service *s, bool background, char *const *args);
 void service_stop(struct cli *cli, struct service *s);
 
 /* space.c: the namespaces commands run in */
-/* Enters new ones and mounts what belongs there. 0 or an exit status after a message. @virtual_fs: no FUSE, text paths only. */
+/* Enters new ones and mounts what belongs there. 0 or an exit status after a message. @virtual_fs:
+ * no FUSE, text paths only. */
 int space_enter(struct cli *cli, bool *virtual_fs);
-/* mount.c: unmounts what services that are gone left: their bpffs mounts in our mount namespace answer ENOTCONN. */
+/* mount.c: unmounts what services that are gone left: their bpffs mounts in our mount namespace
+ * answer ENOTCONN. */
 void mount_sweep(const struct cli *cli);
 /* json.c: the one writer behind --json */
 struct json {

@@ -5,38 +5,48 @@
 #include "cli/cli.h"
 
 static const struct cli_cmd cmds[] = {
-	{ "run", "[--dir DIR] [-v] [--] CMD [ARG]...", "run a command with this BPF subsystem",
-	  "  Uses the running service, or starts one that stops with the command. CMD gets a mount namespace of its own with\n"
-	  "  " BPFFS_DIR ", /sys/kernel/btf and related files of ours, and, when you are not root, a user namespace in which it is\n"
-	  "  root. The kernel's own bpf(2) answers ENOSYS there, so a call that bypasses the preload library does not go unnoticed.\n",
-	  "+d:v", cmd_run },
-	{ "up", "[--dir DIR] [-- OPTION...]", "start the service", "  OPTIONs go to userbpfd.\n", "+d:v", cmd_up },
-	{ "down", "[--dir DIR]", "stop the service", NULL, "d:v", cmd_down },
-	{ "status", "[--dir DIR] [--json]", "show what the service holds", NULL, "d:vj", cmd_status },
-	{ "mount", "[--dir DIR] bpffs DIR [-o OPTION,...]", "mount a bpffs (or -o remount[,OPTION...] DIR)",
-	  "  Options: mode=, uid=, gid= as the kernel's, preload=MODE for the preloaded files (default 0600), preload=off.\n"
-	  "  -o remount restores preloaded files that were removed. Without root this needs fusermount3.\n",
-	  "d:vo:", cmd_mount },
-	{ "umount", "DIR", "unmount a bpffs; its pins are dropped", NULL, "d:v", cmd_umount },
-	{ "cat", "[--dir DIR] PATH...", "print a file of a bpffs without FUSE", NULL, "d:v", cmd_cat },
-	{ "ls", "[--dir DIR] [-l] [--json] [PATH]...", "list a bpffs without FUSE", NULL, "d:vjla", cmd_ls },
-	{ "rm", "[--dir DIR] [-r] PATH...", "remove pins and directories without FUSE", NULL, "d:vr", cmd_rm },
-	{ "version", "", "print the version", NULL, "j", cmd_version },
-	{ "help", "[COMMAND]", "print this, or more on one command", NULL, "", cmd_help },
-	{ NULL },
+	{"run", "[--dir DIR] [-v] [--] CMD [ARG]...", "run a command with this BPF subsystem",
+	 "  Uses the running service, or starts one that stops with the command. CMD gets a mount "
+	 "namespace of its own with\n"
+	 "  " BPFFS_DIR ", /sys/kernel/btf and related files of ours, and, when you are not root, "
+			"a user namespace in which it is\n"
+	 "  root. The kernel's own bpf(2) answers ENOSYS there, so a call that bypasses the "
+	 "preload library does not go unnoticed.\n",
+	 "+d:v", cmd_run},
+	{"up", "[--dir DIR] [-- OPTION...]", "start the service", "  OPTIONs go to userbpfd.\n",
+	 "+d:v", cmd_up},
+	{"down", "[--dir DIR]", "stop the service", NULL, "d:v", cmd_down},
+	{"status", "[--dir DIR] [--json]", "show what the service holds", NULL, "d:vj", cmd_status},
+	{"mount", "[--dir DIR] bpffs DIR [-o OPTION,...]",
+	 "mount a bpffs (or -o remount[,OPTION...] DIR)",
+	 "  Options: mode=, uid=, gid= as the kernel's, preload=MODE for the preloaded files "
+	 "(default 0600), preload=off.\n"
+	 "  -o remount restores preloaded files that were removed. Without root this needs "
+	 "fusermount3.\n",
+	 "d:vo:", cmd_mount},
+	{"umount", "DIR", "unmount a bpffs; its pins are dropped", NULL, "d:v", cmd_umount},
+	{"cat", "[--dir DIR] PATH...", "print a file of a bpffs without FUSE", NULL, "d:v",
+	 cmd_cat},
+	{"ls", "[--dir DIR] [-l] [--json] [PATH]...", "list a bpffs without FUSE", NULL, "d:vjla",
+	 cmd_ls},
+	{"rm", "[--dir DIR] [-r] PATH...", "remove pins and directories without FUSE", NULL, "d:vr",
+	 cmd_rm},
+	{"version", "", "print the version", NULL, "j", cmd_version},
+	{"help", "[COMMAND]", "print this, or more on one command", NULL, "", cmd_help},
+	{NULL},
 };
 
 /* Every long option of every command, and the letter it stands for. */
 static const struct option options[] = {
-	{ "dir", required_argument, NULL, 'd' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "options", required_argument, NULL, 'o' },
-	{ "long", no_argument, NULL, 'l' },
-	{ "all", no_argument, NULL, 'a' },
-	{ "recursive", no_argument, NULL, 'r' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL },
+	{"dir", required_argument, NULL, 'd'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"json", no_argument, NULL, 'j'},
+	{"options", required_argument, NULL, 'o'},
+	{"long", no_argument, NULL, 'l'},
+	{"all", no_argument, NULL, 'a'},
+	{"recursive", no_argument, NULL, 'r'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL},
 };
 
 const struct cli_cmd *cli_cmds(void)
@@ -103,7 +113,8 @@ int cli_getopt(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv
 	char opts[32];
 	int c;
 
-	snprintf(opts, sizeof(opts), "%s%sh", cmd->opts[0] == '+' ? "+:" : ":", cmd->opts + (cmd->opts[0] == '+'));
+	snprintf(opts, sizeof(opts), "%s%sh", cmd->opts[0] == '+' ? "+:" : ":",
+		 cmd->opts + (cmd->opts[0] == '+'));
 	for (;;) {
 		c = getopt_long(argc, argv, opts, options, NULL);
 		if (c == 'h') {
@@ -114,7 +125,8 @@ int cli_getopt(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv
 			c = '?';
 		if (c == '?' || c == ':') {
 			cli_usage("%s: %s %s; see `userbpf help %s`", cmd->name,
-				  c == ':' ? "no argument after" : "unknown option", argv[optind - 1], cmd->name);
+				  c == ':' ? "no argument after" : "unknown option",
+				  argv[optind - 1], cmd->name);
 			return '?';
 		}
 		if (c == 'd')
@@ -130,7 +142,7 @@ int cli_getopt(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv
 
 int cmd_version(struct cli *cli, int argc, char **argv)
 {
-	struct json j = { .out = stdout };
+	struct json j = {.out = stdout};
 
 	if (cli_getopt(cli, cli_cmd_by_name("version"), argc, argv) != -1)
 		return EXIT_USAGE;
@@ -147,11 +159,15 @@ int cmd_version(struct cli *cli, int argc, char **argv)
 
 static void print_commands(FILE *f)
 {
-	fputs("userbpf: the Linux BPF subsystem in user space\n\nusage: userbpf COMMAND [OPTION]... [ARG]...\n\n", f);
+	fputs("userbpf: the Linux BPF subsystem in user space\n\nusage: userbpf COMMAND "
+	      "[OPTION]... [ARG]...\n\n",
+	      f);
 	for (const struct cli_cmd *c = cmds; c->name; c++)
 		fprintf(f, "  %-8s %s\n", c->name, c->help);
-	fputs("\n`userbpf help COMMAND` says more. --dir DIR names the service's runtime directory.\n"
-	      "To show programs and maps: userbpf run bpftool prog show\n", f);
+	fputs("\n`userbpf help COMMAND` says more. --dir DIR names the service's runtime "
+	      "directory.\n"
+	      "To show programs and maps: userbpf run bpftool prog show\n",
+	      f);
 }
 
 int cmd_help(struct cli *cli, int argc, char **argv)
@@ -168,19 +184,19 @@ int cmd_help(struct cli *cli, int argc, char **argv)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-/* A build for tests: our programs carry a sanitizer that wants to be loaded first, and the preload library comes before it. */
+/* A build for tests: our programs carry a sanitizer that wants to be loaded first, and the preload
+ * library comes before it. */
 static void sanitizer_options(void)
 {
 	const char *before = getenv("ASAN_OPTIONS");
 	char text[1024];
 
-	snprintf(text, sizeof(text), "%s%sverify_asan_link_order=0", before ?: "", before && *before ? ":" : "");
+	snprintf(text, sizeof(text), "%s%sverify_asan_link_order=0", before ?: "",
+		 before && *before ? ":" : "");
 	setenv("ASAN_OPTIONS", text, 1);
 }
 #else
-static void sanitizer_options(void)
-{
-}
+static void sanitizer_options(void) {}
 #endif
 
 int main(int argc, char **argv)

@@ -28,8 +28,11 @@ static int spawn_wait(pid_t pid)
 static int recv_fd(int sock)
 {
 	char ctl[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = ctl,
+			   .msg_controllen = sizeof(ctl)};
 	struct cmsghdr *cm;
 	int fd;
 
@@ -55,7 +58,8 @@ static int mount_with_helper(const char *dir)
 		fcntl(pair[1], F_SETFD, 0);
 		snprintf(number, sizeof(number), "%d", pair[1]);
 		setenv("_FUSE_COMMFD", number, 1);
-		execlp("fusermount3", "fusermount3", "-o", "fsname=bpf,subtype=bpf,default_permissions", "--", dir, NULL);
+		execlp("fusermount3", "fusermount3", "-o",
+		       "fsname=bpf,subtype=bpf,default_permissions", "--", dir, NULL);
 		_exit(127);
 	}
 	close(pair[1]);
@@ -76,7 +80,9 @@ static int mount_unprivileged(struct cli *cli, const char *dir, const char *opti
 	if (fuse < 0)
 		return fuse;
 	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	err = root < 0 ? -errno : bpffs_announce(&cli->client, fuse, root, realpath(dir, full) ?: dir, options);
+	err = root < 0 ? -errno
+		       : bpffs_announce(&cli->client, fuse, root, realpath(dir, full) ?: dir,
+					options);
 	close(root);
 	close(fuse);
 	return err;
@@ -113,11 +119,17 @@ static int do_mount(struct cli *cli, const char *dir, char *options, bool remoun
 	if (!err)
 		return 0;
 	if (err == -ENODEV)
-		return cli_fail("cannot mount at %s: /dev/fuse cannot be opened; use `userbpf ls` and `userbpf cat`", dir);
+		return cli_fail("cannot mount at %s: /dev/fuse cannot be opened; use `userbpf ls` "
+				"and `userbpf cat`",
+				dir);
 	if (err == -EPERM)
-		return cli_fail("cannot mount at %s: not permitted; be root, install fusermount3, or use `userbpf run`", dir);
+		return cli_fail("cannot mount at %s: not permitted; be root, install fusermount3, "
+				"or use `userbpf run`",
+				dir);
 	if (err == -EINVAL)
-		return cli_fail("cannot %smount at %s: bad option or no bpffs of ours; see `userbpf help mount`", remount ? "re" : "", dir);
+		return cli_fail("cannot %smount at %s: bad option or no bpffs of ours; see "
+				"`userbpf help mount`",
+				remount ? "re" : "", dir);
 	return cli_fail("cannot %smount at %s: %s", remount ? "re" : "", dir, strerror(-err));
 }
 
@@ -139,7 +151,8 @@ int cmd_mount(struct cli *cli, int argc, char **argv)
 		return EXIT_USAGE;
 	remount = take_remount(options);
 	if (!remount && (argc - optind != 2 || strcmp(argv[optind], "bpffs")))
-		return cli_usage("mount needs `bpffs DIR` or `-o remount DIR`; see `userbpf help mount`");
+		return cli_usage(
+			"mount needs `bpffs DIR` or `-o remount DIR`; see `userbpf help mount`");
 	if (remount && argc - optind != 1)
 		return cli_usage("mount -o remount needs one directory; see `userbpf help mount`");
 	status = cli_service(cli);
@@ -173,7 +186,8 @@ void mount_sweep(const struct cli *cli)
 		if (strcmp(m->mnt_type, BPFFS_FUSE_TYPE) || !is_dead(m->mnt_dir))
 			continue;
 		if (umount2(m->mnt_dir, MNT_DETACH) && umount_with_helper("-uz", m->mnt_dir))
-			cli_note(cli, "%s: its service is gone, and it cannot be unmounted", m->mnt_dir);
+			cli_note(cli, "%s: its service is gone, and it cannot be unmounted",
+				 m->mnt_dir);
 	}
 	if (f)
 		endmntent(f);
@@ -188,11 +202,15 @@ int cmd_umount(struct cli *cli, int argc, char **argv)
 	if (argc - optind != 1)
 		return cli_usage("umount needs one directory; see `userbpf help umount`");
 	if (!bpffs_is(-1, argv[optind]))
-		return cli_fail("%s is no bpffs of ours; see `findmnt -t " BPFFS_FUSE_TYPE "`", argv[optind]);
+		return cli_fail("%s is no bpffs of ours; see `findmnt -t " BPFFS_FUSE_TYPE "`",
+				argv[optind]);
 	if (!umount(argv[optind]))
 		return 0;
 	if (errno != EPERM)
-		return cli_fail("cannot unmount %s: %s; does a program use it?", argv[optind], strerror(errno));
+		return cli_fail("cannot unmount %s: %s; does a program use it?", argv[optind],
+				strerror(errno));
 	err = umount_with_helper("-u", argv[optind]);
-	return err ? cli_fail("cannot unmount %s: %s; be root or install fusermount3", argv[optind], strerror(-err)) : 0;
+	return err ? cli_fail("cannot unmount %s: %s; be root or install fusermount3", argv[optind],
+			      strerror(-err))
+		   : 0;
 }

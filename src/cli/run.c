@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * run.c - `userbpf run`. With a running service this process enters the namespaces and becomes the command. Without one it starts a private
- * service, runs the command as a child, hands it the signals it gets, and stops the service when the command ends.
+ * run.c - `userbpf run`. With a running service this process enters the namespaces and becomes the
+ * command. Without one it starts a private service, runs the command as a child, hands it the
+ * signals it gets, and stops the service when the command ends.
  */
 #include <sched.h>
 #include <seccomp.h>
@@ -12,8 +13,9 @@
 #include "cli/cli.h"
 
 /*
- * The kernel's own bpf(2) answers ENOSYS, which it never does itself: a statically linked program, or one that calls the kernel without libc, then
- * says so instead of quietly talking to the wrong subsystem.
+ * The kernel's own bpf(2) answers ENOSYS, which it never does itself: a statically linked program,
+ * or one that calls the kernel without libc, then says so instead of quietly talking to the wrong
+ * subsystem.
  */
 static int close_bpf(struct cli *cli)
 {
@@ -22,7 +24,8 @@ static int close_bpf(struct cli *cli)
 
 	if (!f)
 		goto out;
-	/* In our namespaces we have CAP_SYS_ADMIN and need no no_new_privs; set-user-ID programs keep working. */
+	/* In our namespaces we have CAP_SYS_ADMIN and need no no_new_privs; set-user-ID programs
+	 * keep working. */
 	seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0);
 #if defined(__x86_64__)
 	seccomp_arch_add(f, SCMP_ARCH_X86);
@@ -39,7 +42,9 @@ static int close_bpf(struct cli *cli)
 	seccomp_release(f);
 out:
 	if (err)
-		return cli_fail("cannot close the kernel's own bpf(2): %s; is seccomp forbidden here?", strerror(-err));
+		return cli_fail(
+			"cannot close the kernel's own bpf(2): %s; is seccomp forbidden here?",
+			strerror(-err));
 	return 0;
 }
 
@@ -99,7 +104,8 @@ static int attend(pid_t child, const sigset_t *watched)
 				return status;
 			raise(SIGSTOP); /* ^Z: the shell shall see us stopped, too */
 			kill(child, SIGCONT);
-		} else if (sig > 0 && (info.si_code <= 0 || (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP))) {
+		} else if (sig > 0 && (info.si_code <= 0 ||
+				       (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP))) {
 			kill(child, sig); /* the terminal's own signals reached the child already */
 		}
 	}
@@ -107,8 +113,9 @@ static int attend(pid_t child, const sigset_t *watched)
 
 static int run_private(struct cli *cli, const char *preload, char **cmd)
 {
-	static const int watch[] = { SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
-	struct service s = { .temporary = true };
+	static const int watch[] = {SIGCHLD, SIGINT,  SIGQUIT, SIGTERM, SIGHUP,
+				    SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
+	struct service s = {.temporary = true};
 	sigset_t watched, before;
 	int status;
 	pid_t child;
@@ -144,9 +151,11 @@ static int private_dir(struct cli *cli)
 
 	if (cli->dir_arg)
 		return cli_dir(cli, true);
-	snprintf(cli->dir, DIR_CAP, "%s/userbpf-run-XXXXXX", tmp && *tmp == '/' && strlen(tmp) < 60 ? tmp : "/tmp");
+	snprintf(cli->dir, DIR_CAP, "%s/userbpf-run-XXXXXX",
+		 tmp && *tmp == '/' && strlen(tmp) < 60 ? tmp : "/tmp");
 	if (!mkdtemp(cli->dir))
-		return cli_fail("cannot make a directory %s: %s; name one with --dir", cli->dir, strerror(errno));
+		return cli_fail("cannot make a directory %s: %s; name one with --dir", cli->dir,
+				strerror(errno));
 	return 0;
 }
 
@@ -160,8 +169,10 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 	if (optind == argc)
 		return cli_usage("run needs a command; see `userbpf help run`");
 	if (cli_find(preload, sizeof(preload), "USERBPF_PRELOAD", "shim/libuserbpf-preload.so",
-		     USERBPF_LIBDIR "/libuserbpf-preload.so") || !realpath(preload, real))
-		return cli_fail("libuserbpf-preload.so is missing; set USERBPF_PRELOAD to its path");
+		     USERBPF_LIBDIR "/libuserbpf-preload.so") ||
+	    !realpath(preload, real))
+		return cli_fail(
+			"libuserbpf-preload.so is missing; set USERBPF_PRELOAD to its path");
 	status = cli_dir(cli, false);
 	if (status)
 		return status;

@@ -19,7 +19,8 @@ static void default_dir(char *dir)
 		snprintf(dir, DIR_CAP, "/tmp/userbpf-%u", geteuid());
 }
 
-/* Somebody else's directory could hold somebody else's service. Inside a user namespace the owner may show as another id of ours. */
+/* Somebody else's directory could hold somebody else's service. Inside a user namespace the owner
+ * may show as another id of ours. */
 static int check_dir(const char *dir)
 {
 	struct stat st;
@@ -40,7 +41,8 @@ int cli_dir(struct cli *cli, bool create)
 
 	if (cli->dir_arg && cli->dir_arg[0] != '/') {
 		if (!getcwd(given, sizeof(given)))
-			return cli_fail("no working directory: %s; give --dir a full path", strerror(errno));
+			return cli_fail("no working directory: %s; give --dir a full path",
+					strerror(errno));
 		if (snprintf(cli->dir, DIR_CAP, "%s/%s", given, cli->dir_arg) >= DIR_CAP)
 			return cli_fail("%s: the name is too long", cli->dir_arg);
 	} else if (cli->dir_arg) {
@@ -49,14 +51,18 @@ int cli_dir(struct cli *cli, bool create)
 		default_dir(cli->dir);
 	}
 	if (create && mkdir(cli->dir, 0700) && errno != EEXIST)
-		return cli_fail("cannot make %s: %s; name another one with --dir", cli->dir, strerror(errno));
+		return cli_fail("cannot make %s: %s; name another one with --dir", cli->dir,
+				strerror(errno));
 	err = check_dir(cli->dir);
 	if (err == -ENOENT && !create)
 		return 0;
 	if (err == -EPERM || err == -EACCES)
-		return cli_fail("%s is not a private directory of ours; remove it, chmod it to 700, or name another one with --dir", cli->dir);
+		return cli_fail("%s is not a private directory of ours; remove it, chmod it to "
+				"700, or name another one with --dir",
+				cli->dir);
 	if (err)
-		return cli_fail("cannot use %s: %s; name another one with --dir", cli->dir, strerror(-err));
+		return cli_fail("cannot use %s: %s; name another one with --dir", cli->dir,
+				strerror(-err));
 	return 0;
 }
 
@@ -93,14 +99,16 @@ int cli_find(char *path, size_t cap, const char *env, const char *in_build, cons
 	ssize_t n;
 
 	if (given && *given)
-		return snprintf(path, cap, "%s", given) < (int)cap && !access(path, R_OK) ? 0 : -ENOENT;
+		return snprintf(path, cap, "%s", given) < (int)cap && !access(path, R_OK) ? 0
+											  : -ENOENT;
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n > 0) {
 		self[n] = '\0';
 		slash = strrchr(self, '/');
 		*slash = '\0';
 		/* the executable is <build>/src/cli/userbpf, or <prefix>/bin/userbpf */
-		if (snprintf(path, cap, "%s/../%s", self, in_build) < (int)cap && !access(path, R_OK))
+		if (snprintf(path, cap, "%s/../%s", self, in_build) < (int)cap &&
+		    !access(path, R_OK))
 			return 0;
 	}
 	return snprintf(path, cap, "%s", installed) < (int)cap && !access(path, R_OK) ? 0 : -ENOENT;

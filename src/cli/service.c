@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "cli/cli.h"
 
-#define MAX_ARGS 64
+#define MAX_ARGS      64
 #define START_SECONDS 30
 
 /* A service that stays shall not keep a file system busy. */
@@ -20,7 +20,8 @@ static void leave_directory(void)
 		return; /* so be it */
 }
 
-static void child_exec(struct cli *cli, const char *daemon, bool background, char *const *more, int ready, int log)
+static void child_exec(struct cli *cli, const char *daemon, bool background, char *const *more,
+		       int ready, int log)
 {
 	char *argv[MAX_ARGS + 8], fd[16];
 	sigset_t none;
@@ -56,7 +57,7 @@ static void child_exec(struct cli *cli, const char *daemon, bool background, cha
 /* Ready is one byte; the end of file means that it died. */
 static bool wait_ready(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char byte;
 	int n;
 
@@ -84,12 +85,15 @@ int service_start(struct cli *cli, struct service *s, bool background, char *con
 	int ready[2], log;
 	pid_t pid;
 
-	if (cli_find(daemon, sizeof(daemon), "USERBPF_DAEMON", "daemon/userbpfd", USERBPF_LIBEXECDIR "/userbpfd"))
+	if (cli_find(daemon, sizeof(daemon), "USERBPF_DAEMON", "daemon/userbpfd",
+		     USERBPF_LIBEXECDIR "/userbpfd"))
 		return cli_fail("userbpfd is missing; set USERBPF_DAEMON to its path");
 	snprintf(log_path, sizeof(log_path), "%s/log", cli->dir);
-	log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+		   0600);
 	if (log < 0)
-		return cli_fail("cannot write %s: %s; name another directory with --dir", log_path, strerror(errno));
+		return cli_fail("cannot write %s: %s; name another directory with --dir", log_path,
+				strerror(errno));
 	if (pipe(ready))
 		return cli_fail("no pipe: %s; close some files", strerror(errno));
 	fcntl(ready[0], F_SETFD, FD_CLOEXEC);
@@ -131,7 +135,7 @@ void service_stop(struct cli *cli, struct service *s)
 
 int cmd_up(struct cli *cli, int argc, char **argv)
 {
-	struct service s = { 0 };
+	struct service s = {0};
 	int status;
 
 	if (cli_getopt(cli, cli_cmd_by_name("up"), argc, argv) != -1)
@@ -140,7 +144,8 @@ int cmd_up(struct cli *cli, int argc, char **argv)
 	if (status)
 		return status;
 	if (cli_connect(cli))
-		return cli_fail("a service runs in %s already; stop it with `userbpf down`", cli->dir);
+		return cli_fail("a service runs in %s already; stop it with `userbpf down`",
+				cli->dir);
 	mount_sweep(cli);
 	status = service_start(cli, &s, true, argv + optind);
 	if (!status)
@@ -177,7 +182,8 @@ int cmd_down(struct cli *cli, int argc, char **argv)
 		return status;
 	err = client_simple(&cli->client, MSG_SHUTDOWN, NULL, 0);
 	if (err < 0)
-		return cli_fail("the service refuses to stop: %s; are you its user?", strerror(-err));
+		return cli_fail("the service refuses to stop: %s; are you its user?",
+				strerror(-err));
 	wait_gone(cli);
 	mount_sweep(cli);
 	return 0;
@@ -185,9 +191,9 @@ int cmd_down(struct cli *cli, int argc, char **argv)
 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
-	struct msg_status m = { 0 };
-	struct iovec iov = { &m, sizeof(m) };
-	struct client_req req = { .type = MSG_STATUS, .iov = &iov, .nr_iov = 1 };
+	struct msg_status m = {0};
+	struct iovec iov = {&m, sizeof(m)};
+	struct client_req req = {.type = MSG_STATUS, .iov = &iov, .nr_iov = 1};
 	struct client_reply reply;
 	int status;
 
@@ -201,7 +207,8 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	m.flags = cli->json ? STATUS_JSON : 0;
 	status = client_call(&cli->client, &req, &reply);
 	if (status)
-		return cli_fail("the service does not answer: %s; see %s/log", strerror(-status), cli->dir);
+		return cli_fail("the service does not answer: %s; see %s/log", strerror(-status),
+				cli->dir);
 	fwrite(reply.body, 1, reply.len, stdout);
 	if (reply.len && ((char *)reply.body)[reply.len - 1] != '\n')
 		putchar('\n');

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * space.c - the namespaces a command runs in (DESIGN D9): a mount namespace, and a user namespace when we are not root. There our own id is mapped
- * to 0, since clients ask geteuid() before they try anything; who they are to the service is still their real id.
+ * space.c - the namespaces a command runs in (DESIGN D9): a mount namespace, and a user namespace
+ * when we are not root. There our own id is mapped to 0, since clients ask geteuid() before they
+ * try anything; who they are to the service is still their real id.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -45,7 +46,8 @@ static int user_namespace(void)
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		return -errno;
-	prctl(PR_SET_DUMPABLE, 1); /* new capabilities turned it off, and the service reads our /proc */
+	prctl(PR_SET_DUMPABLE,
+	      1); /* new capabilities turned it off, and the service reads our /proc */
 	return map_ids(uid, gid);
 }
 
@@ -66,10 +68,10 @@ static int new_namespaces(void)
 static const struct {
 	const char *ours, *theirs;
 } binds[] = {
-	{ "btf", "/sys/kernel/btf" },
-	{ "kallsyms", "/proc/kallsyms" },
-	{ "unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled" },
-	{ "trace_pipe", TRACING_DIR "/trace_pipe" },
+	{"btf", "/sys/kernel/btf"},
+	{"kallsyms", "/proc/kallsyms"},
+	{"unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled"},
+	{"trace_pipe", TRACING_DIR "/trace_pipe"},
 };
 
 /* Where no tracefs is mounted, the empty directory gets a file to put the pipe on. */
@@ -77,7 +79,8 @@ static void make_tracing(struct cli *cli)
 {
 	int fd;
 
-	if (!access(TRACING_DIR "/trace_pipe", F_OK) || mount("tracefs", TRACING_DIR, "tmpfs", 0, "mode=0700,size=4k"))
+	if (!access(TRACING_DIR "/trace_pipe", F_OK) ||
+	    mount("tracefs", TRACING_DIR, "tmpfs", 0, "mode=0700,size=4k"))
 		return;
 	fd = open(TRACING_DIR "/trace_pipe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0)
@@ -93,9 +96,11 @@ static void bind_files(struct cli *cli)
 
 		snprintf(from, sizeof(from), "%s/%s", cli->dir, binds[i].ours);
 		if (stat(from, &st) || stat(binds[i].theirs, &st))
-			cli_note(cli, "%s: nothing to put there, or no such place on this machine", binds[i].theirs);
+			cli_note(cli, "%s: nothing to put there, or no such place on this machine",
+				 binds[i].theirs);
 		else if (mount(from, binds[i].theirs, NULL, MS_BIND, NULL))
-			cli_note(cli, "%s stays the machine's own: %s", binds[i].theirs, strerror(errno));
+			cli_note(cli, "%s stays the machine's own: %s", binds[i].theirs,
+				 strerror(errno));
 	}
 }
 
@@ -105,10 +110,12 @@ static int mount_bpffs(struct cli *cli, bool *virtual_fs)
 
 	if (!err)
 		return 0;
-	cli_note(cli, "no files at %s: %s; `userbpf cat` and `userbpf ls` show them", BPFFS_DIR, strerror(-err));
+	cli_note(cli, "no files at %s: %s; `userbpf cat` and `userbpf ls` show them", BPFFS_DIR,
+		 strerror(-err));
 	err = bpffs_mount_virtual(&cli->client, BPFFS_DIR, "");
 	if (err)
-		return cli_fail("the service has no bpffs for us: %s; see %s/log", strerror(-err), cli->dir);
+		return cli_fail("the service has no bpffs for us: %s; see %s/log", strerror(-err),
+				cli->dir);
 	*virtual_fs = true;
 	return 0;
 }
@@ -118,11 +125,13 @@ int space_enter(struct cli *cli, bool *virtual_fs)
 	int err = new_namespaces();
 
 	if (err) {
-		cli_note(cli, "no namespaces: %s; paths below %s are known to bpf(2) only", strerror(-err), BPFFS_DIR);
+		cli_note(cli, "no namespaces: %s; paths below %s are known to bpf(2) only",
+			 strerror(-err), BPFFS_DIR);
 		*virtual_fs = true;
 		err = bpffs_mount_virtual(&cli->client, BPFFS_DIR, "");
 		if (err)
-			return cli_fail("the service has no bpffs for us: %s; see %s/log", strerror(-err), cli->dir);
+			return cli_fail("the service has no bpffs for us: %s; see %s/log",
+					strerror(-err), cli->dir);
 		return 0;
 	}
 	make_tracing(cli);

@@ -10,11 +10,12 @@
 #include "cli/cli.h"
 
 /* Asks for @path and gives each body to @each until the empty one. 0 or negative errno. */
-static int fs_request(struct cli *cli, u32 type, const char *path, u32 flags, int (*each)(void *arg, const char *body, u32 len), void *arg)
+static int fs_request(struct cli *cli, u32 type, const char *path, u32 flags,
+		      int (*each)(void *arg, const char *body, u32 len), void *arg)
 {
-	struct msg_fs_req head = { .flags = flags, .path_len = strlen(path) + 1 };
-	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)path, head.path_len } };
-	struct client_req req = { .type = type, .iov = iov, .nr_iov = 2 };
+	struct msg_fs_req head = {.flags = flags, .path_len = strlen(path) + 1};
+	struct iovec iov[] = {{&head, sizeof(head)}, {(void *)path, head.path_len}};
+	struct client_req req = {.type = type, .iov = iov, .nr_iov = 2};
 	struct client_reply reply;
 	int err = client_call(&cli->client, &req, &reply), bad = 0;
 
@@ -63,10 +64,12 @@ int cmd_cat(struct cli *cli, int argc, char **argv)
 	if (status)
 		return status;
 	for (int i = optind; i < argc; i++) {
-		err = fs_request(cli, MSG_FS_CAT, full_path(argv[i], buf, sizeof(buf)), 0, write_out, NULL);
+		err = fs_request(cli, MSG_FS_CAT, full_path(argv[i], buf, sizeof(buf)), 0,
+				 write_out, NULL);
 		fflush(stdout);
 		if (err)
-			status = cli_fail("cannot read %s: %s; see `userbpf ls`", argv[i], strerror(-err));
+			status = cli_fail("cannot read %s: %s; see `userbpf ls`", argv[i],
+					  strerror(-err));
 	}
 	return status;
 }
@@ -96,7 +99,8 @@ static int add_entry(struct listing *l, const struct msg_dirent *d)
 	e = &l->e[l->nr];
 	e->d = *d;
 	e->name = strndup((const char *)(d + 1), d->name_len);
-	e->target = d->target_len ? strndup((const char *)(d + 1) + d->name_len, d->target_len) : NULL;
+	e->target =
+		d->target_len ? strndup((const char *)(d + 1) + d->name_len, d->target_len) : NULL;
 	if (!e->name)
 		return -ENOMEM;
 	l->nr++;
@@ -165,8 +169,9 @@ static void print_long(const struct entry *e)
 
 	mode_text(e->d.mode, mode);
 	strftime(when, sizeof(when), "%b %e %H:%M", localtime(&t));
-	printf("%s %2u %-8s %-8s %6llu %s %s%s%s\n", mode, e->d.nlink, owner(e->d.uid, false, u), owner(e->d.gid, true, g),
-	       (unsigned long long)e->d.size, when, e->name, e->target ? " -> " : "", e->target ?: "");
+	printf("%s %2u %-8s %-8s %6llu %s %s%s%s\n", mode, e->d.nlink, owner(e->d.uid, false, u),
+	       owner(e->d.gid, true, g), (unsigned long long)e->d.size, when, e->name,
+	       e->target ? " -> " : "", e->target ?: "");
 }
 
 static void print_json(struct json *j, const struct entry *e)
@@ -188,9 +193,10 @@ static void print_json(struct json *j, const struct entry *e)
 
 static int list_one(struct cli *cli, const char *path, bool long_form, bool all, struct json *j)
 {
-	struct listing l = { .all = all };
+	struct listing l = {.all = all};
 	char buf[2 * DIR_CAP];
-	int err = fs_request(cli, MSG_FS_LS, full_path(path, buf, sizeof(buf)), 0, take_entries, &l);
+	int err =
+		fs_request(cli, MSG_FS_LS, full_path(path, buf, sizeof(buf)), 0, take_entries, &l);
 
 	if (l.nr)
 		qsort(l.e, l.nr, sizeof(*l.e), by_name);
@@ -205,12 +211,14 @@ static int list_one(struct cli *cli, const char *path, bool long_form, bool all,
 		free(l.e[i].target);
 	}
 	free(l.e);
-	return err ? cli_fail("cannot list %s: %s; does the service have a bpffs there?", path, strerror(-err)) : 0;
+	return err ? cli_fail("cannot list %s: %s; does the service have a bpffs there?", path,
+			      strerror(-err))
+		   : 0;
 }
 
 int cmd_ls(struct cli *cli, int argc, char **argv)
 {
-	struct json j = { .out = stdout };
+	struct json j = {.out = stdout};
 	bool long_form = false, all = false;
 	int c, status;
 
@@ -255,7 +263,8 @@ int cmd_rm(struct cli *cli, int argc, char **argv)
 
 		err = fs_request(cli, MSG_FS_RM, path, recursive ? FS_RM_RECURSIVE : 0, NULL, NULL);
 		if (err)
-			status = cli_fail("cannot remove %s: %s; see `userbpf ls -l`", argv[i], strerror(-err));
+			status = cli_fail("cannot remove %s: %s; see `userbpf ls -l`", argv[i],
+					  strerror(-err));
 	}
 	return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bpf.c - where a command is answered: on shared memory, by running the program here, or by the service. */
+/* bpf.c - where a command is answered: on shared memory, by running the program here, or by the
+ * service. */
 #include "base/slot.h"
 #include "shim/guard.h"
 #include "shim/raw.h"
@@ -56,7 +57,8 @@ long shim_bpf(int cmd, void *uattr, u32 size)
 
 bool shim_owns_fd(int fd)
 {
-	return fd >= LOWEST_OWN && (client_owns_fd(&shim.client, fd) || fdtab_owns_fd(shim.fds, fd));
+	return fd >= LOWEST_OWN &&
+	       (client_owns_fd(&shim.client, fd) || fdtab_owns_fd(shim.fds, fd));
 }
 
 bool shim_next_own_fd(unsigned int first, unsigned int last, unsigned int *own)

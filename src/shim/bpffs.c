@@ -59,11 +59,15 @@ bool bpffs_is(int fd, const char *path)
 	return mounted_by_us(st.st_dev);
 }
 
-static int send_mount(struct client *c, u32 type, u32 flags, const int *fds, u32 nr_fds, const char *label, const char *options)
+static int send_mount(struct client *c, u32 type, u32 flags, const int *fds, u32 nr_fds,
+		      const char *label, const char *options)
 {
-	struct msg_mount m = { .flags = flags, .options_len = strlen(options) + 1, .label_len = strlen(label) + 1 };
-	struct iovec iov[] = { { &m, sizeof(m) }, { (void *)options, m.options_len }, { (void *)label, m.label_len } };
-	struct client_req req = { .type = type, .iov = iov, .nr_iov = 3, .fds = fds, .nr_fds = nr_fds };
+	struct msg_mount m = {
+		.flags = flags, .options_len = strlen(options) + 1, .label_len = strlen(label) + 1};
+	struct iovec iov[] = {
+		{&m, sizeof(m)}, {(void *)options, m.options_len}, {(void *)label, m.label_len}};
+	struct client_req req = {
+		.type = type, .iov = iov, .nr_iov = 3, .fds = fds, .nr_fds = nr_fds};
 	struct client_reply reply;
 	int err = client_call(c, &req, &reply);
 
@@ -74,14 +78,16 @@ static int send_mount(struct client *c, u32 type, u32 flags, const int *fds, u32
 	return err;
 }
 
-static int announce(struct client *c, u32 flags, int fuse_fd, int root_fd, const char *label, const char *options)
+static int announce(struct client *c, u32 flags, int fuse_fd, int root_fd, const char *label,
+		    const char *options)
 {
-	int fds[] = { fuse_fd, root_fd };
+	int fds[] = {fuse_fd, root_fd};
 
 	return send_mount(c, MSG_MOUNT, flags, fds, 2, label, options ?: "");
 }
 
-int bpffs_announce(struct client *c, int fuse_fd, int root_fd, const char *label, const char *options)
+int bpffs_announce(struct client *c, int fuse_fd, int root_fd, const char *label,
+		   const char *options)
 {
 	return announce(c, 0, fuse_fd, root_fd, label, options);
 }
@@ -112,12 +118,14 @@ static int remount(struct client *c, const char *dir, const char *options)
 	if (fd < 0)
 		return fd;
 	label_of(fd, dir, label, sizeof(label));
-	err = bpffs_is(fd, NULL) ? send_mount(c, MSG_REMOUNT, 0, &fd, 1, label, options ?: "") : -EINVAL;
+	err = bpffs_is(fd, NULL) ? send_mount(c, MSG_REMOUNT, 0, &fd, 1, label, options ?: "")
+				 : -EINVAL;
 	raw_close(fd);
 	return err;
 }
 
-static int do_mount(struct client *c, u32 how, const char *source, const char *dir, unsigned long flags, const char *options)
+static int do_mount(struct client *c, u32 how, const char *source, const char *dir,
+		    unsigned long flags, const char *options)
 {
 	int fuse, root, err;
 	char text[4096];
@@ -125,8 +133,9 @@ static int do_mount(struct client *c, u32 how, const char *source, const char *d
 	fuse = raw_openat(AT_FDCWD, "/dev/fuse", O_RDWR | O_CLOEXEC, 0);
 	if (fuse < 0)
 		return -ENODEV;
-	snprintf(text, sizeof(text), "fd=%d,rootmode=41777,user_id=%ld,group_id=%ld,default_permissions,allow_other", fuse,
-		 raw3(SYS_geteuid, 0, 0, 0), raw3(SYS_getegid, 0, 0, 0));
+	snprintf(text, sizeof(text),
+		 "fd=%d,rootmode=41777,user_id=%ld,group_id=%ld,default_permissions,allow_other",
+		 fuse, raw3(SYS_geteuid, 0, 0, 0), raw3(SYS_getegid, 0, 0, 0));
 	err = raw6(SYS_mount, (long)source, (long)dir, (long)BPFFS_FUSE_TYPE, flags, (long)text, 0);
 	if (err)
 		goto out;
@@ -144,7 +153,8 @@ out:
 	return min(err, 0);
 }
 
-int bpffs_mount(struct client *c, const char *source, const char *dir, unsigned long flags, const char *options)
+int bpffs_mount(struct client *c, const char *source, const char *dir, unsigned long flags,
+		const char *options)
 {
 	if (flags & MS_REMOUNT)
 		return remount(c, dir, options);

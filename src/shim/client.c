@@ -48,7 +48,8 @@ static bool conn_claim(struct conn *n)
 {
 	u32 idle = 0;
 
-	return __atomic_compare_exchange_n(&n->busy, &idle, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&n->busy, &idle, 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 static void conn_unclaim(struct conn *n)
@@ -88,13 +89,15 @@ unsigned int client_next_fd(const struct client *c, unsigned int first)
 	for (u32 i = 0; i < CLIENT_CONNS; i++) {
 		int fd = c->conn[i].fd;
 
-		if (fd >= 0 && (unsigned int)fd >= first && (unsigned int)fd < lowest && conn_intact(&c->conn[i]))
+		if (fd >= 0 && (unsigned int)fd >= first && (unsigned int)fd < lowest &&
+		    conn_intact(&c->conn[i]))
 			lowest = fd;
 	}
 	return lowest;
 }
 
-/* Out of the program's way: the top of what the fd limit allows, but not so high that the kernel's fd table grows much. */
+/* Out of the program's way: the top of what the fd limit allows, but not so high that the kernel's
+ * fd table grows much. */
 static int move_high(int fd)
 {
 	struct rlimit rl;
@@ -139,8 +142,8 @@ static int wait_writable(int fd)
 	struct {
 		int fd;
 		short events, revents;
-	} p = { fd, 4 /* POLLOUT */, 0 };
-	struct timespec forever = { 3600, 0 };
+	} p = {fd, 4 /* POLLOUT */, 0};
+	struct timespec forever = {3600, 0};
 
 	raw6(SYS_ppoll, (long)&p, 1, (long)&forever, 0, 8, 0);
 	return 0;
@@ -150,7 +153,7 @@ static int wait_writable(int fd)
 static long send_some(int fd, struct iovec *iov, int nr, const int *fds, u32 nr_fds)
 {
 	char ctl[CMSG_SPACE(FDS_PER_MSG * sizeof(int))] __attribute__((aligned(8)));
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = min(nr, 1024) };
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = min(nr, 1024)};
 
 	if (nr_fds) {
 		struct cmsghdr *cm = (void *)ctl;
@@ -183,29 +186,30 @@ static void iov_skip(struct iovec **iov, int *nr, size_t n)
 
 static int send_request(int fd, const struct client_req *req)
 {
-	struct msg_hdr hdr = { .type = req->type, .nfds = req->nr_fds };
+	struct msg_hdr hdr = {.type = req->type, .nfds = req->nr_fds};
 	struct iovec vec[MAX_IOV + 1], *iov = vec;
 	u32 sent_fds = 0;
 	int nr = 1;
 
 	if (req->nr_iov > MAX_IOV)
 		return -E2BIG;
-	vec[0] = (struct iovec){ &hdr, sizeof(hdr) };
+	vec[0] = (struct iovec){&hdr, sizeof(hdr)};
 	for (int i = 0; i < req->nr_iov; i++) {
 		if (!req->iov[i].iov_len)
 			continue;
 		hdr.len += req->iov[i].iov_len;
 		vec[nr++] = req->iov[i];
 	}
-	/* all fds but the last chunk go out with a byte of the header each, so that none of them is late */
+	/* all fds but the last chunk go out with a byte of the header each, so that none of them is
+	 * late */
 	while (nr) {
 		u32 chunk = min(req->nr_fds - sent_fds, FDS_PER_MSG);
 		bool more = req->nr_fds - sent_fds > chunk;
-		struct iovec byte = { iov->iov_base, 1 };
+		struct iovec byte = {iov->iov_base, 1};
 		long n;
 
-		n = more ? send_some(fd, &byte, 1, req->fds + sent_fds, chunk) :
-			   send_some(fd, iov, nr, req->fds + sent_fds, chunk);
+		n = more ? send_some(fd, &byte, 1, req->fds + sent_fds, chunk)
+			 : send_some(fd, iov, nr, req->fds + sent_fds, chunk);
 		if (n < 0) {
 			if (n == -EAGAIN && wait_writable(fd) == 0)
 				continue;
@@ -245,8 +249,11 @@ static int recv_all(int fd, void *buf, size_t len, struct client_reply *reply)
 	char ctl[CMSG_SPACE(FDS_PER_MSG * sizeof(int))] __attribute__((aligned(8)));
 
 	while (len) {
-		struct iovec iov = { buf, len };
-		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof(ctl) };
+		struct iovec iov = {buf, len};
+		struct msghdr m = {.msg_iov = &iov,
+				   .msg_iovlen = 1,
+				   .msg_control = ctl,
+				   .msg_controllen = sizeof(ctl)};
 		long n = raw_recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
 
 		if (n > 0) {
@@ -262,12 +269,14 @@ static int recv_all(int fd, void *buf, size_t len, struct client_reply *reply)
 	return 0;
 }
 
-/* The header and, in the same system call, what follows it of the one answer to this request. -> bytes of the body received */
+/* The header and, in the same system call, what follows it of the one answer to this request. ->
+ * bytes of the body received */
 static long recv_head(struct conn *n, struct msg_hdr *hdr, struct client_reply *reply)
 {
 	char ctl[CMSG_SPACE(FDS_PER_MSG * sizeof(int))] __attribute__((aligned(8)));
-	struct iovec iov[] = { { hdr, sizeof(*hdr) }, { n->buf, reply->many ? 0 : n->buf_len } };
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	struct iovec iov[] = {{hdr, sizeof(*hdr)}, {n->buf, reply->many ? 0 : n->buf_len}};
+	struct msghdr m = {
+		.msg_iov = iov, .msg_iovlen = 2, .msg_control = ctl, .msg_controllen = sizeof(ctl)};
 	long got;
 
 	do
@@ -336,9 +345,10 @@ static int converse(const struct client_req *req, struct client_reply *reply)
 static int greet(struct client *c, struct conn *n)
 {
 	bool want = c->slots && !__atomic_load_n(&c->greeted, __ATOMIC_ACQUIRE);
-	struct msg_hello hello = { .version = PROTO_VERSION, .pid = c->pid, .flags = want ? HELLO_SLOTS : 0 };
-	struct iovec iov = { &hello, sizeof(hello) };
-	struct client_req req = { .type = MSG_HELLO, .iov = &iov, .nr_iov = 1 };
+	struct msg_hello hello = {
+		.version = PROTO_VERSION, .pid = c->pid, .flags = want ? HELLO_SLOTS : 0};
+	struct iovec iov = {&hello, sizeof(hello)};
+	struct client_req req = {.type = MSG_HELLO, .iov = &iov, .nr_iov = 1};
 	struct client_reply reply;
 	int err;
 
@@ -402,7 +412,8 @@ static int conn_ready(struct client *c, struct conn *n)
 
 static struct conn *temporary_conn(void)
 {
-	struct conn *n = raw_mmap(NULL, sizeof(*n), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct conn *n = raw_mmap(NULL, sizeof(*n), PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (IS_ERR(n))
 		return NULL;
@@ -451,7 +462,8 @@ int client_call(struct client *c, const struct client_req *req, struct client_re
 	err = conn_ready(c, reply->conn);
 	if (!err) {
 		err = converse(req, reply);
-		if (err == -EPIPE) /* the service closed this idle connection, perhaps it was restarted: nothing was sent yet */
+		if (err == -EPIPE) /* the service closed this idle connection, perhaps it was
+				      restarted: nothing was sent yet */
 			err = try_again(c, req, reply);
 		if (!err)
 			return 0;
@@ -490,8 +502,8 @@ int client_ping(struct client *c)
 
 int client_simple(struct client *c, u32 type, const void *body, u32 len)
 {
-	struct iovec iov = { (void *)body, len };
-	struct client_req req = { .type = type, .iov = &iov, .nr_iov = 1 };
+	struct iovec iov = {(void *)body, len};
+	struct client_req req = {.type = type, .iov = &iov, .nr_iov = 1};
 	struct client_reply reply;
 	int result = client_call(c, &req, &reply);
 

@@ -5,7 +5,7 @@
 
 int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, int *memfd)
 {
-	struct client_req req = { .type = MSG_HANDLE, .fds = &fd, .nr_fds = 1 };
+	struct client_req req = {.type = MSG_HANDLE, .fds = &fd, .nr_fds = 1};
 	const struct msg_handle_info *i;
 	struct client_reply reply;
 	int err = client_call(&shim.client, &req, &reply);

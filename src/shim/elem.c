@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * elem.c - MAP_LOOKUP/UPDATE/DELETE_ELEM and MAP_GET_NEXT_KEY without a system call: straight on the map's shared memory, with the checks
- * of the kernel in the kernel's order. What is rare or needs other objects (prog arrays, huge keys, odd attr sizes) goes to the service.
+ * elem.c - MAP_LOOKUP/UPDATE/DELETE_ELEM and MAP_GET_NEXT_KEY without a system call: straight on
+ * the map's shared memory, with the checks of the kernel in the kernel's order. What is rare or
+ * needs other objects (prog arrays, huge keys, odd attr sizes) goes to the service.
  */
 #include "shim/guard.h"
 #include "shim/raw.h"
 #include "shim/shim.h"
 
-#define KEY_MAX 512u
+#define KEY_MAX	    512u
 #define VALUE_STACK 1024u
 
 struct elem_call {
 	const union bpf_attr *attr;
 	struct bpf_map *map;
 	char key[KEY_MAX] __attribute__((aligned(8)));
-	char *value;	/* room for value_size or key_size bytes */
+	char *value; /* room for value_size or key_size bytes */
 	u32 value_size;
 };
 
@@ -55,10 +56,11 @@ static int run_next_key(struct elem_call *c, const void *key)
 #define ATTR_END(field) (offsetof(union bpf_attr, field) + sizeof_field(union bpf_attr, field))
 
 static const struct elem_cmd cmds[] = {
-	[BPF_MAP_LOOKUP_ELEM] = { ATTR_END(flags), 1, BPF_F_LOCK, .run = run_lookup },
-	[BPF_MAP_UPDATE_ELEM] = { ATTR_END(flags), 2, ~0ull, .run = run_update },
-	[BPF_MAP_DELETE_ELEM] = { ATTR_END(key), 2, ~0ull, .run = run_delete },
-	[BPF_MAP_GET_NEXT_KEY] = { ATTR_END(next_key), 1, ~0ull, .next_key = true, .run = run_next_key },
+	[BPF_MAP_LOOKUP_ELEM] = {ATTR_END(flags), 1, BPF_F_LOCK, .run = run_lookup},
+	[BPF_MAP_UPDATE_ELEM] = {ATTR_END(flags), 2, ~0ull, .run = run_update},
+	[BPF_MAP_DELETE_ELEM] = {ATTR_END(key), 2, ~0ull, .run = run_delete},
+	[BPF_MAP_GET_NEXT_KEY] = {ATTR_END(next_key), 1, ~0ull, .next_key = true,
+				  .run = run_next_key},
 };
 
 static int with_value(struct elem_call *c, const struct elem_cmd *cmd, const void *key)

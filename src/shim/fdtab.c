@@ -3,18 +3,18 @@
 #include "shim/raw.h"
 
 #define LEAF_BITS 10
-#define LEAF_FDS (1u << LEAF_BITS)
+#define LEAF_FDS  (1u << LEAF_BITS)
 #define NR_LEAVES 1024u
-#define MAX_FDS (LEAF_FDS * NR_LEAVES)
-#define BATCH 32
-#define HIGH_FD 700 /* out of the program's way */
+#define MAX_FDS	  (LEAF_FDS * NR_LEAVES)
+#define BATCH	  32
+#define HIGH_FD	  700 /* out of the program's way */
 
 struct fdtab {
 	struct fd_obj **leaf[NR_LEAVES]; /* made on demand, never freed; atomic */
 	struct fd_source src;
-	u32 lock;		/* spin lock over what follows; held for a few instructions */
+	u32 lock; /* spin lock over what follows; held for a few instructions */
 	struct fd_obj *free;
-	struct fd_obj *maps;	/* records with a view */
+	struct fd_obj *maps; /* records with a view */
 };
 
 static void *page_alloc(size_t len)
@@ -58,8 +58,9 @@ static struct fd_obj **entry_of(struct fdtab *t, unsigned int fd, bool make)
 	leaf = __atomic_load_n(&t->leaf[fd >> LEAF_BITS], __ATOMIC_ACQUIRE);
 	if (!leaf && make) {
 		leaf = page_alloc(LEAF_FDS * sizeof(*leaf));
-		if (leaf && !__atomic_compare_exchange_n(&t->leaf[fd >> LEAF_BITS], &seen, leaf, false, __ATOMIC_ACQ_REL,
-							 __ATOMIC_ACQUIRE)) {
+		if (leaf &&
+		    !__atomic_compare_exchange_n(&t->leaf[fd >> LEAF_BITS], &seen, leaf, false,
+						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 			raw_munmap(leaf, LEAF_FDS * sizeof(*leaf));
 			leaf = seen;
 		}
@@ -72,7 +73,8 @@ static bool ref_unless_zero(struct fd_obj *o)
 	u32 n = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
 
 	while (n)
-		if (__atomic_compare_exchange_n(&o->refs, &n, n + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&o->refs, &n, n + 1, true, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
 			return true;
 	return false;
 }
@@ -129,7 +131,8 @@ static bool memfd_intact(const struct fd_obj *o)
 {
 	struct stat st;
 
-	return o->view.memfd >= 0 && !raw_fstat(o->view.memfd, &st) && st.st_ino == o->memory_ino && st.st_dev == o->shm_dev;
+	return o->view.memfd >= 0 && !raw_fstat(o->view.memfd, &st) && st.st_ino == o->memory_ino &&
+	       st.st_dev == o->shm_dev;
 }
 
 static void view_close(struct fd_obj *o)
@@ -158,7 +161,8 @@ unsigned int fdtab_next_fd(struct fdtab *t, unsigned int first)
 	for (struct fd_obj *o = t->maps; o; o = o->next) {
 		int fd = o->view.memfd;
 
-		if (fd >= 0 && (unsigned int)fd >= first && (unsigned int)fd < lowest && memfd_intact(o))
+		if (fd >= 0 && (unsigned int)fd >= first && (unsigned int)fd < lowest &&
+		    memfd_intact(o))
 			lowest = fd;
 	}
 	unlock(t);
@@ -191,7 +195,8 @@ void fdtab_put(struct fdtab *t, struct fd_obj *o)
 static struct fd_obj *view_find(struct fdtab *t, u64 dev, u64 ino, bool rdonly)
 {
 	for (struct fd_obj *o = t->maps; o; o = o->next)
-		if (o->shm_dev == dev && o->shm_ino == ino && o->view.rdonly == rdonly && ref_unless_zero(o))
+		if (o->shm_dev == dev && o->shm_ino == ino && o->view.rdonly == rdonly &&
+		    ref_unless_zero(o))
 			return o;
 	return NULL;
 }
@@ -221,7 +226,8 @@ struct fd_obj *fdtab_map_view(struct fdtab *t, const struct map_attr *attr, int 
 	}
 	o->map = &o->view;
 	o->view.priv = o;
-	if (o->view.ops->fd_values && o->view.memfd < 0) /* to show the service when a tail call asks for a program */
+	if (o->view.ops->fd_values &&
+	    o->view.memfd < 0) /* to show the service when a tail call asks for a program */
 		o->view.memfd = max((int)raw_fcntl(memfd, F_DUPFD_CLOEXEC, HIGH_FD), -1);
 	o->shm_dev = st.st_dev;
 	o->memory_ino = st.st_ino;
@@ -250,7 +256,8 @@ static struct fd_obj *learn(struct fdtab *t, int fd)
 	err = t->src.describe(t->src.arg, fd, o, &attr, &memfd);
 	if (!err && o->kind == FD_MAP && memfd >= 0) {
 		view = fdtab_map_view(t, &attr, memfd, !(o->perm & 2));
-		o->map = IS_ERR(view) ? NULL : view->map; /* without a view the service does the work */
+		o->map = IS_ERR(view) ? NULL
+				      : view->map; /* without a view the service does the work */
 	}
 	if (memfd >= 0)
 		raw_close(memfd);
@@ -277,9 +284,11 @@ struct fd_obj *fdtab_get(struct fdtab *t, int fd)
 		return o;
 	/* cached only when the number still means the same file */
 	e = entry_of(t, fd, true);
-	if (e && !raw_fstat(fd, &after) && after.st_ino == before.st_ino && after.st_dev == before.st_dev) {
+	if (e && !raw_fstat(fd, &after) && after.st_ino == before.st_ino &&
+	    after.st_dev == before.st_dev) {
 		__atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
-		if (!__atomic_compare_exchange_n(e, &none, o, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		if (!__atomic_compare_exchange_n(e, &none, o, false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_ACQUIRE))
 			fdtab_put(t, o);
 	}
 	return o;

@@ -7,12 +7,13 @@
 
 static long vm_copy(long nr, void *local, u64 remote, u64 len)
 {
-	struct iovec l = { local, len }, r = { (void *)(uintptr_t)remote, len };
+	struct iovec l = {local, len}, r = {(void *)(uintptr_t)remote, len};
 
 	return raw6(nr, raw_getpid(), (long)&l, 1, (long)&r, 1, 0);
 }
 
-/* Where the sandbox forbids process_vm_*: a pipe takes bytes from, and puts them into, memory the same careful way. */
+/* Where the sandbox forbids process_vm_*: a pipe takes bytes from, and puts them into, memory the
+ * same careful way. */
 static int pipe_copy(void *local, u64 remote, u64 len, bool write)
 {
 	int p[2], err = raw3(SYS_pipe2, p, O_CLOEXEC, 0);
@@ -37,7 +38,8 @@ static int copy(void *local, u64 remote, u64 len, bool write)
 {
 	while (len) {
 		u64 want = min(len, (u64)CHUNK);
-		long n = vm_copy(write ? SYS_process_vm_writev : SYS_process_vm_readv, local, remote, want);
+		long n = vm_copy(write ? SYS_process_vm_writev : SYS_process_vm_readv, local,
+				 remote, want);
 
 		if (n == -EPERM || n == -ENOSYS)
 			return pipe_copy(local, remote, len, write);
@@ -84,38 +86,39 @@ int guard_read_fast(void *dst, u64 uaddr, u32 len)
 	return fault_copy(dst, (const void *)(uintptr_t)uaddr, len);
 }
 
-/* Stores that may fault: the counterpart of exec/fault_<cpu>.h's loads, with rows in the same table. */
+/* Stores that may fault: the counterpart of exec/fault_<cpu>.h's loads, with rows in the same
+ * table. */
 #if defined(__x86_64__)
-#define STORE_REG "q"
-#define STORE_64 "movq %1, (%2)"
-#define STORE_8 "movb %b1, (%2)"
+#define STORE_REG  "q"
+#define STORE_64   "movq %1, (%2)"
+#define STORE_8	   "movb %b1, (%2)"
 #define STORE_FAIL "movl %3, %0\njmp 2b\n"
 #elif defined(__aarch64__)
-#define STORE_REG "r"
-#define STORE_64 "str %x1, [%2]"
-#define STORE_8 "strb %w1, [%2]"
+#define STORE_REG  "r"
+#define STORE_64   "str %x1, [%2]"
+#define STORE_8	   "strb %w1, [%2]"
 #define STORE_FAIL "mov %w0, %3\nb 2b\n"
 #endif
 
 #if defined(FAULT_HAS_TABLE) && defined(STORE_64)
-#define FAULT_STORE(name, insn)                                                                                        \
-	static inline int name(void *p, u64 v)                                                                         \
-	{                                                                                                              \
-		int err = 0;                                                                                           \
-                                                                                                                       \
-		__asm__ volatile("1: " insn "\n"                                                                       \
-				 "2:\n"                                                                                \
-				 ".subsection 1\n"                                                                     \
-				 "3: " STORE_FAIL ".previous\n"                                                        \
-				 ".pushsection fault_table, \"a\"\n"                                                   \
-				 ".balign 4\n"                                                                         \
-				 ".long 1b - .\n"                                                                      \
-				 ".long 3b - .\n"                                                                      \
-				 ".popsection\n"                                                                       \
-				 : "+r"(err)                                                                           \
-				 : STORE_REG(v), "r"(p), "i"(-EFAULT)                                                        \
-				 : "memory");                                                                          \
-		return err;                                                                                            \
+#define FAULT_STORE(name, insn)                                       \
+	static inline int name(void *p, u64 v)                        \
+	{                                                             \
+		int err = 0;                                          \
+                                                                      \
+		__asm__ volatile("1: " insn "\n"                      \
+				 "2:\n"                               \
+				 ".subsection 1\n"                    \
+				 "3: " STORE_FAIL ".previous\n"       \
+				 ".pushsection fault_table, \"a\"\n"  \
+				 ".balign 4\n"                        \
+				 ".long 1b - .\n"                     \
+				 ".long 3b - .\n"                     \
+				 ".popsection\n"                      \
+				 : "+r"(err)                          \
+				 : STORE_REG(v), "r"(p), "i"(-EFAULT) \
+				 : "memory");                         \
+		return err;                                           \
 	}
 FAULT_STORE(store64, STORE_64)
 FAULT_STORE(store8, STORE_8)

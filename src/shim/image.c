@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* image.c - program images from the service, bound to this process, and what a program running here may ask of it (struct exec_host). */
+/* image.c - program images from the service, bound to this process, and what a program running here
+ * may ask of it (struct exec_host). */
 #include "exec/exec.h"
 #include "map/map_kind.h"
 #include "shim/raw.h"
 #include "shim/shim.h"
 
-#define TAIL_CACHE 64u
+#define TAIL_CACHE   64u
 #define BTF_SHOW_MAX 4096u
 
-/* One mapping holds it all: struct, name, insns, subprogs, maps[], and the records that keep the maps' views. */
+/* One mapping holds it all: struct, name, insns, subprogs, maps[], and the records that keep the
+ * maps' views. */
 struct image {
 	struct exec_image img;
 	size_t size;
@@ -18,7 +20,8 @@ struct image {
 	struct fd_obj **views;
 };
 
-/* Programs reached by tail calls, by id; a prog array's shared memory says which id a slot holds now. */
+/* Programs reached by tail calls, by id; a prog array's shared memory says which id a slot holds
+ * now. */
 static struct {
 	u32 lock;
 	u32 next;
@@ -56,10 +59,12 @@ void shim_image_put(struct exec_image *img)
 
 static struct image *image_alloc(const struct msg_image *m)
 {
-	u64 insns = m->len * (u64)sizeof(struct bpf_insn), maps = m->nr_maps * 2ull * sizeof(void *);
+	u64 insns = m->len * (u64)sizeof(struct bpf_insn),
+	    maps = m->nr_maps * 2ull * sizeof(void *);
 	u64 subprogs = m->nr_subprogs * (u64)sizeof(struct exec_subprog);
 	u64 size = sizeof(struct image) + maps + insns + MSG_PAD(subprogs);
-	struct image *im = raw_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct image *im =
+		raw_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (IS_ERR(im))
 		return ERR_PTR(-ENOMEM);
@@ -71,14 +76,16 @@ static struct image *image_alloc(const struct msg_image *m)
 	return im;
 }
 
-static int image_maps(struct image *im, const struct msg_map *maps, u32 nr, const struct client_reply *reply)
+static int image_maps(struct image *im, const struct msg_map *maps, u32 nr,
+		      const struct client_reply *reply)
 {
 	for (u32 i = 0; i < nr; i++) {
 		struct fd_obj *view;
 
 		if (maps[i].index >= reply->nr_fds)
 			return -EIO;
-		view = fdtab_map_view(shim.fds, &maps[i].attr, reply->fds[maps[i].index], maps[i].flags & MSG_MAP_RDONLY);
+		view = fdtab_map_view(shim.fds, &maps[i].attr, reply->fds[maps[i].index],
+				      maps[i].flags & MSG_MAP_RDONLY);
 		if (IS_ERR(view))
 			return PTR_ERR(view);
 		im->views[i] = view;
@@ -99,7 +106,8 @@ static struct exec_image *image_parse(const struct client_reply *reply, u32 *fla
 
 	if (reply->len < sizeof(*m))
 		return ERR_PTR(-EIO);
-	need = sizeof(*m) + m->len * 8ull + m->nr_subprogs * (u64)sizeof(*subs) + m->nr_maps * (u64)sizeof(struct msg_map);
+	need = sizeof(*m) + m->len * 8ull + m->nr_subprogs * (u64)sizeof(*subs) +
+	       m->nr_maps * (u64)sizeof(struct msg_map);
 	if (reply->len < need)
 		return ERR_PTR(-EIO);
 	im = image_alloc(m);
@@ -109,7 +117,8 @@ static struct exec_image *image_parse(const struct client_reply *reply, u32 *fla
 	subs = (const void *)(insns + m->len);
 	memcpy(im->img.insns, insns, m->len * sizeof(*insns));
 	for (u32 i = 0; i < m->nr_subprogs; i++)
-		im->img.subprogs[i] = (struct exec_subprog){ .start = subs[i].start, .stack_depth = subs[i].stack_depth };
+		im->img.subprogs[i] = (struct exec_subprog){.start = subs[i].start,
+							    .stack_depth = subs[i].stack_depth};
 	memcpy(im->name, m->name, sizeof(im->name));
 	im->test_run = m->test_run;
 	im->max_ctx_offset = m->max_ctx_offset;
@@ -132,8 +141,8 @@ static struct exec_image *image_parse(const struct client_reply *reply, u32 *fla
 
 static struct exec_image *fetch(u32 type, const void *body, u32 len, int fd, u32 *flags)
 {
-	struct iovec iov = { (void *)body, len };
-	struct client_req req = { .type = type, .iov = &iov, .nr_iov = 1, .fds = &fd, .nr_fds = 1 };
+	struct iovec iov = {(void *)body, len};
+	struct client_req req = {.type = type, .iov = &iov, .nr_iov = 1, .fds = &fd, .nr_fds = 1};
 	struct client_reply reply;
 	struct exec_image *img;
 	int err = client_call(&shim.client, &req, &reply);
@@ -150,7 +159,8 @@ struct exec_image *shim_image(struct fd_obj *prog, int prog_fd, u32 *flags)
 	struct exec_image *img = __atomic_load_n(&prog->image, __ATOMIC_ACQUIRE), *none = NULL;
 
 	if (img) {
-		/* statistics may have been switched on since: the service knows, and ignores runs when they are off */
+		/* statistics may have been switched on since: the service knows, and ignores runs
+		 * when they are off */
 		*flags = image_of(img)->flags | IMAGE_STATS;
 		return exec_image_get(img);
 	}
@@ -158,7 +168,8 @@ struct exec_image *shim_image(struct fd_obj *prog, int prog_fd, u32 *flags)
 	if (IS_ERR(img))
 		return img;
 	exec_image_get(img);
-	if (!__atomic_compare_exchange_n(&prog->image, &none, img, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (!__atomic_compare_exchange_n(&prog->image, &none, img, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
 		exec_image_put(img); /* another thread's is cached */
 	return img;
 }
@@ -167,9 +178,9 @@ struct exec_image *shim_image(struct fd_obj *prog, int prog_fd, u32 *flags)
 
 static void host_printk(void *arg, const char *text, u32 len)
 {
-	struct msg_printk head = { .tid = raw3(SYS_gettid, 0, 0, 0) };
-	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)text, min(len, 1024u) } };
-	struct client_req req = { .type = MSG_PRINTK, .iov = iov, .nr_iov = 2 };
+	struct msg_printk head = {.tid = raw3(SYS_gettid, 0, 0, 0)};
+	struct iovec iov[] = {{&head, sizeof(head)}, {(void *)text, min(len, 1024u)}};
+	struct client_req req = {.type = MSG_PRINTK, .iov = iov, .nr_iov = 2};
 	struct client_reply reply;
 
 	raw3(SYS_getcpu, &head.cpu, NULL, NULL);
@@ -223,7 +234,7 @@ static void tail_keep(u32 id, u64 shm_ino, struct exec_image *img)
 /* The memfd of a view, as proof that we may use the map. */
 static const struct exec_image *tail_fetch(struct bpf_map *map, u32 index, u32 id)
 {
-	struct msg_tail_target req = { .map_id = map->id, .index = index };
+	struct msg_tail_target req = {.map_id = map->id, .index = index};
 	struct fd_obj *view = map->priv;
 	struct exec_image *img;
 	u32 flags;
@@ -249,14 +260,14 @@ static const struct exec_image *host_tail_target(void *arg, struct bpf_map *map,
 }
 
 /* How large the object is only the service knows: as much as can be read goes there. */
-static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n),
-			  void *out)
+static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags,
+			  int (*emit)(void *out, const char *s, size_t n), void *out)
 {
-	struct msg_btf_show head = { .type_id = btf_id, .flags = flags };
+	struct msg_btf_show head = {.type_id = btf_id, .flags = flags};
 	char copy[BTF_SHOW_MAX];
 	u32 len = sizeof(copy), to_page = 4096 - (uintptr_t)obj % 4096;
-	struct iovec iov[] = { { &head, sizeof(head) }, { copy, 0 } };
-	struct client_req req = { .type = MSG_BTF_SHOW, .iov = iov, .nr_iov = 2 };
+	struct iovec iov[] = {{&head, sizeof(head)}, {copy, 0}};
+	struct client_req req = {.type = MSG_BTF_SHOW, .iov = iov, .nr_iov = 2};
 	struct client_reply reply;
 	long ret;
 
@@ -276,7 +287,8 @@ static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags, int
 	return ret;
 }
 
-/* SYSCALL programs: their attr and what it points to is memory of this process like any other; fds are made in our own table. */
+/* SYSCALL programs: their attr and what it points to is memory of this process like any other; fds
+ * are made in our own table. */
 static long host_sys_bpf(void *arg, int cmd, void *attr, u32 size)
 {
 	return shim_bpf(cmd, attr, size);

@@ -10,7 +10,8 @@
 
 static void take_slots(int memfd)
 {
-	void *p = raw_mmap(NULL, sizeof(struct slot_table), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	void *p = raw_mmap(NULL, sizeof(struct slot_table), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   memfd, 0);
 
 	if (IS_ERR(p))
 		return;
@@ -27,7 +28,8 @@ static void after_fork(void)
 
 __attribute__((constructor)) static void start(void)
 {
-	static const struct fd_source source = { .describe = shim_describe, .put_image = shim_image_put };
+	static const struct fd_source source = {.describe = shim_describe,
+						.put_image = shim_image_put};
 	const char *path = getenv("USERBPF_SOCKET");
 
 	interpose_init();

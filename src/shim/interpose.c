@@ -2,8 +2,9 @@
 /*
  * interpose.c - the libc symbols this library replaces, and nothing else is visible from outside.
  *
- * Each function asks the shim when it is active for this process and thread, and otherwise is libc's. Those libc functions that are cancellation
- * points or variadic are reached through dlsym(RTLD_NEXT); plain ones by the system call itself. The replaced names are bound by asm
+ * Each function asks the shim when it is active for this process and thread, and otherwise is
+ * libc's. Those libc functions that are cancellation points or variadic are reached through
+ * dlsym(RTLD_NEXT); plain ones by the system call itself. The replaced names are bound by asm
  * labels, so that the headers' redirections (statfs -> statfs64 ...) do not get in between.
  */
 #include <dlfcn.h>
@@ -44,11 +45,11 @@ void interpose_init(void)
 	__atomic_store_n(&libc.getmntent_r, dlsym(RTLD_NEXT, "getmntent_r"), __ATOMIC_RELEASE);
 }
 
-#define LIBC(name)                                                                                                             \
-	({                                                                                                                     \
-		if (unlikely(!libc.name))                                                                                      \
-			interpose_init();                                                                                      \
-		libc.name;                                                                                                     \
+#define LIBC(name)                        \
+	({                                \
+		if (unlikely(!libc.name)) \
+			interpose_init(); \
+		libc.name;                \
 	})
 
 static long ret_errno(long r)
@@ -60,14 +61,14 @@ static long ret_errno(long r)
 }
 
 /* Runs @expr (a shim function) without disturbing errno, unmarked threads only. */
-#define INSIDE(expr)                                                                                                           \
-	({                                                                                                                     \
-		int saved_errno_ = errno;                                                                                      \
-		shim_inside++;                                                                                                 \
-		__auto_type r_ = (expr);                                                                                       \
-		shim_inside--;                                                                                                 \
-		errno = saved_errno_;                                                                                          \
-		r_;                                                                                                            \
+#define INSIDE(expr)                      \
+	({                                \
+		int saved_errno_ = errno; \
+		shim_inside++;            \
+		__auto_type r_ = (expr);  \
+		shim_inside--;            \
+		errno = saved_errno_;     \
+		r_;                       \
 	})
 
 static bool forget(int fd)
@@ -212,10 +213,13 @@ int i_fstatfs64(int fd, struct statfs *st)
 	return do_fstatfs(fd, st);
 }
 
-int i_mount(const char *src, const char *dir, const char *type, unsigned long flags, const void *data) INTERPOSE(mount);
-int i_mount(const char *src, const char *dir, const char *type, unsigned long flags, const void *data)
+int i_mount(const char *src, const char *dir, const char *type, unsigned long flags,
+	    const void *data) INTERPOSE(mount);
+int i_mount(const char *src, const char *dir, const char *type, unsigned long flags,
+	    const void *data)
 {
-	if (shim_active() && type && !strcmp(type, "bpf") && !(flags & (MS_BIND | MS_MOVE | MS_PRIVATE | MS_SHARED | MS_SLAVE)))
+	if (shim_active() && type && !strcmp(type, "bpf") &&
+	    !(flags & (MS_BIND | MS_MOVE | MS_PRIVATE | MS_SHARED | MS_SLAVE)))
 		return ret_errno(INSIDE(bpffs_mount(&shim.client, src, dir, flags, data)));
 	return ret_errno(raw6(SYS_mount, (long)src, (long)dir, (long)type, flags, (long)data, 0));
 }
@@ -224,7 +228,8 @@ int i_mount(const char *src, const char *dir, const char *type, unsigned long fl
 
 static long virtual_op(u32 type, const char *path, u32 flags)
 {
-	return shim_active() && shim.virtual_root ? INSIDE(shim_virtual_op(type, path, flags)) : SHIM_ELSEWHERE;
+	return shim_active() && shim.virtual_root ? INSIDE(shim_virtual_op(type, path, flags))
+						  : SHIM_ELSEWHERE;
 }
 
 int i_mkdir(const char *path, mode_t mode) INTERPOSE(mkdir);
@@ -240,7 +245,8 @@ int i_rmdir(const char *path)
 {
 	long r = virtual_op(MSG_FS_RM, path, 0);
 
-	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR) : r);
+	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR)
+					     : r);
 }
 
 int i_unlink(const char *path) INTERPOSE(unlink);
@@ -274,7 +280,8 @@ struct mntent *i_getmntent_r(FILE *f, struct mntent *m, char *buf, int len)
 
 static bool proc_path(const char *path, const char *what)
 {
-	return shim_active() && path && path[0] == '/' && (path[1] == 'p' || path[1] == 'd') && strstr(path, what);
+	return shim_active() && path && path[0] == '/' && (path[1] == 'p' || path[1] == 'd') &&
+	       strstr(path, what);
 }
 
 static long do_readlink(int dir, const char *path, char *buf, size_t len)
@@ -292,7 +299,8 @@ ssize_t i_readlink(const char *path, char *buf, size_t len)
 	return ret_errno(do_readlink(AT_FDCWD, path, buf, len));
 }
 
-ssize_t i_readlink_chk(const char *path, char *buf, size_t len, size_t size) INTERPOSE(__readlink_chk);
+ssize_t i_readlink_chk(const char *path, char *buf, size_t len, size_t size)
+	INTERPOSE(__readlink_chk);
 ssize_t i_readlink_chk(const char *path, char *buf, size_t len, size_t size)
 {
 	if (len > size)
@@ -353,7 +361,8 @@ int i_openat64(int dir, const char *path, int flags, mode_t mode)
 
 static FILE *do_fopen(const char *path, const char *mode)
 {
-	int r = open_special(path, mode[0] == 'r' && !strchr(mode, '+') ? O_RDONLY | O_CLOEXEC : O_RDWR);
+	int r = open_special(path,
+			     mode[0] == 'r' && !strchr(mode, '+') ? O_RDONLY | O_CLOEXEC : O_RDWR);
 	FILE *f;
 
 	if (r == SHIM_ELSEWHERE)
@@ -396,7 +405,7 @@ int i_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 sighandler_t i_signal(int sig, sighandler_t handler) INTERPOSE(signal);
 sighandler_t i_signal(int sig, sighandler_t handler)
 {
-	struct sigaction act = { .sa_handler = handler, .sa_flags = SA_RESTART }, old;
+	struct sigaction act = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
 
 	sigemptyset(&act.sa_mask);
 	sigaddset(&act.sa_mask, sig);
@@ -410,52 +419,78 @@ static long nr_bpf(long a, long b, long c, long d, long e, long f)
 	return ret_errno(INSIDE(shim_bpf(a, (void *)b, c)));
 }
 
-static long nr_close(long a, long b, long c, long d, long e, long f) { return i_close(a); }
-static long nr_dup3(long a, long b, long c, long d, long e, long f) { return i_dup3(a, b, c); }
-static long nr_close_range(long a, long b, long c, long d, long e, long f) { return i_close_range(a, b, c); }
-static long nr_statfs(long a, long b, long c, long d, long e, long f) { return do_statfs((char *)a, (void *)b); }
-static long nr_fstatfs(long a, long b, long c, long d, long e, long f) { return do_fstatfs(a, (void *)b); }
-static long nr_mmap(long a, long b, long c, long d, long e, long f) { return (long)do_mmap((void *)a, b, c, d, e, f); }
+static long nr_close(long a, long b, long c, long d, long e, long f)
+{
+	return i_close(a);
+}
+static long nr_dup3(long a, long b, long c, long d, long e, long f)
+{
+	return i_dup3(a, b, c);
+}
+static long nr_close_range(long a, long b, long c, long d, long e, long f)
+{
+	return i_close_range(a, b, c);
+}
+static long nr_statfs(long a, long b, long c, long d, long e, long f)
+{
+	return do_statfs((char *)a, (void *)b);
+}
+static long nr_fstatfs(long a, long b, long c, long d, long e, long f)
+{
+	return do_fstatfs(a, (void *)b);
+}
+static long nr_mmap(long a, long b, long c, long d, long e, long f)
+{
+	return (long)do_mmap((void *)a, b, c, d, e, f);
+}
 static long nr_readlinkat(long a, long b, long c, long d, long e, long f)
 {
 	return ret_errno(do_readlink(a, (char *)b, (char *)c, d));
 }
-static long nr_openat(long a, long b, long c, long d, long e, long f) { return do_openat(a, (char *)b, c, d); }
+static long nr_openat(long a, long b, long c, long d, long e, long f)
+{
+	return do_openat(a, (char *)b, c, d);
+}
 static long nr_mount(long a, long b, long c, long d, long e, long f)
 {
 	return i_mount((char *)a, (char *)b, (char *)c, d, (void *)e);
 }
 #ifdef SYS_dup2
-static long nr_dup2(long a, long b, long c, long d, long e, long f) { return i_dup2(a, b); }
-static long nr_readlink(long a, long b, long c, long d, long e, long f) { return i_readlink((char *)a, (char *)b, c); }
-static long nr_open(long a, long b, long c, long d, long e, long f) { return do_open((char *)a, b, c); }
+static long nr_dup2(long a, long b, long c, long d, long e, long f)
+{
+	return i_dup2(a, b);
+}
+static long nr_readlink(long a, long b, long c, long d, long e, long f)
+{
+	return i_readlink((char *)a, (char *)b, c);
+}
+static long nr_open(long a, long b, long c, long d, long e, long f)
+{
+	return do_open((char *)a, b, c);
+}
 #endif
 
 #define NR_MAX 512
 static long (*const by_number[NR_MAX])(long, long, long, long, long, long) = {
-	[SYS_bpf] = nr_bpf,
-	[SYS_close] = nr_close,
-	[SYS_dup3] = nr_dup3,
-	[SYS_close_range] = nr_close_range,
-	[SYS_statfs] = nr_statfs,
-	[SYS_fstatfs] = nr_fstatfs,
-	[SYS_mmap] = nr_mmap,
-	[SYS_readlinkat] = nr_readlinkat,
-	[SYS_openat] = nr_openat,
-	[SYS_mount] = nr_mount,
+	[SYS_bpf] = nr_bpf,	  [SYS_close] = nr_close,
+	[SYS_dup3] = nr_dup3,	  [SYS_close_range] = nr_close_range,
+	[SYS_statfs] = nr_statfs, [SYS_fstatfs] = nr_fstatfs,
+	[SYS_mmap] = nr_mmap,	  [SYS_readlinkat] = nr_readlinkat,
+	[SYS_openat] = nr_openat, [SYS_mount] = nr_mount,
 #ifdef SYS_dup2
-	[SYS_dup2] = nr_dup2,
-	[SYS_readlink] = nr_readlink,
+	[SYS_dup2] = nr_dup2,	  [SYS_readlink] = nr_readlink,
 	[SYS_open] = nr_open,
 #endif
 };
 
 /*
- * Not variadic, so that the call of libc's is a jump with everything where the caller put it: clone() and vfork() through syscall() return on
- * another stack, or twice on the same one, and must not come back to a frame of ours.
+ * Not variadic, so that the call of libc's is a jump with everything where the caller put it:
+ * clone() and vfork() through syscall() return on another stack, or twice on the same one, and must
+ * not come back to a frame of ours.
  */
 long i_syscall(long nr, long a, long b, long c, long d, long e, long f) INTERPOSE(syscall);
-__attribute__((optimize("O2", "no-stack-protector"), no_sanitize_address, no_sanitize_undefined)) long
+__attribute__((optimize("O2", "no-stack-protector"), no_sanitize_address,
+	       no_sanitize_undefined)) long
 i_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (shim_active() && (unsigned long)nr < NR_MAX && by_number[nr])

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 /* interpose.h - the libc symbols this library replaces; see interpose.c. */
 
-/* Finds libc's own functions. A replaced function called earlier than this (from another constructor) finds them itself. */
+/* Finds libc's own functions. A replaced function called earlier than this (from another
+ * constructor) finds them itself. */
 void interpose_init(void);
 
 struct sigaction;

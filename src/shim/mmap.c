@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mmap.c - mmap of a map handle: the part of the map's memory that holds the values, under the kernel's conditions. */
+/* mmap.c - mmap of a map handle: the part of the map's memory that holds the values, under the
+ * kernel's conditions. */
 #include "shim/raw.h"
 #include "shim/shim.h"
 
 #define PAGE 4096ull
 
-/* As the kernel checks: the open mode of the fd, the kind, the sharing, the freeze, the flags, the size. */
+/* As the kernel checks: the open mode of the fd, the kind, the sharing, the freeze, the flags, the
+ * size. */
 static int allowed(const struct fd_obj *o, size_t len, int prot, int flags, off_t off)
 {
 	const struct bpf_map *map = o->map;
@@ -29,7 +31,8 @@ static int allowed(const struct fd_obj *o, size_t len, int prot, int flags, off_
 		return -EACCES;
 	if (!(map->map_flags & BPF_F_MMAPABLE))
 		return -EINVAL;
-	if (off < 0 || off + round_up((u64)len, PAGE) > round_up((u64)map->max_entries * map->elem_stride, PAGE))
+	if (off < 0 || off + round_up((u64)len, PAGE) >
+			       round_up((u64)map->max_entries * map->elem_stride, PAGE))
 		return -EINVAL;
 	return 0;
 }
@@ -37,7 +40,7 @@ static int allowed(const struct fd_obj *o, size_t len, int prot, int flags, off_
 /* A fresh fd of the map's memory: what the view has was perhaps closed by the program. */
 static int memory_of(int fd, const struct fd_obj *o)
 {
-	struct fd_obj again = { 0 };
+	struct fd_obj again = {0};
 	struct map_attr attr;
 	int memfd = -1, err = shim_describe(NULL, fd, &again, &attr, &memfd);
 
@@ -47,10 +50,11 @@ static int memory_of(int fd, const struct fd_obj *o)
 }
 
 /*
- * Read-only mappings are made from a read-only fd, so that mprotect() cannot turn them writable and F_SEAL_WRITE does not
- * count them.
+ * Read-only mappings are made from a read-only fd, so that mprotect() cannot turn them writable and
+ * F_SEAL_WRITE does not count them.
  */
-static long map_values(const struct fd_obj *o, int memfd, void *addr, size_t len, int prot, int flags, off_t off)
+static long map_values(const struct fd_obj *o, int memfd, void *addr, size_t len, int prot,
+		       int flags, off_t off)
 {
 	char path[40];
 	long ret;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pack.c - a command as MSG_BPF: which memory and fds go along says the command's row (abi_walk). */
+/* pack.c - a command as MSG_BPF: which memory and fds go along says the command's row (abi_walk).
+ */
 #include "abi/command.h"
 #include "shim/guard.h"
 #include "shim/raw.h"
 #include "shim/shim.h"
 
-#define MAX_SEGS 40u
+#define MAX_SEGS     40u
 #define MAX_PACK_FDS 1000u
-#define FEW_FDS 64u
-#define PATH_ROOM round_up(sizeof(struct msg_path) + 4096 + 256 + 8, 4096)
+#define FEW_FDS	     64u
+#define PATH_ROOM    round_up(sizeof(struct msg_path) + 4096 + 256 + 8, 4096)
 
-/* On the stack of whoever calls bpf(2), so what is rarely needed (many fds, a path) gets its own mapping. */
+/* On the stack of whoever calls bpf(2), so what is rarely needed (many fds, a path) gets its own
+ * mapping. */
 struct pack {
 	u32 nr_segs, nr_fds, nr_passed, max_fds;
 	u64 data_len;
@@ -73,10 +75,11 @@ static int on_mem(void *arg, const struct abi_field *f, u64 uaddr, u64 len, bool
 	if (!len || p->nr_segs == MAX_SEGS)
 		return 0;
 	s = &p->segs[p->nr_segs++];
-	*s = (struct msg_seg){ .uaddr = uaddr, .len = len, .flags = out ? SEG_OUT : 0 };
+	*s = (struct msg_seg){.uaddr = uaddr, .len = len, .flags = out ? SEG_OUT : 0};
 	if (!in)
 		return 0;
-	/* more than a message holds: the handler refuses such a length before it reads, or finds a fault */
+	/* more than a message holds: the handler refuses such a length before it reads, or finds a
+	 * fault */
 	if (len > PROTO_MAX_BODY / 2 || p->data_len + MSG_PAD(len) > PROTO_MAX_BODY / 2) {
 		s->flags |= SEG_FAULT;
 		return 0;
@@ -118,12 +121,14 @@ static int on_path(void *arg, const struct abi_field *f, u64 uaddr)
 	if (!p->path)
 		return -ENOMEM;
 	/* OBJ_PIN and OBJ_GET share attr; pack_init() set path_fd to -2 for a pin */
-	len = shim_path_body(p->path, PATH_ROOM, uaddr, p->path_fd == -2, p->nr_passed, &p->path_fd);
+	len = shim_path_body(p->path, PATH_ROOM, uaddr, p->path_fd == -2, p->nr_passed,
+			     &p->path_fd);
 	if (len < 0)
 		return len;
 	if (p->path_fd >= 0)
 		p->passed[p->nr_passed++] = p->path_fd;
-	p->segs[p->nr_segs++] = (struct msg_seg){ .uaddr = uaddr, .len = len, .flags = SEG_DATA | SEG_PATH };
+	p->segs[p->nr_segs++] =
+		(struct msg_seg){.uaddr = uaddr, .len = len, .flags = SEG_DATA | SEG_PATH};
 	p->data_len += MSG_PAD(len);
 	return 0;
 }
@@ -136,7 +141,10 @@ static int on_read(void *arg, void *dst, u64 uaddr, u64 len)
 static u32 on_fd_kind(void *arg, int fd)
 {
 	static const u32 kinds[] = {
-		[FD_PROG] = ABI_FD_PROG, [FD_MAP] = ABI_FD_MAP, [FD_LINK] = ABI_FD_LINK, [FD_BTF] = ABI_FD_BTF,
+		[FD_PROG] = ABI_FD_PROG,
+		[FD_MAP] = ABI_FD_MAP,
+		[FD_LINK] = ABI_FD_LINK,
+		[FD_BTF] = ABI_FD_BTF,
 	};
 	struct fd_obj *o = fdtab_get(shim.fds, fd);
 	u32 kind;
@@ -215,7 +223,8 @@ static u64 gather(struct pack *p, char *data)
 	return used;
 }
 
-/* Stores what the command wrote. Everything is stored that can be; a fault anywhere is the result. */
+/* Stores what the command wrote. Everything is stored that can be; a fault anywhere is the result.
+ */
 static int scatter(const struct client_reply *reply)
 {
 	const struct msg_bpf_reply *r = reply->body;
@@ -229,7 +238,8 @@ static int scatter(const struct client_reply *reply)
 
 		if (end - at < (long)sizeof(*s) || s->len > (u64)(end - at) - sizeof(*s))
 			return -EIO;
-		if (s->len <= 4096 ? guard_write_fast(s->uaddr, s + 1, s->len) : guard_write(s->uaddr, s + 1, s->len))
+		if (s->len <= 4096 ? guard_write_fast(s->uaddr, s + 1, s->len)
+				   : guard_write(s->uaddr, s + 1, s->len))
 			err = -EFAULT;
 		at += sizeof(*s) + min(MSG_PAD(s->len), (u64)(end - at) - sizeof(*s));
 	}
@@ -246,23 +256,29 @@ static long finish(struct client_reply *reply)
 	if (result >= 0 && reply->nr_fds == 1) {
 		result = reply->fds[0];
 		reply->fds[0] = -1;
-		fdtab_drop(shim.fds, result); /* whatever the number meant before, it was closed behind our back */
+		fdtab_drop(shim.fds, result); /* whatever the number meant before, it was closed
+						 behind our back */
 	}
 	client_done(reply);
 	return result;
 }
 
-static long send_packed(struct pack *p, const struct msg_bpf *head, const void *attr, char *data, u64 data_len)
+static long send_packed(struct pack *p, const struct msg_bpf *head, const void *attr, char *data,
+			u64 data_len)
 {
 	struct iovec iov[] = {
-		{ (void *)head, sizeof(*head) },
-		{ (void *)attr, MSG_PAD(min(head->attr_size, MSG_ATTR_MAX)) },
-		{ p->segs, p->nr_segs * sizeof(p->segs[0]) },
-		{ p->fds, p->nr_fds * sizeof(p->fds[0]) },
-		{ data, data_len },
+		{(void *)head, sizeof(*head)},
+		{(void *)attr, MSG_PAD(min(head->attr_size, MSG_ATTR_MAX))},
+		{p->segs, p->nr_segs * sizeof(p->segs[0])},
+		{p->fds, p->nr_fds * sizeof(p->fds[0])},
+		{data, data_len},
 	};
 	struct client_req req = {
-		.type = MSG_BPF, .iov = iov, .nr_iov = ARRAY_SIZE(iov), .fds = p->passed, .nr_fds = p->nr_passed,
+		.type = MSG_BPF,
+		.iov = iov,
+		.nr_iov = ARRAY_SIZE(iov),
+		.fds = p->passed,
+		.nr_fds = p->nr_passed,
 	};
 	struct client_reply reply;
 	int err = client_call(&shim.client, &req, &reply);
@@ -284,7 +300,7 @@ static int walk(struct pack *p, int cmd, const char *attr, u32 size)
 
 static long pack_and_send(struct pack *p, int cmd, u64 uattr, const char *attr, u32 size)
 {
-	struct msg_bpf head = { .cmd = cmd, .attr_size = size, .uattr = uattr };
+	struct msg_bpf head = {.cmd = cmd, .attr_size = size, .uattr = uattr};
 	char small[1024] __attribute__((aligned(8))), *data = small;
 	long result = walk(p, cmd, attr, size);
 	u64 len = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * path.c - pathnames of OBJ_PIN and OBJ_GET, resolved in the program's own view (DESIGN D9), and statfs of a bpffs.
- * USERBPF_VIRTUAL names the directory that stands for a bpffs where /dev/fuse is missing; the service then goes by the text.
+ * path.c - pathnames of OBJ_PIN and OBJ_GET, resolved in the program's own view (DESIGN D9), and
+ * statfs of a bpffs. USERBPF_VIRTUAL names the directory that stands for a bpffs where /dev/fuse is
+ * missing; the service then goes by the text.
  */
 #include <stdio.h>
 #include "shim/bpffs.h"
@@ -9,8 +10,8 @@
 #include "shim/raw.h"
 #include "shim/shim.h"
 
-#define PATH_CAP 4096
-#define TMPFS_MAGIC_NR 0x01021994
+#define PATH_CAP	 4096
+#define TMPFS_MAGIC_NR	 0x01021994
 #define TRACEFS_MAGIC_NR 0x74726163
 
 static bool below(const char *path, const char *dir)
@@ -25,7 +26,8 @@ bool shim_is_virtual(const char *path)
 	return shim.virtual_root && below(path, shim.virtual_root);
 }
 
-/* Where the last component starts (past trailing slashes cut off); the kernel's answer when there is nothing to create. */
+/* Where the last component starts (past trailing slashes cut off); the kernel's answer when there
+ * is nothing to create. */
 static int split(char *path, char **name, bool *slash)
 {
 	size_t len = strlen(path);
@@ -105,7 +107,8 @@ int shim_path_body(char *body, size_t cap, u64 upath, bool pin, int index, int *
 
 	*fd = -1;
 	if (!err) {
-		*fd = pin ? open_parent(text, name, sizeof(name)) : raw_openat(AT_FDCWD, text, O_PATH | O_CLOEXEC, 0);
+		*fd = pin ? open_parent(text, name, sizeof(name))
+			  : raw_openat(AT_FDCWD, text, O_PATH | O_CLOEXEC, 0);
 		err = min(*fd, 0);
 	}
 	if (*fd < 0)
@@ -126,15 +129,16 @@ int shim_path_body(char *body, size_t cap, u64 upath, bool pin, int index, int *
 /* mkdir(2), rmdir(2), unlink(2) below a bpffs without FUSE; SHIM_ELSEWHERE: some other path */
 long shim_virtual_op(u32 type, const char *path, u32 flags)
 {
-	struct msg_fs_req head = { .flags = flags };
-	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)path, 0 } };
-	struct client_req req = { .type = type, .iov = iov, .nr_iov = 2 };
+	struct msg_fs_req head = {.flags = flags};
+	struct iovec iov[] = {{&head, sizeof(head)}, {(void *)path, 0}};
+	struct client_req req = {.type = type, .iov = iov, .nr_iov = 2};
 	struct client_reply reply;
 	int ret;
 
 	if (!path || !shim_is_virtual(path))
 		return SHIM_ELSEWHERE;
-	if (type == MSG_FS_MKDIR && strspn(path + strlen(shim.virtual_root), "/") == strlen(path) - strlen(shim.virtual_root))
+	if (type == MSG_FS_MKDIR && strspn(path + strlen(shim.virtual_root), "/") ==
+					    strlen(path) - strlen(shim.virtual_root))
 		return -EEXIST; /* the root itself; its parent is none of the service's */
 	iov[1].iov_len = head.path_len = strlen(path) + 1;
 	ret = client_call(&shim.client, &req, &reply);
@@ -148,9 +152,9 @@ long shim_virtual_op(u32 type, const char *path, u32 flags)
 /* Does the text name a directory or file of the instance without FUSE? */
 static bool virtual_exists(const char *path)
 {
-	struct msg_fs_req head = { .flags = FS_LS_SELF, .path_len = strlen(path) + 1 };
-	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)path, head.path_len } };
-	struct client_req req = { .type = MSG_FS_LS, .iov = iov, .nr_iov = 2 };
+	struct msg_fs_req head = {.flags = FS_LS_SELF, .path_len = strlen(path) + 1};
+	struct iovec iov[] = {{&head, sizeof(head)}, {(void *)path, head.path_len}};
+	struct client_req req = {.type = MSG_FS_LS, .iov = iov, .nr_iov = 2};
 	struct client_reply reply;
 	bool exists;
 
@@ -177,7 +181,8 @@ long bpffs_fix_statfs(int fd, const char *path, long r, struct statfs *st)
 		return 0;
 	}
 	if (!r && (u32)st->f_type == TMPFS_MAGIC_NR && path && !strcmp(path, "/sys/kernel/tracing"))
-		st->f_type = TRACEFS_MAGIC_NR; /* `userbpf run` made it where the machine has none */
+		st->f_type =
+			TRACEFS_MAGIC_NR; /* `userbpf run` made it where the machine has none */
 	if (!r && (u32)st->f_type == FUSE_MAGIC_NR && bpffs_is(fd, path))
 		st->f_type = BPF_FS_MAGIC_NR;
 	return r;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * procfs.c - what the kernel tells about BPF fds under /proc: the name behind /proc/self/fd/N and the text of /proc/self/fdinfo/N.
- * Handles are empty memfds, so both are answered here.
+ * procfs.c - what the kernel tells about BPF fds under /proc: the name behind /proc/self/fd/N and
+ * the text of /proc/self/fdinfo/N. Handles are empty memfds, so both are answered here.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include "shim/raw.h"
 #include "shim/shim.h"
 
-#define PROG_HEAD 72 /* bytes of the kernel's struct bpf_prog before its instructions (6.1, 64-bit): part of "memlock" */
+#define PROG_HEAD                                                                                  \
+	72 /* bytes of the kernel's struct bpf_prog before its instructions (6.1, 64-bit): part of \
+	      "memlock" */
 
 void shim_fd_path(char path[40], int fd)
 {
@@ -80,7 +82,7 @@ long shim_readlink(int dir, const char *path, char *buf, size_t len)
 
 static long get_info(int fd, void *info, u32 len)
 {
-	union bpf_attr attr = { 0 };
+	union bpf_attr attr = {0};
 
 	attr.info.bpf_fd = fd;
 	attr.info.info_len = len;
@@ -96,7 +98,7 @@ static void hex(char *out, const u8 *in, int n)
 
 static int map_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 {
-	struct bpf_map_info i = { 0 };
+	struct bpf_map_info i = {0};
 	u64 elem, values;
 
 	if (get_info(fd, &i, sizeof(i)))
@@ -104,9 +106,11 @@ static int map_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 	values = o->map ? map_sys_value_size(o->map) : i.value_size;
 	elem = round_up(i.key_size + values, 8);
 	return snprintf(buf, cap,
-			"map_type:\t%u\nkey_size:\t%u\nvalue_size:\t%u\nmax_entries:\t%u\nmap_flags:\t0x%x\nmap_extra:\t0x%llx\n"
+			"map_type:\t%u\nkey_size:\t%u\nvalue_size:\t%u\nmax_entries:\t%u\nmap_"
+			"flags:\t0x%x\nmap_extra:\t0x%llx\n"
 			"memlock:\t%llu\nmap_id:\t%u\nfrozen:\t%u\n",
-			i.type, i.key_size, i.value_size, i.max_entries, i.map_flags, (unsigned long long)i.map_extra,
+			i.type, i.key_size, i.value_size, i.max_entries, i.map_flags,
+			(unsigned long long)i.map_extra,
 			(unsigned long long)round_up(i.max_entries * elem, 4096), i.id,
 			o->map ? READ_ONCE(o->map->shm->frozen) : 0);
 }
@@ -114,28 +118,31 @@ static int map_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 static int prog_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 {
 	char tag[2 * BPF_TAG_SIZE + 1] = "";
-	struct bpf_prog_info i = { 0 };
+	struct bpf_prog_info i = {0};
 
 	if (get_info(fd, &i, sizeof(i)))
 		return 0;
 	hex(tag, i.tag, BPF_TAG_SIZE);
 	return snprintf(buf, cap,
-			"prog_type:\t%u\nprog_jited:\t%u\nprog_tag:\t%s\nmemlock:\t%llu\nprog_id:\t%u\nrun_time_ns:\t%llu\n"
+			"prog_type:\t%u\nprog_jited:\t%u\nprog_tag:\t%s\nmemlock:\t%llu\nprog_id:"
+			"\t%u\nrun_time_ns:\t%llu\n"
 			"run_cnt:\t%llu\nrecursion_misses:\t%llu\nverified_insns:\t%u\n",
-			i.type, i.jited_prog_len ? 1 : 0, tag, (unsigned long long)round_up(PROG_HEAD + i.xlated_prog_len, 4096), i.id,
-			(unsigned long long)i.run_time_ns, (unsigned long long)i.run_cnt, (unsigned long long)i.recursion_misses,
-			i.verified_insns);
+			i.type, i.jited_prog_len ? 1 : 0, tag,
+			(unsigned long long)round_up(PROG_HEAD + i.xlated_prog_len, 4096), i.id,
+			(unsigned long long)i.run_time_ns, (unsigned long long)i.run_cnt,
+			(unsigned long long)i.recursion_misses, i.verified_insns);
 }
 
-static const char *const link_types[] = { "<invalid>", "raw_tracepoint", "tracing", "cgroup", "iter",
-					  "netns",     "xdp",		 "perf",    "kprobe_multi", "struct_ops" };
+static const char *const link_types[] = {"<invalid>",	 "raw_tracepoint", "tracing", "cgroup",
+					 "iter",	 "netns",	   "xdp",     "perf",
+					 "kprobe_multi", "struct_ops"};
 
 static int link_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 {
 	char tag[2 * BPF_TAG_SIZE + 1] = "", target[64] = "";
-	struct bpf_prog_info prog = { 0 };
-	struct bpf_link_info i = { 0 };
-	union bpf_attr attr = { 0 };
+	struct bpf_prog_info prog = {0};
+	struct bpf_link_info i = {0};
+	union bpf_attr attr = {0};
 	int n, prog_fd;
 
 	if (get_info(fd, &i, sizeof(i)))
@@ -155,7 +162,8 @@ static int link_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 	}
 	hex(tag, prog.tag, BPF_TAG_SIZE);
 	n = snprintf(buf, cap, "link_type:\t%s\nlink_id:\t%u\nprog_tag:\t%s\nprog_id:\t%u\n",
-		     i.type < ARRAY_SIZE(link_types) ? link_types[i.type] : "<unknown>", i.id, tag, i.prog_id);
+		     i.type < ARRAY_SIZE(link_types) ? link_types[i.type] : "<unknown>", i.id, tag,
+		     i.prog_id);
 	if (*target)
 		n += snprintf(buf + n, cap - n, "target_name:\t%s\n", target);
 	return n;
@@ -197,8 +205,8 @@ static int compose(char *buf, size_t cap, const char *path, int fd, const struct
 		mode = O_WRONLY;
 	if (raw_fcntl(fd, F_GETFD, 0) & FD_CLOEXEC)
 		mode |= O_CLOEXEC;
-	n = snprintf(buf, cap, "pos:\t0\nflags:\t0%o\nmnt_id:\t%lu\nino:\t%lu\n", mode, host_value(host, "mnt_id:\t"),
-		     host_value(host, "ino:\t"));
+	n = snprintf(buf, cap, "pos:\t0\nflags:\t0%o\nmnt_id:\t%lu\nino:\t%lu\n", mode,
+		     host_value(host, "mnt_id:\t"), host_value(host, "ino:\t"));
 	return n + texts[o->kind](buf + n, cap - n, fd, o);
 }
 

@@ -2,8 +2,9 @@
 #ifndef USERBPF_RAW_H
 #define USERBPF_RAW_H
 /*
- * raw.h - system calls that nobody interposes. The shim replaces close(), mmap(), syscall() and others for its process, so its own
- * calls must go past them; raw calls are no cancellation points either and leave errno alone. All return the value or negative errno.
+ * raw.h - system calls that nobody interposes. The shim replaces close(), mmap(), syscall() and
+ * others for its process, so its own calls must go past them; raw calls are no cancellation points
+ * either and leave errno alone. All return the value or negative errno.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -49,18 +50,33 @@ static inline long raw6(long nr, long a, long b, long c, long d, long e, long f)
 #error "raw6() is missing for this CPU"
 #endif
 
-#define raw3(nr, a, b, c) raw6(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define raw3(nr, a, b, c)    raw6(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define raw4(nr, a, b, c, d) raw6(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
-static inline int raw_close(int fd) { return raw3(SYS_close, fd, 0, 0); }
-static inline int raw_getpid(void) { return raw3(SYS_getpid, 0, 0, 0); }
-static inline long raw_fcntl(int fd, int cmd, long arg) { return raw3(SYS_fcntl, fd, cmd, arg); }
+static inline int raw_close(int fd)
+{
+	return raw3(SYS_close, fd, 0, 0);
+}
+static inline int raw_getpid(void)
+{
+	return raw3(SYS_getpid, 0, 0, 0);
+}
+static inline long raw_fcntl(int fd, int cmd, long arg)
+{
+	return raw3(SYS_fcntl, fd, cmd, arg);
+}
 static inline int raw_openat(int dir, const char *path, int flags, mode_t mode)
 {
 	return raw4(SYS_openat, dir, path, flags, mode);
 }
-static inline long raw_read(int fd, void *buf, size_t len) { return raw3(SYS_read, fd, buf, len); }
-static inline long raw_write(int fd, const void *buf, size_t len) { return raw3(SYS_write, fd, buf, len); }
+static inline long raw_read(int fd, void *buf, size_t len)
+{
+	return raw3(SYS_read, fd, buf, len);
+}
+static inline long raw_write(int fd, const void *buf, size_t len)
+{
+	return raw3(SYS_write, fd, buf, len);
+}
 static inline int raw_fstat(int fd, struct stat *st)
 {
 #ifdef SYS_newfstatat
@@ -73,15 +89,33 @@ static inline long raw_readlinkat(int dir, const char *path, char *buf, size_t l
 {
 	return raw4(SYS_readlinkat, dir, path, buf, len);
 }
-static inline int raw_socket(int domain, int type) { return raw3(SYS_socket, domain, type, 0); }
-static inline int raw_connect(int fd, const void *addr, socklen_t len) { return raw3(SYS_connect, fd, addr, len); }
-static inline long raw_sendmsg(int fd, const struct msghdr *m, int flags) { return raw3(SYS_sendmsg, fd, m, flags); }
-static inline long raw_recvmsg(int fd, struct msghdr *m, int flags) { return raw3(SYS_recvmsg, fd, m, flags); }
+static inline int raw_socket(int domain, int type)
+{
+	return raw3(SYS_socket, domain, type, 0);
+}
+static inline int raw_connect(int fd, const void *addr, socklen_t len)
+{
+	return raw3(SYS_connect, fd, addr, len);
+}
+static inline long raw_sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	return raw3(SYS_sendmsg, fd, m, flags);
+}
+static inline long raw_recvmsg(int fd, struct msghdr *m, int flags)
+{
+	return raw3(SYS_recvmsg, fd, m, flags);
+}
 static inline void *raw_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	return (void *)raw6(SYS_mmap, (long)addr, len, prot, flags, fd, off);
 }
-static inline int raw_munmap(void *addr, size_t len) { return raw3(SYS_munmap, addr, len, 0); }
-static inline int raw_memfd(const char *name, unsigned int flags) { return raw3(SYS_memfd_create, name, flags, 0); }
+static inline int raw_munmap(void *addr, size_t len)
+{
+	return raw3(SYS_munmap, addr, len, 0);
+}
+static inline int raw_memfd(const char *name, unsigned int flags)
+{
+	return raw3(SYS_memfd_create, name, flags, 0);
+}
 
 #endif

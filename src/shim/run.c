@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * run.c - BPF_PROG_TEST_RUN in the calling process (DESIGN D1). test_run() works on copies, so the caller's memory is only touched here, guarded. One
- * mapping holds the copies: data_in, ctx_in, data_out, ctx_out.
+ * run.c - BPF_PROG_TEST_RUN in the calling process (DESIGN D1). test_run() works on copies, so the
+ * caller's memory is only touched here, guarded. One mapping holds the copies: data_in, ctx_in,
+ * data_out, ctx_out.
  */
 #include "exec/test_run.h"
 #include "shim/guard.h"
@@ -9,14 +10,15 @@
 #include "shim/shim.h"
 
 #define TEST_END offsetofend(union bpf_attr, test.batch_size)
-#define BUF_MAX (64u << 20)
+#define BUF_MAX	 (64u << 20)
 
 struct bufs {
 	char *base;
 	u64 size;
 };
 
-/* Out buffers of size 0 with an address mean "as much as there is" for data; for the context the kernel has refused that by now. */
+/* Out buffers of size 0 with an address mean "as much as there is" for data; for the context the
+ * kernel has refused that by now. */
 static u64 out_size(const union bpf_attr *a)
 {
 	if (!a->test.data_out)
@@ -26,14 +28,16 @@ static u64 out_size(const union bpf_attr *a)
 
 static int bufs_map(struct bufs *b, const union bpf_attr *a)
 {
-	u64 sizes[] = { a->test.data_size_in, a->test.ctx_size_in, out_size(a), a->test.ctx_size_out };
+	u64 sizes[] = {a->test.data_size_in, a->test.ctx_size_in, out_size(a),
+		       a->test.ctx_size_out};
 
 	b->size = 64;
 	for (u32 i = 0; i < ARRAY_SIZE(sizes); i++)
 		b->size += MSG_PAD(sizes[i]);
 	if (b->size > BUF_MAX)
 		return -ENOMEM;
-	b->base = raw_mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	b->base =
+		raw_mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return IS_ERR(b->base) ? -ENOMEM : 0;
 }
 
@@ -48,7 +52,8 @@ static char *take(char **at, u64 len)
 static int copy_in(struct test_run *t, struct bufs *b)
 {
 	const union bpf_attr *a = &t->attr;
-	char *at = b->base, *data = take(&at, a->test.data_size_in), *ctx = take(&at, a->test.ctx_size_in);
+	char *at = b->base, *data = take(&at, a->test.data_size_in),
+	     *ctx = take(&at, a->test.ctx_size_in);
 
 	if (a->test.data_in) {
 		t->data_in = data;
@@ -94,9 +99,10 @@ static int copy_out(const struct test_run *t, u64 uattr)
 
 static void account(int fd, const struct test_run *t)
 {
-	struct msg_account m = { .runs = t->runs, .ns = t->ns };
-	struct iovec iov = { &m, sizeof(m) };
-	struct client_req req = { .type = MSG_ACCOUNT, .iov = &iov, .nr_iov = 1, .fds = &fd, .nr_fds = 1 };
+	struct msg_account m = {.runs = t->runs, .ns = t->ns};
+	struct iovec iov = {&m, sizeof(m)};
+	struct client_req req = {
+		.type = MSG_ACCOUNT, .iov = &iov, .nr_iov = 1, .fds = &fd, .nr_fds = 1};
 	struct client_reply reply;
 
 	if (!client_call(&shim.client, &req, &reply))
@@ -135,7 +141,7 @@ static int check(const union bpf_attr *a)
 
 long shim_test_run(u64 uattr, u32 size)
 {
-	struct test_run t = { 0 };
+	struct test_run t = {0};
 	struct exec_image *img;
 	struct fd_obj *prog;
 	u32 flags;
@@ -149,7 +155,8 @@ long shim_test_run(u64 uattr, u32 size)
 	prog = fdtab_get(shim.fds, t.attr.test.prog_fd);
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
-	img = prog->kind == FD_PROG ? shim_image(prog, t.attr.test.prog_fd, &flags) : ERR_PTR(-EINVAL);
+	img = prog->kind == FD_PROG ? shim_image(prog, t.attr.test.prog_fd, &flags)
+				    : ERR_PTR(-EINVAL);
 	fdtab_put(shim.fds, prog);
 	if (IS_ERR(img))
 		return PTR_ERR(img);

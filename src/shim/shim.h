@@ -4,15 +4,18 @@
 /*
  * shim.h - the bpf(2) of a client process, served by userbpfd.
  *
- *   interpose.c  the libc symbols replaced          bpf.c     where a command is answered
- *   elem.c       element commands, on shared memory  pack.c    the other commands, as MSG_BPF
- *   image.c      program images and their host       run.c     BPF_PROG_TEST_RUN in this process
- *   mmap.c       mmap of a map                       procfs.c  readlink and fdinfo of handles
+ *   interpose.c  the libc symbols replaced           init.c    start in a process, fork
+ *   bpf.c        where a command is answered         pack.c    most commands, as MSG_BPF
+ *   elem.c       element commands, on shared memory  run.c     BPF_PROG_TEST_RUN, here
+ *   fdtab.c      what the fds are                    image.c   program images, their host
+ *   mmap.c       mmap of a map                       procfs.c  readlink, fdinfo of handles
  *   path.c       pathnames of pins, statfs           bpffs.c   mount(2) of type bpf
+ *   client.c     connections to the service          guard.c   the caller's memory
  *   sigchain.c   SIGSEGV handlers of the program
  *
- * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call goes straight to libc. Functions return
- * the system call's value or negative errno; only interpose.c touches errno. What runs inside the shim (map_bind() calling mmap(), say) is marked
+ * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
+ * goes straight to libc. Functions return the system call's value or negative errno; only
+ * interpose.c touches errno. What runs inside the shim (map_bind() calling mmap(), say) is marked
  * by @inside, per thread, and passes through.
  */
 #include "shim/client.h"
@@ -29,7 +32,10 @@ struct shim {
 extern struct shim shim;
 extern __thread int shim_inside;
 
-static inline bool shim_active(void) { return shim.on && !shim_inside; }
+static inline bool shim_active(void)
+{
+	return shim.on && !shim_inside;
+}
 
 /* bpf(2). */
 long shim_bpf(int cmd, void *uattr, u32 size);
@@ -40,7 +46,8 @@ long shim_elem(int cmd, u64 uattr, u32 size);
 long shim_test_run(u64 uattr, u32 size);
 long shim_pack(int cmd, u64 uattr, u32 size);
 
-/* Attr of a command as the kernel takes it: 0, -EFAULT, or SHIM_ELSEWHERE for sizes that need the service's opinion. */
+/* Attr of a command as the kernel takes it: 0, -EFAULT, or SHIM_ELSEWHERE for sizes that need the
+ * service's opinion. */
 int shim_read_attr(union bpf_attr *attr, u64 uattr, u32 size);
 bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end);
 
@@ -49,7 +56,8 @@ int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, 
 
 /* image.c */
 struct exec_host;
-struct exec_image *shim_image(struct fd_obj *prog, int prog_fd, u32 *flags); /* referenced; ERR_PTR */
+struct exec_image *shim_image(struct fd_obj *prog, int prog_fd,
+			      u32 *flags); /* referenced; ERR_PTR */
 void shim_image_put(struct exec_image *img);
 const struct exec_host *shim_host(void);
 void shim_images_after_fork(void);
@@ -64,7 +72,8 @@ void shim_fd_path(char path[40], int fd);
 int shim_open_fdinfo(const char *path, int flags); /* new fd, SHIM_ELSEWHERE */
 
 /* path.c */
-int shim_path_body(char *body, size_t cap, u64 upath, bool pin, int index, int *fd); /* bytes of struct msg_path; *fd: -1 or to be passed */
+int shim_path_body(char *body, size_t cap, u64 upath, bool pin, int index,
+		   int *fd); /* bytes of struct msg_path; *fd: -1 or to be passed */
 bool shim_is_virtual(const char *path);
 long shim_virtual_op(u32 type, const char *path, u32 flags);
 

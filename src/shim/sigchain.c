@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sigchain.c - a program's own SIGSEGV and SIGBUS handlers stay behind ours, whenever it installs them: a load of a BPF program that faults, or a bad
- * pointer in a bpf(2) call, is dealt with here and never seen by the program.
+ * sigchain.c - a program's own SIGSEGV and SIGBUS handlers stay behind ours, whenever it installs
+ * them: a load of a BPF program that faults, or a bad pointer in a bpf(2) call, is dealt with here
+ * and never seen by the program.
  */
 #include <signal.h>
 #include "exec/fault.h"
@@ -33,8 +34,9 @@ static void on_signal(int sig, siginfo_t *info, void *uc)
 			app.sa_handler(sig);
 		return;
 	}
-	/* the default action: a fault strikes again on return, a signal somebody sent is sent again */
-	libc_sigaction(sig, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	/* the default action: a fault strikes again on return, a signal somebody sent is sent again
+	 */
+	libc_sigaction(sig, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
 	if (info->si_code <= 0)
 		raw3(SYS_tgkill, raw_getpid(), raw3(SYS_gettid, 0, 0, 0), sig);
 }
@@ -52,7 +54,7 @@ static int install(int sig, const struct sigaction *app)
 
 void sigchain_init(void)
 {
-	static const int sigs[] = { SIGSEGV, SIGBUS };
+	static const int sigs[] = {SIGSEGV, SIGBUS};
 
 	for (u32 i = 0; i < ARRAY_SIZE(sigs); i++)
 		if (!libc_sigaction(sigs[i], NULL, &theirs[i]))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * errno.c - a client that asks for trouble and prints what it gets, one line per call. errno.txt beside it is what Linux 6.1 answers (later kernels: EPERM
- * for a second freeze); `userbpf run` must answer the same. What a line is about stands first in it.
+ * errno.c - a client that asks for trouble and prints what it gets, one line per call. errno.txt
+ * beside it is what Linux 6.1 answers (later kernels: EPERM for a second freeze); `userbpf run`
+ * must answer the same. What a line is about stands first in it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,31 +42,41 @@ static void say(const char *what, long r)
 
 static int map(int type, int key, int value, int entries, int flags)
 {
-	union bpf_attr a = { .map_type = type, .key_size = key, .value_size = value, .max_entries = entries, .map_flags = flags };
+	union bpf_attr a = {.map_type = type,
+			    .key_size = key,
+			    .value_size = value,
+			    .max_entries = entries,
+			    .map_flags = flags};
 
 	return bpf(BPF_MAP_CREATE, &a, sizeof(a));
 }
 
 static long elem(int cmd, int fd, const void *key, void *value, uint64_t flags)
 {
-	union bpf_attr a = { .map_fd = fd, .key = (uintptr_t)key, .value = (uintptr_t)value, .flags = flags };
+	union bpf_attr a = {
+		.map_fd = fd, .key = (uintptr_t)key, .value = (uintptr_t)value, .flags = flags};
 
-	return bpf(cmd, &a, cmd == BPF_MAP_DELETE_ELEM ? 16 : cmd == BPF_MAP_GET_NEXT_KEY ? 24 : 32);
+	return bpf(cmd, &a,
+		   cmd == BPF_MAP_DELETE_ELEM	 ? 16
+		   : cmd == BPF_MAP_GET_NEXT_KEY ? 24
+						 : 32);
 }
 
 #define BAD ((void *)16)
 
 static void elements(const char *kind, int type)
 {
-	static const int cmds[] = { BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM, BPF_MAP_GET_NEXT_KEY };
-	static const char *const names[] = { "lookup", "update", "delete", "next" };
+	static const int cmds[] = {BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM,
+				   BPF_MAP_GET_NEXT_KEY};
+	static const char *const names[] = {"lookup", "update", "delete", "next"};
 	int fd = map(type, 4, 8, 2, 0), null = open("/dev/null", O_RDONLY);
 	uint32_t key = 1, far = 9;
 	char what[64];
 	static char value[65536];
 
 	for (int i = 0; i < 4; i++) {
-#define CASE(text, call) (snprintf(what, sizeof(what), "%s %s %s", kind, names[i], text), say(what, call))
+#define CASE(text, call) \
+	(snprintf(what, sizeof(what), "%s %s %s", kind, names[i], text), say(what, call))
 		CASE("no fd", elem(cmds[i], -1, &key, value, 0));
 		CASE("closed fd", elem(cmds[i], 777, &key, value, 0));
 		CASE("foreign fd", elem(cmds[i], null, &key, value, 0));
@@ -78,8 +89,9 @@ static void elements(const char *kind, int type)
 		CASE("empty attr", bpf(cmds[i], value, 0));
 		CASE("huge attr", bpf(cmds[i], value, 8192));
 		{
-			union bpf_attr a = { .map_fd = fd, .key = (uintptr_t)&key, .value = (uintptr_t)value };
-			char big[200] = { 0 };
+			union bpf_attr a = {
+				.map_fd = fd, .key = (uintptr_t)&key, .value = (uintptr_t)value};
+			char big[200] = {0};
 
 			((char *)&a)[100] = 1;
 			CASE("garbage tail", bpf(cmds[i], &a, sizeof(a)));
@@ -98,7 +110,7 @@ static void elements(const char *kind, int type)
 		say(what, elem(BPF_MAP_LOOKUP_ELEM, fd, &key, value, flags));
 	}
 	{
-		union bpf_attr a = { .map_fd = fd };
+		union bpf_attr a = {.map_fd = fd};
 
 		snprintf(what, sizeof(what), "%s freeze", kind);
 		say(what, bpf(BPF_MAP_FREEZE, &a, 4));
@@ -127,10 +139,12 @@ static void try_mmap(const char *what, int fd, size_t len, int prot, int flags, 
 
 static void mappings(void)
 {
-	int m = map(BPF_MAP_TYPE_ARRAY, 4, 8, 1024, BPF_F_MMAPABLE), plain = map(BPF_MAP_TYPE_ARRAY, 4, 8, 4, 0);
-	int hash = map(BPF_MAP_TYPE_HASH, 4, 8, 4, 0), ro = map(BPF_MAP_TYPE_ARRAY, 4, 8, 4, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	int m = map(BPF_MAP_TYPE_ARRAY, 4, 8, 1024, BPF_F_MMAPABLE),
+	    plain = map(BPF_MAP_TYPE_ARRAY, 4, 8, 4, 0);
+	int hash = map(BPF_MAP_TYPE_HASH, 4, 8, 4, 0),
+	    ro = map(BPF_MAP_TYPE_ARRAY, 4, 8, 4, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
 	int rdonly = map(BPF_MAP_TYPE_ARRAY, 4, 8, 4, BPF_F_MMAPABLE | BPF_F_RDONLY);
-	union bpf_attr a = { .map_fd = m };
+	union bpf_attr a = {.map_fd = m};
 	uint64_t v = 42, *p;
 	uint32_t k = 3;
 
@@ -176,7 +190,8 @@ static void mappings(void)
 /* Handles are fds like others. */
 static void handles(void)
 {
-	int m = map(BPF_MAP_TYPE_HASH, 4, 8, 4, 0), d = dup(m), null = open("/dev/null", O_RDONLY), status;
+	int m = map(BPF_MAP_TYPE_HASH, 4, 8, 4, 0), d = dup(m), null = open("/dev/null", O_RDONLY),
+	    status;
 	uint32_t k = 1, got = 0;
 	uint64_t v = 5;
 	char path[64], name[64] = "";
@@ -218,11 +233,14 @@ static void handles(void)
 static void programs(void)
 {
 	static struct bpf_insn two[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 7 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 7},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
-	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 2, .insns = (uintptr_t)two, .license = (uintptr_t)"GPL" };
-	char in[64] = { 0 }, out[64];
+	union bpf_attr a = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+			    .insn_cnt = 2,
+			    .insns = (uintptr_t)two,
+			    .license = (uintptr_t) "GPL"};
+	char in[64] = {0}, out[64];
 	int fd = bpf(BPF_PROG_LOAD, &a, sizeof(a)), m = map(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
 
 	say("load", fd);
@@ -231,7 +249,7 @@ static void programs(void)
 	a.insns = (uintptr_t)two;
 	a.license = (uintptr_t)BAD;
 	say("load bad license", bpf(BPF_PROG_LOAD, &a, sizeof(a)));
-	a.license = (uintptr_t)"GPL";
+	a.license = (uintptr_t) "GPL";
 	a.log_level = 1;
 	a.log_size = 256;
 	a.log_buf = (uintptr_t)BAD;
@@ -272,15 +290,19 @@ static void programs(void)
 
 static int load(struct bpf_insn *insns, int cnt)
 {
-	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = cnt, .insns = (uintptr_t)insns, .license = (uintptr_t)"GPL" };
+	union bpf_attr a = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+			    .insn_cnt = cnt,
+			    .insns = (uintptr_t)insns,
+			    .license = (uintptr_t) "GPL"};
 
 	return bpf(BPF_PROG_LOAD, &a, sizeof(a));
 }
 
 static void retval(const char *what, int fd)
 {
-	char in[64] = { 0 };
-	union bpf_attr a = { .test = { .prog_fd = fd, .data_in = (uintptr_t)in, .data_size_in = sizeof(in) } };
+	char in[64] = {0};
+	union bpf_attr a = {
+		.test = {.prog_fd = fd, .data_in = (uintptr_t)in, .data_size_in = sizeof(in)}};
 
 	say(what, bpf(BPF_PROG_TEST_RUN, &a, sizeof(a)));
 	printf("\tretval %u\n", a.test.retval);
@@ -289,13 +311,18 @@ static void retval(const char *what, int fd)
 static void tail_calls(void)
 {
 	int array = map(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, 0), target[2], caller;
-	struct bpf_insn ret[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K }, { .code = BPF_JMP | BPF_EXIT } };
+	struct bpf_insn ret[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+				 {.code = BPF_JMP | BPF_EXIT}};
 	struct bpf_insn call[] = {
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = array }, { 0 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = 1 },
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 7 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_LD | BPF_IMM | BPF_DW,
+		 .dst_reg = 2,
+		 .src_reg = BPF_PSEUDO_MAP_FD,
+		 .imm = array},
+		{0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = 1},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 7},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 	uint32_t key = 1;
 
@@ -321,30 +348,30 @@ static void tail_calls(void)
 
 static void paths(void)
 {
-	union bpf_attr a = { .pathname = (uintptr_t)"/sys/fs/bpf/none" };
+	union bpf_attr a = {.pathname = (uintptr_t) "/sys/fs/bpf/none"};
 	int m = map(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
 
 	say("get absent", bpf(BPF_OBJ_GET, &a, 16));
-	a.pathname = (uintptr_t)"/etc/passwd";
+	a.pathname = (uintptr_t) "/etc/passwd";
 	say("get a file", bpf(BPF_OBJ_GET, &a, 16));
-	a.pathname = (uintptr_t)"/etc";
+	a.pathname = (uintptr_t) "/etc";
 	say("get a directory", bpf(BPF_OBJ_GET, &a, 16));
 	a.pathname = (uintptr_t)BAD;
 	say("get bad path", bpf(BPF_OBJ_GET, &a, 16));
-	a.pathname = (uintptr_t)"";
+	a.pathname = (uintptr_t) "";
 	say("get empty path", bpf(BPF_OBJ_GET, &a, 16));
 	a.bpf_fd = m;
-	a.pathname = (uintptr_t)"/tmp/no-bpffs-here";
+	a.pathname = (uintptr_t) "/tmp/no-bpffs-here";
 	say("pin elsewhere", bpf(BPF_OBJ_PIN, &a, 16));
-	a.pathname = (uintptr_t)"/etc/passwd";
+	a.pathname = (uintptr_t) "/etc/passwd";
 	say("pin on a file", bpf(BPF_OBJ_PIN, &a, 16));
-	a.pathname = (uintptr_t)"/sys/fs/bpf/a.b";
+	a.pathname = (uintptr_t) "/sys/fs/bpf/a.b";
 	say("pin with a dot", bpf(BPF_OBJ_PIN, &a, 16));
-	a.pathname = (uintptr_t)"/sys/fs/bpf/";
+	a.pathname = (uintptr_t) "/sys/fs/bpf/";
 	say("pin the root", bpf(BPF_OBJ_PIN, &a, 16));
-	a.pathname = (uintptr_t)"/sys/fs/bpf/no/dir";
+	a.pathname = (uintptr_t) "/sys/fs/bpf/no/dir";
 	say("pin in no directory", bpf(BPF_OBJ_PIN, &a, 16));
-	a.pathname = (uintptr_t)"/sys/fs/bpf/errno_test";
+	a.pathname = (uintptr_t) "/sys/fs/bpf/errno_test";
 	say("pin", bpf(BPF_OBJ_PIN, &a, 16));
 	say("pin again", bpf(BPF_OBJ_PIN, &a, 16));
 	a.bpf_fd = 0;
@@ -352,7 +379,7 @@ static void paths(void)
 	unlink("/sys/fs/bpf/errno_test");
 	say("get removed", bpf(BPF_OBJ_GET, &a, 16));
 	a.bpf_fd = 0;
-	a.pathname = (uintptr_t)"/sys/fs/bpf/x";
+	a.pathname = (uintptr_t) "/sys/fs/bpf/x";
 	say("pin stdin", bpf(BPF_OBJ_PIN, &a, 16));
 	a.bpf_fd = 998;
 	say("pin closed", bpf(BPF_OBJ_PIN, &a, 16));

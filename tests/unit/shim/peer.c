@@ -25,8 +25,11 @@ static int recv_part(int fd, void *buf, size_t len, struct peer_msg *m)
 {
 	while (len) {
 		char ctl[CMSG_SPACE(253 * sizeof(int))];
-		struct iovec iov = { buf, len };
-		struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof(ctl) };
+		struct iovec iov = {buf, len};
+		struct msghdr h = {.msg_iov = &iov,
+				   .msg_iovlen = 1,
+				   .msg_control = ctl,
+				   .msg_controllen = sizeof(ctl)};
 		ssize_t n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
 
 		if (n <= 0)
@@ -45,10 +48,10 @@ static int recv_part(int fd, void *buf, size_t len, struct peer_msg *m)
 
 static void send_reply(int fd, u32 type, const struct peer_reply *r)
 {
-	struct msg_hdr h = { .type = type, .len = r->len, .nfds = r->fd >= 0, .result = r->result };
-	struct iovec iov[] = { { &h, sizeof(h) }, { (void *)r->body, r->len } };
-	char ctl[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct msg_hdr h = {.type = type, .len = r->len, .nfds = r->fd >= 0, .result = r->result};
+	struct iovec iov[] = {{&h, sizeof(h)}, {(void *)r->body, r->len}};
+	char ctl[CMSG_SPACE(sizeof(int))] = {0};
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
 	struct cmsghdr *c = (void *)ctl;
 
 	if (r->fd >= 0) {
@@ -108,7 +111,7 @@ static void *accept_loop(void *arg)
 		struct peer_conn *c = malloc(sizeof(*c));
 		pthread_t t;
 
-		*c = (struct peer_conn){ p, fd };
+		*c = (struct peer_conn){p, fd};
 		__atomic_add_fetch(&p->connections, 1, __ATOMIC_RELAXED);
 		pthread_create(&t, NULL, serve, c);
 		pthread_detach(t);
@@ -118,7 +121,7 @@ static void *accept_loop(void *arg)
 
 struct peer *peer_start(peer_fn fn, void *arg)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	struct peer *p = calloc(1, sizeof(*p));
 
 	p->fn = fn;
@@ -135,8 +138,14 @@ struct peer *peer_start(peer_fn fn, void *arg)
 	return p;
 }
 
-const char *peer_path(const struct peer *p) { return p->path; }
-u32 peer_connections(const struct peer *p) { return __atomic_load_n(&p->connections, __ATOMIC_RELAXED); }
+const char *peer_path(const struct peer *p)
+{
+	return p->path;
+}
+u32 peer_connections(const struct peer *p)
+{
+	return __atomic_load_n(&p->connections, __ATOMIC_RELAXED);
+}
 
 void peer_stop(struct peer *p)
 {

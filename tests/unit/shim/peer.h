@@ -2,8 +2,9 @@
 #ifndef USERBPF_TEST_PEER_H
 #define USERBPF_TEST_PEER_H
 /*
- * peer.h - a stand-in for userbpfd: a thread that answers HELLO and hands every other request to the test's function, which fills in the
- * reply. One connection at a time is enough for these tests; each gets its own thread.
+ * peer.h - a stand-in for userbpfd: a thread that answers HELLO and hands every other request to
+ * the test's function, which fills in the reply. One connection at a time is enough for these
+ * tests; each gets its own thread.
  */
 #include "daemon/proto.h"
 
@@ -18,8 +19,8 @@ struct peer_reply {
 	s32 result;
 	char body[8192];
 	u32 len;
-	int fd;		/* -1: none; closed after sending */
-	bool hang_up;	/* close the connection instead of answering */
+	int fd;	      /* -1: none; closed after sending */
+	bool hang_up; /* close the connection instead of answering */
 };
 
 typedef void (*peer_fn)(void *arg, const struct peer_msg *m, struct peer_reply *r);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include "shim/fdtab.h"
 
-static struct bpf_map map;	/* what the "service" has */
+static struct bpf_map map; /* what the "service" has */
 static u32 asked;
 static u32 perm = 3;
 
@@ -27,12 +27,18 @@ static int describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr
 	return 0;
 }
 
-static const struct fd_source source = { .describe = describe };
+static const struct fd_source source = {.describe = describe};
 
 static int setup(void **state)
 {
 	struct map_attr attr = {
-		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 4, .nr_cpus = 1, .id = 7, .name = "m",
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = 8,
+		.max_entries = 4,
+		.nr_cpus = 1,
+		.id = 7,
+		.name = "m",
 	};
 
 	asked = 0;
@@ -171,7 +177,7 @@ static void *reader(void *arg)
 
 static void test_race(void **state)
 {
-	struct race r = { .t = *state, .fd = handle() };
+	struct race r = {.t = *state, .fd = handle()};
 	pthread_t th[2];
 
 	for (int i = 0; i < 2; i++)
@@ -191,7 +197,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_learns_once), T(test_what_is_no_handle), T(test_views_are_shared), T(test_fork), T(test_race),
+		T(test_learns_once),
+		T(test_what_is_no_handle),
+		T(test_views_are_shared),
+		T(test_fork),
+		T(test_race),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a bpf(2) call looks like on the wire, what comes back into the caller's memory, and what happens when the service does not play along. */
+/* What a bpf(2) call looks like on the wire, what comes back into the caller's memory, and what
+ * happens when the service does not play along. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,8 +59,8 @@ static void take(const struct peer_msg *m)
 
 static void answer(void *arg, const struct peer_msg *m, struct peer_reply *r)
 {
-	struct msg_bpf_reply head = { 0 };
-	struct msg_seg seg = { .uaddr = give.uaddr, .len = strlen(give.text) + 1 };
+	struct msg_bpf_reply head = {0};
+	struct msg_seg seg = {.uaddr = give.uaddr, .len = strlen(give.text) + 1};
 
 	if (m->hdr.type != MSG_BPF) {
 		r->result = -EBADF;
@@ -82,7 +83,7 @@ static void answer(void *arg, const struct peer_msg *m, struct peer_reply *r)
 
 static int setup(void **state)
 {
-	static const struct fd_source source = { .describe = shim_describe };
+	static const struct fd_source source = {.describe = shim_describe};
 
 	memset(&got, 0, sizeof(got));
 	memset(&give, 0, sizeof(give));
@@ -112,7 +113,8 @@ static const struct msg_seg *seg_at(u64 uaddr)
 
 static void test_new_fd(void **state)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 3 };
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 3};
 	long fd;
 
 	give.fd = true;
@@ -130,15 +132,23 @@ static void test_prog_load(void **state)
 {
 	int map = memfd_create("m", 0), dead = 900;
 	struct bpf_insn insns[] = {
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map }, { 0 },
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map }, { 0 },
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = dead }, { 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map},
+		{0},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map},
+		{0},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = dead},
+		{0},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 	char log[32] = "untouched";
 	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_XDP, .insn_cnt = ARRAY_SIZE(insns), .insns = (uintptr_t)insns, .license = (uintptr_t)"GPL",
-		.log_level = 1, .log_size = sizeof(log), .log_buf = (uintptr_t)log,
+		.prog_type = BPF_PROG_TYPE_XDP,
+		.insn_cnt = ARRAY_SIZE(insns),
+		.insns = (uintptr_t)insns,
+		.license = (uintptr_t) "GPL",
+		.log_level = 1,
+		.log_size = sizeof(log),
+		.log_buf = (uintptr_t)log,
 	};
 	const struct msg_seg *s;
 	struct stat st;
@@ -191,7 +201,7 @@ static bool new_is_open(void)
 
 static void fault_in_reply(void)
 {
-	union bpf_attr attr = { 0 };
+	union bpf_attr attr = {0};
 
 	give.fd = true;
 	give.uaddr = BAD;
@@ -202,7 +212,7 @@ static void fault_in_reply(void)
 
 static void test_faults(void **state)
 {
-	union bpf_attr attr = { .btf = BAD, .btf_size = 64 };
+	union bpf_attr attr = {.btf = BAD, .btf_size = 64};
 	const struct msg_seg *s;
 
 	give.result = -EFAULT;
@@ -220,7 +230,7 @@ static void test_faults(void **state)
 
 static void test_paths(void **state)
 {
-	union bpf_attr attr = { .pathname = (uintptr_t)"/tmp/no-such-file", .bpf_fd = 0 };
+	union bpf_attr attr = {.pathname = (uintptr_t) "/tmp/no-such-file", .bpf_fd = 0};
 	const struct msg_path *p = (const void *)got.data;
 	struct stat st;
 
@@ -237,13 +247,13 @@ static void test_paths(void **state)
 	assert_int_equal(got.passed[p->index].st_ino, st.st_ino);
 	assert_string_equal((const char *)(p + 1) + p->text_len, "no-such-file");
 
-	attr.pathname = (uintptr_t)"/tmp/";
+	attr.pathname = (uintptr_t) "/tmp/";
 	shim_bpf(BPF_OBJ_PIN, &attr, 16);
 	assert_int_equal(p->error, -EEXIST);
-	attr.pathname = (uintptr_t)"/";
+	attr.pathname = (uintptr_t) "/";
 	shim_bpf(BPF_OBJ_PIN, &attr, 16);
 	assert_int_equal(p->error, -EEXIST);
-	attr.pathname = (uintptr_t)"";
+	attr.pathname = (uintptr_t) "";
 	shim_bpf(BPF_OBJ_GET, &attr, 16);
 	assert_int_equal(p->error, -ENOENT);
 	attr.pathname = BAD;
@@ -253,7 +263,7 @@ static void test_paths(void **state)
 
 static void test_sizes(void **state)
 {
-	char big[8192] = { 0 };
+	char big[8192] = {0};
 
 	give.result = -E2BIG;
 	assert_int_equal(shim_bpf(BPF_MAP_CREATE, big, sizeof(big)), -E2BIG);
@@ -268,15 +278,18 @@ static void test_sizes(void **state)
 static void test_many_fds(void **state)
 {
 	struct bpf_insn *insns = calloc(600, sizeof(*insns));
-	union bpf_attr attr = { .insn_cnt = 600, .insns = (uintptr_t)insns, .license = (uintptr_t)"" };
-	struct rlimit rl = { 4096, 4096 };
+	union bpf_attr attr = {
+		.insn_cnt = 600, .insns = (uintptr_t)insns, .license = (uintptr_t) ""};
+	struct rlimit rl = {4096, 4096};
 	int fds[300];
 
 	setrlimit(RLIMIT_NOFILE, &rl);
 	for (int i = 0; i < 300; i++) {
 		fds[i] = memfd_create("m", 0);
 		assert_true(fds[i] >= 0);
-		insns[2 * i] = (struct bpf_insn){ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = fds[i] };
+		insns[2 * i] = (struct bpf_insn){.code = BPF_LD | BPF_IMM | BPF_DW,
+						 .src_reg = BPF_PSEUDO_MAP_FD,
+						 .imm = fds[i]};
 	}
 	give.result = -EINVAL;
 	assert_int_equal(shim_bpf(BPF_PROG_LOAD, &attr, sizeof(attr)), -EINVAL);
@@ -289,7 +302,7 @@ static void test_many_fds(void **state)
 
 static void test_service_gone(void **state)
 {
-	union bpf_attr attr = { 0 };
+	union bpf_attr attr = {0};
 
 	give.hang_up = true;
 	assert_int_equal(shim_bpf(BPF_PROG_GET_NEXT_ID, &attr, 8), -EIO);
@@ -304,7 +317,7 @@ static void test_service_gone(void **state)
 /* A program that closes all it does not know, and has another file there since. */
 static void test_foreign_fd(void **state)
 {
-	union bpf_attr attr = { 0 };
+	union bpf_attr attr = {0};
 	int own, file = memfd_create("innocent", 0);
 	struct stat st;
 
@@ -325,7 +338,7 @@ static void test_foreign_fd(void **state)
 
 static void test_connections_are_reused(void **state)
 {
-	union bpf_attr attr = { 0 };
+	union bpf_attr attr = {0};
 
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(shim_bpf(BPF_PROG_GET_NEXT_ID, &attr, 8), 0);
@@ -337,8 +350,9 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	/* test_faults is first: before each test cmocka puts its SIGSEGV handler over ours */
 	const struct CMUnitTest tests[] = {
-		T(test_faults), T(test_new_fd), T(test_prog_load), T(test_paths), T(test_sizes),
-		T(test_many_fds), T(test_service_gone), T(test_foreign_fd), T(test_connections_are_reused),
+		T(test_faults),	      T(test_new_fd),	  T(test_prog_load),
+		T(test_paths),	      T(test_sizes),	  T(test_many_fds),
+		T(test_service_gone), T(test_foreign_fd), T(test_connections_are_reused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
