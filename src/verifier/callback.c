@@ -2,10 +2,10 @@
 /*
  * callback.c - helpers that call a subprogram of the program any number of times (bpf_loop, bpf_for_each_map_elem).
  *
- * Linux 6.1 walks the callback once and goes on with what it left, which is not sound for zero or many rounds. Here the callers' frames
- * get an invariant: what the callback might write (it gets a pointer to a caller's stack) is forgotten before the call, all but spilled
- * pointers. Then two paths are walked: the code after the call, and the callback once, from the same state; when the callback ends,
- * the callers must look as at its entry.
+ * Linux 6.1 walks the callback once and goes on with what it left, which is not sound for zero or many rounds. Here the callers' stack
+ * (the callback may get a pointer into it) has an invariant: numbers in it are forgotten before the call; spilled pointers and
+ * zeroes are assumed to stay. Then two paths are walked: the code after the call, and the callback once, from the same state.
+ * When the callback ends, what was assumed must hold. If not, the walk starts again without that assumption (vinsn.changed).
  */
 #include "verifier/vfy.h"
 
@@ -28,16 +28,23 @@ static bool is_ptr_spill(const struct vslot *s)
 	return slot_is_spill(s) && s->reg.type != SCALAR_VALUE;
 }
 
-static void forget_numbers(struct venv *env, struct vframe *f)
+static bool is_zero_byte(const struct vslot *s, u32 j)
+{
+	return s->kind[j] == SLOT_ZERO;
+}
+
+/* Leaves what the invariant keeps: pointers and zeroes, but in slots of the mask @changed. */
+static void forget_numbers(struct venv *env, struct vframe *f, u64 changed)
 {
 	for (u32 i = 0; i < f->nr_slots; i++) {
 		struct vslot *s = &f->slots[i];
+		bool all = changed >> i & 1;
 
-		if (is_ptr_spill(s))
+		if (is_ptr_spill(s) && !all)
 			continue;
 		reg_not_init(env, &s->reg);
 		for (u32 j = 0; j < SLOT_SIZE; j++)
-			if (s->kind[j] != SLOT_INVALID)
+			if (s->kind[j] != SLOT_INVALID && (all || !is_zero_byte(s, j)))
 				s->kind[j] = SLOT_MISC;
 	}
 }
@@ -92,7 +99,7 @@ int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call)
 		return err;
 	if (ctx->type == PTR_TO_STACK)
 		for (u32 i = 0; i <= env->cur->curframe; i++)
-			forget_numbers(env, env->cur->frame[i]);
+			forget_numbers(env, env->cur->frame[i], env->vi[idx].changed ? env->vi[idx].changed[i] : 0);
 	st = vfy_push(env, env->subprogs[subprog].start, idx, false);
 	if (!st)
 		return -EFAULT;
@@ -123,17 +130,36 @@ static bool same_slot(const struct vslot *a, const struct vslot *b)
 	       !memcmp(&a->reg, &b->reg, offsetof(struct vreg, parent));
 }
 
-/* May a caller's slot be @now where it was @was at entry? */
-static bool slot_kept(struct venv *env, const struct vslot *was, const struct vslot *now)
+/* Is a caller's slot @now what the invariant says after it was @was? */
+static bool slot_kept(const struct vslot *was, const struct vslot *now)
 {
 	if (is_ptr_spill(was))
 		return same_slot(was, now);
-	return env->ptr_leaks || !is_ptr_spill(now);
+	for (u32 j = 0; j < SLOT_SIZE; j++)
+		if (is_zero_byte(was, j) && !is_zero_byte(now, j))
+			return false;
+	return true;
+}
+
+/* The next walk shall not assume anything of this slot. */
+static int note_change(struct venv *env, s32 call, u32 frame, u32 slot)
+{
+	struct vinsn *vi = &env->vi[call];
+
+	if (!vi->changed) {
+		vi->changed = vmem_alloc(&env->mem, MAX_CALL_FRAMES * sizeof(u64));
+		if (!vi->changed)
+			return -ENOMEM;
+		memset(vi->changed, 0, MAX_CALL_FRAMES * sizeof(u64));
+	}
+	vi->changed[frame] |= 1ull << slot;
+	return VFY_RESTART;
 }
 
 int vfy_callback_exit(struct venv *env, struct vframe *callee)
 {
 	static const struct vslot empty;
+	int err = 0;
 
 	for (u32 f = 0; f < callee->frameno; f++) {
 		const struct vframe *was = callee->cb_entry->frame[f];
@@ -141,21 +167,41 @@ int vfy_callback_exit(struct venv *env, struct vframe *callee)
 
 		for (u32 i = 0; i < now->nr_slots; i++) {
 			const struct vslot *w = i < was->nr_slots ? &was->slots[i] : &empty;
+			bool kept = slot_kept(w, &now->slots[i]);
 
-			if (!slot_kept(env, w, &now->slots[i])) {
+			/* a slot that is a number to the callers may not be a pointer for who may not know addresses */
+			if (!env->ptr_leaks && (kept ? !is_ptr_spill(w) && is_ptr_spill(&now->slots[i]) :
+						       is_ptr_spill(w) || is_ptr_spill(&now->slots[i]))) {
 				vlog(env, "callback changes pointer in stack slot fp%d of frame %d\n", (-(int)i - 1) * SLOT_SIZE, f);
 				return -EINVAL;
 			}
-			/* whoever is to be covered by this path must hold the same pointers */
+			if (!kept)
+				err = note_change(env, callee->callsite, f, i);
+			if (err == -ENOMEM)
+				return err;
+			/* whoever is to be covered by this path must have left the same there */
 			vfy_mark_read(env, &now->slots[i].reg, now->slots[i].reg.parent);
 		}
 	}
-	return 0;
+	return err;
 }
 
-/* Two callback frames whose callers held the same pointers at entry. */
+/* Did both slots leave the same to keep? */
+static bool same_promise(const struct vslot *a, const struct vslot *b)
+{
+	if (is_ptr_spill(a) || is_ptr_spill(b))
+		return is_ptr_spill(a) && is_ptr_spill(b) && same_slot(a, b);
+	for (u32 j = 0; j < SLOT_SIZE; j++)
+		if (is_zero_byte(a, j) != is_zero_byte(b, j))
+			return false;
+	return true;
+}
+
+/* Two callback frames whose callers were promised the same at entry. */
 bool vfy_callback_same_entry(const struct vframe *a, const struct vframe *b)
 {
+	static const struct vslot empty;
+
 	if (a->cb_entry == b->cb_entry)
 		return true;
 	if (!a->cb_entry || !b->cb_entry)
@@ -163,13 +209,9 @@ bool vfy_callback_same_entry(const struct vframe *a, const struct vframe *b)
 	for (u32 f = 0; f < a->frameno; f++) {
 		const struct vframe *x = a->cb_entry->frame[f], *y = b->cb_entry->frame[f];
 
-		for (u32 i = 0; i < max(x->nr_slots, y->nr_slots); i++) {
-			bool px = i < x->nr_slots && is_ptr_spill(&x->slots[i]);
-			bool py = i < y->nr_slots && is_ptr_spill(&y->slots[i]);
-
-			if (px != py || (px && !same_slot(&x->slots[i], &y->slots[i])))
+		for (u32 i = 0; i < max(x->nr_slots, y->nr_slots); i++)
+			if (!same_promise(i < x->nr_slots ? &x->slots[i] : &empty, i < y->nr_slots ? &y->slots[i] : &empty))
 				return false;
-		}
 	}
 	return true;
 }

@@ -522,7 +522,8 @@ static int first_state(struct venv *env, u32 n)
 	return err == -EFAULT ? err : 0;
 }
 
-static int check_one(struct venv *env, u32 n)
+/* One walk, from the entry of subprogram @n. */
+static int walk_from(struct venv *env, u32 n)
 {
 	int err;
 
@@ -533,6 +534,29 @@ static int check_one(struct venv *env, u32 n)
 	if (!err)
 		err = vfy_walk(env);
 	drop_states(env);
+	return err;
+}
+
+/* Each new start assumes less of at least one stack slot, so there are few; the total is bounded all the same. */
+static int check_one(struct venv *env, u32 n)
+{
+	struct vcounts before = env->counts;
+	u32 log_at = env->log ? env->log->len : 0, total = 0;
+	int err;
+
+	for (;;) {
+		err = walk_from(env, n);
+		if (err != VFY_RESTART)
+			break;
+		total += env->processed;
+		if (total > BPF_COMPLEXITY_LIMIT_INSNS) {
+			vlog(env, "BPF program is too large. Processed %d insn\n", total);
+			return -E2BIG;
+		}
+		log_reset(env->log, log_at);
+		env->counts = before;
+		env->prev_log_len = 0;
+	}
 	if (!err && !(vlog_level(env) & LOG_LEVEL2))
 		log_reset(env->log, 0);
 	return err;

@@ -126,7 +126,9 @@ struct vinsn {
 	u32 var_type;		  /* PSEUDO_BTF_ID: type of the register */
 	u32 var_id;		  /* ... and btf id or memory size */
 	struct btf *var_btf;
+	u64 *changed; /* call of a helper that calls back: stack slots of each frame that callbacks were seen to change */
 };
+#define VFY_RESTART (-8192) /* internal: a callback changed what was assumed; walk again, assuming less */
 #define VFY_MAP_MANY ((struct bpf_map *)1)
 
 struct vfunc {
@@ -167,8 +169,15 @@ struct venv {
 	u32 id_gen, pass;
 	s32 insn_idx, prev_insn_idx;
 
-	u32 processed, prev_processed, jumps, prev_jumps;
-	u32 max_states, total_states, peak_states, longest_walk;
+	union {
+		struct vcounts {
+			u32 n[8];
+		} counts;
+		struct {
+			u32 processed, prev_processed, jumps, prev_jumps;
+			u32 max_states, total_states, peak_states, longest_walk;
+		};
+	};
 
 	struct vfy_subprog subprogs[VFY_MAX_SUBPROGS + 1]; /* and a last one at the end of the program */
 	struct vfunc funcs[VFY_MAX_SUBPROGS];
