@@ -454,6 +454,8 @@ int vfy_walk(struct venv *env)
 		if (!err) {
 			log_before(env, &new_path);
 			mark_seen(env);
+			if (env->prog->observer)
+				env->prog->observer->step(env->prog->observer, env);
 			prev = env->insn_idx;
 			err = step(env, &env->insns[env->insn_idx]);
 			if (err < 0)

@@ -256,6 +256,8 @@ static int end_path_in(struct venv *env, struct vstate *old)
 	int err;
 
 	old->hits++;
+	if (env->prog->observer)
+		env->prog->observer->covered(env->prog->observer, env, old);
 	err = pass_reads(env, old, env->cur);
 	if (!err)
 		err = vfy_jump_record(env, env->cur);

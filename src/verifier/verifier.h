@@ -19,6 +19,8 @@
 #include "obj/cred.h"
 
 struct vfy_prog;
+struct venv;
+struct vstate;
 
 /* Register types a context access can yield (kernel names). */
 enum bpf_reg_type {
@@ -100,6 +102,14 @@ struct vfy_env_ops {
 	int (*map_compatible)(void *arg, struct bpf_map *map, const struct vfy_prog *prog);
 };
 
+/* For tests: watches the walk (tests/fuzz/soundness). May write nothing but vstate.seen and vstate.kept, see vfy.h. */
+struct vfy_observer {
+	/* the instruction at env->insn_idx is about to be checked with the state env->cur */
+	void (*step)(const struct vfy_observer *o, struct venv *env);
+	/* the path ends before env->insn_idx: explored state @old covers env->cur; what @old says of liveness and precision is final */
+	void (*covered)(const struct vfy_observer *o, struct venv *env, const struct vstate *old);
+};
+
 /* In: filled by src/prog. Out: same struct, marked [out]. */
 struct vfy_prog {
 	/* in */
@@ -120,6 +130,7 @@ struct vfy_prog {
 	/* for btf_ctx of iterators: per-argument info of the target (reg type flags such as PTR_MAYBE_NULL), see src/link/iter.h */
 	const struct vfy_ctx_arg *ctx_args;
 	u32 nr_ctx_args;
+	const struct vfy_observer *observer; /* NULL but in tests */
 	void *dst_prog;		/* target program of freplace/fentry-on-prog; opaque here */
 
 	/* in, replaced by rewritten versions (malloc'ed; freed by vfy_prog_free) */

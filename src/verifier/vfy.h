@@ -118,6 +118,7 @@ struct vstate {
 	u32 hits, misses;
 	s32 resume, resume_prev;
 	u32 log_pos;
+	u32 seen, kept; /* the observer's: last step of the path, step an explored state was kept at */
 };
 
 /* Per instruction, private to the check. */
