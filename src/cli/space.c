@@ -5,6 +5,7 @@
  * try anything; who they are to the service is still their real id.
  */
 #include <fcntl.h>
+#include <mntent.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -51,15 +52,35 @@ static int user_namespace(void)
 	return map_ids(uid, gid);
 }
 
+/* In a chroot "/" need not be a mount point; then every mount we can see is taken one by one. */
+static int slave_each_mount(void)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+
+	if (!f)
+		return -errno;
+	while ((m = getmntent(f)))
+		mount(NULL, m->mnt_dir, NULL, MS_SLAVE, NULL); /* not all are below our root */
+	endmntent(f);
+	return 0;
+}
+
+/* What we mount must not show outside; what is mounted outside may show here. */
+static int slave_mounts(void)
+{
+	if (!mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
+		return 0;
+	return errno == EINVAL ? slave_each_mount() : -errno;
+}
+
 static int new_namespaces(void)
 {
 	int err = unshare(CLONE_NEWNS) ? -errno : 0;
 
 	if (err == -EPERM)
 		err = user_namespace();
-	if (!err && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
-		err = -errno;
-	return err;
+	return err ?: slave_mounts();
 }
 
 #define TRACING_DIR "/sys/kernel/tracing"
