@@ -50,6 +50,12 @@ static bool ids_match(struct venv *env, u32 old, u32 cur)
 	return true;
 }
 
+/* Of scalars. A current one without id equals no other, so its id is one nobody has. */
+static bool scalar_ids_match(struct venv *env, u32 old, u32 cur)
+{
+	return !old || ids_match(env, old, cur ? cur : UINT32_MAX - env->nr_ids);
+}
+
 static bool pkt_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
 {
 	if (cur->type != old->type || old->off != cur->off)
@@ -71,7 +77,7 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 	if (old->type == PTR_TO_STACK)
 		return equal && old->frameno == cur->frameno;
 	if (equal && old->type == SCALAR_VALUE && old->precise && old->id)
-		return ids_match(env, old->id, cur->id);
+		return scalar_ids_match(env, old->id, cur->id);
 	if (equal || old->type == NOT_INIT)
 		return true;
 	if (cur->type == NOT_INIT)
@@ -81,7 +87,7 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 		if (env->explore_alu_limits || cur->type != SCALAR_VALUE)
 			return false;
 		/* copies that taught each other something must be copies here, too (later kernels; 6.1 forgets) */
-		return !old->precise || (within(old, cur) && (!old->id || ids_match(env, old->id, cur->id)));
+		return !old->precise || (within(old, cur) && scalar_ids_match(env, old->id, cur->id));
 	case PTR_TO_MAP_KEY:
 	case PTR_TO_MAP_VALUE:
 		if (!same_kind(old, cur))
