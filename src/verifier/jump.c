@@ -66,7 +66,8 @@ TAKEN_TEMPLATE(32, tnum_low32)
 static int taken(const struct vreg *r, u64 v, u8 op, bool is32)
 {
 	if (r->type != SCALAR_VALUE) {
-		if (v || !not_null_type(r->type))
+		/* the lower half of an address may be zero */
+		if (v || is32 || !not_null_type(r->type))
 			return -1;
 		return op == BPF_JEQ ? 0 : op == BPF_JNE ? 1 : -1;
 	}
