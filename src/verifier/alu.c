@@ -469,8 +469,8 @@ static int unary(struct venv *env, struct bpf_insn *in)
 	return vfy_use_reg(env, in->dst_reg, USE_DST);
 }
 
-/* Sign-extending moves of cpu v4: the value is known when the source is, else only the range of the width. */
-static void mov_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64)
+/* Sign extension of cpu v4, moves and loads: the value is known when the source is, else only the range of the width. */
+void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64)
 {
 	u64 v = src->var.value;
 	bool known = src->type == SCALAR_VALUE && tnum_is_const(src->var);
@@ -517,7 +517,7 @@ static int mov_reg(struct venv *env, struct bpf_insn *in)
 	if (in->off) {
 		struct vreg tmp = *src;
 
-		mov_sign_extend(env, dst, &tmp, in->off, alu64);
+		vfy_sign_extend(env, dst, &tmp, in->off, alu64);
 		return 0;
 	}
 	if (alu64) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* calls.c - helper calls: arguments against the prototype, what the call changes, what it returns. */
+#include "helper/format.h"
 #include "isa/disasm.h"
 #include "verifier/vfy.h"
 
@@ -681,6 +682,21 @@ static int fill_raw(struct venv *env, s32 idx, const struct vcall *call)
 	return err;
 }
 
+/* bpf_snprintf: the format is a constant, so it can be checked against the number of arguments. */
+static int check_format(struct venv *env)
+{
+	const struct vreg *fmt = vfy_reg(env, 3), *len = vfy_reg(env, 5);
+	u32 off = fmt->off + (u32)fmt->var.value;
+	const char *s = fmt->map->ops->direct_value(fmt->map, off);
+
+	if (len->var.value % 8)
+		return -EINVAL;
+	if (s && bprintf_check(s, fmt->map->value_size - off, len->var.value / 8) >= 0)
+		return 0;
+	vlog(env, "Invalid format string\n");
+	return -EINVAL;
+}
+
 static int special(struct venv *env, s32 idx, struct vcall *call)
 {
 	int err;
@@ -698,7 +714,7 @@ static int special(struct venv *env, s32 idx, struct vcall *call)
 		vlog(env, "get_local_storage() doesn't support non-zero flags\n");
 		return -EINVAL;
 	case BPF_FUNC_snprintf:
-		return vfy_reg(env, 5)->var.value % 8 ? -EINVAL : 0;
+		return check_format(env);
 	case BPF_FUNC_get_stackid:
 	case BPF_FUNC_get_stack:
 		env->prog->has_callchain = true;

@@ -205,7 +205,7 @@ static int one_pointer_kind(struct venv *env, u32 type)
 
 static int do_ldx(struct venv *env, struct bpf_insn *in)
 {
-	struct vreg *d;
+	struct vreg *d, was;
 	u32 type;
 	int err;
 
@@ -224,7 +224,8 @@ static int do_ldx(struct venv *env, struct bpf_insn *in)
 			vlog(env, "R%d sign-extending load of pointer prohibited\n", in->dst_reg);
 			return -EACCES;
 		}
-		reg_unknown(env, d);
+		was = *d;
+		vfy_sign_extend(env, d, &was, BPF_SIZE(in->code) == BPF_B ? 8 : BPF_SIZE(in->code) == BPF_H ? 16 : 32, true);
 	}
 	return one_pointer_kind(env, type);
 }

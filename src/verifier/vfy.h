@@ -355,6 +355,7 @@ static inline bool vfy_map_has_lock(struct venv *env, const struct bpf_map *map)
 	return map && map->btf && vfy_map_fields(env, map)->lock_off >= 0;
 }
 int vfy_alu(struct venv *env, struct bpf_insn *insn);
+void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64);
 int vfy_jump(struct venv *env, struct bpf_insn *insn, s32 *idx);
 struct vstate *vfy_push_speculative(struct venv *env, const struct bpf_insn *insn, s32 next, s32 cur);
 int vfy_mem(struct venv *env, s32 idx, u32 regno, s32 off, u8 bpf_size, enum bpf_access_type t, s32 value_reg, bool aligned);
