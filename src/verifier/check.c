@@ -637,6 +637,7 @@ static struct venv *env_new(struct vfy_prog *prog, struct log *log)
 	env->bypass_v1 = env->bypass_v4 = cred_perfmon(prog->cred);
 	env->capable = cred_bpf(prog->cred);
 	env->strict_align = (prog->prog_flags & BPF_F_STRICT_ALIGNMENT) && !(prog->prog_flags & BPF_F_ANY_ALIGNMENT);
+	env->mem.limit = env->capable ? VFY_MAX_MEM : VFY_MAX_MEM_UNPRIV;
 	env->test_freq = env->capable && (prog->prog_flags & BPF_F_TEST_STATE_FREQ);
 	return env;
 }

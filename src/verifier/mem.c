@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mem.c - memory of one check: blocks of a few sizes cut from chunks, with a free list per size. Everything goes at once at the
- * end. A program may not make the check use more than VFY_MAX_MEM.
+ * end. A program may not make the check use more than the limit.
  */
 #include <stdlib.h>
 
@@ -50,7 +50,7 @@ void *vmem_alloc(struct vmem *m, size_t size)
 	size = room;
 	if (m->left < size) {
 		bytes = max((u64)size, (u64)CHUNK);
-		if (m->total + bytes > VFY_MAX_MEM)
+		if (m->total + bytes > m->limit)
 			return NULL;
 		chunk = malloc(bytes + 16);
 		if (!chunk)

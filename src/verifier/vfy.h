@@ -30,7 +30,8 @@
 #define VFY_MAX_PACKET_OFF 0xffff
 #define VFY_MAX_PENDING 8192 /* jumps waiting on one path */
 #define VFY_MAX_STATES_UNPRIV 64
-#define VFY_MAX_MEM (1ull << 30)
+#define VFY_MAX_MEM (512ull << 20)
+#define VFY_MAX_MEM_UNPRIV (128ull << 20)
 #define VFY_MAIN_CALLSITE (-1)
 
 #define MEM_ALLOC_FLAG MEM_RINGBUF /* 6.1 calls ring buffer records "alloc_mem" */
@@ -147,7 +148,7 @@ struct vmap_fields {
 struct vmem {
 	void *chunks;
 	char *at;
-	u64 left, total;
+	u64 left, total, limit;
 	void *free[160];
 };
 
