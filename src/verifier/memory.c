@@ -464,6 +464,8 @@ static int access_btf(struct venv *env, struct access *a)
 		     a->off);
 		return -EACCES;
 	}
+	if (!t)
+		return -EACCES;
 	if (a->type == BPF_WRITE) {
 		if (env->ops->btf_struct_access)
 			return env->ops->btf_struct_access(env->log, r->btf, t, a->off, a->size);
