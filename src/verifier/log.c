@@ -257,12 +257,40 @@ static void __printf(2, 3) print_piece(void *arg, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* What a reference to a map will load, as far as the caller may see it: the kernel has put the address in by now, we keep the fd. */
+static u64 map_address(const struct venv *env, u32 idx)
+{
+	const struct vfy_insn_aux *aux = &env->aux[idx];
+	struct bpf_map *map = env->prog->used_maps[aux->map_index];
+	u8 src = env->insns[idx].src_reg;
+
+	if (src == BPF_PSEUDO_MAP_VALUE || src == BPF_PSEUDO_MAP_IDX_VALUE)
+		return (u64)map->ops->direct_value(map, aux->map_off);
+	return (u64)map;
+}
+
+static bool names_map(const struct bpf_insn *insn)
+{
+	return insn_is_ld_imm64(insn) && insn->src_reg >= BPF_PSEUDO_MAP_FD && insn->src_reg <= BPF_PSEUDO_MAP_IDX_VALUE &&
+	       insn->src_reg != BPF_PSEUDO_BTF_ID && insn->src_reg != BPF_PSEUDO_FUNC;
+}
+
 void vfy_log_insn(struct venv *env, u32 idx)
 {
 	struct disasm d = { .print = print_piece, .arg = env->log };
+	struct bpf_insn insn[2] = { env->insns[idx] };
 
-	if (log_on(env->log))
-		disasm_insn(&d, &env->insns[idx], env->ptr_leaks);
+	if (!log_on(env->log))
+		return;
+	if (insn_is_ld_imm64(&insn[0]))
+		insn[1] = env->insns[idx + 1];
+	if (names_map(&insn[0])) {
+		u64 address = map_address(env, idx);
+
+		insn[0].imm = (u32)address;
+		insn[1].imm = address >> 32;
+	}
+	disasm_insn(&d, insn, env->ptr_leaks);
 }
 
 static const struct bpf_line_info *find_linfo(const struct venv *env, u32 idx)
