@@ -7,6 +7,10 @@
 table=$SRC/tests/unit/sys/errno.txt
 prog=$BUILD/tests/unit/sys/unit_sys_errno
 [ -x "$prog" ] || skip "no $prog"
+if [ "$(id -u)" != 0 ]; then # the fds of pid 1 are none of our business
+	grep -v '^TASK_FD_QUERY pid=1 ' "$table" >"$T/table"
+	table=$T/table
+fi
 start
 ub "$prog" --service "$table" >"$T/warm" 2>&1 # what is allocated once
 sleep 0.3
