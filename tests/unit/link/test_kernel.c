@@ -43,6 +43,7 @@ static int load(const char *dir, const char *file)
 {
 	struct bpf_object *obj;
 	char path[512];
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	obj = bpf_object__open(path);
@@ -50,7 +51,9 @@ static int load(const char *dir, const char *file)
 		printf("%s cannot be loaded\n", path);
 		exit(1);
 	}
-	return bpf_program__fd(bpf_object__next_program(obj, NULL)); /* stays open until we exit */
+	fd = dup(bpf_program__fd(bpf_object__next_program(obj, NULL))); /* stays open until we exit */
+	bpf_object__close(obj);
+	return fd;
 }
 
 static int load_plain(enum bpf_prog_type type)
