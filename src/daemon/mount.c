@@ -352,7 +352,12 @@ int mount_handle_rm(struct conn *c)
 
 	if (IS_ERR(dir))
 		return PTR_ERR(dir);
-	err = remove_name(dir, &cred, name, h.flags & FS_RM_RECURSIVE ? RM_DEPTH : 0);
+	if (h.flags & FS_RM_FILE)
+		err = fs_unlink(dir, &cred, name);
+	else if (h.flags & FS_RM_DIR)
+		err = fs_rmdir(dir, &cred, name);
+	else
+		err = remove_name(dir, &cred, name, h.flags & FS_RM_RECURSIVE ? RM_DEPTH : 0);
 	fs_inode_put(dir, 1);
 	fs_super_put(sb);
 	return err;

@@ -39,7 +39,7 @@ enum msg_type {
 	MSG_FS_CAT = 35,     /* virtual path -> content in replies until an empty one */
 	MSG_FS_LS = 36,	     /* virtual path -> ls -la like entries */
 	MSG_SHUTDOWN = 37,
-	MSG_FS_RM = 38,	     /* struct msg_fs_req, virtual path: unlink or rmdir; FS_RM_RECURSIVE: with everything below */
+	MSG_FS_RM = 38,	     /* struct msg_fs_req, virtual path: unlink or rmdir; flags: FS_RM_* */
 	MSG_FS_MKDIR = 39,   /* struct msg_fs_req, virtual path; flags: mode */
 	MSG_UMOUNT = 40,     /* struct msg_fs_req, label: drops an instance without mounts; -EBUSY: it has some; -EPERM: the default one */
 	/* 48 (PRELOAD_DONE) is retired: the driver reports on its fd 3 */
@@ -210,6 +210,8 @@ struct msg_fs_req {
 };
 #define FS_LS_SELF 1u
 #define FS_RM_RECURSIVE 1u
+#define FS_RM_FILE 2u /* unlink(2): no directory */
+#define FS_RM_DIR 4u  /* rmdir(2): nothing else */
 
 struct msg_dirent {
 	u64 ino;

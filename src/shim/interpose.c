@@ -243,7 +243,7 @@ int i_mkdir(const char *path, mode_t mode)
 int i_rmdir(const char *path) INTERPOSE(rmdir);
 int i_rmdir(const char *path)
 {
-	long r = virtual_op(MSG_FS_RM, path, 0);
+	long r = virtual_op(MSG_FS_RM, path, FS_RM_DIR);
 
 	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR)
 					     : r);
@@ -252,7 +252,7 @@ int i_rmdir(const char *path)
 int i_unlink(const char *path) INTERPOSE(unlink);
 int i_unlink(const char *path)
 {
-	long r = virtual_op(MSG_FS_RM, path, 0);
+	long r = virtual_op(MSG_FS_RM, path, FS_RM_FILE);
 
 	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_unlinkat, AT_FDCWD, path, 0) : r);
 }
