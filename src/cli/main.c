@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "cli/cli.h"
 
 static const struct cli_cmd cmds[] = {
@@ -199,11 +201,24 @@ static void sanitizer_options(void)
 static void sanitizer_options(void) {}
 #endif
 
+/* Who starts us with 0, 1 or 2 closed must not have our own files under these numbers. The command we become finds them closed. */
+static void open_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static struct cli cli;
 	const struct cli_cmd *cmd;
 
+	open_stdio();
 	sanitizer_options();
 
 	if (argc < 2) {
