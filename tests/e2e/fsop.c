@@ -4,6 +4,7 @@
  *	fsop rename FROM TO [noreplace|exchange|whiteout]
  *	fsop statfs PATH	prints f_type in hexadecimal
  *	fsop mknod PATH		a regular file
+ *	fsop mkdir|rmdir|unlink PATH
  *	fsop bpf CMD		bpf(2) with an attr of zeros
  */
 #include <errno.h>
@@ -42,6 +43,21 @@ static int op_mknod(int argc, char **argv)
 	return mknod(argv[0], S_IFREG | 0600, 0);
 }
 
+static int op_mkdir(int argc, char **argv)
+{
+	return mkdir(argv[0], 0700);
+}
+
+static int op_rmdir(int argc, char **argv)
+{
+	return rmdir(argv[0]);
+}
+
+static int op_unlink(int argc, char **argv)
+{
+	return unlink(argv[0]);
+}
+
 static int op_bpf(int argc, char **argv)
 {
 	char attr[128] = { 0 };
@@ -58,6 +74,9 @@ static const struct {
 	{ "rename", 2, op_rename },
 	{ "statfs", 1, op_statfs },
 	{ "mknod", 1, op_mknod },
+	{ "mkdir", 1, op_mkdir },
+	{ "rmdir", 1, op_rmdir },
+	{ "unlink", 1, op_unlink },
 	{ "bpf", 1, op_bpf },
 };
 
@@ -69,6 +88,6 @@ int main(int argc, char **argv)
 		puts(ops[i].run(argc - 2, argv + 2) ? strerrorname_np(errno) : "ok");
 		return 0;
 	}
-	fprintf(stderr, "usage: fsop rename|statfs|mknod|bpf ARG...\n");
+	fprintf(stderr, "usage: fsop rename|statfs|mknod|mkdir|rmdir|unlink|bpf ARG...\n");
 	return 2;
 }

@@ -46,6 +46,13 @@ same "ls of a directory" "arith parse" "$("$USERBPF" ls --dir "$RT" /sys/fs/bpf/
 "$USERBPF" cat --dir "$RT" /sys/fs/bpf/none 2>"$T/err" && fail "cat of nothing"
 same "one line of error" 1 "$(wc -l <"$T/err")"
 same "the same inside" "it m maps.debug plain progs.debug" "$(ub "$USERBPF" ls | xargs)"
+same "mkdir" ok "$(ub "$BUILD/tests/e2e/fsop" mkdir /sys/fs/bpf/d)"
+same "mkdir of the root" EEXIST "$(ub "$BUILD/tests/e2e/fsop" mkdir /sys/fs/bpf)"
+same "mkdir with a dot" EPERM "$(ub "$BUILD/tests/e2e/fsop" mkdir /sys/fs/bpf/d.d)"
+same "statfs" "cafe4a11 cafe4a11 ENOENT" "$(ub sh -c '"$1" statfs /sys/fs/bpf; "$1" statfs /sys/fs/bpf/d; "$1" statfs /sys/fs/bpf/none' sh "$BUILD/tests/e2e/fsop" | xargs)"
+same "unlink of a directory" EISDIR "$(ub "$BUILD/tests/e2e/fsop" unlink /sys/fs/bpf/d)"
+same "rmdir of a pin" ENOTDIR "$(ub "$BUILD/tests/e2e/fsop" rmdir /sys/fs/bpf/m)"
+same "rmdir" ok "$(ub "$BUILD/tests/e2e/fsop" rmdir /sys/fs/bpf/d)"
 check "rm" "$USERBPF" rm --dir "$RT" /sys/fs/bpf/m
 "$USERBPF" rm --dir "$RT" /sys/fs/bpf/plain 2>/dev/null && fail "rm of a directory that is not empty"
 check "rm -r" "$USERBPF" rm --dir "$RT" -r /sys/fs/bpf/plain /sys/fs/bpf/it

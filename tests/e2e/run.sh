@@ -27,6 +27,10 @@ both() { # the cases that hold with and without a running service; $1: how to ru
 	same "$r: stderr" "err" "$($r sh -c 'echo err >&2' 2>&1 >/dev/null)"
 	same "$r: working directory" "$T" "$(cd "$T" && $r pwd)"
 	same "$r: no fds of ours" "$(ls /proc/self/fd | wc -l)" "$($r ls /proc/self/fd | wc -l)"
+	for closed in '<&-' '>&-' '<&- >&- 2>&-'; do
+		eval "$r true $closed"
+		same "$r: closed $closed" 0 "$?"
+	done
 	same "$r: umask" "0027" "$(umask 027; $r sh -c umask)"
 	same "$r: signal mask and ignored signals" "$(grep '^Sig[BI]' /proc/self/status)" "$($r grep '^Sig[BI]' /proc/self/status)"
 	# SIGTERM to userbpf reaches the command, whose own status is passed on
