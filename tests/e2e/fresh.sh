@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# fresh.sh - on a fresh Debian 12 (debootstrap, nothing but git and make): clone, `make demo`, `make test`.
+# fresh.sh - on a fresh Debian 12 (debootstrap, nothing but git and make): clone, `make demo`, `make test`; then the
+# same as uid 1000 without capabilities, with /dev/fuse open to users.
 . "$SRC/tests/e2e/lib.sh"
 [ -z "${USERBPF_FRESH:-}" ] || skip "this is the fresh tree already"
 [ "$(id -u)" = 0 ] || skip "debootstrap needs root"
@@ -19,16 +20,47 @@ cp /etc/resolv.conf "$root/etc/" 2>/dev/null
 cp /etc/apt/apt.conf.d/*artifact* /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d/" 2>/dev/null
 git clone -q "$SRC" "$root/root/userbpf" || git -c safe.directory='*' clone -q "$SRC" "$root/root/userbpf"
 
+# A root of its own by pivot_root: in a chroot no user namespace may be made, so uid 1000 could not run anything.
 cat >"$T/inside" <<'X'
 set -e
+mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"
 mount --rbind /sys "$1/sys"
 mount --rbind /dev "$1/dev"
-exec chroot "$1" /usr/bin/env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C USERBPF_FRESH=1 \
-	sh -c 'cd /root/userbpf && make demo && echo DEMO-OK && make test'
+mknod -m 666 "$1/root/fuse" c 10 229
+mount --bind "$1/root/fuse" "$1/dev/fuse"
+cd "$1"
+mkdir -p old
+pivot_root . old
+cd /
+umount -l old
+exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C USERBPF_FRESH=1 sh /inside2
 X
-unshare -m --propagation private sh "$T/inside" "$root" >"$T/fresh.log" 2>&1 || fail "make demo or make test in a fresh Debian 12"
-grep -q '^DEMO-OK' "$T/fresh.log" || fail "make demo in a fresh Debian 12"
-tail -3 "$T/fresh.log"
-[ $failures = 0 ] || tail -60 "$T/fresh.log"
+cat >"$root/inside2" <<'X'
+set -e
+export HOME=/root
+cd /root/userbpf
+make demo
+echo ROOT-DEMO
+make test
+echo ROOT-TEST
+useradd -m -u 1000 somebody
+git clone -q /root/userbpf /home/somebody/userbpf
+chown -R 1000:1000 /home/somebody
+cd /home/somebody/userbpf
+as="setpriv --reuid 1000 --regid 1000 --clear-groups --bounding-set=-all --no-new-privs env HOME=/home/somebody"
+$as make demo
+echo USER-DEMO
+$as make test
+echo USER-TEST
+X
+unshare -m --propagation private sh "$T/inside" "$root" >"$T/fresh.log" 2>&1
+for step in ROOT-DEMO ROOT-TEST USER-DEMO USER-TEST; do
+	grep -q "^$step" "$T/fresh.log" || {
+		fail "a fresh Debian 12 does not get to $step"
+		tail -100 "$T/fresh.log"
+		break
+	}
+done
+grep -E '^[0-9]+ passed|^skipped' "$T/fresh.log"
 rm -rf --one-file-system "$root"

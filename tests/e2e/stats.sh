@@ -39,10 +39,9 @@ touch "$T/go"
 wait $holder
 same "wrong types" "EINVAL EINVAL" "$(ub "$stats" type 1) $(ub "$stats" type 4096)"
 # an fd that was passed on keeps it on; a killed holder turns it off
-ub "$stats" hold "$T/held2" "$T/never" &
+"$USERBPF" run --dir "$RT" -- "$stats" hold "$T/held2" "$T/never" & # becomes the command
 holder=$!
 wait_for 5 test -e "$T/held2"
-pkill -KILL -P $holder 2>/dev/null
 kill -KILL $holder 2>/dev/null
 wait $holder 2>/dev/null
 sleep 0.5
