@@ -102,7 +102,10 @@ struct vfy_env_ops {
 	int (*map_compatible)(void *arg, struct bpf_map *map, const struct vfy_prog *prog);
 };
 
-/* For tests: watches the walk (tests/fuzz/soundness). May write nothing but vstate.seen and vstate.kept, see vfy.h. */
+/*
+ * For tests: watches the walk (tests/fuzz/soundness). May write nothing but vstate.seen and vstate.kept (vfy.h), or raise
+ * env->processed to the limit to end the walk.
+ */
 struct vfy_observer {
 	/* the instruction at env->insn_idx is about to be checked with the state env->cur */
 	void (*step)(const struct vfy_observer *o, struct venv *env);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_SOUNDNESS_H
+#define USERBPF_SOUNDNESS_H
+/*
+ * soundness.h - accepted => no bad access, and every concrete value lies in the abstract state the verifier had at that instruction.
+ *
+ * One round: a program is made (gen.c: random but structured; or an accepted one with a few mutations), checked by vfy_check() with an
+ * observer that records the walk (record.c), and, when accepted, run several times on a concrete machine (run.c) that
+ *  - executes the instructions as loaded, before any rewriting,
+ *  - has a region of its own, far from all others, for the context, each stack frame, each map element and each version of the packet, so that
+ *    an address outside its region is a bad access whatever the verifier thought,
+ *  - for the unprivileged also knows which stack bytes were written,
+ *  - follows the recorded walk and compares.
+ *
+ * Following the walk. The recorder keeps one node per instruction the walk checked (registers and stack of the innermost frame before the
+ * instruction) and an edge from the node walked before on that path: next instruction, other branch, callee, callback. A run is at a set of
+ * nodes (nearly always one); after each step it goes to the successors whose instruction and call depth are those of the machine. A
+ * node whose state does not contain the machine's is left; it is a violation when none stays.
+ *
+ * Pruning. Where a path ended because explored state S covered it, the run goes on at the node where S was kept. S covers only what mattered:
+ * values S never read may be anything, and so may scalars S did not mark precise. The run therefore taints those registers and stack
+ * slots, taint spreads with the data (also through comparisons, to whatever learned from a tainted operand: copies with the same id), and
+ * tainted values are compared with nothing. Nothing is lost: if imprecise values lead to a bad access or to a branch the walk thought
+ * impossible, the run finds that. Liveness and precision of S are final when it covers something (all its paths have ended), so they are copied then.
+ *
+ * Not compared: outer frames while an inner one runs (they are on return), global functions called from others (run, but not watched).
+ */
+#include "verifier/vfy.h"
+#include "prog/prog.h"
+
+#define SP_MAX_INSNS 400
+#define SP_MAX_FUNCS 6
+#define SP_MAPS 6
+#define SP_MAX_NODES 6000
+#define SP_FRAMES MAX_CALL_FRAMES
+
+/* The fixed maps programs use; map_fd[i] in a program means the i-th. */
+enum { MAP_ARRAY, MAP_HASH, MAP_ONE, MAP_CONST, MAP_PROGS, MAP_PERCPU };
+struct sp_map {
+	u32 type, key, value, entries, flags;
+};
+extern const struct sp_map sp_maps[SP_MAPS];
+
+/* A program as the client would load it. */
+struct sprog {
+	u32 type; /* BPF_PROG_TYPE_* */
+	u32 flags;
+	bool unpriv;
+	u32 len, nr_funcs;
+	u32 func[SP_MAX_FUNCS]; /* starts; func[0] == 0 */
+	u32 global;		/* mask of functions that are global: f(int, int, u64 *) */
+	struct bpf_insn insns[SP_MAX_INSNS];
+};
+
+/* --- random numbers: splitmix64, one seed per program --- */
+struct rng {
+	u64 s;
+};
+static inline u64 rnd(struct rng *r)
+{
+	u64 z = r->s += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+static inline u32 below(struct rng *r, u32 n) { return (u32)(rnd(r) >> 32) % n; }
+static inline bool chance(struct rng *r, u32 percent) { return below(r, 100) < percent; }
+u64 rnd_interesting(struct rng *r); /* zeroes, ones, borders, small numbers, anything */
+
+/* --- gen.c --- */
+void gen_program(struct rng *r, struct sprog *p);
+void gen_mutate(struct rng *r, struct sprog *p);
+
+/* --- record.c: the walk --- */
+struct areg {
+	u32 type;
+	s32 off, range;
+	u32 id, map; /* index of the map + 1 */
+	u8 frameno;
+	struct tnum var;
+	s64 smin64, smax64;
+	u64 umin64, umax64;
+	s32 smin32, smax32;
+	u32 umin32, umax32;
+};
+struct aslot {
+	u8 kind[SLOT_SIZE];
+	struct areg reg;
+};
+struct taint {
+	u16 regs[SP_FRAMES];
+	u64 slots[SP_FRAMES];
+};
+struct node {
+	s32 insn;
+	u32 depth, edges; /* first edge */
+	u32 slots, nr_slots; /* in walk.slot */
+	bool speculative;
+	struct areg reg[VFY_REGS];
+};
+struct edge {
+	u32 to, next;
+	s32 insn;  /* where it leads */
+	u32 cover; /* index into walk.taint + 1: pruned there; 0: walked on */
+};
+struct walk {
+	struct vfy_observer obs;
+	struct bpf_map *maps;
+	struct node *node; /* [0] unused, [1] the entry */
+	struct edge *edge; /* [0] unused */
+	struct taint *taint;
+	struct aslot *slot;
+	u32 nr_nodes, nr_edges, nr_taints, nr_slots;
+	u32 room_nodes, room_edges, room_taints, room_slots;
+	bool overflow; /* too large to be recorded */
+};
+void walk_init(struct walk *w, struct bpf_map *maps);
+void walk_reset(struct walk *w);
+void walk_free(struct walk *w);
+
+/* --- run.c: the concrete machine --- */
+enum run_result { RUN_OK, RUN_STOPPED, RUN_VIOLATION }; /* STOPPED: too long, or something the machine does not model */
+struct violation {
+	char text[400];
+	s32 insn;
+	u32 step, node;
+};
+/* @map_values: contents of MAP_CONST */
+enum run_result run_program(const struct sprog *p, const struct walk *w, u64 seed, const u8 *map_const, struct violation *v);
+void areg_text(const struct areg *a, char *buf, size_t size);
+
+/* --- kernel.c: the machine's own kernel --- */
+int kernel_open(void); /* 0, or negative errno when it may not be used */
+int kernel_check(const struct sprog *p, char *log, u32 log_size); /* 0, -errno */
+void kernel_close(void);
+
+#endif
