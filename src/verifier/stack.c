@@ -302,6 +302,15 @@ static int read_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s32
 	return vfy_mark_read(env, r, r->parent);
 }
 
+/* Backtracking knows only loads through R10: what comes from a spill another way has to be exact now (6.1 forgets; later kernels note the slot). */
+static int precise_source(struct venv *env, struct vframe *f, s32 off)
+{
+	u32 slot = (-off - 1) / SLOT_SIZE;
+	const struct vslot *s = &f->slots[slot];
+
+	return slot_is_spill(s) && s->reg.type == SCALAR_VALUE ? vfy_precise_frame(env, f->frameno, -1, slot) : 0;
+}
+
 int vfy_stack_read(struct venv *env, u32 regno, s32 off, s32 size, s32 dst)
 {
 	struct vreg *p = vfy_reg(env, regno);
@@ -310,8 +319,11 @@ int vfy_stack_read(struct venv *env, u32 regno, s32 off, s32 size, s32 dst)
 	char buf[48];
 	int err;
 
-	if (tnum_is_const(p->var))
-		return read_fixed(env, f, off + (s32)p->var.value, size, dst);
+	if (tnum_is_const(p->var)) {
+		off += (s32)p->var.value;
+		err = regno == REG_FP || dst < 0 ? 0 : precise_source(env, f, off);
+		return err ? err : read_fixed(env, f, off, size, dst);
+	}
 	if (dst < 0) {
 		vlog(env, "variable offset stack pointer cannot be passed into helper function; var_off=%s off=%d size=%d\n",
 		     tnum_text(buf, p->var), off, size);
