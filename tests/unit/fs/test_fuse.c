@@ -64,7 +64,7 @@ static const char *at(const char *name)
 	static __thread int n;
 
 	n = (n + 1) % 4;
-	snprintf(buf[n], sizeof(buf[n]), "%s/%s", dir, name);
+	snprintf(buf[n], sizeof(buf[n]), "%s/%.100s", dir, name);
 	return buf[n];
 }
 
