@@ -55,3 +55,9 @@ void json_num(struct json *j, const char *key, long long value)
 	item(j, key);
 	fprintf(j->out, "%lld", value);
 }
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+	item(j, key);
+	fputs(value ? "true" : "false", j->out);
+}

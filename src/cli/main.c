@@ -33,6 +33,10 @@ static const struct cli_cmd cmds[] = {
 	 cmd_ls},
 	{"rm", "[--dir DIR] [-r] PATH...", "remove pins and directories without FUSE", NULL, "d:vr",
 	 cmd_rm},
+	{"verify", "[--btf VMLINUX] [--log LEVEL] [--json] FILE.bpf.o", "verify every program of an object, attach none",
+	 "  Needs no service. --btf: another machine's kernel BTF (/sys/kernel/btf/vmlinux of it, or an ELF file with .BTF). --log: print the\n"
+	 "  verifier's log (1 the refused path, 2 every state, 4 statistics). Exit status 0 when all are verified, 1 when one is refused.\n",
+	 "b:l:j", cmd_verify},
 	{"version", "", "print the version", NULL, "j", cmd_version},
 	{"help", "[COMMAND]", "print this, or more on one command", NULL, "", cmd_help},
 	{NULL},
@@ -47,6 +51,8 @@ static const struct option options[] = {
 	{"long", no_argument, NULL, 'l'},
 	{"all", no_argument, NULL, 'a'},
 	{"recursive", no_argument, NULL, 'r'},
+	{"btf", required_argument, NULL, 'b'},
+	{"log", required_argument, NULL, 'l'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL},
 };
