@@ -158,6 +158,11 @@ void preload_wait(struct daemon *d); /* until a run in progress is over */
 void preload_stop(struct daemon *d);
 int preload_describe(struct daemon *d, char *buf, size_t len, bool *ok);
 
+/* options.c */
+int options_parse(struct daemon *d, int argc, char **argv); /* 0: go on; 1: done; negative: wrong, usage printed */
+void options_find_parts(struct daemon *d);		      /* fills what the command line left open */
+
+/* say.c */
 void daemon_wake(struct daemon *d); /* makes the main loop look at mounts and the dead */
 void daemon_say(const char *fmt, ...) __printf(1, 2); /* stderr */
 
