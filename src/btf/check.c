@@ -225,6 +225,12 @@ static int no_kflag(struct btf_env *env, const struct btf_type *t)
 	return btf_type_kflag(t) ? btf_refuse(env, t, "Invalid btf_info kind_flag") : 0;
 }
 
+/* Since 6.14 a tag with kind_flag is any attribute ("address_space(1)"); a newer machine's kernel BTF has them. */
+static int tag_kflag(struct btf_env *env, const struct btf_type *t)
+{
+	return env->btf->kernel_btf ? 0 : no_kflag(env, t);
+}
+
 static int no_name(struct btf_env *env, const struct btf_type *t)
 {
 	return t->name_off ? btf_refuse(env, t, "Invalid name") : 0;
@@ -479,8 +485,8 @@ static const struct kind_meta kinds[NR_BTF_KINDS] = {
 	[BTF_KIND_VAR] = { sizeof(struct btf_var), 0, { no_vlen, no_kflag, name_needed, type_id_needed, var_linkage }, NULL },
 	[BTF_KIND_DATASEC] = { 0, sizeof(struct btf_var_secinfo), { size_needed, no_kflag, name_needed }, check_vars },
 	[BTF_KIND_FLOAT] = { 0, 0, { no_vlen, no_kflag, float_size }, NULL },
-	[BTF_KIND_DECL_TAG] = { sizeof(struct btf_decl_tag), 0, { value_needed, no_vlen, no_kflag, component }, NULL },
-	[BTF_KIND_TYPE_TAG] = REF(text_needed),
+	[BTF_KIND_DECL_TAG] = { sizeof(struct btf_decl_tag), 0, { value_needed, no_vlen, tag_kflag, component }, NULL },
+	[BTF_KIND_TYPE_TAG] = { 0, 0, { no_vlen, tag_kflag, type_id_valid, text_needed }, NULL },
 	[BTF_KIND_ENUM64] = { 0, sizeof(struct btf_enum64), { enum_size, name_maybe }, check_enumerators64 },
 };
 
