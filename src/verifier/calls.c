@@ -330,6 +330,11 @@ static int size_arg(struct venv *env, u32 regno, bool zero_ok, struct vcall *cal
 		vlog(env, "R%d unbounded memory access, use 'var &= const' or 'if (var < const)'\n", regno);
 		return -EACCES;
 	}
+	/* where NULL may be passed it goes with size 0; the kernel (6.18, too) takes pointers that may be NULL with any size */
+	if (r->umax64 && (vfy_reg(env, regno - 1)->type & PTR_MAYBE_NULL)) {
+		vlog(env, "R%d invalid mem access '%s'\n", regno - 1, vfy_type_text(env, vfy_reg(env, regno - 1)->type));
+		return -EACCES;
+	}
 	err = vfy_helper_mem(env, regno - 1, r->umax64, t, zero_ok, raw);
 	return err ? err : vfy_precise(env, regno);
 }
