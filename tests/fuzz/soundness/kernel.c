@@ -11,6 +11,7 @@
 #include "soundness.h"
 
 static int fds[SP_MAPS] = { -1, -1, -1, -1, -1, -1 };
+static int btf_fd = -1;
 
 static int sys_bpf(int cmd, union bpf_attr *a)
 {
@@ -42,6 +43,12 @@ int kernel_open(void)
 
 	up.value = (u64)(unsigned long)value;
 	sys_bpf(BPF_MAP_UPDATE_ELEM, &up);
+	u8 blob[512];
+	union bpf_attr btf = { .btf = (u64)(unsigned long)blob, .btf_size = functions_blob(blob) };
+
+	btf_fd = sys_bpf(BPF_BTF_LOAD, &btf);
+	if (btf_fd < 0)
+		return btf_fd;
 	union bpf_attr fr = { .map_fd = fds[MAP_CONST] };
 
 	return sys_bpf(BPF_MAP_FREEZE, &fr);
@@ -50,12 +57,13 @@ int kernel_open(void)
 int kernel_check(const struct sprog *p, char *log, u32 log_size)
 {
 	struct bpf_insn insns[SP_MAX_INSNS];
+	struct bpf_func_info funcs[SP_MAX_FUNCS];
 	union bpf_attr a = { 0 };
 	int fd;
 
 	log[0] = 0;
-	if (p->nr_funcs > 1)
-		return -EOPNOTSUPP;
+	for (u32 i = 0; i < p->nr_funcs; i++)
+		funcs[i] = (struct bpf_func_info){ .insn_off = p->func[i], .type_id = p->global >> i & 1 ? 7 : 5 };
 	memcpy(insns, p->insns, p->len * sizeof(*insns));
 	for (u32 i = 0; i < p->len; i++)
 		if (insn_is_ldimm64(&insns[i]) && (insns[i].src_reg == BPF_PSEUDO_MAP_FD || insns[i].src_reg == BPF_PSEUDO_MAP_VALUE))
@@ -65,6 +73,12 @@ int kernel_check(const struct sprog *p, char *log, u32 log_size)
 	a.insns = (u64)(unsigned long)insns;
 	a.license = (u64)(unsigned long)"GPL";
 	a.prog_flags = p->flags;
+	if (p->nr_funcs > 1) {
+		a.prog_btf_fd = btf_fd;
+		a.func_info = (u64)(unsigned long)funcs;
+		a.func_info_cnt = p->nr_funcs;
+		a.func_info_rec_size = sizeof(funcs[0]);
+	}
 	a.log_buf = (u64)(unsigned long)log;
 	a.log_size = log_size;
 	a.log_level = 1;
@@ -85,4 +99,6 @@ void kernel_close(void)
 	for (u32 i = 0; i < SP_MAPS; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	if (btf_fd >= 0)
+		close(btf_fd);
 }

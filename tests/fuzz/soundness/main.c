@@ -51,8 +51,8 @@ static int fd_array(void *arg, u32 idx)
 
 static const struct vfy_env_ops env_ops = { .map_by_fd = map_by_fd, .fd_array = fd_array };
 
-/* 1 int; 2 u64; 3 u64 *; 4 int (void); 5 static f of 4; 6 int (int, int, u64 *); 7 global f of 6 */
-static struct btf *functions_btf(void)
+/* 1 int; 2 u64; 3 u64 *; 4 int (void); 5 static f of 4; 6 int (int, int, u64 *); 7 global g of 6 */
+u32 functions_blob(u8 blob[512])
 {
 	static const u32 w[] = {
 		1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32,
@@ -66,15 +66,22 @@ static struct btf *functions_btf(void)
 	static const char strings[] = "\0int\0u64\0f\0g\0a\0";
 	struct btf_header h = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(h), .type_len = sizeof(w), .str_off = sizeof(w),
 				.str_len = sizeof(strings) - 1 };
-	u8 blob[512];
-	struct log log;
-	struct btf *btf;
 
 	memcpy(blob, &h, sizeof(h));
 	memcpy(blob + sizeof(h), w, sizeof(w));
 	memcpy(blob + sizeof(h) + sizeof(w), strings, h.str_len);
+	return sizeof(h) + sizeof(w) + h.str_len;
+}
+
+static struct btf *functions_btf(void)
+{
+	u8 blob[512];
+	struct log log;
+	struct btf *btf;
+	u32 n = functions_blob(blob);
+
 	log_init(&log, 1, 4096);
-	btf = btf_parse(blob, sizeof(h) + sizeof(w) + h.str_len, &log);
+	btf = btf_parse(blob, n, &log);
 	if (IS_ERR(btf)) {
 		fprintf(stderr, "btf: %s\n", log.buf);
 		exit(2);
@@ -272,7 +279,7 @@ static void run_accepted(struct fuzz *f, const struct sprog *p, u64 seed)
 
 static void compare_kernel(struct fuzz *f, const struct sprog *p, int err)
 {
-	static char log[1 << 16];
+	static char log[1 << 20];
 	int kerr;
 	char *last, *stats;
 
@@ -362,6 +369,13 @@ static int replay(struct fuzz *f, const char *path)
 	err = check(f, &p, &log);
 	printf("%s\nverdict %d\n", log.buf ? log.buf : "", err);
 	log_free(&log);
+	if (f->kernel && !kernel_open()) {
+		static char text[1 << 20];
+		int kerr = kernel_check(&p, text, sizeof(text));
+
+		printf("the kernel: %d\n%s\n", kerr, text);
+		kernel_close();
+	}
 	if (!err && fails(f, &p, &seed, 200, &v)) {
 		printf("VIOLATION (run %llu, step %u): %s\n", (unsigned long long)seed, v.step, v.text);
 		return 1;

@@ -130,6 +130,9 @@ struct violation {
 enum run_result run_program(const struct sprog *p, const struct walk *w, u64 seed, const u8 *map_const, struct violation *v);
 void areg_text(const struct areg *a, char *buf, size_t size);
 
+/* --- main.c --- */
+u32 functions_blob(u8 blob[512]); /* BTF of the functions: type 5 is a static one, 7 a global one; its size */
+
 /* --- kernel.c: the machine's own kernel --- */
 int kernel_open(void); /* 0, or negative errno when it may not be used */
 int kernel_check(const struct sprog *p, char *log, u32 log_size); /* 0, -errno */
