@@ -56,6 +56,9 @@ static u32 run_many(const struct exec_image *img, const struct exec_host *host, 
 	u64 start = now_ns(), ns;
 	u32 i, ret = 0;
 
+	for (i = 0; i < img->nr_maps; i++)
+		if (img->maps[i]->ops->test_begin)
+			img->maps[i]->ops->test_begin(img->maps[i]);
 	if (!repeat)
 		repeat = 1;
 	for (i = 0; i < repeat; i++) {

@@ -340,7 +340,7 @@ static u64 siphash(const u64 key[2], u64 v)
 	return s[0] ^ s[1] ^ s[2] ^ s[3];
 }
 
-static u32 hash_address(u64 addr)
+u32 bprintf_hash(u64 addr)
 {
 	static u64 key[2];
 	static int state; /* 0 no key, 1 being made, 2 ready */
@@ -360,7 +360,7 @@ static u32 hash_address(u64 addr)
 /* NULL and error pointers are not addresses and stay readable. */
 static u64 hidden(u64 addr)
 {
-	return !addr || IS_ERR((void *)(uintptr_t)addr) ? addr : hash_address(addr);
+	return !addr || IS_ERR((void *)(uintptr_t)addr) ? addr : bprintf_hash(addr);
 }
 
 /* --- arguments --- */

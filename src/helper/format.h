@@ -27,4 +27,7 @@ int bprintf_check(const char *fmt, u32 fmt_size, u32 num_args);
  */
 long bprintf(char *buf, size_t size, const char *fmt, u32 fmt_size, const u64 *args, u32 num_args);
 
+/* What %p prints of @addr: 32 bits that tell addresses apart but not what they are. */
+u32 bprintf_hash(u64 addr);
+
 #endif

@@ -96,6 +96,13 @@ enum bpf_type_flag {
 #define HG_SK_SKB 0x4000u
 #define HG_FLOW 0x8000u	   /* flow dissector */
 #define HG_CG_SKB 0x10000u /* cgroup_skb, besides HG_SKB */
+#define HG_SOCK_OPS 0x20000u
+#define HG_SOCK_ADDR 0x40000u /* cgroup_sock_addr, besides HG_CGROUP; so the next two */
+#define HG_CG_SOCK 0x80000u
+#define HG_SOCKOPT 0x100000u
+#define HG_SK_MSG 0x200000u
+#define HG_REUSEPORT 0x400000u
+#define HG_SK_LOOKUP 0x800000u
 
 /* flags */
 #define HELPER_GPL 0x01u

@@ -5,6 +5,7 @@
  * by address. So lookups find nothing, which every program has to be ready for.
  */
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include "exec/context.h"
 #include "helper/fn.h"
 
@@ -40,6 +41,23 @@ HELPER_FN(sk_fullsock)
 HELPER_FN(tcp_sock)
 {
 	return 0;
+}
+
+HELPER_FN(skc_to_tcp_sock)
+{
+	return 0;
+}
+
+/* The machine of a test run forwards nothing, which is how Linux starts. */
+HELPER_FN(fib_lookup)
+{
+	const struct bpf_fib_lookup *p = (const void *)r2;
+
+	if (r3 < sizeof(*p) || r4 & ~(u64)(BPF_FIB_LOOKUP_DIRECT | BPF_FIB_LOOKUP_OUTPUT))
+		return (u64)-EINVAL;
+	if (p->family != AF_INET && p->family != AF_INET6)
+		return (u64)-EAFNOSUPPORT;
+	return p->ifindex ? BPF_FIB_LKUP_RET_FWD_DISABLED : (u64)-ENODEV;
 }
 
 HELPER_FN(get_listener_sock)

@@ -237,6 +237,9 @@ fail_mmap:
 
 void map_close(struct bpf_map *map)
 {
+	if (map->extra)
+		munmap(map->extra, map->extra_len);
+	map->extra = NULL;
 	if (map->shm)
 		munmap(map->shm, map->shm_len);
 	map->shm = NULL;

@@ -84,6 +84,9 @@ struct bpf_map_ops {
 	/* service only: what map_release_dead() does for this kind; may be NULL */
 	void (*release_dead)(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
+	/* a test run that uses the map begins; may be NULL */
+	void (*test_begin)(struct bpf_map *map);
+
 	bool percpu;	 /* values exist once per slot */
 	bool fd_values;	 /* values are fds at bpf(2) (prog array): lookup/update go through the service, programs may not touch them */
 	bool mmapable;	 /* BPF_F_MMAPABLE allowed */
@@ -118,6 +121,8 @@ struct bpf_map {
 	bool transient_write;	/* rdonly, but map_sys_update/delete may write through a short-lived mapping (BPF_F_RDONLY_PROG maps) */
 	int memfd;		/* -1 when the view does not own one */
 	u64 geom[8];		/* private geometry of the kind */
+	void *extra;		/* a second mapping the kind's bind made, or NULL; map_close() undoes it */
+	u64 extra_len;
 	void *priv;		/* owner's pointer: the service's map object, the shim's map record */
 	void **targets;		/* fd_values kinds in the service: private array of max_entries object pointers; NULL in clients */
 };
@@ -161,5 +166,17 @@ void map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg),
 /* Prog arrays: the id of the program in slot @index as last published by the service, 0 = empty. A hint: whoever writes to the map can change it. */
 u32 map_prog_array_id(const struct bpf_map *map, u32 index);
 void map_prog_array_publish(struct bpf_map *map, u32 index, u32 prog_id); /* service only */
+
+/* Ring buffers (ringbuf.c): room for a record, or NULL; a record gets visible (or skipped) at commit. */
+void *map_ringbuf_reserve(struct bpf_map *map, u64 size);
+void map_ringbuf_commit(void *record, bool discard);
+u64 map_ringbuf_query(const struct bpf_map *map, u64 what); /* BPF_RB_* */
+
+/* Cgroup storage (cgroup_storage.c): this run's value. */
+void *map_cgroup_storage_value(struct bpf_map *map);
+static inline bool map_is_cgroup_storage(const struct bpf_map *map)
+{
+	return map->map_type == BPF_MAP_TYPE_CGROUP_STORAGE || map->map_type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
+}
 
 #endif

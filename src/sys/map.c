@@ -73,6 +73,34 @@ static struct btf *create_btf(struct sys_req *r, const struct map_attr *ma)
 	return ERR_PTR(err);
 }
 
+/* Kinds that ask for a capability of their own. */
+static int create_perm(const struct sys_req *r)
+{
+	switch (r->attr.map_type) {
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+	case BPF_MAP_TYPE_XSKMAP:
+	case BPF_MAP_TYPE_SOCKMAP:
+	case BPF_MAP_TYPE_SOCKHASH:
+		return cred_net_admin(r->cred) ? 0 : -EPERM;
+	case BPF_MAP_TYPE_CPUMAP:
+	case BPF_MAP_TYPE_STACK_TRACE:
+	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
+		return cred_bpf(r->cred) ? 0 : -EPERM;
+	}
+	return 0;
+}
+
+/* Storage of sockets is nothing without BTF. */
+static int create_storage(const struct sys_req *r)
+{
+	if (r->attr.map_type != BPF_MAP_TYPE_SK_STORAGE)
+		return 0;
+	if (!r->attr.btf_key_type_id || !r->attr.btf_value_type_id)
+		return -EINVAL;
+	return cred_bpf(r->cred) ? 0 : -EPERM;
+}
+
 long sys_map_create(struct sys_req *r)
 {
 	const union bpf_attr *a = &r->attr;
@@ -88,8 +116,11 @@ long sys_map_create(struct sys_req *r)
 		return cred_sys_admin(r->cred) ? -EINVAL : -EPERM;
 	if (a->map_flags & BPF_F_ZERO_SEED && !cred_sys_admin(r->cred) && map_ops_of(a->map_type))
 		return -EPERM;
+	ret = create_perm(r);
+	if (ret)
+		return ret;
 	fill_attr(r, &ma);
-	ret = map_check_attr(&ma);
+	ret = map_check_attr(&ma) ?: create_storage(r);
 	if (!ret)
 		ret = req_name_check(a->map_name);
 	if (ret)

@@ -160,6 +160,11 @@ static int use_map(struct venv *env, s32 idx, struct bpf_map *map)
 		i++;
 	if (i == MAX_USED_MAPS)
 		return -E2BIG;
+	for (u32 j = 0; i == p->nr_maps && j < i && map_is_cgroup_storage(map); j++)
+		if (p->used_maps[j]->map_type == map->map_type) {
+			vlog(env, "only one cgroup storage of each type is allowed\n");
+			return -EBUSY;
+		}
 	if (i == p->nr_maps)
 		p->used_maps[p->nr_maps++] = map;
 	env->aux[idx].map_index = i;

@@ -17,6 +17,7 @@
 #include "prog/map_obj.h"
 #include "prog/prog.h"
 #include "sys/vmlinux/pt_regs.h"
+#include "sys/vmlinux/sock.h"
 #include "verifier/verifier.h"
 
 #include "link/iter_funcs.c"

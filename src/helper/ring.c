@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ring.c - records for user space: ring buffers, perf events. */
+#include "base/slot.h"
+#include "helper/fn.h"
+
+static struct bpf_map *to_map(u64 r)
+{
+	return (struct bpf_map *)(uintptr_t)r;
+}
+
+HELPER_FN(ringbuf_reserve)
+{
+	return r3 ? 0 : (u64)map_ringbuf_reserve(to_map(r1), r2);
+}
+
+/* Readers look at the positions; nobody has to be woken. */
+HELPER_FN(ringbuf_submit)
+{
+	map_ringbuf_commit((void *)(uintptr_t)r1, false);
+	return 0;
+}
+
+HELPER_FN(ringbuf_discard)
+{
+	map_ringbuf_commit((void *)(uintptr_t)r1, true);
+	return 0;
+}
+
+HELPER_FN(ringbuf_output)
+{
+	void *record;
+
+	if (r4 & ~(u64)(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP))
+		return (u64)-EINVAL;
+	record = map_ringbuf_reserve(to_map(r1), r3);
+	if (!record)
+		return (u64)-EAGAIN;
+	memcpy(record, (const void *)(uintptr_t)r2, r3);
+	map_ringbuf_commit(record, false);
+	return 0;
+}
+
+HELPER_FN(ringbuf_query)
+{
+	return map_ringbuf_query(to_map(r1), r2);
+}
+
+/* No slot holds a perf event: what a program finds on a machine where nobody listens. */
+HELPER_FN(perf_event_output)
+{
+	u64 index = r3 & BPF_F_INDEX_MASK;
+
+	if (r3 & ~(BPF_F_INDEX_MASK | BPF_F_CTXLEN_MASK))
+		return (u64)-EINVAL;
+	if (index == BPF_F_CURRENT_CPU)
+		index = slot_current();
+	return index >= to_map(r2)->max_entries ? (u64)-E2BIG : (u64)-ENOENT;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * data_path.c - kinds whose elements are objects of a kernel's data path: sockets, devices, CPUs,
+ * perf events, cgroups, stacks of its traces, storage that hangs on its sockets.
+ *
+ * Nothing of that is here, so such a map is always empty: programs that use one can be verified
+ * and test-run and find nothing in it, as on a machine where nobody has filled it. Each kind is a
+ * row: what MAP_CREATE takes (6.1's checks) and what bpf(2) says of its elements. Storing an object
+ * in one is refused, never forgotten.
+ */
+#include "map/map_kind.h"
+
+#define ANY_SIZE  0u
+#define OPEN_MODE (BPF_F_RDONLY | BPF_F_WRONLY)
+#define MAX_STACK 127u /* kernel.perf_event_max_stack */
+
+struct data_path_kind {
+	u32 type;
+	u32 key_size;	     /* ANY_SIZE: up to the 512 bytes of a program's stack */
+	u32 value_size[2];   /* sizes allowed; none: the check does it */
+	u32 flags;	     /* allowed */
+	bool hash;	     /* keys are not indices: an empty map has none */
+	int lookup, update, delete; /* errno of bpf(2) on an element */
+	int (*check)(const struct map_attr *attr);
+};
+
+static int check_fd_array(const struct map_attr *attr)
+{
+	if (attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+		return -EINVAL;
+	return 0;
+}
+
+static int check_stack_trace(const struct map_attr *attr)
+{
+	u32 frame = attr->map_flags & BPF_F_STACK_BUILD_ID ? sizeof(struct bpf_stack_build_id) : 8;
+
+	if (attr->value_size < 8 || attr->value_size % frame || attr->value_size / frame > MAX_STACK)
+		return -EINVAL;
+	return 0;
+}
+
+static int check_socket_storage(const struct map_attr *attr)
+{
+	if (!(attr->map_flags & BPF_F_NO_PREALLOC) || attr->max_entries || !attr->value_size)
+		return -EINVAL;
+	return attr->value_size > MAP_STORAGE_MAX ? -E2BIG : 0;
+}
+
+static const struct data_path_kind rows[] = {
+	{BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, {4}, BPF_F_NUMA_NODE | BPF_F_PRESERVE_ELEMS | MAP_ACCESS_FLAGS,
+	 false, -ENOTSUPP, -EOPNOTSUPP, -ENOENT, check_fd_array},
+	{BPF_MAP_TYPE_CGROUP_ARRAY, 4, {4}, BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
+	 false, -ENOTSUPP, -EOPNOTSUPP, -ENOENT, check_fd_array},
+	{BPF_MAP_TYPE_STACK_TRACE, 4, {}, BPF_F_NUMA_NODE | OPEN_MODE | BPF_F_STACK_BUILD_ID,
+	 true, -ENOENT, -EINVAL, -ENOENT, check_stack_trace},
+	{BPF_MAP_TYPE_DEVMAP, 4, {4, 8}, BPF_F_NUMA_NODE | OPEN_MODE,
+	 false, -ENOENT, -EOPNOTSUPP, -EOPNOTSUPP, NULL},
+	{BPF_MAP_TYPE_DEVMAP_HASH, 4, {4, 8}, BPF_F_NUMA_NODE | OPEN_MODE,
+	 true, -ENOENT, -EOPNOTSUPP, -ENOENT, NULL},
+	{BPF_MAP_TYPE_CPUMAP, 4, {4, 8}, BPF_F_NUMA_NODE,
+	 false, -ENOENT, -EOPNOTSUPP, -EOPNOTSUPP, NULL},
+	{BPF_MAP_TYPE_XSKMAP, 4, {4}, BPF_F_NUMA_NODE | OPEN_MODE,
+	 false, -EOPNOTSUPP, -EOPNOTSUPP, -EOPNOTSUPP, NULL},
+	{BPF_MAP_TYPE_SOCKMAP, 4, {4, 8}, BPF_F_NUMA_NODE | OPEN_MODE,
+	 false, -ENOENT, -EOPNOTSUPP, -EINVAL, NULL},
+	{BPF_MAP_TYPE_SOCKHASH, ANY_SIZE, {4, 8}, BPF_F_NUMA_NODE | OPEN_MODE,
+	 true, -ENOENT, -EOPNOTSUPP, -ENOENT, NULL},
+	{BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, {4, 8}, BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
+	 false, -ENOENT, -EOPNOTSUPP, -ENOENT, NULL},
+	{BPF_MAP_TYPE_SK_STORAGE, 4, {}, BPF_F_NO_PREALLOC | BPF_F_CLONE,
+	 true, -ENOENT, -EOPNOTSUPP, -ENOENT, check_socket_storage},
+};
+
+static const struct data_path_kind *row_of(u32 type)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].type == type)
+			return &rows[i];
+	return NULL;
+}
+
+static int check_key(const struct data_path_kind *k, u32 size)
+{
+	if (k->key_size != ANY_SIZE)
+		return size == k->key_size ? 0 : -EINVAL;
+	return !size ? -EINVAL : size > 512 ? -E2BIG : 0;
+}
+
+static int check(const struct map_attr *attr)
+{
+	const struct data_path_kind *k = row_of(attr->map_type);
+	bool storage = attr->map_type == BPF_MAP_TYPE_SK_STORAGE;
+
+	if (attr->map_flags & ~k->flags || (!storage && !attr->max_entries))
+		return -EINVAL;
+	if (k->value_size[0] && attr->value_size != k->value_size[0] &&
+	    attr->value_size != k->value_size[1])
+		return -EINVAL;
+	return check_key(k, attr->key_size) ?: k->check ? k->check(attr) : 0;
+}
+
+static u64 shm_size(const struct map_attr *attr)
+{
+	return MAP_PAGE;
+}
+
+static int bind(struct bpf_map *map)
+{
+	map->value_off = MAP_PAGE;
+	return 0;
+}
+
+static void *lookup(struct bpf_map *map, const void *key)
+{
+	return NULL;
+}
+
+static bool outside(const struct bpf_map *map, const void *key)
+{
+	return !row_of(map->map_type)->hash && map_load_u32(key) >= map->max_entries;
+}
+
+static int update(struct bpf_map *map, const void *key, const void *value, u64 flags)
+{
+	if (!map_update_flags_ok(flags))
+		return -EINVAL;
+	return outside(map, key) ? -E2BIG : row_of(map->map_type)->update;
+}
+
+static int delete(struct bpf_map *map, const void *key)
+{
+	return outside(map, key) ? -EINVAL : row_of(map->map_type)->delete;
+}
+
+static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
+{
+	return row_of(map->map_type)->lookup;
+}
+
+static int next_key(struct bpf_map *map, const void *key, void *next)
+{
+	return row_of(map->map_type)->hash ? -ENOENT : array_next_key(map, key, next);
+}
+
+#define DATA_PATH(lower)                                   \
+	const struct bpf_map_ops map_##lower##_ops = {     \
+		.name = #lower,                            \
+		.alloc_check = check,                      \
+		.shm_size = shm_size,                      \
+		.bind = bind,                              \
+		.lookup = lookup,                          \
+		.update = update,                          \
+		.delete = delete,                          \
+		.sys_lookup = sys_lookup,                  \
+		.get_next_key = next_key,                  \
+	}
+
+DATA_PATH(perf_event_array);
+DATA_PATH(cgroup_array);
+DATA_PATH(stack_trace);
+DATA_PATH(devmap);
+DATA_PATH(devmap_hash);
+DATA_PATH(cpumap);
+DATA_PATH(xskmap);
+DATA_PATH(sockmap);
+DATA_PATH(sockhash);
+DATA_PATH(reuseport_sockarray);
+DATA_PATH(sk_storage);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * BPF_MAP_TYPE_RINGBUF: records of any size, written by programs in the order they were reserved.
+ *
+ * Shared memory: [header page][consumer page][producer page][data]. The last three are the layout
+ * consumers map: positions count bytes since ever, a record is an 8 byte header (length, BUSY and
+ * DISCARD bits) and its bytes, rounded up to 8. In each process the data is mapped twice in a row,
+ * so that a record that wraps is contiguous.
+ *
+ * Reserving takes the lock in the producer page; a holder that died loses it to the next one. What a
+ * hostile peer writes to the positions moves records around inside the data, no further.
+ */
+#include <sys/mman.h>
+#include "map/bucket_lock.h"
+#include "map/map_kind.h"
+
+#define HEADER	    BPF_RINGBUF_HDR_SZ
+#define MAX_RECORD  (UINT32_MAX / 4)
+
+struct ring_page {
+	u64 pos;
+	u32 lock;
+};
+
+struct ring_geom {
+	struct ring_page *consumer, *producer;
+	char *data; /* twice */
+	u64 mask;
+};
+_Static_assert(sizeof(struct ring_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
+
+struct ring_header {
+	u32 len, page;
+};
+
+static struct ring_geom *geom_of(const struct bpf_map *map)
+{
+	return (struct ring_geom *)map->geom;
+}
+
+static int check(const struct map_attr *attr)
+{
+	u32 n = attr->max_entries;
+
+	if (attr->map_flags & ~BPF_F_NUMA_NODE || attr->key_size || attr->value_size || !n ||
+	    n & (n - 1) || n % MAP_PAGE)
+		return -EINVAL;
+	return 0;
+}
+
+static u64 shm_size(const struct map_attr *attr)
+{
+	return 3 * MAP_PAGE + (u64)attr->max_entries;
+}
+
+/* A second look at @from, at @to (inside memory of ours). */
+static bool mirror(char *from, char *to, u64 len)
+{
+	return mremap(from, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
+}
+
+static int bind(struct bpf_map *map)
+{
+	struct ring_geom *g = geom_of(map);
+	char *base = (char *)map->shm, *twice;
+	u64 len = map->max_entries;
+
+	twice = mmap(NULL, 2 * len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (twice == MAP_FAILED)
+		return -ENOMEM;
+	if (!mirror(base + 3 * MAP_PAGE, twice, len) || !mirror(base + 3 * MAP_PAGE, twice + len, len)) {
+		munmap(twice, 2 * len);
+		return -ENOMEM;
+	}
+	map->extra = twice;
+	map->extra_len = 2 * len;
+	map->value_off = MAP_PAGE;
+	g->consumer = (void *)(base + MAP_PAGE);
+	g->producer = (void *)(base + 2 * MAP_PAGE);
+	g->data = twice;
+	g->mask = len - 1;
+	return 0;
+}
+
+static u64 load_pos(const struct ring_page *p)
+{
+	return __atomic_load_n(&p->pos, __ATOMIC_ACQUIRE);
+}
+
+/* Room for @len bytes at the producer's position: its header, or NULL. The lock is held. */
+static struct ring_header *take(const struct bpf_map *map, u32 len)
+{
+	struct ring_geom *g = geom_of(map);
+	u64 from = load_pos(g->producer), to = from + round_up((u64)len + HEADER, 8);
+	struct ring_header *h = (void *)(g->data + (from & g->mask & ~7ull));
+
+	if (to - load_pos(g->consumer) > g->mask)
+		return NULL;
+	h->page = (u32)(((char *)h - g->data) / MAP_PAGE) + 2;
+	__atomic_store_n(&h->len, len | BPF_RINGBUF_BUSY_BIT, __ATOMIC_RELAXED);
+	__atomic_store_n(&g->producer->pos, to, __ATOMIC_RELEASE);
+	return h;
+}
+
+void *map_ringbuf_reserve(struct bpf_map *map, u64 size)
+{
+	struct ring_geom *g = geom_of(map);
+	struct ring_header *h = NULL;
+	bool stolen;
+
+	if (size > MAX_RECORD || round_up(size + HEADER, 8) > g->mask + 1 || map->rdonly)
+		return NULL;
+	if (bucket_lock(&g->producer->lock, &stolen))
+		return NULL;
+	h = take(map, (u32)size);
+	bucket_unlock(&g->producer->lock);
+	return h ? h + 1 : NULL;
+}
+
+void map_ringbuf_commit(void *record, bool discard)
+{
+	struct ring_header *h = (struct ring_header *)record - 1;
+	u32 len = __atomic_load_n(&h->len, __ATOMIC_RELAXED) & ~BPF_RINGBUF_BUSY_BIT;
+
+	__atomic_store_n(&h->len, discard ? len | BPF_RINGBUF_DISCARD_BIT : len, __ATOMIC_SEQ_CST);
+}
+
+u64 map_ringbuf_query(const struct bpf_map *map, u64 what)
+{
+	struct ring_geom *g = geom_of(map);
+
+	switch (what) {
+	case BPF_RB_AVAIL_DATA:
+		return load_pos(g->producer) - load_pos(g->consumer);
+	case BPF_RB_RING_SIZE:
+		return g->mask + 1;
+	case BPF_RB_CONS_POS:
+		return load_pos(g->consumer);
+	case BPF_RB_PROD_POS:
+		return load_pos(g->producer);
+	}
+	return 0;
+}
+
+static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+{
+	bucket_lock_break(&geom_of(map)->producer->lock, tid_dead, arg);
+}
+
+static void *lookup(struct bpf_map *map, const void *key)
+{
+	return NULL;
+}
+
+static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
+{
+	return -ENOTSUPP;
+}
+
+static int update(struct bpf_map *map, const void *key, const void *value, u64 flags)
+{
+	return -ENOTSUPP;
+}
+
+static int delete(struct bpf_map *map, const void *key)
+{
+	return -ENOTSUPP;
+}
+
+static int next_key(struct bpf_map *map, const void *key, void *next)
+{
+	return -ENOTSUPP;
+}
+
+const struct bpf_map_ops map_ringbuf_ops = {
+	.name = "ringbuf",
+	.alloc_check = check,
+	.shm_size = shm_size,
+	.bind = bind,
+	.lookup = lookup,
+	.update = update,
+	.delete = delete,
+	.sys_lookup = sys_lookup,
+	.get_next_key = next_key,
+	.release_dead = release_dead,
+};
