@@ -18,7 +18,7 @@ debootstrap --variant=minbase --include=git,make,ca-certificates bookworm "$root
 }
 cp /etc/resolv.conf "$root/etc/" 2>/dev/null
 cp /etc/apt/apt.conf.d/*artifact* /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d/" 2>/dev/null
-git clone -q "$SRC" "$root/root/userbpf" || git -c safe.directory='*' clone -q "$SRC" "$root/root/userbpf"
+git clone -q "$SRC" "$root/srv/userbpf" || git -c safe.directory='*' clone -q "$SRC" "$root/srv/userbpf"
 
 # A root of its own by pivot_root: in a chroot no user namespace may be made, so uid 1000 could not run anything.
 cat >"$T/inside" <<'X'
@@ -39,13 +39,13 @@ X
 cat >"$root/inside2" <<'X'
 set -e
 export HOME=/root
-cd /root/userbpf
+cd /srv/userbpf
 make demo
 echo ROOT-DEMO
 make test
 echo ROOT-TEST
 useradd -m -u 1000 somebody
-git clone -q /root/userbpf /home/somebody/userbpf
+git clone -q /srv/userbpf /home/somebody/userbpf
 chown -R 1000:1000 /home/somebody
 cd /home/somebody/userbpf
 as="setpriv --reuid 1000 --regid 1000 --clear-groups --bounding-set=-all --no-new-privs env HOME=/home/somebody"

@@ -125,7 +125,7 @@ grep -q 's1' "$T/out2" && grep -q s2 "$T/out1" || fail "two runs do not share th
 same "plain files are shared" "s1 s2" "$(ub ls /sys/fs/bpf | grep '^s[12]$' | xargs)"
 
 # a command that gave up root is a stranger to the service
-if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && setpriv --reuid 1000 --clear-groups test -x "$USERBPF"; then
 	same "another user's bpf(2)" EPERM "$(ub setpriv --reuid 1000 --clear-groups "$BUILD/tests/e2e/fsop" bpf 11)"
 fi
 
