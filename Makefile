@@ -23,6 +23,10 @@ demo: setup all
 test: setup all
 	@./scripts/test $(BUILD)
 
+# The kernel's test_verifier against what kernels answered; builds the kernel's selftests the first time.
+conformance: setup all
+	@./scripts/conformance $(BUILD) $(if $(V),-v)
+
 bench: setup all
 	@./bench/run $(BUILD)
 
@@ -38,4 +42,4 @@ install: all
 clean:
 	rm -rf $(BUILD) $(ASAN)
 
-.PHONY: all setup demo test bench asan install clean
+.PHONY: all setup demo test conformance bench asan install clean
