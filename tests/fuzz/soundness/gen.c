@@ -1067,7 +1067,7 @@ void gen_program(struct rng *r, struct sprog *p)
 	u32 last = 0;
 
 	memset(p, 0, sizeof(*p));
-	p->unpriv = chance(r, 15);
+	p->unpriv = chance(r, 20);
 	p->type = p->unpriv ? BPF_PROG_TYPE_SOCKET_FILTER : types[below(r, 3)];
 	p->flags = chance(r, 50) ? BPF_F_TEST_STATE_FREQ : 0;
 	p->global = chance(r, 20) && !p->unpriv ? (u32)rnd(r) & 0x3e : 0;

@@ -34,6 +34,7 @@ struct cands {
 struct cframe {
 	u64 regs[VFY_REGS];
 	u32 init; /* mask of registers with a value */
+	u32 secret; /* mask of registers whose value tells an address */
 	s32 ret;  /* instruction after the call */
 	bool watched, callback;
 	/* callback */
@@ -43,7 +44,7 @@ struct cframe {
 	u64 cb_arg;
 	int cb_map; /* -1: bpf_loop */
 	u8 stack[STACK_SIZE];
-	u8 written[STACK_SIZE];
+	u8 written[STACK_SIZE], secrets[STACK_SIZE];
 };
 
 struct machine {
@@ -162,6 +163,26 @@ static bool stack_written(struct machine *m, u64 a, u32 size, const char *what)
 	return true;
 }
 
+/* Does stack memory hold addresses, to one who may not know any? */
+static bool stack_secret(struct machine *m, u64 a, u64 size)
+{
+	int f = stack_frame_of(a);
+
+	return m->p->unpriv && f >= 0 && memchr(m->f[f].secrets + stack_pos(a), 1, size);
+}
+
+static void set_secret(struct machine *m, u32 n, bool on)
+{
+	struct cframe *f = &m->f[m->depth];
+
+	f->secret = (f->secret & ~(1u << n)) | (u32)on << n;
+}
+
+static bool is_secret(const struct machine *m, u32 n)
+{
+	return m->p->unpriv && (m->f[m->depth].secret >> n & 1);
+}
+
 static u8 *mem_read(struct machine *m, u64 a, u64 size, const char *what)
 {
 	u8 *at = mem_at(m, a, size, false, what);
@@ -174,8 +195,10 @@ static u8 *mem_write(struct machine *m, u64 a, u64 size, const char *what)
 	u8 *at = mem_at(m, a, size, true, what);
 	int f = at ? stack_frame_of(a) : -1;
 
-	if (f >= 0 && size)
+	if (f >= 0 && size) {
 		memset(&m->f[f].written[stack_pos(a)], 1, size);
+		memset(&m->f[f].secrets[stack_pos(a)], 0, size);
+	}
 	return at;
 }
 
@@ -408,9 +431,9 @@ static bool cand_matches(struct machine *m, const struct cand *c, struct mismatc
 
 		if (a->type == NOT_INIT || (c->t.regs[m->depth] >> i & 1))
 			continue;
-		if ((f->init >> i & 1) && in_areg(m, a, f->regs[i]))
+		if ((f->init >> i & 1) && in_areg(m, a, f->regs[i]) && !(a->type == SCALAR_VALUE && is_secret(m, i)))
 			continue;
-		snprintf(mm->what, sizeof(mm->what), f->init >> i & 1 ? "R%u" : "unset R%u", i);
+		snprintf(mm->what, sizeof(mm->what), !(f->init >> i & 1) ? "unset R%u" : is_secret(m, i) ? "address R%u" : "R%u", i);
 		mm->value = f->regs[i];
 		mm->a = a;
 		return false;
@@ -491,6 +514,7 @@ static void clobber(struct machine *m, u64 r0)
 	f->regs[0] = r0;
 	f->init |= 1;
 	f->init &= ~0x3eu;
+	f->secret &= ~0x3fu;
 	for (u32 i = 0; i < m->c.n; i++)
 		m->c.at[i].t.regs[m->depth] &= ~0x3fu;
 	for (u32 i = 1; i <= 5; i++)
@@ -571,6 +595,8 @@ static void fresh_frame(struct machine *m, u32 depth)
 	for (u32 i = 0; i < STACK_SIZE; i += 8)
 		*(u64 *)(f->stack + i) = rnd(&m->r);
 	memset(f->written, 0, sizeof(f->written));
+	memset(f->secrets, 0, sizeof(f->secrets));
+	f->secret = 1u << REG_FP;
 	f->regs[REG_FP] = stack_top(depth);
 	f->init = 1u << REG_FP;
 }
@@ -644,11 +670,15 @@ static bool helper(struct machine *m, s32 id)
 		at = mem_read(m, r[2], sp_maps[map].key, "key");
 		if (!at)
 			return false;
+		if (stack_secret(m, r[2], sp_maps[map].key))
+			return violation(m, "an address as key");
 		e = elem_of(m, map, at);
 		if (id == BPF_FUNC_map_update_elem) {
 			at = mem_read(m, r[3], sp_maps[map].value, "value");
 			if (!at)
 				return false;
+			if (stack_secret(m, r[3], sp_maps[map].value))
+				return violation(m, "an address goes to a map");
 			if (e >= 0)
 				memmove(m->values[map * ELEMS + e], at, sp_maps[map].value);
 			r0 = chance(&m->r, 50) ? 0 : -22ull;
@@ -715,6 +745,7 @@ static bool helper(struct machine *m, s32 id)
 		return stop(m);
 	}
 	clobber(m, r0);
+	set_secret(m, 0, id == BPF_FUNC_map_lookup_elem && r0);
 	return go_to(m, m->pc + 1);
 }
 
@@ -786,6 +817,7 @@ static bool alu(struct machine *m, const struct bpf_insn *in)
 
 	r[in->dst_reg] = alu_value(in, r[in->dst_reg], x ? r[in->src_reg] : (u64)(s64)in->imm);
 	m->f[m->depth].init |= 1u << in->dst_reg;
+	set_secret(m, in->dst_reg, (op != BPF_MOV && is_secret(m, in->dst_reg)) || (x && is_secret(m, in->src_reg)));
 	each_reg_taint(m, in->dst_reg, x ? (s32)in->src_reg : -1, op != BPF_MOV);
 	return go_to(m, m->pc + 1);
 }
@@ -825,6 +857,8 @@ static bool leave(struct machine *m)
 	if (!(f->init & 1) && (!m->depth || f->callback)) /* of a function: then the caller may not use it */
 		return violation(m, "exit without R0");
 	if (!m->depth) {
+		if (is_secret(m, 0))
+			return violation(m, "an address is returned");
 		m->end = RUN_OK;
 		return false;
 	}
@@ -868,6 +902,7 @@ static bool call_function(struct machine *m, s32 start)
 	fresh_frame(m, m->depth + 1);
 	memcpy(f->regs + 1, caller->regs + 1, 5 * sizeof(u64));
 	f->init |= caller->init & 0x3e;
+	f->secret |= caller->secret & 0x3e;
 	caller->init &= ~0x3fu;
 	f->ret = m->pc + 1;
 	f->callback = false;
@@ -954,6 +989,7 @@ static bool ldx(struct machine *m, const struct bpf_insn *in)
 	if (BPF_MODE(in->code) == BPF_MEMSX)
 		v = (u64)((s64)(v << (64 - size * 8)) >> (64 - size * 8));
 	taint_load(m, in->dst_reg, a, size, false);
+	set_secret(m, in->dst_reg, stack_secret(m, a, size));
 	r[in->dst_reg] = v;
 	m->f[m->depth].init |= 1u << in->dst_reg;
 	return go_to(m, m->pc + 1);
@@ -963,9 +999,16 @@ static bool atomic(struct machine *m, const struct bpf_insn *in, u64 a, u32 size
 {
 	u64 *r = regs_of(m), old, s = r[in->src_reg], new;
 	u8 *at = mem_read(m, a, size, "atomic");
+	bool secret = at && stack_secret(m, a, size), into = is_secret(m, in->src_reg);
 
 	if (!at || !mem_write(m, a, size, "atomic"))
 		return false;
+	if (into && stack_frame_of(a) < 0)
+		return violation(m, "an address goes to memory");
+	if ((into || secret) && stack_frame_of(a) >= 0)
+		memset(&m->f[stack_frame_of(a)].secrets[stack_pos(a)], 1, size);
+	if (in->imm & BPF_FETCH)
+		set_secret(m, in->imm == BPF_CMPXCHG ? 0 : in->src_reg, secret);
 	old = load(at, size);
 	new = old;
 	switch (in->imm & ~BPF_FETCH) {
@@ -1006,6 +1049,11 @@ static bool store(struct machine *m, const struct bpf_insn *in)
 	if (!at)
 		return false;
 	v = x ? r[in->src_reg] : (u64)(s64)in->imm;
+	if (x && is_secret(m, in->src_reg)) {
+		if (stack_frame_of(a) < 0)
+			return violation(m, "an address goes to memory");
+		memset(&m->f[stack_frame_of(a)].secrets[stack_pos(a)], 1, size);
+	}
 	if (a >> FAR != RG_CTX)
 		memcpy(at, &v, size);
 	taint_store(m, a, size, x ? (s32)in->src_reg : -1);
@@ -1022,6 +1070,7 @@ static bool ld(struct machine *m, const struct bpf_insn *in)
 		if (chance(&m->r, 30)) { /* beyond the packet */
 			f->regs[0] = 0;
 			f->init |= 1;
+			f->secret &= ~1u;
 			each_reg_taint(m, 0, -1, false);
 			return leave(m);
 		}
@@ -1051,6 +1100,7 @@ static bool ld(struct machine *m, const struct bpf_insn *in)
 	}
 	f->regs[in->dst_reg] = v;
 	f->init |= 1u << in->dst_reg;
+	set_secret(m, in->dst_reg, in->src_reg);
 	each_reg_taint(m, in->dst_reg, -1, false);
 	return go_to(m, m->pc + 2);
 }
@@ -1102,6 +1152,7 @@ static void set_up(struct machine *m, const u8 *map_const)
 	fresh_frame(m, 0);
 	m->f[0].regs[1] = addr(RG_CTX);
 	m->f[0].init |= 2;
+	m->f[0].secret |= 2;
 	m->f[0].watched = true;
 	m->c.n = 1;
 	m->c.at[0].node = 1;

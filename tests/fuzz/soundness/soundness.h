@@ -9,7 +9,8 @@
  *  - executes the instructions as loaded, before any rewriting,
  *  - has a region of its own, far from all others, for the context, each stack frame, each map element and each version of the packet, so that
  *    an address outside its region is a bad access whatever the verifier thought,
- *  - for the unprivileged also knows which stack bytes were written,
+ *  - for the unprivileged also knows which stack bytes were written, and what tells an address (it may not be taken for a number, stored to
+ *    maps or returned),
  *  - follows the recorded walk and compares.
  *
  * Following the walk. The recorder keeps one node per instruction the walk checked (registers and stack of the innermost frame before the
