@@ -137,6 +137,10 @@ int cli_getopt(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv
 				  argv[optind - 1], cmd->name);
 			return '?';
 		}
+		if (c == 'd' && !*optarg) {
+			cli_usage("%s: --dir wants a directory", cmd->name);
+			return '?';
+		}
 		if (c == 'd')
 			cli->dir_arg = optarg;
 		else if (c == 'v')
@@ -219,6 +223,14 @@ static void open_stdio(void)
 		close(fd);
 }
 
+/* What we printed may not have arrived anywhere: that is a failure, too. */
+static int flushed(int status)
+{
+	if ((fflush(stdout) || ferror(stdout)) && !status)
+		return cli_fail("cannot write: %s; look where the output goes", strerror(errno));
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	static struct cli cli;
@@ -238,5 +250,5 @@ int main(int argc, char **argv)
 	cmd = cli_cmd_by_name(argv[1]);
 	if (!cmd)
 		return cli_usage("no command %s; see `userbpf help`", argv[1]);
-	return cmd->run(&cli, argc - 1, argv + 1);
+	return flushed(cmd->run(&cli, argc - 1, argv + 1));
 }

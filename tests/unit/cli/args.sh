@@ -42,6 +42,9 @@ try 2 'rm needs a path' rm
 try 1 'no service in .*; start one' status --dir "$T/none"
 try 1 'no service in .*; start one' ls --dir "$T/none"
 try 1 'no bpffs of ours' umount "$T"
+try 2 'dir wants a directory' run --dir '' true
+"$ub" --help >/dev/full 2>"$T/full" && { echo "--help >/dev/full: want exit 1"; bad=1; }
+grep -q 'cannot write: No space left' "$T/full" || { echo "--help >/dev/full: $(cat "$T/full")"; bad=1; }
 mkdir -m 777 "$T/open"
 chmod 777 "$T/open"
 try 1 'not a private directory' status --dir "$T/open"
