@@ -10,7 +10,7 @@ prefix=$(cd "$T/dest" && find . -path '*/bin/userbpf' | sed 's|^\.||; s|/bin/use
 [ -n "$prefix" ] || { fail "no bin/userbpf"; exit 1; }
 tree=$T/dest$prefix
 have() { find "$tree" -path "$1" | grep -q . || fail "not installed: $1"; }
-for f in '*/bin/userbpf' '*/libexec/userbpf/userbpfd' '*/libexec/userbpf/userbpf-preload' '*/userbpf/libuserbpf-preload.so' '*/share/userbpf/vmlinux.btf' \
+for f in '*/bin/userbpf' '*/libexec/userbpf/userbpfd' '*/libexec/userbpf/userbpf-preload' '*/libexec/userbpf/userbpf-verify' '*/userbpf/libuserbpf-preload.so' '*/share/userbpf/vmlinux.btf' \
 	'*/share/userbpf/iterators.bpf.o' '*/include/userbpf.h' '*/libuserbpf.so' '*/libuserbpf.a' '*/pkgconfig/userbpf.pc'; do
 	have "$f"
 done
@@ -46,6 +46,7 @@ if inside : >"$T/out" 2>&1; then
 		>"$T/out" 2>&1 || fail "userbpf run from the installed tree"
 	grep -q 'dump_bpf_prog' "$T/out" || fail "no preloaded iterators in the installed tree: $(cat "$T/out")"
 	grep -q '__VMLINUX_H__' "$T/out" || fail "no types in the installed tree: $(cat "$T/out")"
+	inside "userbpf verify $prefix/share/userbpf/iterators.bpf.o" >"$T/out" 2>&1 || fail "userbpf verify from the installed tree: $(cat "$T/out")"
 	inside "userbpf up --dir '$T/rt2' && userbpf status --dir '$T/rt2' && userbpf down --dir '$T/rt2'" >"$T/out" 2>&1 || fail "up, status, down from the installed tree: $(cat "$T/out")"
 	grep -q '^preload' "$T/out" || fail "status: $(cat "$T/out")"
 else

@@ -155,14 +155,11 @@ static void instruction(struct reader *r, int insn, struct span rest)
 
 /* --- lines --- */
 
-static const char *const noise[] = { "func#",	"Validating ",	   "processed ",  "verification time", "stack depth", "last_idx ",
-				     "regs=",	"parent ",	   "Func#",	  "BPF ",	       "caller:",     "callee:",
-				     "returning from callee:", "to caller at ", "-- BEGIN ", "-- END " , "propagating " , "frame "};
+static const char *const noise[] = { "func#", "Func#", "Validating ", "processed ", "verification time", "stack depth",
+				     "caller:", "callee:", "returning from callee:", "to caller at " };
 
 static bool is_noise(struct span line)
 {
-	if (starts(line, "BPF program") || starts(line, "BPF_"))
-		return false;
 	for (size_t i = 0; i < COUNT(noise); i++)
 		if (starts(line, noise[i]))
 			return true;
@@ -249,6 +246,24 @@ static char *copy(struct span s)
 	return s.len ? strndup(s.at, s.len) : NULL;
 }
 
+/* A message that shows the register itself, "R1(id=0,off=20,r=14)", knows more than the last printed state: a check may have changed it since. */
+static char *reg_text(const struct explain *e, int n, struct span state)
+{
+	char name[8], *text;
+	const char *own, *end;
+
+	snprintf(name, sizeof(name), "R%d(", n);
+	own = strstr(e->message, name);
+	end = own ? strchr(own, ')') : NULL;
+	if (!state.len)
+		return strdup("not initialised");
+	if (!end || !memchr(state.at, '(', state.len))
+		return copy(state);
+	own = strchr(own, '(');
+	return asprintf(&text, "%.*s%.*s", (int)((char *)memchr(state.at, '(', state.len) - state.at), state.at, (int)(end + 1 - own), own) < 0 ?
+		       NULL : text;
+}
+
 static int take_regs(const struct reader *r, struct explain *e)
 {
 	bool used[EXPLAIN_REGS] = { false }, named[EXPLAIN_REGS] = { false };
@@ -265,7 +280,7 @@ static int take_regs(const struct reader *r, struct explain *e)
 
 		if (!named[i] && !(used[i] && s.len))
 			continue;
-		e->reg[i] = s.len ? copy(s) : strdup("not initialised");
+		e->reg[i] = reg_text(e, i, s);
 		if (!e->reg[i])
 			return -ENOMEM;
 	}
@@ -314,6 +329,7 @@ static void find_advice(struct explain *e)
 {
 	for (size_t i = 0; i < COUNT(table) && !e->advice; i++)
 		if (match(e->message, table[i].pattern)) {
+			e->row = i;
 			e->topic = table[i].topic;
 			e->advice = table[i].advice;
 		}
@@ -378,7 +394,7 @@ int explain(const char *log, struct explain *e)
 	struct span line;
 	int err = r ? 0 : -ENOMEM;
 
-	*e = (struct explain){ .insn = -1 };
+	*e = (struct explain){ .insn = -1, .row = -1 };
 	while (!err && next_line(&at, &line))
 		err = take_line(r, line);
 	if (!err)
@@ -399,5 +415,5 @@ void explain_free(struct explain *e)
 	free(e->text);
 	free(e->source);
 	free(e->message);
-	*e = (struct explain){ .insn = -1 };
+	*e = (struct explain){ .insn = -1, .row = -1 };
 }

@@ -29,7 +29,8 @@ struct explain {
 	char *source;	       /* source line in front of it, or NULL */
 	char *message;	       /* lines separated by '\n'; "" when there is none */
 	char *reg[EXPLAIN_REGS]; /* states of the registers that matter, before the instruction; NULL: not one of them */
-	const char *topic;     /* row of advice.def, NULL: none */
+	int row;	       /* of advice.def, -1: none */
+	const char *topic;     /* its topic and sentence, or NULL */
 	const char *advice;
 	struct explain_stats stats;
 };
@@ -39,7 +40,7 @@ int explain(const char *log, struct explain *e);
 void explain_free(struct explain *e);
 /* The statistics lines alone. */
 void explain_stats(const char *log, struct explain_stats *s);
-/* Row @i of the table, NULL behind the last. */
+/* Topic of row @i, NULL behind the last. */
 const char *explain_topic(unsigned int i);
 
 #endif
