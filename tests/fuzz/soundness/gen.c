@@ -932,6 +932,106 @@ static void p_diamond(struct gen *g)
 	g->written = written & ~(1ull << (-slot / 8 - 1));
 }
 
+/* A callback may change what the caller keeps in its stack, in some rounds. */
+static void p_callback(struct gen *g)
+{
+	u32 kind = below(g->r, 4), d = 7 + below(g->r, 3), v = d == 9 ? 7 : d + 1;
+	s32 slot = -8 * (s32)(1 + below(g->r, 4)), arg = chance(g->r, 75) ? slot : -8 * (s32)(1 + below(g->r, 4));
+
+	if (g->p->unpriv || g->nr_calls == ARRAY_SIZE(g->calls) || g->func + 1 >= SP_MAX_FUNCS || g->p->len > SP_MAX_INSNS - 120 || g->in_loop)
+		return;
+	if (kind == 0) {
+		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, slot, 0));
+	} else if (kind == 1) {
+		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, slot, below(g->r, 8)));
+	} else {
+		emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, d, BPF_PSEUDO_MAP_VALUE, 0, MAP_ONE));
+		emit(g, BPF_INSN(0, 0, 0, 0, below(g->r, 8)));
+		if (kind == 2)
+			emit(g, BPF_STX_MEM(BPF_DW, REG_FP, d, slot));
+		else
+			emit(g, BPF_ST_MEM(BPF_DW, REG_FP, slot, 0));
+	}
+	if (arg != slot)
+		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, arg, below(g->r, 3)));
+	emit(g, BPF_MOV64_IMM(1, 1 + below(g->r, 5)));
+	emit(g, BPF_MOV64_REG(3, REG_FP));
+	emit(g, BPF_ALU64_IMM(BPF_ADD, 3, arg));
+	emit(g, BPF_MOV64_IMM(4, 0));
+	g->calls[g->nr_calls].at = g->p->len;
+	g->calls[g->nr_calls].pointer = true;
+	g->calls[g->nr_calls++].func = g->func + 1;
+	emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, 2, BPF_PSEUDO_FUNC, 0, 0));
+	emit(g, BPF_INSN(0, 0, 0, 0, 0));
+	emit(g, BPF_EMIT_CALL(BPF_FUNC_loop));
+	clobbered(g, K_NUM);
+	g->kind[d] = g->kind[v] = K_NONE;
+	emit(g, BPF_LDX_MEM(BPF_DW, d, REG_FP, slot));
+	if (kind == 2) {
+		access_at(g, d, below(g->r, 8), BPF_B);
+	} else {
+		emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, v, BPF_PSEUDO_MAP_VALUE, 0, MAP_ONE));
+		emit(g, BPF_INSN(0, 0, 0, 0, 0));
+		if (kind == 1 && chance(g->r, 70))
+			to_end(g, BPF_JMP_IMM(BPF_JGT, d, 7, 0));
+		emit(g, BPF_ALU64_REG(BPF_ADD, v, d));
+		access_at(g, v, below(g->r, 8), BPF_B);
+	}
+	g->kind[d] = g->kind[v] = K_NONE;
+	g->written &= ~(1ull << (-slot / 8 - 1) | 1ull << (-arg / 8 - 1));
+}
+
+/* The callback: R1 round, R2 the caller's stack. */
+static void callback_body(struct gen *g)
+{
+	u32 n = 1 + below(g->r, 3);
+
+	while (n--) {
+		u32 at = g->p->len;
+		bool cond = chance(g->r, 70);
+
+		if (chance(g->r, 30))
+			emit(g, BPF_LDX_MEM(BPF_DW, 4, 2, 0));
+		else
+			emit(g, BPF_MOV64_REG(4, 1));
+		at = g->p->len;
+		if (cond)
+			emit(g, BPF_JMP_IMM(random_cond(g), chance(g->r, 60) ? 1 : 4, below(g->r, 6), 0));
+		switch (below(g->r, 7)) {
+		case 0:
+			emit(g, BPF_ST_MEM(BPF_DW, 2, 0, chance(g->r, 40) ? 0 : below(g->r, 12)));
+			break;
+		case 1:
+			emit(g, BPF_STX_MEM(BPF_DW, 2, 4, 0));
+			break;
+		case 2:
+			emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, 3, BPF_PSEUDO_MAP_VALUE, 0, MAP_ONE));
+			emit(g, BPF_INSN(0, 0, 0, 0, below(g->r, 10)));
+			emit(g, BPF_STX_MEM(BPF_DW, 2, 3, 0));
+			break;
+		case 3:
+			emit(g, BPF_ATOMIC_OP(BPF_DW, BPF_ADD, 2, 1, 0));
+			break;
+		case 4:
+			emit(g, BPF_STX_MEM(BPF_B, 2, 1, 0));
+			break;
+		case 5:
+			emit(g, BPF_STX_MEM(BPF_DW, REG_FP, 2, -8));
+			emit(g, BPF_MOV64_IMM(2, 0));
+			emit(g, BPF_LDX_MEM(BPF_DW, 2, REG_FP, -8));
+			break;
+		}
+		if (cond)
+			g->p->insns[at].off = g->p->len - at - 1;
+	}
+	emit(g, BPF_MOV64_IMM(0, 0));
+	if (chance(g->r, 40)) {
+		emit(g, BPF_JMP_IMM(random_cond(g), 1, below(g->r, 4), 1));
+		emit(g, BPF_MOV64_IMM(0, 1));
+	}
+	emit(g, BPF_EXIT_INSN());
+}
+
 /* Different lengths of packet known on two paths. */
 static void p_packet_diamond(struct gen *g)
 {
@@ -980,7 +1080,7 @@ static const struct {
 } pieces[] = {
 	{ p_alu, 22 }, { p_unary, 6 },	{ p_const, 6 },	  { p_copy, 6 },     { p_unknown, 9 }, { p_lookup, 4 }, { p_value_access, 9 },
 	{ p_stack, 12 }, { p_spill, 2 }, { p_var_stack, 4 }, { p_packet, 4 }, { p_branch, 16 }, { p_loop, 4 },	{ p_atomic, 3 },
-	{ p_helper_mem, 3 }, { p_update, 1 }, { p_call, 4 }, { p_ld_abs, 1 }, { p_move_packet, 1 }, { p_diamond, 10 }, { p_packet_diamond, 3 },
+	{ p_helper_mem, 3 }, { p_update, 1 }, { p_call, 4 }, { p_ld_abs, 1 }, { p_move_packet, 1 }, { p_diamond, 10 }, { p_packet_diamond, 3 }, { p_callback, 3 },
 };
 
 static void piece(struct gen *g)
@@ -1023,6 +1123,11 @@ static void function(struct gen *g, u32 func, u32 size)
 		if (chance(g->r, 50))
 			g->kind[2] = K_NONE;
 	}
+	for (u32 i = 0; i < g->nr_calls; i++)
+		if (func && g->calls[i].func == func && g->calls[i].pointer && chance(g->r, 80)) {
+			callback_body(g);
+			return;
+		}
 	if (func && chance(g->r, 40)) {
 		to_end(g, BPF_JMP_IMM(BPF_JEQ, 3, 0, 0));
 		access_at(g, 3, 0, random_size(g));
