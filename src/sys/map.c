@@ -134,6 +134,7 @@ long sys_map_create(struct sys_req *r)
 	if (IS_ERR(m))
 		return PTR_ERR(m);
 	m->uid = r->cred->uid;
+	m->map.bypass_spec_v1 = cred_perfmon(r->cred);
 	ret = obj_publish(r->sys->objs, &m->obj);
 	if (!ret)
 		ret = req_install(r, &m->obj, req_file_perm(a->map_flags));

@@ -702,11 +702,31 @@ static int check_format(struct venv *env)
 	return -EINVAL;
 }
 
+/* bpf_loop() with one known callback and no flags on every path will become a loop in the program (rewrite.c). */
+static int note_loop(struct venv *env, s32 idx, u32 subprog)
+{
+	struct vinsn *vi = &env->vi[idx];
+
+	if (vi->loop == LOOP_NOT)
+		return 0;
+	if (!reg_is_null(vfy_reg(env, 4)) || (vi->loop && vi->loop != subprog)) {
+		vi->loop = LOOP_NOT;
+		return 0;
+	}
+	vi->loop = subprog;
+	return vfy_precise(env, 4); /* a path with other flags must not end at a state of this one */
+}
+
 static int special(struct venv *env, s32 idx, struct vcall *call)
 {
 	int err;
 
 	switch (call->func_id) {
+	case BPF_FUNC_loop:
+		err = note_loop(env, idx, call->subprog);
+		if (err)
+			return err;
+		break;
 	case BPF_FUNC_tail_call:
 		env->prog->uses_tail_call = true;
 		err = vfy_ref_leak(env);

@@ -679,6 +679,8 @@ static int hand_over(struct venv *env)
 		a->call_map = env->vi[i].call_map == VFY_MAP_MANY ? NULL : env->vi[i].call_map;
 		if (insn_is_call(&env->insns[i], BPF_PSEUDO_CALL))
 			a->func_subprog = max(0, vfy_find_subprog(env, i + env->insns[i].imm + 1));
+		else if (insn_is_call(&env->insns[i], 0))
+			a->func_subprog = env->vi[i].loop == LOOP_NOT ? 0 : env->vi[i].loop;
 	}
 	p->subprogs = malloc((env->nr_subprogs + 1) * sizeof(*p->subprogs));
 	if (!p->subprogs)

@@ -128,9 +128,11 @@ struct vinsn {
 	u32 var_type;		  /* PSEUDO_BTF_ID: type of the register */
 	u32 var_id;		  /* ... and btf id or memory size */
 	struct btf *var_btf;
+	u32 loop;		  /* bpf_loop() to be inlined: its callback's subprog, LOOP_NOT when it cannot be; 0: not seen */
 	u64 *changed; /* call of a helper that calls back: stack slots of each frame that callbacks were seen to change */
 };
 #define VFY_RESTART (-8192) /* internal: a callback changed what was assumed; walk again, assuming less */
+#define LOOP_NOT UINT32_MAX
 #define VFY_MAP_MANY ((struct bpf_map *)1)
 
 struct vfunc {
