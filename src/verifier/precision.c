@@ -25,10 +25,13 @@ static void set_precise(struct vstate *st, bool precise)
 	}
 }
 
+/* Long chains are marked again and again, so it stops where an earlier call has been: explored states lose no mark and gain no scalar. */
 static void mark_ancestors(struct vstate *st)
 {
-	while ((st = st->parent))
+	while ((st = st->parent) && !st->all_precise) {
 		set_precise(st, true);
+		st->all_precise = true;
+	}
 }
 
 void vfy_forget_precision(struct vstate *st)

@@ -160,6 +160,7 @@ struct vstate *vfy_state_copy(struct venv *env, const struct vstate *src)
 	*st = *src;
 	st->next = NULL;
 	st->hits = st->misses = 0;
+	st->all_precise = false;
 	memset(st->frame, 0, sizeof(st->frame));
 	st->jumps = NULL;
 	st->nr_jumps = 0;

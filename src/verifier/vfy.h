@@ -111,6 +111,7 @@ struct vstate {
 	u32 curframe;
 	u32 lock_id;	       /* spin lock held: id of the pointer, 0: none */
 	bool speculative;
+	bool all_precise;      /* explored: all scalars here and in its ancestors are precise */
 	s32 first_insn, last_insn;
 	struct vjump *jumps; /* non-linear steps since first_insn */
 	u32 nr_jumps;
