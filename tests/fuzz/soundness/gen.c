@@ -441,6 +441,14 @@ static void p_packet(struct gen *g)
 	k = below(g->r, n + 1) - (chance(g->r, 95) ? 1 : 0);
 	if (chance(g->r, 50)) {
 		to_end(g, swap ? BPF_JMP_REG(op, end, cur, 0) : BPF_JMP_REG(op, cur, end, 0));
+		if (chance(g->r, 15)) { /* further by what nobody checked */
+			emit(g, BPF_LDX_MEM(BPF_W, 5, 6, 8));
+			if (xdp)
+				g->p->insns[g->p->len - 1].off = 12;
+			emit(g, BPF_ALU64_IMM(BPF_AND, 5, below(g->r, 16)));
+			emit(g, BPF_ALU64_REG(chance(g->r, 70) ? BPF_ADD : BPF_SUB, data, 5));
+			g->kind[5] = K_NUM;
+		}
 		access_at(g, chance(g->r, 70) ? data : cur, chance(g->r, 70) ? k : -(s32)k, random_size(g));
 	} else {
 		u32 at = g->p->len;
@@ -779,9 +787,16 @@ static void carry(struct gen *g, enum carrier c, u32 d, u32 other, s32 slot, u32
 		}
 		break;
 	case IN_COPY: /* @d equals @other, or does not */
-		emit(g, chance(g->r, 60) ? BPF_MOV64_REG(d, other) : BPF_MOV64_REG(d, REG_FP));
-		if (BPF_SRC(g->p->insns[g->p->len - 1].code) == BPF_X && g->p->insns[g->p->len - 1].src_reg == REG_FP)
+		if (chance(g->r, 30)) { /* by way of the stack, perhaps not all of it */
+			u8 sz = sizes[below(g->r, 6)];
+
+			emit(g, BPF_INSN(BPF_STX | sz | BPF_MEM, REG_FP, other, slot, 0));
+			emit(g, BPF_INSN(BPF_LDX | sz | BPF_MEM, d, REG_FP, slot, 0));
+		} else if (chance(g->r, 60)) {
+			emit(g, BPF_INSN((chance(g->r, 80) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_X, d, other, 0, 0));
+		} else {
 			unknown_in(g, d);
+		}
 		break;
 	case IN_SLOT_COPY:
 		if (chance(g->r, 60))
@@ -868,16 +883,29 @@ static void p_diamond(struct gen *g)
 {
 	enum carrier c = below(g->r, CARRIERS);
 	u32 other = free_reg(g, 0), d = free_reg(g, 1u << other), a = below(g->r, 8), b = chance(g->r, 60) ? below(g->r, 16) : below(g->r, 100);
-	u32 v = free_reg(g, 1u << other | 1u << d), at, over, room = 15 - (chance(g->r, 70) ? max(a, min(b, 15u)) : a);
+	u32 v = free_reg(g, 1u << other | 1u << d), at, over, k, room = 15 - (chance(g->r, 70) ? max(a, min(b, 15u)) : a);
 	s32 slot = -8 * (s32)(1 + below(g->r, 4));
 	u64 written = g->written;
 
 	if (g->p->len > SP_MAX_INSNS - 120 || g->p->unpriv)
 		return;
 	unknown_in(g, other);
-	g->kind[d] = g->kind[other] = K_NONE;
+	if (chance(g->r, 30)) { /* one with more than 32 bits */
+		emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, other, BPF_PSEUDO_MAP_VALUE, 0, MAP_ONE));
+		emit(g, BPF_INSN(0, 0, 0, 0, 0));
+		emit(g, BPF_LDX_MEM(BPF_DW, other, other, 0));
+		emit(g, BPF_ALU64_IMM(BPF_RSH, other, 1 + below(g->r, 31)));
+	}
+	k = other;
+	if (chance(g->r, 50)) {
+		unknown_in(g, v);
+		k = v;
+	}
+	if (chance(g->r, 20))
+		a = 0;
+	g->kind[d] = g->kind[other] = g->kind[v] = K_NONE;
 	at = g->p->len;
-	emit(g, BPF_JMP_IMM(random_cond(g), other, below(g->r, 20), 0));
+	emit(g, BPF_JMP_IMM(random_cond(g), k, below(g->r, 20), 0));
 	carry(g, c, d, other, slot, a);
 	over = g->p->len;
 	emit(g, BPF_JMP_A(0));
@@ -894,6 +922,8 @@ static void p_diamond(struct gen *g)
 		g->depth -= 3;
 	}
 	g->kind[d] = g->kind[other] = g->kind[v] = K_NONE;
+	if (c == IN_SLOT && chance(g->r, 20)) /* some of it anew */
+		emit(g, BPF_ST_MEM(below(g->r, 2) ? BPF_W : BPF_B, REG_FP, slot + 4 * (s32)below(g->r, 2), 0));
 	if (c == IN_SLOT || c == IN_SLOT_COPY) {
 		u8 sz = chance(g->r, 60) ? BPF_DW : random_size(g);
 
