@@ -48,7 +48,7 @@ int array_check_update(const struct bpf_map *map, u32 index, u64 flags)
 		return -E2BIG;
 	if (unlikely(flags & BPF_NOEXIST))
 		return -EEXIST;
-	if (unlikely(flags & BPF_F_LOCK)) /* no value has a spin lock here */
+	if (unlikely(flags & BPF_F_LOCK && !map->attr.lock_at))
 		return -EINVAL;
 	return 0;
 }
@@ -95,7 +95,7 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 		return err;
 	if (unlikely(map->rdonly))
 		return -EPERM;
-	memcpy(value_at(map, index), value, map->value_size);
+	map_value_write(map, value_at(map, index), value, flags);
 	return 0;
 }
 

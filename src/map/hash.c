@@ -370,10 +370,13 @@ static void write_value(const struct bpf_map *map, u32 ref, const void *value, e
 			bool fresh)
 {
 	const struct hash_geom *g = geom_of(map);
+	char *at = (char *)elem_at(g, ref) + g->value_off;
 	u32 mine;
 
 	if (!g->pcpu) {
-		memcpy((char *)elem_at(g, ref) + g->value_off, value, map->value_size);
+		map_value_write(map, at, value, 0);
+		if (fresh && map_value_special(map))
+			map_value_init_special(map, at);
 		return;
 	}
 	if (who == BY_SYSCALL) {
@@ -475,7 +478,7 @@ static int update_as(struct bpf_map *map, const void *key, const void *value, u6
 	u32 hash, bucket, ref, *link;
 	int err;
 
-	if (unlikely(flags > BPF_EXIST)) /* BPF_F_LOCK included: no value has a spin lock here */
+	if (unlikely((flags & ~(u64)BPF_F_LOCK) > BPF_EXIST || (flags & BPF_F_LOCK && !map->attr.lock_at)))
 		return -EINVAL;
 	if (unlikely(map->rdonly))
 		return -EPERM;
@@ -485,11 +488,13 @@ static int update_as(struct bpf_map *map, const void *key, const void *value, u6
 	if (unlikely(err))
 		return err;
 	link = find_locked(map, bucket, key, hash, &ref);
-	if (link)
-		err = flags == BPF_NOEXIST ? -EEXIST
-					   : replace(map, link, ref, key, hash, value, who);
+	if (link && flags & BPF_F_LOCK && !(flags & BPF_NOEXIST)) /* in place: its lock is there */
+		map_value_write(map, (char *)elem_at(geom_of(map), ref) + geom_of(map)->value_off, value, flags);
+	else if (link)
+		err = flags & BPF_NOEXIST ? -EEXIST
+					  : replace(map, link, ref, key, hash, value, who);
 	else
-		err = flags == BPF_EXIST ? -ENOENT : insert(map, bucket, key, hash, value, who);
+		err = flags & BPF_EXIST ? -ENOENT : insert(map, bucket, key, hash, value, who);
 	unlock(map, bucket);
 	return err;
 }
@@ -555,12 +560,17 @@ static void *lookup_this_cpu(struct bpf_map *map, const void *key)
 	return lookup_percpu(map, key, slot_current());
 }
 
-static void copy_value(const struct bpf_map *map, u32 ref, void *value)
+static void copy_value(const struct bpf_map *map, u32 ref, void *value, u64 flags)
 {
 	const struct hash_geom *g = geom_of(map);
 
 	if (!g->pcpu) {
-		memcpy(value, (char *)elem_at(g, ref) + g->value_off, map->value_size);
+		void *at = (char *)elem_at(g, ref) + g->value_off;
+
+		if (map_value_special(map))
+			map_value_read_special(map, value, at, flags);
+		else
+			memcpy(value, at, map->value_size);
 		return;
 	}
 	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
@@ -579,7 +589,7 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 
 		if (!ref)
 			return -ENOENT;
-		copy_value(map, ref, value);
+		copy_value(map, ref, value, flags);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (likely(__atomic_load_n(&elem_at(g, ref)->gen, __ATOMIC_RELAXED) == gen))
 			return 0;

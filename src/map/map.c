@@ -259,14 +259,17 @@ int map_sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
 	void *at;
 
-	if (flags) /* BPF_F_LOCK: no value has a spin lock here */
+	if (flags & ~(u64)BPF_F_LOCK || (flags && !map->attr.lock_at))
 		return -EINVAL;
 	if (map->ops->sys_lookup)
 		return map->ops->sys_lookup(map, key, value, flags);
 	at = map->ops->lookup(map, key);
 	if (!at)
 		return -ENOENT;
-	memcpy(value, at, map->value_size);
+	if (map_value_special(map))
+		map_value_read_special(map, value, at, flags);
+	else
+		memcpy(value, at, map->value_size);
 	return 0;
 }
 
@@ -313,7 +316,7 @@ int map_sys_update(struct bpf_map *map, const void *key, const void *value, u64 
 	w = write_begin(map, &tmp);
 	if (IS_ERR(w))
 		return PTR_ERR(w);
-	if (flags & BPF_F_LOCK)
+	if (flags & BPF_F_LOCK && !map->attr.lock_at)
 		err = -EINVAL;
 	else if (w->ops->sys_update)
 		err = w->ops->sys_update(w, key, value, flags);

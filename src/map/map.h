@@ -33,6 +33,7 @@ struct map_attr {
 	u64 map_extra;
 	u32 id;
 	u32 seed;	/* hash seed; 0 with BPF_F_ZERO_SEED */
+	u32 lock_at, timer_at; /* 1 + offset of the bpf_spin_lock, bpf_timer in values; 0: none */
 	char name[BPF_OBJ_NAME_LEN];
 };
 

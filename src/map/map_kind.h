@@ -51,6 +51,27 @@ static inline bool map_update_flags_ok(u64 flags)
 	return (flags & ~(u64)BPF_F_LOCK) <= BPF_EXIST;
 }
 
+/*
+ * Values with a lock or a timer inside: no copy carries these bytes, neither in nor out (value.c). @flags with BPF_F_LOCK: the copy is
+ * made with the value's lock held.
+ */
+void map_value_write_special(const struct bpf_map *map, void *at, const void *value, u64 flags);
+void map_value_read_special(const struct bpf_map *map, void *value, void *at, u64 flags);
+void map_value_init_special(const struct bpf_map *map, void *at);
+
+static inline bool map_value_special(const struct bpf_map *map)
+{
+	return unlikely(map->attr.lock_at | map->attr.timer_at);
+}
+
+static inline void map_value_write(const struct bpf_map *map, void *at, const void *value, u64 flags)
+{
+	if (map_value_special(map))
+		map_value_write_special(map, at, value, flags);
+	else
+		memcpy(at, value, map->value_size);
+}
+
 /* What all array kinds share (array.c). */
 int array_alloc_check(const struct map_attr *attr, u32 allowed_flags);
 int array_next_key(struct bpf_map *map, const void *key, void *next_key);

@@ -192,59 +192,109 @@ static int check_array_key(const struct map_attr *attr, const struct btf_type *k
 	return BTF_INT_BITS(int_data) != 32 || BTF_INT_OFFSET(int_data) ? -EINVAL : 0;
 }
 
-/* Value fields with a meaning of their own that this build has not got; the errno is the kernel's
- * for kinds that cannot hold them. */
+/* Value fields with a meaning of their own, and the kinds that may hold them (6.1). */
 static const struct special {
 	const char *name;
-	u32 size;
-	int err;
+	u32 size, align;
+	int err; /* of other kinds */
+	u32 attr_field;
+	u64 kinds;
 } specials[] = {
-	{"bpf_spin_lock", sizeof(struct bpf_spin_lock), -ENOTSUPP},
-	{"bpf_timer", sizeof(struct bpf_timer), -EOPNOTSUPP},
+	{"bpf_spin_lock", sizeof(struct bpf_spin_lock), 4, -ENOTSUPP, offsetof(struct map_attr, lock_at),
+	 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_ARRAY | 1ull << BPF_MAP_TYPE_CGROUP_STORAGE |
+		 1ull << BPF_MAP_TYPE_SK_STORAGE},
+	{"bpf_timer", sizeof(struct bpf_timer), 8, -EOPNOTSUPP, offsetof(struct map_attr, timer_at),
+	 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_ARRAY},
 };
 
-static int check_field(const struct btf *btf, const struct btf_type *t)
+#define NR_SPECIALS ARRAY_SIZE(specials)
+
+/* Where each special field lies: 0 none, 1 + offset, or -1: several, misplaced. */
+struct fields {
+	s64 at[NR_SPECIALS];
+	bool kptr;
+};
+
+static bool is_kptr(const struct btf *btf, const struct btf_type *t)
 {
-	if (btf_type_is_ptr(t)) {
-		const struct btf_type *tag = btf_type_by_id(btf, t->type);
-		const char *name;
+	const struct btf_type *tag = btf_type_by_id(btf, t->type);
+	const char *name;
 
-		if (!tag || btf_type_kind(tag) != BTF_KIND_TYPE_TAG)
-			return 0;
-		name = btf_name_by_offset(btf, tag->name_off);
-		return name && !strncmp(name, "kptr", 4) ? -EOPNOTSUPP : 0;
-	}
-	if (btf_type_kind(t) != BTF_KIND_STRUCT)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(specials); i++) {
-		const char *name = btf_name_by_offset(btf, t->name_off);
-
-		if (t->size == specials[i].size && name && !strcmp(name, specials[i].name))
-			return specials[i].err;
-	}
-	return 0;
+	if (!tag || btf_type_kind(tag) != BTF_KIND_TYPE_TAG)
+		return false;
+	name = btf_name_by_offset(btf, tag->name_off);
+	return name && !strncmp(name, "kptr", 4);
 }
 
-static int check_fields(const struct btf *btf, const struct btf_type *value)
+static void note_field(const struct btf *btf, u32 id, u32 off, struct fields *f)
+{
+	const struct btf_type *t = btf_type_skip_modifiers(btf, id, NULL);
+	const char *name;
+
+	if (t && btf_type_is_ptr(t))
+		f->kptr |= is_kptr(btf, t);
+	if (!t || btf_type_kind(t) != BTF_KIND_STRUCT)
+		return;
+	name = btf_name_by_offset(btf, t->name_off);
+	for (size_t i = 0; i < NR_SPECIALS; i++)
+		if (t->size == specials[i].size && name && !strcmp(name, specials[i].name))
+			f->at[i] = f->at[i] || off % specials[i].align ? -1 : (s64)off + 1;
+}
+
+static int find_fields(const struct btf *btf, const struct btf_type *value, struct fields *f)
 {
 	bool datasec = btf_type_kind(value) == BTF_KIND_DATASEC;
 	u32 n = btf_type_vlen(value);
 
+	*f = (struct fields){};
 	if (!datasec && btf_type_kind(value) != BTF_KIND_STRUCT)
 		return 0;
 	for (u32 i = 0; i < n; i++) {
-		u32 id = datasec ? ((const struct btf_var_secinfo *)(value + 1))[i].type
-				 : btf_members(value)[i].type;
-		const struct btf_type *t = btf_type_by_id(btf, id);
-		int err;
+		const struct btf_var_secinfo *v = (const struct btf_var_secinfo *)(value + 1) + i;
+		const struct btf_member *m = btf_members(value) + i;
+		const struct btf_type *var = datasec ? btf_type_by_id(btf, v->type) : NULL;
 
-		if (t && btf_type_kind(t) == BTF_KIND_VAR)
-			t = btf_type_by_id(btf, t->type);
-		err = t ? check_field(btf, t) : -EINVAL;
-		if (err)
-			return err;
+		if (datasec && !var)
+			return -EINVAL;
+		note_field(btf, datasec ? var->type : m->type, datasec ? v->offset : btf_member_bit_offset(value, m) / 8, f);
 	}
 	return 0;
+}
+
+static int check_fields(const struct map_attr *attr, const struct btf *btf, const struct btf_type *value)
+{
+	struct fields f;
+	int err = find_fields(btf, value, &f);
+
+	if (err)
+		return err;
+	if (f.kptr)
+		return -EOPNOTSUPP;
+	for (size_t i = 0; i < NR_SPECIALS; i++) {
+		if (f.at[i] <= 0)
+			continue;
+		if (attr->map_flags & BPF_F_RDONLY_PROG)
+			return -EACCES;
+		if (!(specials[i].kinds >> attr->map_type & 1))
+			return specials[i].err;
+		if (f.at[i] - 1 + specials[i].size > attr->value_size)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value_id)
+{
+	const struct btf_type *value;
+	struct fields f;
+	u32 size;
+
+	value = btf_type_id_size(btf, &value_id, &size);
+	if (IS_ERR_OR_NULL(value) || find_fields(btf, value, &f))
+		return;
+	for (size_t i = 0; i < NR_SPECIALS; i++)
+		if (f.at[i] > 0)
+			*(u32 *)((char *)attr + specials[i].attr_field) = f.at[i];
 }
 
 int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 key_id, u32 value_id)
@@ -265,7 +315,7 @@ int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 ke
 	value = btf_type_id_size(btf, &value_id, &size);
 	if (IS_ERR_OR_NULL(value) || size != attr->value_size)
 		return -EINVAL;
-	err = check_fields(btf, value);
+	err = check_fields(attr, btf, value);
 	if (err)
 		return err;
 	return is_array_kind(attr->map_type) ? check_array_key(attr, key, value) : 0;

@@ -34,6 +34,8 @@ static inline struct map_obj *map_obj_of(struct bpf_map *map) { return container
 struct map_obj *map_obj_new(const struct map_attr *attr, struct btf *btf, u32 key_id, u32 value_id);
 /* Kernel's map_check_btf for the kinds we have. */
 int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 key_id, u32 value_id);
+/* Offsets of the special fields of values that passed the check: attr->lock_at, timer_at. */
+void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value_id);
 
 /* Prog array slots (kinds with fd_values). Takes its own reference of @prog. Kernel errno (-E2BIG, -EINVAL for wrong type). */
 int map_obj_set_prog(struct map_obj *m, u32 index, struct bpf_prog *prog);

@@ -128,6 +128,8 @@ long sys_map_create(struct sys_req *r)
 	btf = create_btf(r, &ma);
 	if (IS_ERR(btf))
 		return PTR_ERR(btf);
+	if (btf)
+		map_obj_note_fields(&ma, btf, a->btf_value_type_id);
 	m = map_obj_new(&ma, btf, a->btf_key_type_id, a->btf_value_type_id);
 	if (btf)
 		btf_put(btf);
@@ -218,8 +220,8 @@ long sys_map_lookup(struct sys_req *r)
 	if (r->attr.flags & ~(u64)BPF_F_LOCK)
 		return -EINVAL;
 	ret = elem_open(r, &e, r->attr.map_fd, HANDLE_READ);
-	if (!ret && r->attr.flags & BPF_F_LOCK)
-		ret = -EINVAL; /* no kind here has a spin lock in its values */
+	if (!ret && r->attr.flags & BPF_F_LOCK && !e.map->attr.lock_at)
+		ret = -EINVAL;
 	if (!ret)
 		ret = elem_key(r, &e);
 	if (!ret)
@@ -258,7 +260,7 @@ long sys_map_update(struct sys_req *r)
 	struct elem e;
 	long ret = elem_open(r, &e, r->attr.map_fd, HANDLE_WRITE);
 
-	if (!ret && r->attr.flags & BPF_F_LOCK)
+	if (!ret && r->attr.flags & BPF_F_LOCK && !e.map->attr.lock_at)
 		ret = -EINVAL;
 	if (!ret)
 		ret = elem_key(r, &e);
@@ -325,7 +327,7 @@ long sys_map_lookup_and_delete(struct sys_req *r)
 	if (r->attr.flags & ~(u64)BPF_F_LOCK)
 		return -EINVAL;
 	ret = elem_open(r, &e, r->attr.map_fd, HANDLE_RW);
-	if (!ret && r->attr.flags & BPF_F_LOCK)
+	if (!ret && r->attr.flags & BPF_F_LOCK && !e.map->attr.lock_at)
 		ret = -EINVAL;
 	if (!ret)
 		ret = elem_key(r, &e);
@@ -392,7 +394,7 @@ static int batch_check(struct sys_req *r, const struct bpf_map *map)
 		return -ENOTSUPP;
 	if (r->attr.batch.elem_flags & ~(u64)BPF_F_LOCK || r->attr.batch.flags)
 		return -EINVAL;
-	return r->attr.batch.elem_flags & BPF_F_LOCK ? -EINVAL : 0;
+	return r->attr.batch.elem_flags & BPF_F_LOCK && !map->attr.lock_at ? -EINVAL : 0;
 }
 
 static int batch_write(struct batch *b, struct elem *e)
