@@ -18,7 +18,7 @@ struct gen {
 	enum kind kind[VFY_REGS];
 	u32 value_map[VFY_REGS];
 	u32 fixups[128], nr_fixups; /* jumps to the end of the function */
-	u32 func, depth, nr_calls;
+	u32 func, depth, nr_calls, last; /* last: highest function called */
 	struct {
 		u32 at, func;
 		bool pointer;
@@ -508,7 +508,7 @@ static void p_loop(struct gen *g)
 	enum kind before[VFY_REGS];
 	bool mem = chance(g->r, 30);
 
-	if (g->depth > 1 || g->in_loop)
+	if (g->p->unpriv || g->depth > 1 || g->in_loop)
 		return;
 	if (mem)
 		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, -80, 0));
@@ -652,11 +652,12 @@ static void p_call(struct gen *g)
 	u32 v = any_of(g, K_VALUE);
 	bool ptr = chance(g->r, 40), loop = !g->p->unpriv && chance(g->r, 25);
 
-	if (g->nr_calls == ARRAY_SIZE(g->calls) || g->func + 1 >= SP_MAX_FUNCS || g->p->len + 10 > SP_MAX_INSNS)
+	if (g->p->unpriv || g->nr_calls == ARRAY_SIZE(g->calls) || g->func + 1 >= SP_MAX_FUNCS || g->p->len + 10 > SP_MAX_INSNS)
 		return;
 	callee = g->func + 1 + below(g->r, SP_MAX_FUNCS - g->func - 1);
-	if (chance(g->r, 60))
+	if (chance(g->r, 60) || callee > g->last + 1)
 		callee = g->func + 1;
+	g->last = max(g->last, callee);
 	if (loop) {
 		bool map = chance(g->r, 30);
 
@@ -869,6 +870,7 @@ static void travel(struct gen *g, u32 d, u32 t)
 		g->calls[g->nr_calls].at = g->p->len;
 		g->calls[g->nr_calls].pointer = false;
 		g->calls[g->nr_calls++].func = g->func + 1;
+		g->last = max(g->last, g->func + 1);
 		emit(g, BPF_CALL_REL(0));
 		clobbered(g, K_NUM);
 		if (chance(g->r, 50))
@@ -991,6 +993,7 @@ static void p_callback(struct gen *g)
 	g->calls[g->nr_calls].at = g->p->len;
 	g->calls[g->nr_calls].pointer = true;
 	g->calls[g->nr_calls++].func = g->func + 1;
+	g->last = max(g->last, g->func + 1);
 	emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, 2, BPF_PSEUDO_FUNC, 0, 0));
 	emit(g, BPF_INSN(0, 0, 0, 0, 0));
 	emit(g, BPF_EMIT_CALL(BPF_FUNC_loop));
@@ -1218,19 +1221,10 @@ void gen_program(struct rng *r, struct sprog *p)
 		for (u32 i = 0; i < g.nr_calls; i++)
 			last = max(last, g.calls[i].func);
 	}
-	for (u32 i = 0; i < g.nr_calls; i++)
+	for (u32 i = 0; i < g.nr_calls; i++) {
 		p->insns[g.calls[i].at].imm = (s32)p->func[g.calls[i].func] - (s32)g.calls[i].at - 1;
-	/* a function nobody calls is unreachable code: give main a call of each at the price of nothing */
-	for (u32 f = 1; f < p->nr_funcs; f++) {
-		bool called = false;
-
-		for (u32 i = 0; i < g.nr_calls; i++)
-			called |= g.calls[i].func == f;
-		if (!called && f == p->nr_funcs - 1) {
-			p->len = p->func[f];
-			p->nr_funcs--;
-			f = 0;
-		}
+		if (g.calls[i].pointer)
+			p->global &= ~(1u << g.calls[i].func); /* callbacks are static */
 	}
 }
 
