@@ -180,7 +180,7 @@ int vfy_callback_exit(struct venv *env, struct vframe *callee)
 			if (err == -ENOMEM)
 				return err;
 			/* whoever is to be covered by this path must have left the same there */
-			vfy_mark_read(env, &now->slots[i].reg, now->slots[i].reg.parent);
+			vfy_mark_read(env, &now->slots[i].reg);
 		}
 	}
 	return err;

@@ -5,14 +5,12 @@
  */
 #include "verifier/vfy.h"
 
-int vfy_mark_read(struct venv *env, const struct vreg *r, struct vreg *parent)
+int vfy_mark_read(struct venv *env, const struct vreg *r)
 {
-	bool heed_writes = parent == r->parent;
+	struct vreg *parent;
 	u32 steps = 0;
 
-	for (; parent; parent = r->parent) {
-		if (heed_writes && (r->live & LIVE_WRITTEN))
-			break;
+	while (!(r->live & LIVE_WRITTEN) && (parent = r->parent)) {
 		if (parent->live & LIVE_DONE) {
 			vlog(env, "verifier BUG type %s var_off %lld off %d\n", vfy_type_text(env, parent->type),
 			     (long long)parent->var.value, parent->off);
@@ -22,7 +20,6 @@ int vfy_mark_read(struct venv *env, const struct vreg *r, struct vreg *parent)
 			break; /* then so are its ancestors */
 		parent->live |= LIVE_READ;
 		r = parent;
-		heed_writes = true;
 		steps++;
 	}
 	env->longest_walk = max(env->longest_walk, steps);
@@ -44,7 +41,7 @@ int vfy_use_reg(struct venv *env, u32 n, enum vuse use)
 			vlog(env, "R%d !read_ok\n", n);
 			return -EACCES;
 		}
-		return n == REG_FP ? 0 : vfy_mark_read(env, r, r->parent);
+		return n == REG_FP ? 0 : vfy_mark_read(env, r);
 	}
 	if (n == REG_FP) {
 		vlog(env, "frame pointer is read only\n");

@@ -257,7 +257,7 @@ static int read_part(struct venv *env, struct vframe *f, s32 off, s32 size, s32 
 		vlog(env, "invalid size of register fill\n");
 		return -EACCES;
 	}
-	vfy_mark_read(env, r, r->parent);
+	vfy_mark_read(env, r);
 	if (dst < 0)
 		return 0;
 	if (!(off % SLOT_SIZE) && size == spilled) {
@@ -283,7 +283,7 @@ static int read_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s32
 		err = readable(env, f, off, size, SLOT_ZERO);
 		if (err)
 			return err;
-		vfy_mark_read(env, r, r->parent);
+		vfy_mark_read(env, r);
 		if (dst >= 0)
 			read_data(env, f, off, off + size, dst);
 		return 0;
@@ -299,7 +299,7 @@ static int read_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s32
 		vlog(env, "leaking pointer from stack off %d\n", off);
 		return -EACCES;
 	}
-	return vfy_mark_read(env, r, r->parent);
+	return vfy_mark_read(env, r);
 }
 
 /* Backtracking knows only loads through R10: what comes from a spill another way has to be exact now (6.1 forgets; later kernels note the slot). */
@@ -394,7 +394,7 @@ int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok
 		struct vslot *s = &f->slots[(-i - 1) / SLOT_SIZE];
 
 		if (!range_byte(env, f, i, src == SRC_HELPER)) {
-			vfy_mark_read(env, &s->reg, s->reg.parent);
+			vfy_mark_read(env, &s->reg);
 			continue;
 		}
 		if (fixed)

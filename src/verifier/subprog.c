@@ -337,7 +337,7 @@ static int callback_value(struct venv *env, struct vframe *callee)
 		vlog(env, "R0 not a scalar value\n");
 		return -EACCES;
 	}
-	err = vfy_mark_read(env, r0, r0->parent);
+	err = vfy_mark_read(env, r0);
 	if (!err)
 		err = vfy_precise(env, 0);
 	if (err)

@@ -332,7 +332,7 @@ bool scalar_sane(const struct vreg *r, bool is32); /* bounds agree with each oth
 
 /* --- liveness.c --- */
 int vfy_use_reg(struct venv *env, u32 n, enum vuse use);
-int vfy_mark_read(struct venv *env, const struct vreg *r, struct vreg *parent);
+int vfy_mark_read(struct venv *env, const struct vreg *r); /* the ancestors of @r, up to the write it sees */
 void vfy_clobber_caller_saved(struct venv *env, struct vframe *f);
 
 /* --- precision.c --- */
