@@ -43,9 +43,24 @@ HELPER_FN(tcp_sock)
 	return 0;
 }
 
-HELPER_FN(skc_to_tcp_sock)
+#define NO_SUCH_SOCK(name) \
+	HELPER_FN(name)    \
+	{                  \
+		return 0;  \
+	}
+NO_SUCH_SOCK(skc_to_tcp_sock)
+NO_SUCH_SOCK(skc_to_tcp6_sock)
+NO_SUCH_SOCK(skc_to_tcp_timewait_sock)
+NO_SUCH_SOCK(skc_to_tcp_request_sock)
+NO_SUCH_SOCK(skc_to_udp6_sock)
+NO_SUCH_SOCK(skc_to_unix_sock)
+NO_SUCH_SOCK(skc_to_mptcp_sock)
+
+/* As of a context without a full socket. */
+HELPER_FN(getsockopt)
 {
-	return 0;
+	memset((void *)(uintptr_t)r4, 0, r5);
+	return (u64)-EINVAL;
 }
 
 /* The machine of a test run forwards nothing, which is how Linux starts. */

@@ -99,6 +99,9 @@ static void map_obj_free(struct obj *o)
 
 	map_close(&m->map);
 	btf_put(m->map.btf);
+	if (m->map.inner_map_meta)
+		btf_put(m->map.inner_map_meta->btf);
+	free(m->map.inner_map_meta);
 	pthread_mutex_destroy(&m->lock);
 	free(m->map.targets);
 	free(m);
@@ -164,6 +167,50 @@ fail_close:
 fail_free:
 	free(m);
 	return ERR_PTR(err);
+}
+
+/* --- maps of maps --- */
+
+/* Kinds whose maps are alike when their attributes are (6.1: map_meta_equal). */
+static bool may_be_inner(u32 map_type)
+{
+	switch (map_type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_RINGBUF:
+		return true;
+	}
+	return false;
+}
+
+int map_obj_set_inner(struct map_obj *m, const struct bpf_map *inner)
+{
+	struct bpf_map *meta;
+
+	if (inner->inner_map_meta)
+		return -EINVAL;
+	if (!may_be_inner(inner->map_type) || inner->attr.lock_at)
+		return -ENOTSUPP;
+	meta = calloc(1, sizeof(*meta));
+	if (!meta)
+		return -ENOMEM;
+	/* no memory and not frozen: nobody can take its contents for constants */
+	meta->ops = inner->ops;
+	meta->map_type = inner->map_type;
+	meta->key_size = inner->key_size;
+	meta->value_size = inner->value_size;
+	meta->max_entries = inner->max_entries;
+	meta->map_flags = inner->map_flags;
+	meta->bypass_spec_v1 = inner->bypass_spec_v1;
+	meta->attr = inner->attr;
+	meta->memfd = -1;
+	meta->btf = inner->btf ? btf_get(inner->btf) : NULL;
+	meta->btf_key_type_id = inner->btf_key_type_id;
+	meta->btf_value_type_id = inner->btf_value_type_id;
+	m->map.inner_map_meta = meta;
+	return 0;
 }
 
 /* --- BTF --- */

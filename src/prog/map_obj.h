@@ -34,6 +34,13 @@ static inline struct map_obj *map_obj_of(struct bpf_map *map) { return container
 struct map_obj *map_obj_new(const struct map_attr *attr, struct btf *btf, u32 key_id, u32 value_id);
 /* Kernel's map_check_btf for the kinds we have. */
 int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 key_id, u32 value_id);
+static inline bool map_is_of_maps(u32 map_type)
+{
+	return map_type == BPF_MAP_TYPE_ARRAY_OF_MAPS || map_type == BPF_MAP_TYPE_HASH_OF_MAPS;
+}
+/* Makes @inner the pattern of what the map of maps @m holds: what programs may assume of an element. Copied. */
+int map_obj_set_inner(struct map_obj *m, const struct bpf_map *inner);
+
 /* Offsets of the special fields of values that passed the check: attr->lock_at, timer_at. */
 void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value_id);
 

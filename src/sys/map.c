@@ -101,6 +101,21 @@ static int create_storage(const struct sys_req *r)
 	return cred_bpf(r->cred) ? 0 : -EPERM;
 }
 
+static int create_inner(struct sys_req *r, struct map_obj *m)
+{
+	struct map_obj *inner;
+	int err;
+
+	if (!map_is_of_maps(m->map.map_type))
+		return 0;
+	inner = req_map(r, r->attr.inner_map_fd, NULL);
+	if (IS_ERR(inner))
+		return PTR_ERR(inner);
+	err = map_obj_set_inner(m, &inner->map);
+	obj_put(&inner->obj);
+	return err;
+}
+
 long sys_map_create(struct sys_req *r)
 {
 	const union bpf_attr *a = &r->attr;
@@ -137,7 +152,7 @@ long sys_map_create(struct sys_req *r)
 		return PTR_ERR(m);
 	m->uid = r->cred->uid;
 	m->map.bypass_spec_v1 = cred_perfmon(r->cred);
-	ret = obj_publish(r->sys->objs, &m->obj);
+	ret = create_inner(r, m) ?: obj_publish(r->sys->objs, &m->obj);
 	if (!ret)
 		ret = req_install(r, &m->obj, req_file_perm(a->map_flags));
 	obj_put(&m->obj);

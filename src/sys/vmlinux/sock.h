@@ -35,4 +35,41 @@ struct tcp_sock {
 	u32 rcv_nxt, snd_nxt, snd_una;
 };
 
+struct tcp6_sock {
+	struct tcp_sock tcp;
+};
+
+struct tcp_timewait_sock {
+	struct inet_timewait_sock {
+		struct sock_common __tw_common;
+	} tw_sk;
+	u32 tw_rcv_nxt, tw_snd_nxt;
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock {
+		struct request_sock {
+			struct sock_common __req_common;
+		} req;
+	} req;
+	u32 rcv_isn, snt_isn;
+};
+
+struct udp6_sock {
+	struct udp_sock {
+		struct inet_sock inet;
+		int pending;
+	} udp;
+};
+
+struct unix_sock {
+	struct sock sk;
+	struct sock *peer;
+};
+
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+	u32 token;
+};
+
 #endif
