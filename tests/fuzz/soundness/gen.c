@@ -1246,7 +1246,7 @@ static void mutate_one(struct rng *r, struct sprog *p)
 			in->imm = (s32)rnd_interesting(r);
 		break;
 	case 1:
-		in->imm += steps[below(r, 8)];
+		in->imm = (u32)in->imm + steps[below(r, 8)];
 		break;
 	case 2:
 		in->off += steps[below(r, 8)];

@@ -43,7 +43,7 @@ struct cframe {
 	u32 round, rounds;
 	u64 cb_arg;
 	int cb_map; /* -1: bpf_loop */
-	u8 stack[STACK_SIZE];
+	u8 stack[STACK_SIZE] __attribute__((aligned(8)));
 	u8 written[STACK_SIZE], secrets[STACK_SIZE];
 };
 
@@ -59,7 +59,8 @@ struct machine {
 	u32 depth, step, pkt_epoch, meta_len, pkt_len;
 	s32 pc;
 	bool present[ELEMS]; /* elements of the hash */
-	u8 ctx[256], key[16], pkt[256], values[SP_MAPS * ELEMS][64];
+	u8 values[SP_MAPS * ELEMS][64] __attribute__((aligned(8)));
+	u8 ctx[256], key[16], pkt[256];
 	s32 trace[64];
 	enum run_result end;
 };
@@ -326,12 +327,13 @@ static bool in_region(const struct areg *a, u64 base, u64 v)
 
 static bool in_value(struct machine *m, const struct areg *a, u64 v)
 {
-	u64 region = v >> FAR;
 	u32 map = a->map - 1;
 
-	if (!a->map || map >= SP_MAPS || region < value_region(map, 0) || region >= value_region(map, ELEMS) || !m->rg[region].mem)
-		return false;
-	return in_region(a, addr(region), v);
+	/* any element: offsets may lead far out of the region as long as nothing is accessed */
+	for (u32 i = 0; a->map && map < SP_MAPS && i < sp_maps[map].entries; i++)
+		if (in_region(a, addr(value_region(map, i)), v))
+			return true;
+	return false;
 }
 
 static bool in_packet(struct machine *m, const struct areg *a, u64 v)
