@@ -58,8 +58,8 @@ static int parse_segs(struct call *k, struct cursor *cur, const struct msg_seg *
 		struct seg *s = &k->segs[k->nr_segs++];
 
 		*s = (struct seg){ .uaddr = m->uaddr, .len = m->len, .flags = m->flags };
-		if (m->uaddr + m->len < m->uaddr)
-			return -EBADMSG;
+		if (m->uaddr + m->len < m->uaddr) /* beyond the end of all addresses: nothing is there */
+			*s = (struct seg){ .uaddr = m->uaddr, .flags = SEG_FAULT };
 		if (!(m->flags & SEG_DATA))
 			continue;
 		s->data = take(cur, m->len);

@@ -16,6 +16,7 @@ debootstrap --variant=minbase --include=git,make,ca-certificates bookworm "$root
 	fail "debootstrap"
 	exit 1
 }
+ln -sf /proc/self/mounts "$root/etc/mtab" # minbase has none; fusermount3 wants it
 cp /etc/resolv.conf "$root/etc/" 2>/dev/null
 cp /etc/apt/apt.conf.d/*artifact* /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d/" 2>/dev/null
 git clone -q "$SRC" "$root/srv/userbpf" || git -c safe.directory='*' clone -q "$SRC" "$root/srv/userbpf"
@@ -48,7 +49,7 @@ useradd -m -u 1000 somebody
 git clone -q /srv/userbpf /home/somebody/userbpf
 chown -R 1000:1000 /home/somebody
 cd /home/somebody/userbpf
-as="setpriv --reuid 1000 --regid 1000 --clear-groups --bounding-set=-all --no-new-privs env HOME=/home/somebody"
+as="setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=/home/somebody"
 $as make demo
 echo USER-DEMO
 $as make test

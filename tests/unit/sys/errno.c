@@ -207,6 +207,10 @@ static u64 value_of(const char *text, u32 *slot)
 		return 8;
 	if (!strcmp(text, "@buf"))
 		return (uintptr_t)buf;
+	if (!strcmp(text, "@self"))
+		return getpid();
+	if (!strcmp(text, "@wrap")) /* with any length it reaches beyond the end of all addresses */
+		return ~0ull;
 	if (!strncmp(text, "@str:", 5)) {
 		char *at = buf + BUF_SIZE / 2 + 256 * (*slot)++;
 
