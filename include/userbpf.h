@@ -59,6 +59,11 @@ struct userbpf_options {
 	/* bpf_trace_printk() of programs that run here: text as printed, not NUL-terminated; any thread. NULL: dropped */
 	void (*printk)(void *arg, const char *text, uint32_t len);
 	void *printk_arg;
+	/*
+	 * Not 0: only verify. vmlinux_btf may be another machine's kernel; its functions and variables count as there, so programs that attach to them are
+	 * verified. Commands that run or attach programs fail with EPERM.
+	 */
+	uint32_t verify_only;
 };
 
 /* New instance with nothing in it. @opts may be NULL. NULL and errno: ENOMEM, EMFILE, EINVAL (options), or why vmlinux_btf could not be read. */

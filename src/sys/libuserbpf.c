@@ -180,6 +180,7 @@ static int userbpf_init(struct userbpf *u, const struct userbpf_options *o)
 		.unpriv_bpf_disabled = o->unprivileged_bpf_disabled,
 		.printk = o->printk,
 		.printk_arg = o->printk_arg,
+		.verify_only = o->verify_only,
 	};
 	struct fs_options fo = FS_OPTIONS_DEFAULT;
 	int err;

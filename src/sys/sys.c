@@ -123,6 +123,7 @@ struct sys *sys_open(const struct sys_options *opt)
 	sys->unpriv_bpf_disabled = opt->unpriv_bpf_disabled;
 	sys->printk = opt->printk;
 	sys->printk_arg = opt->printk_arg;
+	sys->verify_only = opt->verify_only;
 	sys->host = (struct exec_host){
 		.trace_printk = host_printk,
 		.tail_target = host_tail_target,
@@ -188,6 +189,7 @@ void sys_reap(struct sys *sys)
 static const struct {
 	sys_handler fn;
 	bool creates;	/* refused to the unprivileged when unprivileged_bpf_disabled says so */
+	bool runs;	/* makes programs run: not where they are only verified */
 	bool cap_first; /* the handler checks privilege before attr's tail (PROG_QUERY) */
 } handlers[] = {
 	[BPF_MAP_CREATE] = { sys_map_create, .creates = true },
@@ -198,16 +200,16 @@ static const struct {
 	[BPF_PROG_LOAD] = { sys_prog_load, .creates = true },
 	[BPF_OBJ_PIN] = { sys_obj_pin },
 	[BPF_OBJ_GET] = { sys_obj_get },
-	[BPF_PROG_ATTACH] = { sys_prog_attach },
+	[BPF_PROG_ATTACH] = { sys_prog_attach, .runs = true },
 	[BPF_PROG_DETACH] = { sys_prog_detach },
-	[BPF_PROG_TEST_RUN] = { sys_prog_test_run },
+	[BPF_PROG_TEST_RUN] = { sys_prog_test_run, .runs = true },
 	[BPF_PROG_GET_NEXT_ID] = { sys_get_next_id },
 	[BPF_MAP_GET_NEXT_ID] = { sys_get_next_id },
 	[BPF_PROG_GET_FD_BY_ID] = { sys_get_fd_by_id },
 	[BPF_MAP_GET_FD_BY_ID] = { sys_get_fd_by_id },
 	[BPF_OBJ_GET_INFO_BY_FD] = { sys_get_info },
 	[BPF_PROG_QUERY] = { sys_prog_query, .cap_first = true },
-	[BPF_RAW_TRACEPOINT_OPEN] = { sys_raw_tp_open },
+	[BPF_RAW_TRACEPOINT_OPEN] = { sys_raw_tp_open, .runs = true },
 	[BPF_BTF_LOAD] = { sys_btf_load },
 	[BPF_BTF_GET_FD_BY_ID] = { sys_get_fd_by_id },
 	[BPF_TASK_FD_QUERY] = { sys_task_fd_query },
@@ -218,12 +220,12 @@ static const struct {
 	[BPF_MAP_LOOKUP_AND_DELETE_BATCH] = { sys_map_batch },
 	[BPF_MAP_UPDATE_BATCH] = { sys_map_batch },
 	[BPF_MAP_DELETE_BATCH] = { sys_map_batch },
-	[BPF_LINK_CREATE] = { sys_link_create },
-	[BPF_LINK_UPDATE] = { sys_link_update },
+	[BPF_LINK_CREATE] = { sys_link_create, .runs = true },
+	[BPF_LINK_UPDATE] = { sys_link_update, .runs = true },
 	[BPF_LINK_GET_FD_BY_ID] = { sys_get_fd_by_id },
 	[BPF_LINK_GET_NEXT_ID] = { sys_get_next_id },
 	[BPF_ENABLE_STATS] = { sys_enable_stats },
-	[BPF_ITER_CREATE] = { sys_iter_create },
+	[BPF_ITER_CREATE] = { sys_iter_create, .runs = true },
 	[BPF_LINK_DETACH] = { sys_link_detach },
 	[BPF_PROG_BIND_MAP] = { sys_prog_bind_map },
 };
@@ -253,6 +255,8 @@ long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 siz
 	r.size = min(size, ABI_ATTR_SIZE);
 	if (!known)
 		return -EINVAL;
+	if (handlers[cmd].runs && sys->verify_only)
+		return -EPERM;
 	if (handlers[cmd].cap_first && !cred_has(r.cred, CAP_NET_ADMIN))
 		return -EPERM;
 	if (!attr_tail_zero(&r, row->attr_end))

@@ -49,6 +49,7 @@ struct sys_options {
 	struct slot_table *slots; /* NULL: private */
 	void (*printk)(void *arg, const char *text, u32 len); /* bpf_trace_printk of programs run here */
 	void *printk_arg;
+	bool verify_only; /* vmlinux_btf is another kernel's: its functions and variables count as there; nothing may run or be attached */
 };
 
 struct sys *sys_open(const struct sys_options *opt); /* ERR_PTR */

@@ -144,6 +144,8 @@ bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const stru
 	struct btf *btf = prog->attach_btf ? prog->attach_btf : prog->vmlinux;
 	const struct btf_type *proto = prog->attach_func_proto, *t;
 	const char *func = prog->attach_func_name ? prog->attach_func_name : "";
+	/* the type of a raw tracepoint (btf_trace_...) has a first argument "void *__data" that programs do not see */
+	u32 hidden = proto && btf_type_vlen(proto) && prog->expected_attach_type == BPF_TRACE_RAW_TP;
 	u32 arg, nr, name_off;
 	bool scalar = false;
 
@@ -156,7 +158,7 @@ bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const stru
 	if (proto && !btf)
 		return false;
 	arg = arg_index(btf, proto, off);
-	nr = proto ? btf_type_vlen(proto) : MAX_BPF_FUNC_ARGS;
+	nr = proto ? btf_type_vlen(proto) - hidden : MAX_BPF_FUNC_ARGS;
 	if (arg > nr)
 		return no_argument(prog, info->log, arg);
 	if (arg == nr) {
@@ -167,7 +169,7 @@ bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const stru
 	} else {
 		if (!proto)
 			return true;
-		t = btf_type_by_id(btf, btf_params(proto)[arg].type);
+		t = btf_type_by_id(btf, btf_params(proto)[arg + hidden].type);
 		name_off = t ? t->name_off : 0;
 	}
 	while (t && (btf_type_kind(t) == BTF_KIND_TYPEDEF || btf_type_kind(t) == BTF_KIND_CONST ||

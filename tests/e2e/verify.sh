@@ -66,6 +66,27 @@ fi
 if [ -r /sys/kernel/btf/vmlinux ]; then
 	status 0 "against the machine's kernel BTF" --btf /sys/kernel/btf/vmlinux "$GOOD"
 	said '^verified  dump_bpf_prog ' "the machine's types"
+	if command -v clang-19 >/dev/null; then
+		cat >"$T/walk.bpf.c" <<'Y'
+typedef unsigned long long u64;
+struct task_struct { int pid; struct task_struct *real_parent; char comm[16]; } __attribute__((preserve_access_index));
+__attribute__((section("tp_btf/sched_switch"), used)) int walk(u64 *ctx)
+{
+	struct task_struct *prev = (void *)ctx[1];
+	return prev->real_parent->pid + prev->comm[0];
+}
+__attribute__((section("fentry/do_exit"), used)) int enter(u64 *ctx) { return 0; }
+__attribute__((section("lsm/file_open"), used)) int hook(u64 *ctx) { return 0; }
+__attribute__((section("fentry/no_such_function"), used)) int attach_target(u64 *ctx) { return 0; }
+char LICENSE[] __attribute__((section("license"), used)) = "GPL";
+Y
+		(cd "$T" && clang-19 -target bpf -mcpu=v3 -O2 -g -c walk.bpf.c -o walk.bpf.o) || fail "walk.bpf.c does not compile"
+		status 1 "one attach target missing" --btf /sys/kernel/btf/vmlinux "$T/walk.bpf.o"
+		said '^verified  walk ' "a walk through the machine's structs"
+		said '^verified  enter ' "an attach target of the machine"
+		said '^verified  hook ' "an LSM hook of the machine"
+		said '^refused   attach_target ' "an attach target that is not there"
+	fi
 fi
 status 1 "BTF that is none" --btf "$SRC/README.md" "$GOOD"
 

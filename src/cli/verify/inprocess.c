@@ -61,7 +61,7 @@ static int copy_btf(const char *path)
 
 int inprocess_open(const char *btf_path)
 {
-	struct userbpf_options opts = { .size = sizeof(opts), .vmlinux_btf = self.vmlinux };
+	struct userbpf_options opts = { .size = sizeof(opts), .vmlinux_btf = self.vmlinux, .verify_only = 1 };
 	int err = copy_btf(btf_path);
 
 	if (err)

@@ -53,6 +53,12 @@ static int on_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+/* ENOTSUPP is the kernel's own and unknown to libc. */
+static const char *error_text(int err)
+{
+	return err == -524 ? "Not supported (524)" : strerror(-err);
+}
+
 /* --- one load --- */
 
 static struct bpf_object *open_object(const struct verify *v)
@@ -181,7 +187,7 @@ static void print_text(const struct verdict *d)
 		       s->total_states, s->usec, s->stack[0] ? s->stack : "0");
 		return;
 	}
-	printf("refused   %s  %s  %s  %s\n", d->name, d->section, d->type, strerror(-d->err));
+	printf("refused   %s  %s  %s  %s\n", d->name, d->section, d->type, error_text(d->err));
 	print_lines("source", d->where);
 	print_lines("insn", d->insn);
 	print_regs(&d->e);
@@ -233,7 +239,7 @@ static void print_json(struct json *j, const struct verdict *d, const char *log)
 	json_bool(j, "verified", !d->err);
 	json_stats(j, &d->e.stats);
 	if (d->err) {
-		json_str(j, "error", strerror(-d->err));
+		json_str(j, "error", error_text(d->err));
 		json_text(j, "source", d->where);
 		json_text(j, "insn", d->insn);
 		json_regs(j, &d->e);
@@ -351,7 +357,7 @@ int main(int argc, char **argv)
 	libbpf_set_print(on_print);
 	err = inprocess_open(argv[1]);
 	if (err)
-		return cli_fail("cannot use the kernel BTF %s: %s", argv[1], strerror(-err));
+		return cli_fail("cannot use the kernel BTF %s: %s", argv[1], err < -4000 ? "no BTF in it" : strerror(-err));
 	status = report(&v);
 	inprocess_close();
 	return status;
