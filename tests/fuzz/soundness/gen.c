@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * gen.c - random programs that have a chance: the generator keeps a rough idea of what is in each register, and most of what it emits
- * (bounds checks before variable offsets, NULL checks, packet checks) is right or nearly so.
+ * gen.c - random programs that have a chance: the generator keeps a rough idea of what is in each
+ * register, and most of what it emits (bounds checks before variable offsets, NULL checks, packet
+ * checks) is right or nearly so.
  *
  * R6 keeps the context. Blocks are made of pieces (pieces[]): one idea each.
  */
@@ -17,7 +18,7 @@ struct gen {
 	struct sprog *p;
 	enum kind kind[VFY_REGS];
 	u32 value_map[VFY_REGS];
-	u32 fixups[128], nr_fixups; /* jumps to the end of the function */
+	u32 fixups[128], nr_fixups;	 /* jumps to the end of the function */
 	u32 func, depth, nr_calls, last; /* last: highest function called */
 	struct {
 		u32 at, func;
@@ -27,7 +28,10 @@ struct gen {
 	u64 written; /* stack slots with data */
 };
 
-static bool full(const struct gen *g) { return g->p->len > SP_MAX_INSNS - 60; }
+static bool full(const struct gen *g)
+{
+	return g->p->len > SP_MAX_INSNS - 60;
+}
 
 static void emit(struct gen *g, struct bpf_insn in)
 {
@@ -66,7 +70,7 @@ static u32 number(struct gen *g)
 
 static u8 random_size(struct gen *g)
 {
-	static const u8 sizes[] = { BPF_B, BPF_H, BPF_W, BPF_DW };
+	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W, BPF_DW};
 
 	return sizes[below(g->r, 4)];
 }
@@ -81,7 +85,8 @@ static void to_end(struct gen *g, struct bpf_insn jump)
 
 static u8 random_cond(struct gen *g)
 {
-	static const u8 ops[] = { BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE, BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE, BPF_JSET };
+	static const u8 ops[] = {BPF_JEQ,  BPF_JNE,  BPF_JGT,  BPF_JGE,	 BPF_JLT, BPF_JLE,
+				 BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE, BPF_JSET};
 
 	return ops[below(g->r, ARRAY_SIZE(ops))];
 }
@@ -97,7 +102,10 @@ static struct bpf_insn random_jump(struct gen *g)
 	return BPF_INSN(cls | op | BPF_K, d, 0, 0, (s32)rnd_interesting(g->r));
 }
 
-static void save(struct gen *g, enum kind *k) { memcpy(k, g->kind, sizeof(g->kind)); }
+static void save(struct gen *g, enum kind *k)
+{
+	memcpy(k, g->kind, sizeof(g->kind));
+}
 
 static void join(struct gen *g, const enum kind *k)
 {
@@ -119,10 +127,12 @@ static void block(struct gen *g, u32 pieces);
 
 static void p_alu(struct gen *g)
 {
-	static const u8 ops[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV, BPF_OR, BPF_AND, BPF_LSH, BPF_RSH, BPF_MOD, BPF_XOR, BPF_ARSH,
-				  BPF_ADD, BPF_AND, BPF_RSH, BPF_SUB, BPF_ARSH };
+	static const u8 ops[] = {BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV, BPF_OR,   BPF_AND,
+				 BPF_LSH, BPF_RSH, BPF_MOD, BPF_XOR, BPF_ARSH, BPF_ADD,
+				 BPF_AND, BPF_RSH, BPF_SUB, BPF_ARSH};
 	u8 op = ops[below(g->r, ARRAY_SIZE(ops))], cls = chance(g->r, 40) ? BPF_ALU : BPF_ALU64;
-	bool shift = op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH, div = op == BPF_DIV || op == BPF_MOD;
+	bool shift = op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH,
+	     div = op == BPF_DIV || op == BPF_MOD;
 	s32 imm = (s32)rnd_interesting(g->r);
 	u32 d = number(g);
 	s16 off = div && chance(g->r, 40);
@@ -140,8 +150,8 @@ static void p_alu(struct gen *g)
 
 static void p_unary(struct gen *g)
 {
-	static const s16 widths[] = { 0, 8, 16, 32 };
-	static const s32 bits[] = { 16, 32, 64 };
+	static const s16 widths[] = {0, 8, 16, 32};
+	static const s32 bits[] = {16, 32, 64};
 	u32 s = number(g), d = some_dst(g);
 
 	switch (below(g->r, 5)) {
@@ -149,11 +159,10 @@ static void p_unary(struct gen *g)
 		emit(g, BPF_INSN((chance(g->r, 50) ? BPF_ALU : BPF_ALU64) | BPF_NEG, s, 0, 0, 0));
 		break;
 	case 1:
-		emit(g, BPF_ENDIAN(chance(g->r, 50) ? BPF_TO_LE : BPF_TO_BE, s, bits[below(g->r, 3)]));
+		emit(g,
+		     BPF_ENDIAN(chance(g->r, 50) ? BPF_TO_LE : BPF_TO_BE, s, bits[below(g->r, 3)]));
 		break;
-	case 2:
-		emit(g, BPF_BSWAP(s, bits[below(g->r, 3)]));
-		break;
+	case 2: emit(g, BPF_BSWAP(s, bits[below(g->r, 3)])); break;
 	case 3:
 		emit(g, BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, widths[below(g->r, 4)], 0));
 		g->kind[d] = K_NUM;
@@ -175,7 +184,8 @@ static void p_const(struct gen *g)
 		emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, d, 0, 0, (u32)v));
 		emit(g, BPF_INSN(0, 0, 0, 0, v >> 32));
 	} else {
-		emit(g, BPF_INSN((chance(g->r, 50) ? BPF_ALU : BPF_ALU64) | BPF_MOV | BPF_K, d, 0, 0, (s32)v));
+		emit(g, BPF_INSN((chance(g->r, 50) ? BPF_ALU : BPF_ALU64) | BPF_MOV | BPF_K, d, 0,
+				 0, (s32)v));
 	}
 }
 
@@ -190,7 +200,8 @@ static void p_copy(struct gen *g)
 
 static void p_unknown(struct gen *g)
 {
-	static const s32 calls[] = { BPF_FUNC_get_prandom_u32, BPF_FUNC_ktime_get_ns, BPF_FUNC_get_smp_processor_id };
+	static const s32 calls[] = {BPF_FUNC_get_prandom_u32, BPF_FUNC_ktime_get_ns,
+				    BPF_FUNC_get_smp_processor_id};
 	u32 d = some_dst(g);
 
 	if (g->has_ctx && chance(g->r, 60)) {
@@ -224,20 +235,20 @@ static u32 bound(struct gen *g, u32 d)
 	n += chance(g->r, 40) ? below(g->r, 8) : 0;
 	switch (below(g->r, 6)) {
 	case 0:
-		emit(g, BPF_INSN((chance(g->r, 40) ? BPF_ALU : BPF_ALU64) | BPF_AND | BPF_K, d, 0, 0, n - 1));
+		emit(g, BPF_INSN((chance(g->r, 40) ? BPF_ALU : BPF_ALU64) | BPF_AND | BPF_K, d, 0,
+				 0, n - 1));
 		break;
-	case 1:
-		to_end(g, BPF_INSN(cls | BPF_JGT | BPF_K, d, 0, 0, n));
-		break;
-	case 2:
-		to_end(g, BPF_INSN(cls | BPF_JGE | BPF_K, d, 0, 0, n));
-		break;
+	case 1: to_end(g, BPF_INSN(cls | BPF_JGT | BPF_K, d, 0, 0, n)); break;
+	case 2: to_end(g, BPF_INSN(cls | BPF_JGE | BPF_K, d, 0, 0, n)); break;
 	case 3:
-		to_end(g, BPF_INSN(cls | (chance(g->r, 50) ? BPF_JSGT : BPF_JSGE) | BPF_K, d, 0, 0, n));
-		to_end(g, BPF_INSN(cls | (chance(g->r, 50) ? BPF_JSLT : BPF_JSLE) | BPF_K, d, 0, 0, chance(g->r, 70) ? 0 : -(s32)below(g->r, 8)));
+		to_end(g, BPF_INSN(cls | (chance(g->r, 50) ? BPF_JSGT : BPF_JSGE) | BPF_K, d, 0, 0,
+				   n));
+		to_end(g, BPF_INSN(cls | (chance(g->r, 50) ? BPF_JSLT : BPF_JSLE) | BPF_K, d, 0, 0,
+				   chance(g->r, 70) ? 0 : -(s32)below(g->r, 8)));
 		break;
 	case 4:
-		emit(g, BPF_INSN((chance(g->r, 40) ? BPF_ALU : BPF_ALU64) | BPF_RSH | BPF_K, d, 0, 0, 20 + below(g->r, 12)));
+		emit(g, BPF_INSN((chance(g->r, 40) ? BPF_ALU : BPF_ALU64) | BPF_RSH | BPF_K, d, 0,
+				 0, 20 + below(g->r, 12)));
 		to_end(g, BPF_INSN(cls | BPF_JGT | BPF_K, d, 0, 0, n));
 		break;
 	case 5:
@@ -260,7 +271,8 @@ static void p_lookup(struct gen *g)
 
 	if (map == MAP_ONE && chance(g->r, 70)) {
 		d = some_dst(g);
-		emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, d, BPF_PSEUDO_MAP_VALUE, 0, chance(g->r, 80) ? MAP_ONE : MAP_CONST));
+		emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, d, BPF_PSEUDO_MAP_VALUE, 0,
+				 chance(g->r, 80) ? MAP_ONE : MAP_CONST));
 		emit(g, BPF_INSN(0, 0, 0, 0, below(g->r, 16)));
 		g->kind[d] = K_VALUE;
 		g->value_map[d] = g->p->insns[g->p->len - 2].imm;
@@ -299,9 +311,7 @@ static void access_at(struct gen *g, u32 ptr, s32 off, u8 size)
 	case 0:
 		emit(g, BPF_INSN(BPF_ST | size | BPF_MEM, ptr, 0, off, (s32)rnd_interesting(g->r)));
 		break;
-	case 1:
-		emit(g, BPF_INSN(BPF_STX | size | BPF_MEM, ptr, number(g), off, 0));
-		break;
+	case 1: emit(g, BPF_INSN(BPF_STX | size | BPF_MEM, ptr, number(g), off, 0)); break;
 	case 2:
 		if (size != BPF_DW && chance(g->r, 60)) {
 			emit(g, BPF_INSN(BPF_LDX | size | BPF_MEMSX, d, ptr, off, 0));
@@ -309,9 +319,7 @@ static void access_at(struct gen *g, u32 ptr, s32 off, u8 size)
 			break;
 		}
 		fallthrough;
-	default:
-		emit(g, BPF_INSN(BPF_LDX | size | BPF_MEM, d, ptr, off, 0));
-		g->kind[d] = K_NUM;
+	default: emit(g, BPF_INSN(BPF_LDX | size | BPF_MEM, d, ptr, off, 0)); g->kind[d] = K_NUM;
 	}
 }
 
@@ -326,7 +334,10 @@ static void p_value_access(struct gen *g)
 	}
 	size = sp_maps[g->value_map[v]].value;
 	if (chance(g->r, 35)) {
-		access_at(g, v, chance(g->r, 95) ? below(g->r, size - 7) & ~(isa_size_bytes(sz) - 1) : below(g->r, size + 2), sz);
+		access_at(g, v,
+			  chance(g->r, 95) ? below(g->r, size - 7) & ~(isa_size_bytes(sz) - 1)
+					   : below(g->r, size + 2),
+			  sz);
 		return;
 	}
 	s = number(g);
@@ -346,32 +357,39 @@ static void p_value_access(struct gen *g)
 		emit(g, BPF_ALU64_REG(BPF_ADD, d, s));
 	}
 	g->kind[d] = K_NONE;
-	access_at(g, d, n < size ? below(g->r, size - n + 1) - (chance(g->r, 50) ? min(8u, size - n) : 0) : 0, sz);
+	access_at(g, d,
+		  n < size ? below(g->r, size - n + 1) - (chance(g->r, 50) ? min(8u, size - n) : 0)
+			   : 0,
+		  sz);
 }
 
 static void p_stack(struct gen *g)
 {
 	u32 slot = below(g->r, 6), d = some_dst(g);
 	u8 sz = chance(g->r, 50) ? BPF_DW : random_size(g);
-	s32 off = -8 * (s32)(slot + 1) + (chance(g->r, 70) ? 0 : below(g->r, 8) & ~(isa_size_bytes(sz) - 1));
+	s32 off = -8 * (s32)(slot + 1) +
+		  (chance(g->r, 70) ? 0 : below(g->r, 8) & ~(isa_size_bytes(sz) - 1));
 
 	if (!(g->written >> slot & 1) || chance(g->r, 50)) {
 		if (chance(g->r, 25))
-			emit(g, BPF_INSN(BPF_ST | sz | BPF_MEM, REG_FP, 0, off, chance(g->r, 50) ? 0 : (s32)rnd_interesting(g->r)));
+			emit(g, BPF_INSN(BPF_ST | sz | BPF_MEM, REG_FP, 0, off,
+					 chance(g->r, 50) ? 0 : (s32)rnd_interesting(g->r)));
 		else
 			emit(g, BPF_INSN(BPF_STX | sz | BPF_MEM, REG_FP, number(g), off, 0));
 		if (sz == BPF_DW)
 			g->written |= 1ull << slot;
 		return;
 	}
-	emit(g, BPF_INSN(BPF_LDX | sz | (sz != BPF_DW && chance(g->r, 15) ? BPF_MEMSX : BPF_MEM), d, REG_FP, off, 0));
+	emit(g, BPF_INSN(BPF_LDX | sz | (sz != BPF_DW && chance(g->r, 15) ? BPF_MEMSX : BPF_MEM), d,
+			 REG_FP, off, 0));
 	g->kind[d] = K_NUM;
 }
 
 /* A pointer goes to the stack and comes back. */
 static void p_spill(struct gen *g)
 {
-	u32 v = any_of(g, chance(g->r, 70) ? K_VALUE : K_CTX), d = 7 + below(g->r, 3), slot = 7 + below(g->r, 2);
+	u32 v = any_of(g, chance(g->r, 70) ? K_VALUE : K_CTX), d = 7 + below(g->r, 3),
+	    slot = 7 + below(g->r, 2);
 
 	if (v == VFY_REGS)
 		return;
@@ -406,7 +424,7 @@ static void p_packet(struct gen *g)
 {
 	bool xdp = g->p->type == BPF_PROG_TYPE_XDP;
 	u32 data = 7, end = 8, cur = 9, n = 1 + below(g->r, 24), s;
-	static const u8 ops[] = { BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE };
+	static const u8 ops[] = {BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE};
 	enum kind before[VFY_REGS];
 	u8 op = ops[below(g->r, 4)];
 	bool swap = op == BPF_JLT || op == BPF_JLE;
@@ -449,14 +467,16 @@ static void p_packet(struct gen *g)
 			emit(g, BPF_ALU64_REG(chance(g->r, 70) ? BPF_ADD : BPF_SUB, data, 5));
 			g->kind[5] = K_NUM;
 		}
-		access_at(g, chance(g->r, 70) ? data : cur, chance(g->r, 70) ? k : -(s32)k, random_size(g));
+		access_at(g, chance(g->r, 70) ? data : cur, chance(g->r, 70) ? k : -(s32)k,
+			  random_size(g));
 	} else {
 		u32 at = g->p->len;
 
 		save(g, before);
 		emit(g, swap ? BPF_JMP_REG(op, cur, end, 0) : BPF_JMP_REG(op, end, cur, 0));
 		emit(g, BPF_JMP_A(1));
-		access_at(g, chance(g->r, 70) ? data : cur, chance(g->r, 70) ? k : -(s32)k, random_size(g));
+		access_at(g, chance(g->r, 70) ? data : cur, chance(g->r, 70) ? k : -(s32)k,
+			  random_size(g));
 		g->p->insns[at].off = 1;
 		if (g->p->insns[at + 1].code == (BPF_JMP | BPF_JA))
 			g->p->insns[at + 1].off = g->p->len - at - 2;
@@ -515,7 +535,8 @@ static void p_loop(struct gen *g)
 	else
 		emit(g, BPF_MOV64_IMM(c, 0));
 	g->kind[c] = mem ? g->kind[c] : K_NONE; /* nobody shall change it */
-	/* what the body makes of registers it may only count on if it was so before: forget all numbers but one */
+	/* what the body makes of registers it may only count on if it was so before: forget all
+	 * numbers but one */
 	for (u32 i = 0; i < REG_FP; i++)
 		if (g->kind[i] != K_NUM && !(i == 6 && g->has_ctx))
 			g->kind[i] = K_NONE;
@@ -540,15 +561,19 @@ static void p_loop(struct gen *g)
 	} else {
 		emit(g, BPF_ALU64_IMM(BPF_ADD, c, 1));
 	}
-	emit(g, BPF_JMP_IMM(chance(g->r, 50) ? BPF_JLT : chance(g->r, 50) ? BPF_JSLT : BPF_JNE, c, n, (s32)top - (s32)g->p->len - 1));
+	emit(g, BPF_JMP_IMM(chance(g->r, 50)   ? BPF_JLT
+			    : chance(g->r, 50) ? BPF_JSLT
+					       : BPF_JNE,
+			    c, n, (s32)top - (s32)g->p->len - 1));
 	join(g, before);
 	g->kind[c] = K_NUM;
 }
 
 static void p_atomic(struct gen *g)
 {
-	static const s32 ops[] = { BPF_ADD, BPF_ADD | BPF_FETCH, BPF_AND, BPF_AND | BPF_FETCH, BPF_OR | BPF_FETCH, BPF_XOR,
-				   BPF_XOR | BPF_FETCH, BPF_XCHG, BPF_CMPXCHG };
+	static const s32 ops[] = {
+		BPF_ADD, BPF_ADD | BPF_FETCH, BPF_AND,	BPF_AND | BPF_FETCH, BPF_OR | BPF_FETCH,
+		BPF_XOR, BPF_XOR | BPF_FETCH, BPF_XCHG, BPF_CMPXCHG};
 	s32 op = ops[below(g->r, ARRAY_SIZE(ops))];
 	u8 size = chance(g->r, 50) ? BPF_W : BPF_DW;
 	u32 v = any_of(g, K_VALUE), s = number(g), slot;
@@ -585,7 +610,13 @@ static void p_helper_mem(struct gen *g)
 	if (!v)
 		for (s32 o = -8; o >= -(s32)round_up(n, 8) - 8 && chance(g->r, 80); o -= 8)
 			emit(g, BPF_ST_MEM(BPF_DW, REG_FP, o, 0));
-#define MEM_ARG(R) do { emit(g, BPF_MOV64_REG(R, v ? val : REG_FP)); if (!v) emit(g, BPF_ALU64_IMM(BPF_ADD, R, -(s32)round_up(n, 8) - (chance(g->r, 60) ? 8 : 0))); } while (0)
+#define MEM_ARG(R)                                                                                 \
+	do {                                                                                       \
+		emit(g, BPF_MOV64_REG(R, v ? val : REG_FP));                                       \
+		if (!v)                                                                            \
+			emit(g, BPF_ALU64_IMM(BPF_ADD, R,                                          \
+					      -(s32)round_up(n, 8) - (chance(g->r, 60) ? 8 : 0))); \
+	} while (0)
 	switch (below(g->r, 3)) {
 	case 0:
 		if (g->p->type == BPF_PROG_TYPE_SOCKET_FILTER)
@@ -652,7 +683,8 @@ static void p_call(struct gen *g)
 	u32 v = any_of(g, K_VALUE);
 	bool ptr = chance(g->r, 40), loop = !g->p->unpriv && chance(g->r, 25);
 
-	if (g->p->unpriv || g->nr_calls == ARRAY_SIZE(g->calls) || g->func + 1 >= SP_MAX_FUNCS || g->p->len + 10 > SP_MAX_INSNS)
+	if (g->p->unpriv || g->nr_calls == ARRAY_SIZE(g->calls) || g->func + 1 >= SP_MAX_FUNCS ||
+	    g->p->len + 10 > SP_MAX_INSNS)
 		return;
 	callee = g->func + 1 + below(g->r, SP_MAX_FUNCS - g->func - 1);
 	if (chance(g->r, 60) || callee > g->last + 1)
@@ -668,7 +700,8 @@ static void p_call(struct gen *g)
 		if (chance(g->r, 20))
 			emit(g, BPF_MOV64_IMM(3, 0));
 		if (map) {
-			emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, chance(g->r, 50) ? MAP_ARRAY : MAP_HASH));
+			emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0,
+					 chance(g->r, 50) ? MAP_ARRAY : MAP_HASH));
 			emit(g, BPF_INSN(0, 0, 0, 0, 0));
 		} else if (n > 0 && n < 6 ? n != 1 && n != 3 : true) {
 			emit(g, BPF_MOV64_REG(1, n));
@@ -708,7 +741,7 @@ static void p_call(struct gen *g)
 
 static void p_ld_abs(struct gen *g)
 {
-	static const u8 sizes[] = { BPF_B, BPF_H, BPF_W };
+	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W};
 
 	if (!g->has_ctx || g->p->type == BPF_PROG_TYPE_XDP)
 		return;
@@ -725,7 +758,8 @@ static void p_move_packet(struct gen *g)
 		return;
 	emit(g, BPF_MOV64_REG(1, 6));
 	emit(g, BPF_MOV64_IMM(2, below(g->r, 20)));
-	emit(g, BPF_EMIT_CALL(g->p->type == BPF_PROG_TYPE_XDP ? BPF_FUNC_xdp_adjust_head : BPF_FUNC_skb_pull_data));
+	emit(g, BPF_EMIT_CALL(g->p->type == BPF_PROG_TYPE_XDP ? BPF_FUNC_xdp_adjust_head
+							      : BPF_FUNC_skb_pull_data));
 	clobbered(g, K_NUM);
 }
 
@@ -756,12 +790,10 @@ enum carrier { IN_REG, IN_SLOT, IN_POINTER, IN_COPY, IN_SLOT_COPY, CARRIERS };
 
 static void carry(struct gen *g, enum carrier c, u32 d, u32 other, s32 slot, u32 n)
 {
-	static const u8 sizes[] = { BPF_DW, BPF_DW, BPF_DW, BPF_W, BPF_H, BPF_B };
+	static const u8 sizes[] = {BPF_DW, BPF_DW, BPF_DW, BPF_W, BPF_H, BPF_B};
 
 	switch (c) {
-	case IN_REG:
-		emit(g, BPF_MOV64_IMM(d, n));
-		break;
+	case IN_REG: emit(g, BPF_MOV64_IMM(d, n)); break;
 	case IN_SLOT:
 		if (chance(g->r, 30)) {
 			emit(g, BPF_ST_MEM(sizes[below(g->r, 6)], REG_FP, slot, n));
@@ -774,7 +806,8 @@ static void carry(struct gen *g, enum carrier c, u32 d, u32 other, s32 slot, u32
 			emit(g, BPF_STX_MEM(sizes[below(g->r, 6)], 5, d, 0));
 			g->kind[5] = K_NONE;
 		} else {
-			emit(g, BPF_INSN(BPF_STX | sizes[below(g->r, 6)] | BPF_MEM, REG_FP, d, slot, 0));
+			emit(g, BPF_INSN(BPF_STX | sizes[below(g->r, 6)] | BPF_MEM, REG_FP, d, slot,
+					 0));
 		}
 		break;
 	case IN_POINTER:
@@ -787,14 +820,15 @@ static void carry(struct gen *g, enum carrier c, u32 d, u32 other, s32 slot, u32
 			g->kind[0] = K_NUM;
 		}
 		break;
-	case IN_COPY: /* @d equals @other, or does not */
+	case IN_COPY:			/* @d equals @other, or does not */
 		if (chance(g->r, 30)) { /* by way of the stack, perhaps not all of it */
 			u8 sz = sizes[below(g->r, 6)];
 
 			emit(g, BPF_INSN(BPF_STX | sz | BPF_MEM, REG_FP, other, slot, 0));
 			emit(g, BPF_INSN(BPF_LDX | sz | BPF_MEM, d, REG_FP, slot, 0));
 		} else if (chance(g->r, 60)) {
-			emit(g, BPF_INSN((chance(g->r, 80) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_X, d, other, 0, 0));
+			emit(g, BPF_INSN((chance(g->r, 80) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_X,
+					 d, other, 0, 0));
 		} else {
 			unknown_in(g, d);
 		}
@@ -805,8 +839,7 @@ static void carry(struct gen *g, enum carrier c, u32 d, u32 other, s32 slot, u32
 		else
 			emit(g, BPF_ST_MEM(BPF_DW, REG_FP, slot, n));
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -814,13 +847,15 @@ static void carry(struct gen *g, enum carrier c, u32 d, u32 other, s32 slot, u32
 static void travel(struct gen *g, u32 d, u32 t)
 {
 	s32 slot = -8 * (s32)(1 + below(g->r, 5)), off = chance(g->r, 80) ? 0 : 4;
-	u8 in = chance(g->r, 60) ? BPF_DW : random_size(g), out = chance(g->r, 70) ? in : random_size(g);
+	u8 in = chance(g->r, 60) ? BPF_DW : random_size(g),
+	   out = chance(g->r, 70) ? in : random_size(g);
 
 	switch (below(g->r, 9)) {
 	case 0:
 		emit(g, BPF_INSN(BPF_STX | in | BPF_MEM, REG_FP, d, slot, 0));
 		emit(g, BPF_JMP_A(0));
-		emit(g, BPF_INSN(BPF_LDX | out | BPF_MEM, d, REG_FP, slot + (out == BPF_DW ? 0 : off), 0));
+		emit(g, BPF_INSN(BPF_LDX | out | BPF_MEM, d, REG_FP,
+				 slot + (out == BPF_DW ? 0 : off), 0));
 		break;
 	case 1: /* through another register */
 		emit(g, BPF_MOV64_REG(t, REG_FP));
@@ -834,7 +869,8 @@ static void travel(struct gen *g, u32 d, u32 t)
 		}
 		break;
 	case 2:
-		emit(g, BPF_INSN((chance(g->r, 50) ? BPF_ALU : BPF_ALU64) | BPF_MOV | BPF_X, t, d, 0, 0));
+		emit(g, BPF_INSN((chance(g->r, 50) ? BPF_ALU : BPF_ALU64) | BPF_MOV | BPF_X, t, d,
+				 0, 0));
 		emit(g, BPF_MOV64_IMM(d, 0));
 		emit(g, chance(g->r, 50) ? BPF_MOV64_REG(d, t) : BPF_ALU64_REG(BPF_ADD, d, t));
 		break;
@@ -844,7 +880,8 @@ static void travel(struct gen *g, u32 d, u32 t)
 		break;
 	case 4: /* a swap */
 		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, slot, below(g->r, 4)));
-		emit(g, BPF_ATOMIC_OP(BPF_DW, chance(g->r, 50) ? BPF_XCHG : BPF_ADD | BPF_FETCH, REG_FP, d, slot));
+		emit(g, BPF_ATOMIC_OP(BPF_DW, chance(g->r, 50) ? BPF_XCHG : BPF_ADD | BPF_FETCH,
+				      REG_FP, d, slot));
 		emit(g, BPF_LDX_MEM(BPF_DW, d, REG_FP, slot));
 		break;
 	case 5: /* a branch that means nothing */
@@ -884,8 +921,10 @@ static void travel(struct gen *g, u32 d, u32 t)
 static void p_diamond(struct gen *g)
 {
 	enum carrier c = below(g->r, CARRIERS);
-	u32 other = free_reg(g, 0), d = free_reg(g, 1u << other), a = below(g->r, 8), b = chance(g->r, 60) ? below(g->r, 16) : below(g->r, 100);
-	u32 v = free_reg(g, 1u << other | 1u << d), at, over, k, room = 15 - (chance(g->r, 70) ? max(a, min(b, 15u)) : a);
+	u32 other = free_reg(g, 0), d = free_reg(g, 1u << other), a = below(g->r, 8),
+	    b = chance(g->r, 60) ? below(g->r, 16) : below(g->r, 100);
+	u32 v = free_reg(g, 1u << other | 1u << d), at, over, k,
+	    room = 15 - (chance(g->r, 70) ? max(a, min(b, 15u)) : a);
 	s32 slot = -8 * (s32)(1 + below(g->r, 4));
 	u64 written = g->written;
 
@@ -893,7 +932,8 @@ static void p_diamond(struct gen *g)
 		return;
 	unknown_in(g, other);
 	if (chance(g->r, 30)) { /* one with more than 32 bits */
-		emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, other, BPF_PSEUDO_MAP_VALUE, 0, MAP_ONE));
+		emit(g,
+		     BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, other, BPF_PSEUDO_MAP_VALUE, 0, MAP_ONE));
 		emit(g, BPF_INSN(0, 0, 0, 0, 0));
 		emit(g, BPF_LDX_MEM(BPF_DW, other, other, 0));
 		emit(g, BPF_ALU64_IMM(BPF_RSH, other, 1 + below(g->r, 31)));
@@ -925,7 +965,8 @@ static void p_diamond(struct gen *g)
 	}
 	g->kind[d] = g->kind[other] = g->kind[v] = K_NONE;
 	if (c == IN_SLOT && chance(g->r, 20)) /* some of it anew */
-		emit(g, BPF_ST_MEM(below(g->r, 2) ? BPF_W : BPF_B, REG_FP, slot + 4 * (s32)below(g->r, 2), 0));
+		emit(g, BPF_ST_MEM(below(g->r, 2) ? BPF_W : BPF_B, REG_FP,
+				   slot + 4 * (s32)below(g->r, 2), 0));
 	if (c == IN_SLOT || c == IN_SLOT_COPY) {
 		u8 sz = chance(g->r, 60) ? BPF_DW : random_size(g);
 
@@ -939,7 +980,8 @@ static void p_diamond(struct gen *g)
 		if (c == IN_SLOT_COPY)
 			to_end(g, BPF_JMP_IMM(BPF_JGT, other, a, 0));
 	} else if (c == IN_COPY) {
-		to_end(g, BPF_INSN((chance(g->r, 70) ? BPF_JMP : BPF_JMP32) | BPF_JGT | BPF_K, other, 0, 0, a));
+		to_end(g, BPF_INSN((chance(g->r, 70) ? BPF_JMP : BPF_JMP32) | BPF_JGT | BPF_K,
+				   other, 0, 0, a));
 	}
 	if (c == IN_POINTER) {
 		access_at(g, d, room, BPF_B);
@@ -952,7 +994,8 @@ static void p_diamond(struct gen *g)
 		emit(g, BPF_ALU64_IMM(chance(g->r, 50) ? BPF_AND : BPF_ADD, d, below(g->r, 32)));
 	if (chance(g->r, 25)) { /* the number decides a branch, which decides about the access */
 		emit(g, BPF_MOV64_IMM(v, 0));
-		emit(g, BPF_INSN((chance(g->r, 70) ? BPF_JMP : BPF_JMP32) | random_cond(g) | BPF_K, d, 0, 1, below(g->r, 16)));
+		emit(g, BPF_INSN((chance(g->r, 70) ? BPF_JMP : BPF_JMP32) | random_cond(g) | BPF_K,
+				 d, 0, 1, below(g->r, 16)));
 		emit(g, BPF_MOV64_IMM(v, 8 + below(g->r, 30)));
 		emit(g, BPF_MOV64_REG(d, v));
 	}
@@ -968,9 +1011,11 @@ static void p_diamond(struct gen *g)
 static void p_callback(struct gen *g)
 {
 	u32 kind = below(g->r, 4), d = 7 + below(g->r, 3), v = d == 9 ? 7 : d + 1;
-	s32 slot = -8 * (s32)(1 + below(g->r, 4)), arg = chance(g->r, 75) ? slot : -8 * (s32)(1 + below(g->r, 4));
+	s32 slot = -8 * (s32)(1 + below(g->r, 4)),
+	    arg = chance(g->r, 75) ? slot : -8 * (s32)(1 + below(g->r, 4));
 
-	if (g->p->unpriv || g->nr_calls == ARRAY_SIZE(g->calls) || g->func + 1 >= SP_MAX_FUNCS || g->p->len > SP_MAX_INSNS - 120 || g->in_loop)
+	if (g->p->unpriv || g->nr_calls == ARRAY_SIZE(g->calls) || g->func + 1 >= SP_MAX_FUNCS ||
+	    g->p->len > SP_MAX_INSNS - 120 || g->in_loop)
 		return;
 	if (kind == 0) {
 		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, slot, 0));
@@ -1029,25 +1074,21 @@ static void callback_body(struct gen *g)
 			emit(g, BPF_MOV64_REG(4, 1));
 		at = g->p->len;
 		if (cond)
-			emit(g, BPF_JMP_IMM(random_cond(g), chance(g->r, 60) ? 1 : 4, below(g->r, 6), 0));
+			emit(g, BPF_JMP_IMM(random_cond(g), chance(g->r, 60) ? 1 : 4,
+					    below(g->r, 6), 0));
 		switch (below(g->r, 7)) {
 		case 0:
 			emit(g, BPF_ST_MEM(BPF_DW, 2, 0, chance(g->r, 40) ? 0 : below(g->r, 12)));
 			break;
-		case 1:
-			emit(g, BPF_STX_MEM(BPF_DW, 2, 4, 0));
-			break;
+		case 1: emit(g, BPF_STX_MEM(BPF_DW, 2, 4, 0)); break;
 		case 2:
-			emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, 3, BPF_PSEUDO_MAP_VALUE, 0, MAP_ONE));
+			emit(g, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, 3, BPF_PSEUDO_MAP_VALUE, 0,
+					 MAP_ONE));
 			emit(g, BPF_INSN(0, 0, 0, 0, below(g->r, 10)));
 			emit(g, BPF_STX_MEM(BPF_DW, 2, 3, 0));
 			break;
-		case 3:
-			emit(g, BPF_ATOMIC_OP(BPF_DW, BPF_ADD, 2, 1, 0));
-			break;
-		case 4:
-			emit(g, BPF_STX_MEM(BPF_B, 2, 1, 0));
-			break;
+		case 3: emit(g, BPF_ATOMIC_OP(BPF_DW, BPF_ADD, 2, 1, 0)); break;
+		case 4: emit(g, BPF_STX_MEM(BPF_B, 2, 1, 0)); break;
 		case 5:
 			emit(g, BPF_STX_MEM(BPF_DW, REG_FP, 2, -8));
 			emit(g, BPF_MOV64_IMM(2, 0));
@@ -1069,9 +1110,11 @@ static void callback_body(struct gen *g)
 static void p_packet_diamond(struct gen *g)
 {
 	bool xdp = g->p->type == BPF_PROG_TYPE_XDP;
-	u32 a = 1 + below(g->r, 16), b = 1 + below(g->r, 16), use = chance(g->r, 60) ? min(a, b) : max(a, b), at, over = 0;
+	u32 a = 1 + below(g->r, 16), b = 1 + below(g->r, 16),
+	    use = chance(g->r, 60) ? min(a, b) : max(a, b), at, over = 0;
 
-	if (!g->has_ctx || g->p->type == BPF_PROG_TYPE_SOCKET_FILTER || g->p->len > SP_MAX_INSNS - 100)
+	if (!g->has_ctx || g->p->type == BPF_PROG_TYPE_SOCKET_FILTER ||
+	    g->p->len > SP_MAX_INSNS - 100)
 		return;
 	unknown_in(g, 9);
 	emit(g, BPF_LDX_MEM(BPF_W, 7, 6, xdp ? 0 : 76));
@@ -1111,9 +1154,12 @@ static const struct {
 	void (*make)(struct gen *g);
 	u32 weight;
 } pieces[] = {
-	{ p_alu, 22 }, { p_unary, 6 },	{ p_const, 6 },	  { p_copy, 6 },     { p_unknown, 9 }, { p_lookup, 4 }, { p_value_access, 9 },
-	{ p_stack, 12 }, { p_spill, 2 }, { p_var_stack, 4 }, { p_packet, 4 }, { p_branch, 16 }, { p_loop, 4 },	{ p_atomic, 3 },
-	{ p_helper_mem, 3 }, { p_update, 1 }, { p_call, 4 }, { p_ld_abs, 1 }, { p_move_packet, 1 }, { p_diamond, 10 }, { p_packet_diamond, 3 }, { p_callback, 3 },
+	{p_alu, 22},	       {p_unary, 6},	 {p_const, 6},	      {p_copy, 6},
+	{p_unknown, 9},	       {p_lookup, 4},	 {p_value_access, 9}, {p_stack, 12},
+	{p_spill, 2},	       {p_var_stack, 4}, {p_packet, 4},	      {p_branch, 16},
+	{p_loop, 4},	       {p_atomic, 3},	 {p_helper_mem, 3},   {p_update, 1},
+	{p_call, 4},	       {p_ld_abs, 1},	 {p_move_packet, 1},  {p_diamond, 10},
+	{p_packet_diamond, 3}, {p_callback, 3},
 };
 
 static void piece(struct gen *g)
@@ -1184,7 +1230,8 @@ static void function(struct gen *g, u32 func, u32 size)
 			return;
 		}
 	} else if (func && chance(g->r, 30)) { /* changes the caller's stack */
-		emit(g, chance(g->r, 50) ? BPF_STX_MEM(BPF_DW, 3, 1, 0) : BPF_ST_MEM(BPF_DW, 3, 0, below(g->r, 16)));
+		emit(g, chance(g->r, 50) ? BPF_STX_MEM(BPF_DW, 3, 1, 0)
+					 : BPF_ST_MEM(BPF_DW, 3, 0, below(g->r, 16)));
 	}
 	block(g, size);
 	if (g->kind[0] == K_NUM && chance(g->r, 50)) {
@@ -1200,8 +1247,9 @@ static void function(struct gen *g, u32 func, u32 size)
 
 void gen_program(struct rng *r, struct sprog *p)
 {
-	static const u32 types[] = { BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_XDP };
-	struct gen g = { .r = r, .p = p };
+	static const u32 types[] = {BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_SCHED_CLS,
+				    BPF_PROG_TYPE_XDP};
+	struct gen g = {.r = r, .p = p};
 	u32 last = 0;
 
 	memset(p, 0, sizeof(*p));
@@ -1222,7 +1270,8 @@ void gen_program(struct rng *r, struct sprog *p)
 			last = max(last, g.calls[i].func);
 	}
 	for (u32 i = 0; i < g.nr_calls; i++) {
-		p->insns[g.calls[i].at].imm = (s32)p->func[g.calls[i].func] - (s32)g.calls[i].at - 1;
+		p->insns[g.calls[i].at].imm =
+			(s32)p->func[g.calls[i].func] - (s32)g.calls[i].at - 1;
 		if (g.calls[i].pointer)
 			p->global &= ~(1u << g.calls[i].func); /* callbacks are static */
 	}
@@ -1234,9 +1283,10 @@ static void mutate_one(struct rng *r, struct sprog *p)
 {
 	struct bpf_insn *in = &p->insns[below(r, p->len)];
 	u8 cls = BPF_CLASS(in->code);
-	bool jump = (cls == BPF_JMP || cls == BPF_JMP32) && BPF_OP(in->code) != BPF_CALL && BPF_OP(in->code) != BPF_EXIT;
+	bool jump = (cls == BPF_JMP || cls == BPF_JMP32) && BPF_OP(in->code) != BPF_CALL &&
+		    BPF_OP(in->code) != BPF_EXIT;
 	bool alu = cls == BPF_ALU || cls == BPF_ALU64;
-	static const s16 steps[] = { 1, -1, 2, -2, 4, -4, 8, -8 };
+	static const s16 steps[] = {1, -1, 2, -2, 4, -4, 8, -8};
 
 	if (!in->code || cls == BPF_LD)
 		return;
@@ -1245,18 +1295,10 @@ static void mutate_one(struct rng *r, struct sprog *p)
 		if (in->imm || chance(r, 30))
 			in->imm = (s32)rnd_interesting(r);
 		break;
-	case 1:
-		in->imm = (u32)in->imm + steps[below(r, 8)];
-		break;
-	case 2:
-		in->off += steps[below(r, 8)];
-		break;
-	case 3:
-		in->dst_reg = below(r, 11);
-		break;
-	case 4:
-		in->src_reg = below(r, 11);
-		break;
+	case 1: in->imm = (u32)in->imm + steps[below(r, 8)]; break;
+	case 2: in->off += steps[below(r, 8)]; break;
+	case 3: in->dst_reg = below(r, 11); break;
+	case 4: in->src_reg = below(r, 11); break;
 	case 5:
 		if (jump)
 			in->code = (in->code & 0x0f) | (below(r, 14) << 4);
@@ -1274,8 +1316,9 @@ static void mutate_one(struct rng *r, struct sprog *p)
 			*in = BPF_JMP_A(0); /* a check is gone */
 		break;
 	case 8:
-		if (in > p->insns && in[-1].code && BPF_CLASS(in[-1].code) != BPF_LD && !jump && cls != BPF_JMP &&
-		    BPF_CLASS(in[-1].code) != BPF_JMP && BPF_CLASS(in[-1].code) != BPF_JMP32) {
+		if (in > p->insns && in[-1].code && BPF_CLASS(in[-1].code) != BPF_LD && !jump &&
+		    cls != BPF_JMP && BPF_CLASS(in[-1].code) != BPF_JMP &&
+		    BPF_CLASS(in[-1].code) != BPF_JMP32) {
 			struct bpf_insn t = in[-1];
 
 			in[-1] = *in;

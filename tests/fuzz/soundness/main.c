@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main.c - soundness [--seed N|time] [--count M] [--seconds S] [--dir DIR] [--kernel] [--replay FILE]
+ * main.c - soundness [--seed N|time] [--count M] [--seconds S] [--dir DIR] [--kernel] [--replay
+ * FILE]
  *
- * Makes programs until the count or the time is used up; prints statistics. A violation is made small, printed and written to DIR
- * (default: the current directory) as soundness-SEED-N.repro, which --replay runs again. Exit status 1 when there was one.
- * --kernel also gives every program to the machine's own kernel and counts where the verdicts differ; accepted here and
- * refused there is written as kernel-SEED-N.repro.
+ * Makes programs until the count or the time is used up; prints statistics. A violation is made
+ * small, printed and written to DIR (default: the current directory) as soundness-SEED-N.repro,
+ * which --replay runs again. Exit status 1 when there was one.
+ * --kernel also gives every program to the machine's own kernel and counts where the verdicts
+ * differ; accepted here and refused there is written as kernel-SEED-N.repro.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -31,7 +33,8 @@ struct fuzz {
 	u64 seed;
 	bool kernel;
 	/* statistics */
-	u64 programs, mutants, accepted, accepted_mutants, overflow, runs, stopped, violations, processed, longer;
+	u64 programs, mutants, accepted, accepted_mutants, overflow, runs, stopped, violations,
+		processed, longer;
 	u64 both_ok, both_bad, only_kernel, only_us;
 };
 
@@ -49,23 +52,49 @@ static int fd_array(void *arg, u32 idx)
 	return idx;
 }
 
-static const struct vfy_env_ops env_ops = { .map_by_fd = map_by_fd, .fd_array = fd_array };
+static const struct vfy_env_ops env_ops = {.map_by_fd = map_by_fd, .fd_array = fd_array};
 
 /* 1 int; 2 u64; 3 u64 *; 4 int (void); 5 static f of 4; 6 int (int, int, u64 *); 7 global g of 6 */
 u32 functions_blob(u8 blob[512])
 {
 	static const u32 w[] = {
-		1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32,
-		5, BTF_KIND_INT << 24, 8, 64,
-		0, BTF_KIND_PTR << 24, 2,
-		0, BTF_KIND_FUNC_PROTO << 24, 1,
-		9, BTF_KIND_FUNC << 24 | BTF_FUNC_STATIC, 4,
-		0, BTF_KIND_FUNC_PROTO << 24 | 3, 1, 13, 1, 13, 1, 13, 3,
-		11, BTF_KIND_FUNC << 24 | BTF_FUNC_GLOBAL, 6,
+		1,
+		BTF_KIND_INT << 24,
+		4,
+		BTF_INT_SIGNED << 24 | 32,
+		5,
+		BTF_KIND_INT << 24,
+		8,
+		64,
+		0,
+		BTF_KIND_PTR << 24,
+		2,
+		0,
+		BTF_KIND_FUNC_PROTO << 24,
+		1,
+		9,
+		BTF_KIND_FUNC << 24 | BTF_FUNC_STATIC,
+		4,
+		0,
+		BTF_KIND_FUNC_PROTO << 24 | 3,
+		1,
+		13,
+		1,
+		13,
+		1,
+		13,
+		3,
+		11,
+		BTF_KIND_FUNC << 24 | BTF_FUNC_GLOBAL,
+		6,
 	};
 	static const char strings[] = "\0int\0u64\0f\0g\0a\0";
-	struct btf_header h = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(h), .type_len = sizeof(w), .str_off = sizeof(w),
-				.str_len = sizeof(strings) - 1 };
+	struct btf_header h = {.magic = BTF_MAGIC,
+			       .version = 1,
+			       .hdr_len = sizeof(h),
+			       .type_len = sizeof(w),
+			       .str_off = sizeof(w),
+			       .str_len = sizeof(strings) - 1};
 
 	memcpy(blob, &h, sizeof(h));
 	memcpy(blob + sizeof(h), w, sizeof(w));
@@ -95,8 +124,13 @@ static void set_up(struct fuzz *f)
 	u32 zero = 0;
 
 	for (u32 i = 0; i < SP_MAPS; i++) {
-		struct map_attr a = { .map_type = sp_maps[i].type, .key_size = sp_maps[i].key, .value_size = sp_maps[i].value,
-				      .max_entries = sp_maps[i].entries, .map_flags = sp_maps[i].flags, .nr_cpus = 1, .id = i + 1 };
+		struct map_attr a = {.map_type = sp_maps[i].type,
+				     .key_size = sp_maps[i].key,
+				     .value_size = sp_maps[i].value,
+				     .max_entries = sp_maps[i].entries,
+				     .map_flags = sp_maps[i].flags,
+				     .nr_cpus = 1,
+				     .id = i + 1};
 
 		if (map_open(&f->map[i], &a)) {
 			fprintf(stderr, "no map %u\n", i);
@@ -105,7 +139,8 @@ static void set_up(struct fuzz *f)
 	}
 	for (u32 i = 0; i < 32; i++)
 		f->map_const[i] = i < 16 ? i : 255 - 7 * i;
-	if (map_sys_update(&f->map[MAP_CONST], &zero, f->map_const, 0) || map_freeze(&f->map[MAP_CONST])) {
+	if (map_sys_update(&f->map[MAP_CONST], &zero, f->map_const, 0) ||
+	    map_freeze(&f->map[MAP_CONST])) {
 		fprintf(stderr, "no constant map\n");
 		exit(2);
 	}
@@ -116,9 +151,15 @@ static void set_up(struct fuzz *f)
 /* Verdict of the verifier; the walk is recorded. */
 static int check(struct fuzz *f, const struct sprog *p, struct log *log)
 {
-	struct cred cred = { .caps = p->unpriv ? 0 : ~0ull };
-	struct vfy_prog v = { .type = p->type, .prog_flags = p->flags, .gpl_compatible = true, .cred = &cred,
-			      .ops = prog_type_of(p->type)->ops, .env = &env_ops, .env_arg = f, .observer = &f->walk.obs };
+	struct cred cred = {.caps = p->unpriv ? 0 : ~0ull};
+	struct vfy_prog v = {.type = p->type,
+			     .prog_flags = p->flags,
+			     .gpl_compatible = true,
+			     .cred = &cred,
+			     .ops = prog_type_of(p->type)->ops,
+			     .env = &env_ops,
+			     .env_arg = f,
+			     .observer = &f->walk.obs};
 	int err;
 
 	v.insns = malloc(p->len * sizeof(*p->insns));
@@ -129,7 +170,8 @@ static int check(struct fuzz *f, const struct sprog *p, struct log *log)
 		v.func_info = calloc(p->nr_funcs, sizeof(*v.func_info));
 		v.func_info_cnt = p->nr_funcs;
 		for (u32 i = 0; i < p->nr_funcs; i++)
-			v.func_info[i] = (struct bpf_func_info){ .insn_off = p->func[i], .type_id = p->global >> i & 1 ? 7 : 5 };
+			v.func_info[i] = (struct bpf_func_info){
+				.insn_off = p->func[i], .type_id = p->global >> i & 1 ? 7 : 5};
 	}
 	walk_reset(&f->walk);
 	err = vfy_check(&v, log);
@@ -144,7 +186,8 @@ static void print_program(FILE *out, const struct sprog *p)
 {
 	char text[128];
 
-	fprintf(out, "type %u\nflags %u\nunpriv %d\nglobal %u\nfuncs", p->type, p->flags, p->unpriv, p->global);
+	fprintf(out, "type %u\nflags %u\nunpriv %d\nglobal %u\nfuncs", p->type, p->flags, p->unpriv,
+		p->global);
 	for (u32 i = 0; i < p->nr_funcs; i++)
 		fprintf(out, " %u", p->func[i]);
 	fprintf(out, "\n");
@@ -154,7 +197,8 @@ static void print_program(FILE *out, const struct sprog *p)
 		disasm_str(text, sizeof(text), &p->insns[i]);
 		if (!p->insns[i].code)
 			text[0] = 0;
-		fprintf(out, "%016llx ; %u: %s\n", *(const unsigned long long *)&p->insns[i], i, text);
+		fprintf(out, "%016llx ; %u: %s\n", *(const unsigned long long *)&p->insns[i], i,
+			text);
 	}
 }
 
@@ -169,7 +213,8 @@ static int read_program(const char *path, struct sprog *p, u64 *run_seed)
 		return -errno;
 	memset(p, 0, sizeof(*p));
 	while (fgets(line, sizeof(line), in)) {
-		if (sscanf(line, "type %u", &p->type) == 1 || sscanf(line, "flags %u", &p->flags) == 1 ||
+		if (sscanf(line, "type %u", &p->type) == 1 ||
+		    sscanf(line, "flags %u", &p->flags) == 1 ||
 		    sscanf(line, "global %u", &p->global) == 1)
 			continue;
 		if (sscanf(line, "unpriv %d", &n) == 1) {
@@ -177,9 +222,11 @@ static int read_program(const char *path, struct sprog *p, u64 *run_seed)
 		} else if (sscanf(line, "run %llu", &x) == 1) {
 			*run_seed = x;
 		} else if (!strncmp(line, "funcs", 5)) {
-			for (s = strtok(line + 5, " \n"); s && p->nr_funcs < SP_MAX_FUNCS; s = strtok(NULL, " \n"))
+			for (s = strtok(line + 5, " \n"); s && p->nr_funcs < SP_MAX_FUNCS;
+			     s = strtok(NULL, " \n"))
 				p->func[p->nr_funcs++] = atoi(s);
-		} else if (line[0] != '#' && sscanf(line, "%16llx ;", &x) == 1 && p->len < SP_MAX_INSNS) {
+		} else if (line[0] != '#' && sscanf(line, "%16llx ;", &x) == 1 &&
+			   p->len < SP_MAX_INSNS) {
 			memcpy(&p->insns[p->len++], &x, 8);
 		}
 	}
@@ -212,7 +259,8 @@ static void minimise(struct fuzz *f, struct sprog *p, u64 *seed, struct violatio
 			u64 s = *seed;
 			bool wide = insn_is_ld_imm64(&q.insns[i]);
 
-			if (!q.insns[i].code || (q.insns[i].code == (BPF_JMP | BPF_JA) && !q.insns[i].off))
+			if (!q.insns[i].code ||
+			    (q.insns[i].code == (BPF_JMP | BPF_JA) && !q.insns[i].off))
 				continue;
 			q.insns[i] = BPF_JMP_A(0);
 			if (wide)
@@ -227,12 +275,14 @@ static void minimise(struct fuzz *f, struct sprog *p, u64 *seed, struct violatio
 	fails(f, p, seed, 1, v);
 }
 
-static void write_repro(struct fuzz *f, const char *kind, const struct sprog *p, u64 run_seed, const char *text)
+static void write_repro(struct fuzz *f, const char *kind, const struct sprog *p, u64 run_seed,
+			const char *text)
 {
 	char path[256];
 	FILE *out;
 
-	snprintf(path, sizeof(path), "%s/%s-%llu-%llu.repro", f->dir, kind, (unsigned long long)f->seed, (unsigned long long)f->programs);
+	snprintf(path, sizeof(path), "%s/%s-%llu-%llu.repro", f->dir, kind,
+		 (unsigned long long)f->seed, (unsigned long long)f->programs);
 	out = fopen(path, "w");
 	if (!out)
 		return;
@@ -245,12 +295,12 @@ static void write_repro(struct fuzz *f, const char *kind, const struct sprog *p,
 static void report(struct fuzz *f, const struct sprog *p, u64 run_seed)
 {
 	struct sprog small = *p;
-	struct violation v = { .text = "" };
+	struct violation v = {.text = ""};
 
 	f->violations++;
 	minimise(f, &small, &run_seed, &v);
-	printf("VIOLATION (program %llu, run %llu, step %u): %s\n", (unsigned long long)f->programs, (unsigned long long)run_seed, v.step,
-	       v.text);
+	printf("VIOLATION (program %llu, run %llu, step %u): %s\n", (unsigned long long)f->programs,
+	       (unsigned long long)run_seed, v.step, v.text);
 	print_program(stdout, &small);
 	write_repro(f, "soundness", &small, run_seed, v.text);
 	fflush(stdout);
@@ -265,14 +315,9 @@ static void run_accepted(struct fuzz *f, const struct sprog *p, u64 seed)
 	for (u32 i = 0; i < RUNS; i++) {
 		f->runs++;
 		switch (run_program(p, &f->walk, seed + i, f->map_const, &v)) {
-		case RUN_OK:
-			break;
-		case RUN_STOPPED:
-			f->stopped++;
-			break;
-		case RUN_VIOLATION:
-			report(f, p, seed + i);
-			return;
+		case RUN_OK: break;
+		case RUN_STOPPED: f->stopped++; break;
+		case RUN_VIOLATION: report(f, p, seed + i); return;
 		}
 	}
 }
@@ -298,7 +343,8 @@ static void compare_kernel(struct fuzz *f, const struct sprog *p, int err)
 		if (stats && stats > log)
 			stats[-1] = 0;
 		last = strrchr(log, '\n');
-		printf("accepted here, refused by the kernel (%d): %s\n", kerr, last ? last + 1 : log);
+		printf("accepted here, refused by the kernel (%d): %s\n", kerr,
+		       last ? last + 1 : log);
 		write_repro(f, "kernel", p, 0, last ? last + 1 : log);
 	}
 }
@@ -341,21 +387,25 @@ static double now(void)
 
 static void statistics(const struct fuzz *f, double took)
 {
-	printf("seed %llu: %llu programs in %.1f s (%.0f/s), %llu accepted (%.1f%%); of %llu mutants %llu accepted; %llu too large to record\n",
-	       (unsigned long long)f->seed, (unsigned long long)f->programs, took, f->programs / took, (unsigned long long)f->accepted,
-	       100.0 * f->accepted / max(f->programs, (u64)1), (unsigned long long)f->mutants, (unsigned long long)f->accepted_mutants,
-	       (unsigned long long)f->overflow);
-	printf("%llu runs, %llu stopped early; %llu instructions verified; %llu violations\n", (unsigned long long)f->runs,
-	       (unsigned long long)f->stopped, (unsigned long long)f->processed, (unsigned long long)f->violations);
+	printf("seed %llu: %llu programs in %.1f s (%.0f/s), %llu accepted (%.1f%%); of %llu "
+	       "mutants %llu accepted; %llu too large to record\n",
+	       (unsigned long long)f->seed, (unsigned long long)f->programs, took,
+	       f->programs / took, (unsigned long long)f->accepted,
+	       100.0 * f->accepted / max(f->programs, (u64)1), (unsigned long long)f->mutants,
+	       (unsigned long long)f->accepted_mutants, (unsigned long long)f->overflow);
+	printf("%llu runs, %llu stopped early; %llu instructions verified; %llu violations\n",
+	       (unsigned long long)f->runs, (unsigned long long)f->stopped,
+	       (unsigned long long)f->processed, (unsigned long long)f->violations);
 	if (f->kernel)
-		printf("kernel: both accept %llu, both refuse %llu, only the kernel accepts %llu, only we accept %llu\n",
-		       (unsigned long long)f->both_ok, (unsigned long long)f->both_bad, (unsigned long long)f->only_kernel,
-		       (unsigned long long)f->only_us);
+		printf("kernel: both accept %llu, both refuse %llu, only the kernel accepts %llu, "
+		       "only we accept %llu\n",
+		       (unsigned long long)f->both_ok, (unsigned long long)f->both_bad,
+		       (unsigned long long)f->only_kernel, (unsigned long long)f->only_us);
 }
 
 static int replay(struct fuzz *f, const char *path)
 {
-	struct violation v = { .text = "" };
+	struct violation v = {.text = ""};
 	struct sprog p;
 	struct log log;
 	u64 seed = 0;
@@ -377,7 +427,8 @@ static int replay(struct fuzz *f, const char *path)
 		kernel_close();
 	}
 	if (!err && fails(f, &p, &seed, 200, &v)) {
-		printf("VIOLATION (run %llu, step %u): %s\n", (unsigned long long)seed, v.step, v.text);
+		printf("VIOLATION (run %llu, step %u): %s\n", (unsigned long long)seed, v.step,
+		       v.text);
 		return 1;
 	}
 	return 0;
@@ -385,9 +436,10 @@ static int replay(struct fuzz *f, const char *path)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "seed", 1, NULL, 's' },    { "count", 1, NULL, 'c' },  { "seconds", 1, NULL, 't' },
-						 { "dir", 1, NULL, 'd' },     { "kernel", 0, NULL, 'k' }, { "replay", 1, NULL, 'r' },
-						 { "max", 1, NULL, 'm' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {{"seed", 1, NULL, 's'},	   {"count", 1, NULL, 'c'},
+						{"seconds", 1, NULL, 't'}, {"dir", 1, NULL, 'd'},
+						{"kernel", 0, NULL, 'k'},  {"replay", 1, NULL, 'r'},
+						{"max", 1, NULL, 'm'},	   {NULL, 0, NULL, 0}};
 	static struct fuzz fuzz;
 	struct fuzz *f = &fuzz;
 	u64 count = ~0ull, max_violations = 5;
@@ -399,7 +451,10 @@ int main(int argc, char **argv)
 	f->dir = ".";
 	while ((o = getopt_long(argc, argv, "s:c:t:d:kr:m:", options, NULL)) != -1)
 		switch (o) {
-		case 's': f->seed = strcmp(optarg, "time") ? strtoull(optarg, NULL, 0) : (u64)time(NULL); break;
+		case 's':
+			f->seed = strcmp(optarg, "time") ? strtoull(optarg, NULL, 0)
+							 : (u64)time(NULL);
+			break;
 		case 'c': count = strtoull(optarg, NULL, 0); break;
 		case 't': seconds = atof(optarg); break;
 		case 'd': f->dir = optarg; break;
@@ -420,7 +475,7 @@ int main(int argc, char **argv)
 	}
 	start = now();
 	for (u64 i = 0; i < count && f->violations < max_violations; i++) {
-		struct rng r = { f->seed * 0x100000001ull + i };
+		struct rng r = {f->seed * 0x100000001ull + i};
 
 		if (seconds && !(i % 64) && now() - start > seconds)
 			break;

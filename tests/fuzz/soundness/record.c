@@ -29,8 +29,7 @@ static void copy_reg(const struct walk *w, struct areg *a, const struct vreg *r)
 	switch (type_base(r->type)) {
 	case PTR_TO_MAP_VALUE:
 	case PTR_TO_MAP_KEY:
-	case CONST_PTR_TO_MAP:
-		a->map = r->map - w->maps + 1;
+	case CONST_PTR_TO_MAP: a->map = r->map - w->maps + 1;
 	}
 	a->frameno = r->frameno;
 	a->var = r->var;
@@ -47,7 +46,8 @@ static void copy_reg(const struct walk *w, struct areg *a, const struct vreg *r)
 static void add_edge(struct walk *w, u32 from, u32 to, s32 insn, u32 cover)
 {
 	room((void **)&w->edge, &w->room_edges, w->nr_edges + 1, sizeof(*w->edge));
-	w->edge[w->nr_edges] = (struct edge){ .to = to, .next = w->node[from].edges, .insn = insn, .cover = cover };
+	w->edge[w->nr_edges] =
+		(struct edge){.to = to, .next = w->node[from].edges, .insn = insn, .cover = cover};
 	w->node[from].edges = w->nr_edges++;
 }
 

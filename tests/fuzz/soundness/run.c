@@ -7,13 +7,22 @@
 #include "isa/disasm.h"
 #include "soundness.h"
 
-#define MAX_STEPS 4000
-#define MAX_CANDS 24
+#define MAX_STEPS  4000
+#define MAX_CANDS  24
 #define STACK_SIZE 512
-#define FAR 40 /* bits between regions */
-#define LOW 0x51000000ull
+#define FAR	   40 /* bits between regions */
+#define LOW	   0x51000000ull
 
-enum { RG_NONE, RG_CTX, RG_STACK, RG_KEY = RG_STACK + SP_FRAMES, RG_HANDLE, RG_VALUE = RG_HANDLE + SP_MAPS, RG_PKT = RG_VALUE + 48, RG_END = RG_PKT + 32 };
+enum {
+	RG_NONE,
+	RG_CTX,
+	RG_STACK,
+	RG_KEY = RG_STACK + SP_FRAMES,
+	RG_HANDLE,
+	RG_VALUE = RG_HANDLE + SP_MAPS,
+	RG_PKT = RG_VALUE + 48,
+	RG_END = RG_PKT + 32
+};
 #define ELEMS 8 /* regions per map */
 
 struct region {
@@ -33,9 +42,9 @@ struct cands {
 
 struct cframe {
 	u64 regs[VFY_REGS];
-	u32 init; /* mask of registers with a value */
+	u32 init;   /* mask of registers with a value */
 	u32 secret; /* mask of registers whose value tells an address */
-	s32 ret;  /* instruction after the call */
+	s32 ret;    /* instruction after the call */
 	bool watched, callback;
 	/* callback */
 	struct cands *entry; /* at the call */
@@ -66,33 +75,54 @@ struct machine {
 };
 
 const struct sp_map sp_maps[SP_MAPS] = {
-	[MAP_ARRAY] = { BPF_MAP_TYPE_ARRAY, 4, 48, 4, 0 },
-	[MAP_HASH] = { BPF_MAP_TYPE_HASH, 8, 24, 8, 0 },
-	[MAP_ONE] = { BPF_MAP_TYPE_ARRAY, 4, 16, 1, 0 },
-	[MAP_CONST] = { BPF_MAP_TYPE_ARRAY, 4, 32, 1, BPF_F_RDONLY_PROG },
-	[MAP_PROGS] = { BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, 0 },
-	[MAP_PERCPU] = { BPF_MAP_TYPE_PERCPU_ARRAY, 4, 40, 2, 0 },
+	[MAP_ARRAY] = {BPF_MAP_TYPE_ARRAY, 4, 48, 4, 0},
+	[MAP_HASH] = {BPF_MAP_TYPE_HASH, 8, 24, 8, 0},
+	[MAP_ONE] = {BPF_MAP_TYPE_ARRAY, 4, 16, 1, 0},
+	[MAP_CONST] = {BPF_MAP_TYPE_ARRAY, 4, 32, 1, BPF_F_RDONLY_PROG},
+	[MAP_PROGS] = {BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, 0},
+	[MAP_PERCPU] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 40, 2, 0},
 };
 
 u64 rnd_interesting(struct rng *r)
 {
-	static const u64 v[] = { 0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-				 0x100000000ull, 0x7fffffffffffffffull, 0x8000000000000000ull, ~0ull, -2ull, -8ull, -128ull,
-				 0xffffffff80000000ull, 0xffffffff7fffffffull };
+	static const u64 v[] = {0,
+				1,
+				2,
+				3,
+				4,
+				7,
+				8,
+				15,
+				16,
+				31,
+				32,
+				63,
+				64,
+				127,
+				128,
+				255,
+				256,
+				0xffff,
+				0x7fffffff,
+				0x80000000,
+				0xffffffff,
+				0x100000000ull,
+				0x7fffffffffffffffull,
+				0x8000000000000000ull,
+				~0ull,
+				-2ull,
+				-8ull,
+				-128ull,
+				0xffffffff80000000ull,
+				0xffffffff7fffffffull};
 	u64 x;
 
 	switch (below(r, 6)) {
-	case 0:
-		return v[below(r, ARRAY_SIZE(v))] + below(r, 3) - 1;
-	case 1:
-		return below(r, 64);
-	case 2:
-		x = rnd(r) >> below(r, 64);
-		return chance(r, 50) ? x : -x;
-	case 3:
-		return (u32)rnd(r) | (chance(r, 50) ? 0 : rnd(r) << 32);
-	case 4:
-		return v[below(r, ARRAY_SIZE(v))];
+	case 0: return v[below(r, ARRAY_SIZE(v))] + below(r, 3) - 1;
+	case 1: return below(r, 64);
+	case 2: x = rnd(r) >> below(r, 64); return chance(r, 50) ? x : -x;
+	case 3: return (u32)rnd(r) | (chance(r, 50) ? 0 : rnd(r) << 32);
+	case 4: return v[below(r, ARRAY_SIZE(v))];
 	}
 	return rnd(r);
 }
@@ -122,11 +152,26 @@ static bool stop(struct machine *m)
 
 /* --- memory --- */
 
-static u64 addr(u32 region) { return (u64)region << FAR | LOW; }
-static u64 stack_top(u32 frame) { return addr(RG_STACK + frame) + STACK_SIZE; }
-static u64 pkt_start(const struct machine *m) { return addr(RG_PKT + m->pkt_epoch) + m->meta_len; }
-static u64 pkt_end(const struct machine *m) { return addr(RG_PKT + m->pkt_epoch) + m->meta_len + m->pkt_len; }
-static u32 value_region(u32 map, u32 elem) { return RG_VALUE + map * ELEMS + elem; }
+static u64 addr(u32 region)
+{
+	return (u64)region << FAR | LOW;
+}
+static u64 stack_top(u32 frame)
+{
+	return addr(RG_STACK + frame) + STACK_SIZE;
+}
+static u64 pkt_start(const struct machine *m)
+{
+	return addr(RG_PKT + m->pkt_epoch) + m->meta_len;
+}
+static u64 pkt_end(const struct machine *m)
+{
+	return addr(RG_PKT + m->pkt_epoch) + m->meta_len + m->pkt_len;
+}
+static u32 value_region(u32 map, u32 elem)
+{
+	return RG_VALUE + map * ELEMS + elem;
+}
 
 static u8 *mem_at(struct machine *m, u64 a, u64 size, bool write, const char *what)
 {
@@ -134,8 +179,9 @@ static u8 *mem_at(struct machine *m, u64 a, u64 size, bool write, const char *wh
 	const struct region *g = region < RG_END ? &m->rg[region] : NULL;
 
 	if (!g || !g->mem || off > g->size || size > g->size - off) {
-		violation(m, "%s of %llu bytes at %#llx (region %llu + %lld of %u): bad access", what, (unsigned long long)size,
-			  (unsigned long long)a, (unsigned long long)region, (long long)off, g ? g->size : 0);
+		violation(m, "%s of %llu bytes at %#llx (region %llu + %lld of %u): bad access",
+			  what, (unsigned long long)size, (unsigned long long)a,
+			  (unsigned long long)region, (long long)off, g ? g->size : 0);
 		return NULL;
 	}
 	if (write && g->rdonly) {
@@ -152,7 +198,10 @@ static int stack_frame_of(u64 a)
 	return region >= RG_STACK && region < RG_STACK + SP_FRAMES ? (int)(region - RG_STACK) : -1;
 }
 
-static u32 stack_pos(u64 a) { return (a & ((1ull << FAR) - 1)) - LOW; }
+static u32 stack_pos(u64 a)
+{
+	return (a & ((1ull << FAR) - 1)) - LOW;
+}
 
 static bool stack_written(struct machine *m, u64 a, u32 size, const char *what)
 {
@@ -160,7 +209,8 @@ static bool stack_written(struct machine *m, u64 a, u32 size, const char *what)
 
 	for (u32 i = 0; f >= 0 && m->p->unpriv && i < size; i++)
 		if (!m->f[f].written[stack_pos(a) + i])
-			return violation(m, "%s of stack byte fp%d never written", what, (int)(stack_pos(a) + i) - STACK_SIZE);
+			return violation(m, "%s of stack byte fp%d never written", what,
+					 (int)(stack_pos(a) + i) - STACK_SIZE);
 	return true;
 }
 
@@ -213,7 +263,10 @@ static u64 load(const u8 *at, u32 size)
 
 /* --- taint --- */
 
-static bool reg_tainted(const struct machine *m, const struct cand *c, u32 n) { return c->t.regs[m->depth] >> n & 1; }
+static bool reg_tainted(const struct machine *m, const struct cand *c, u32 n)
+{
+	return c->t.regs[m->depth] >> n & 1;
+}
 
 static void taint_reg(struct machine *m, struct cand *c, u32 n, bool on)
 {
@@ -226,13 +279,15 @@ static void each_reg_taint(struct machine *m, u32 dst, s32 src, bool keep)
 	for (u32 i = 0; i < m->c.n; i++) {
 		struct cand *c = &m->c.at[i];
 
-		taint_reg(m, c, dst, (keep && reg_tainted(m, c, dst)) || (src >= 0 && reg_tainted(m, c, src)));
+		taint_reg(m, c, dst,
+			  (keep && reg_tainted(m, c, dst)) || (src >= 0 && reg_tainted(m, c, src)));
 	}
 }
 
 static u64 slot_mask(u64 a, u32 size)
 {
-	u32 first = (STACK_SIZE - 1 - stack_pos(a)) / 8, last = (STACK_SIZE - stack_pos(a) - size) / 8;
+	u32 first = (STACK_SIZE - 1 - stack_pos(a)) / 8,
+	    last = (STACK_SIZE - stack_pos(a) - size) / 8;
 
 	return 1ull << first | 1ull << last;
 }
@@ -244,7 +299,9 @@ static void taint_load(struct machine *m, u32 dst, u64 a, u32 size, bool keep)
 	for (u32 i = 0; i < m->c.n; i++) {
 		struct cand *c = &m->c.at[i];
 
-		taint_reg(m, c, dst, (keep && reg_tainted(m, c, dst)) || (f >= 0 && (c->t.slots[f] & slot_mask(a, size))));
+		taint_reg(m, c, dst,
+			  (keep && reg_tainted(m, c, dst)) ||
+				  (f >= 0 && (c->t.slots[f] & slot_mask(a, size))));
 	}
 }
 
@@ -310,7 +367,8 @@ static void taint_jump(struct machine *m, const struct bpf_insn *in)
 
 static bool in_number(const struct areg *a, u64 v)
 {
-	return (v & ~a->var.mask) == a->var.value && v >= a->umin64 && v <= a->umax64 && (s64)v >= a->smin64 && (s64)v <= a->smax64;
+	return (v & ~a->var.mask) == a->var.value && v >= a->umin64 && v <= a->umax64 &&
+	       (s64)v >= a->smin64 && (s64)v <= a->smax64;
 }
 
 static bool in_number32(const struct areg *a, u64 v)
@@ -350,23 +408,15 @@ static bool in_areg(struct machine *m, const struct areg *a, u64 v)
 	if ((a->type & PTR_MAYBE_NULL) && !v)
 		return true;
 	switch (type_base(a->type)) {
-	case SCALAR_VALUE:
-		return in_number(a, v) && in_number32(a, v);
-	case PTR_TO_CTX:
-		return in_region(a, addr(RG_CTX), v);
-	case PTR_TO_STACK:
-		return in_region(a, stack_top(a->frameno), v);
-	case CONST_PTR_TO_MAP:
-		return a->map && v == addr(RG_HANDLE + a->map - 1);
-	case PTR_TO_MAP_VALUE:
-		return in_value(m, a, v);
-	case PTR_TO_MAP_KEY:
-		return in_region(a, addr(RG_KEY), v);
+	case SCALAR_VALUE: return in_number(a, v) && in_number32(a, v);
+	case PTR_TO_CTX: return in_region(a, addr(RG_CTX), v);
+	case PTR_TO_STACK: return in_region(a, stack_top(a->frameno), v);
+	case CONST_PTR_TO_MAP: return a->map && v == addr(RG_HANDLE + a->map - 1);
+	case PTR_TO_MAP_VALUE: return in_value(m, a, v);
+	case PTR_TO_MAP_KEY: return in_region(a, addr(RG_KEY), v);
 	case PTR_TO_PACKET:
-	case PTR_TO_PACKET_META:
-		return in_packet(m, a, v);
-	case PTR_TO_PACKET_END:
-		return v == pkt_end(m) + (u64)(s64)a->off;
+	case PTR_TO_PACKET_META: return in_packet(m, a, v);
+	case PTR_TO_PACKET_END: return v == pkt_end(m) + (u64)(s64)a->off;
 	}
 	return true;
 }
@@ -374,9 +424,11 @@ static bool in_areg(struct machine *m, const struct areg *a, u64 v)
 void areg_text(const struct areg *a, char *buf, size_t size)
 {
 	snprintf(buf, size,
-		 "type %#x off %d range %d id %u map %d frame %u var %#llx/%#llx u64 [%#llx %#llx] s64 [%lld %lld] u32 [%#x %#x] s32 [%d %d]",
-		 a->type, a->off, a->range, a->id, (int)a->map - 1, a->frameno, (unsigned long long)a->var.value,
-		 (unsigned long long)a->var.mask, (unsigned long long)a->umin64, (unsigned long long)a->umax64, (long long)a->smin64,
+		 "type %#x off %d range %d id %u map %d frame %u var %#llx/%#llx u64 [%#llx %#llx] "
+		 "s64 [%lld %lld] u32 [%#x %#x] s32 [%d %d]",
+		 a->type, a->off, a->range, a->id, (int)a->map - 1, a->frameno,
+		 (unsigned long long)a->var.value, (unsigned long long)a->var.mask,
+		 (unsigned long long)a->umin64, (unsigned long long)a->umax64, (long long)a->smin64,
 		 (long long)a->smax64, a->umin32, a->umax32, a->smin32, a->smax32);
 }
 
@@ -386,7 +438,8 @@ struct mismatch {
 	const struct areg *a;
 };
 
-static bool slot_matches(struct machine *m, const struct aslot *s, u32 i, const struct cframe *f, struct mismatch *mm)
+static bool slot_matches(struct machine *m, const struct aslot *s, u32 i, const struct cframe *f,
+			 struct mismatch *mm)
 {
 	const u8 *mem = f->stack + STACK_SIZE - 8 * (i + 1);
 	u32 spilled = 0;
@@ -397,7 +450,8 @@ static bool slot_matches(struct machine *m, const struct aslot *s, u32 i, const 
 	/* kind[j] is the byte at -8 * i - 1 - j */
 	for (u32 j = 0; j < 8; j++)
 		if (s->kind[j] == SLOT_ZERO && mem[7 - j]) {
-			snprintf(mm->what, sizeof(mm->what), "zero byte fp%d", -8 * (int)i - 1 - (int)j);
+			snprintf(mm->what, sizeof(mm->what), "zero byte fp%d",
+				 -8 * (int)i - 1 - (int)j);
 			mm->value = mem[7 - j];
 			mm->a = NULL;
 			return false;
@@ -411,8 +465,10 @@ static bool slot_matches(struct machine *m, const struct aslot *s, u32 i, const 
 		u64 mask = (1ull << spilled * 8) - 1;
 
 		v &= mask;
-		if (a->type != SCALAR_VALUE || (!((a->var.mask | a->var.value) & ~mask) ? in_areg(m, a, v) :
-			 (v & ~a->var.mask & mask) == (a->var.value & mask)))
+		if (a->type != SCALAR_VALUE ||
+		    (!((a->var.mask | a->var.value) & ~mask)
+			     ? in_areg(m, a, v)
+			     : (v & ~a->var.mask & mask) == (a->var.value & mask)))
 			return true;
 	} else if (in_areg(m, &s->reg, v)) {
 		return true;
@@ -433,22 +489,28 @@ static bool cand_matches(struct machine *m, const struct cand *c, struct mismatc
 
 		if (a->type == NOT_INIT || (c->t.regs[m->depth] >> i & 1))
 			continue;
-		if ((f->init >> i & 1) && in_areg(m, a, f->regs[i]) && !(a->type == SCALAR_VALUE && is_secret(m, i)))
+		if ((f->init >> i & 1) && in_areg(m, a, f->regs[i]) &&
+		    !(a->type == SCALAR_VALUE && is_secret(m, i)))
 			continue;
-		snprintf(mm->what, sizeof(mm->what), !(f->init >> i & 1) ? "unset R%u" : is_secret(m, i) ? "address R%u" : "R%u", i);
+		snprintf(mm->what, sizeof(mm->what),
+			 !(f->init >> i & 1) ? "unset R%u"
+			 : is_secret(m, i)   ? "address R%u"
+					     : "R%u",
+			 i);
 		mm->value = f->regs[i];
 		mm->a = a;
 		return false;
 	}
 	for (u32 i = 0; i < n->nr_slots; i++)
-		if (!(c->t.slots[m->depth] >> i & 1) && !slot_matches(m, &m->w->slot[n->slots + i], i, f, mm))
+		if (!(c->t.slots[m->depth] >> i & 1) &&
+		    !slot_matches(m, &m->w->slot[n->slots + i], i, f, mm))
 			return false;
 	return true;
 }
 
 static bool compare(struct machine *m)
 {
-	struct mismatch mm = { "", 0, NULL };
+	struct mismatch mm = {"", 0, NULL};
 	char text[260] = "";
 	u32 kept = 0, node = m->c.n ? m->c.at[0].node : 0;
 
@@ -460,8 +522,8 @@ static bool compare(struct machine *m)
 		return true;
 	if (mm.a)
 		areg_text(mm.a, text, sizeof(text));
-	violation(m, node ? "%s = %#llx (%lld) is not in: %s" : "the walk never came here%s", mm.what, (unsigned long long)mm.value,
-		  (long long)mm.value, text);
+	violation(m, node ? "%s = %#llx (%lld) is not in: %s" : "the walk never came here%s",
+		  mm.what, (unsigned long long)mm.value, (long long)mm.value, text);
 	m->v->node = node;
 	return false;
 }
@@ -484,7 +546,8 @@ static void follow(struct machine *m, const struct cands *from, struct cands *to
 			const struct edge *ed = &w->edge[e];
 			struct cand c = from->at[i];
 
-			if (ed->insn != pc || w->node[ed->to].depth != depth || w->node[ed->to].speculative)
+			if (ed->insn != pc || w->node[ed->to].depth != depth ||
+			    w->node[ed->to].speculative)
 				continue;
 			c.node = ed->to;
 			for (u32 f = 0; ed->cover && f <= depth; f++) {
@@ -507,7 +570,10 @@ static bool go_to(struct machine *m, s32 pc)
 
 /* --- helpers --- */
 
-static u64 *regs_of(struct machine *m) { return m->f[m->depth].regs; }
+static u64 *regs_of(struct machine *m)
+{
+	return m->f[m->depth].regs;
+}
 
 static void clobber(struct machine *m, u64 r0)
 {
@@ -699,14 +765,9 @@ static bool helper(struct machine *m, s32 id)
 	case BPF_FUNC_ktime_get_ns:
 	case BPF_FUNC_ktime_get_boot_ns:
 	case BPF_FUNC_jiffies64:
-	case BPF_FUNC_get_numa_node_id:
-		break;
-	case BPF_FUNC_get_prandom_u32:
-		r0 = (u32)r0;
-		break;
-	case BPF_FUNC_get_smp_processor_id:
-		r0 = below(&m->r, 8);
-		break;
+	case BPF_FUNC_get_numa_node_id: break;
+	case BPF_FUNC_get_prandom_u32: r0 = (u32)r0; break;
+	case BPF_FUNC_get_smp_processor_id: r0 = below(&m->r, 8); break;
 	case BPF_FUNC_skb_load_bytes:
 		if (!fill(m, r[3], (u32)r[4], "skb_load_bytes"))
 			return false;
@@ -725,7 +786,8 @@ static bool helper(struct machine *m, s32 id)
 		r0 = chance(&m->r, 50) ? 0 : -22ull;
 		break;
 	case BPF_FUNC_csum_diff:
-		if (((u32)r[2] && !mem_read(m, r[1], (u32)r[2], "csum_diff")) || ((u32)r[4] && !mem_read(m, r[3], (u32)r[4], "csum_diff")))
+		if (((u32)r[2] && !mem_read(m, r[1], (u32)r[2], "csum_diff")) ||
+		    ((u32)r[4] && !mem_read(m, r[3], (u32)r[4], "csum_diff")))
 			return false;
 		break;
 	case BPF_FUNC_probe_read_kernel:
@@ -738,13 +800,13 @@ static bool helper(struct machine *m, s32 id)
 			return false;
 		break;
 	case BPF_FUNC_loop:
-		return call_back(m, -1, (u32)r[1] > (1 << 23) ? 0 : min((u32)r[1], below(&m->r, 6)), r[2], r[3]);
+		return call_back(m, -1, (u32)r[1] > (1 << 23) ? 0 : min((u32)r[1], below(&m->r, 6)),
+				 r[2], r[3]);
 	case BPF_FUNC_for_each_map_elem:
 		if (map < 0)
 			return violation(m, "not a map");
 		return call_back(m, map, below(&m->r, sp_maps[map].entries + 1), r[2], r[3]);
-	default:
-		return stop(m);
+	default: return stop(m);
 	}
 	clobber(m, r0);
 	set_secret(m, 0, id == BPF_FUNC_map_lookup_elem && r0);
@@ -764,7 +826,9 @@ static s64 sdiv(s64 a, s64 b, bool mod, bool is32)
 
 static u64 swap(u64 v, u32 bits)
 {
-	return bits == 16 ? __builtin_bswap16(v) : bits == 32 ? __builtin_bswap32(v) : __builtin_bswap64(v);
+	return bits == 16   ? __builtin_bswap16(v)
+	       : bits == 32 ? __builtin_bswap32(v)
+			    : __builtin_bswap64(v);
 }
 
 static u64 alu_value(const struct bpf_insn *in, u64 d, u64 s)
@@ -796,7 +860,8 @@ static u64 alu_value(const struct bpf_insn *in, u64 d, u64 s)
 	case BPF_DIV:
 	case BPF_MOD:
 		if (in->off)
-			d = sdiv(is32 ? (s32)d : (s64)d, is32 ? (s32)s : (s64)s, BPF_OP(in->code) == BPF_MOD, is32);
+			d = sdiv(is32 ? (s32)d : (s64)d, is32 ? (s32)s : (s64)s,
+				 BPF_OP(in->code) == BPF_MOD, is32);
 		else if (BPF_OP(in->code) == BPF_DIV)
 			d = s ? d / s : 0;
 		else
@@ -819,7 +884,9 @@ static bool alu(struct machine *m, const struct bpf_insn *in)
 
 	r[in->dst_reg] = alu_value(in, r[in->dst_reg], x ? r[in->src_reg] : (u64)(s64)in->imm);
 	m->f[m->depth].init |= 1u << in->dst_reg;
-	set_secret(m, in->dst_reg, (op != BPF_MOV && is_secret(m, in->dst_reg)) || (x && is_secret(m, in->src_reg)));
+	set_secret(m, in->dst_reg,
+		   (op != BPF_MOV && is_secret(m, in->dst_reg)) ||
+			   (x && is_secret(m, in->src_reg)));
 	each_reg_taint(m, in->dst_reg, x ? (s32)in->src_reg : -1, op != BPF_MOV);
 	return go_to(m, m->pc + 1);
 }
@@ -856,7 +923,8 @@ static bool leave(struct machine *m)
 	u64 r0 = f->regs[0];
 	bool watched = f->watched, has_r0 = f->init & 1;
 
-	if (!(f->init & 1) && (!m->depth || f->callback)) /* of a function: then the caller may not use it */
+	if (!(f->init & 1) &&
+	    (!m->depth || f->callback)) /* of a function: then the caller may not use it */
 		return violation(m, "exit without R0");
 	if (!m->depth) {
 		if (is_secret(m, 0))
@@ -928,15 +996,15 @@ static bool jump(struct machine *m, const struct bpf_insn *in)
 	switch (BPF_OP(in->code)) {
 	case BPF_JA:
 		return go_to(m, m->pc + 1 + (BPF_CLASS(in->code) == BPF_JMP ? in->off : in->imm));
-	case BPF_EXIT:
-		return leave(m);
+	case BPF_EXIT: return leave(m);
 	case BPF_CALL:
 		if (in->src_reg == BPF_PSEUDO_CALL)
 			return call_function(m, m->pc + 1 + in->imm);
 		return in->src_reg ? stop(m) : helper(m, in->imm);
 	}
 	taint_jump(m, in);
-	if (jump_taken(in, r[in->dst_reg], BPF_SRC(in->code) == BPF_X ? r[in->src_reg] : (u64)(s64)in->imm))
+	if (jump_taken(in, r[in->dst_reg],
+		       BPF_SRC(in->code) == BPF_X ? r[in->src_reg] : (u64)(s64)in->imm))
 		return go_to(m, m->pc + 1 + in->off);
 	return go_to(m, m->pc + 1);
 }
@@ -1015,7 +1083,7 @@ static bool atomic(struct machine *m, const struct bpf_insn *in, u64 a, u32 size
 	new = old;
 	switch (in->imm & ~BPF_FETCH) {
 	case BPF_ADD: new = old + s; break;
-	case BPF_AND: new = old & s; break;
+	case BPF_AND: new = old &s; break;
 	case BPF_OR: new = old | s; break;
 	case BPF_XOR: new = old ^ s; break;
 	case BPF_XCHG & ~BPF_FETCH: new = s; break;
@@ -1030,7 +1098,8 @@ static bool atomic(struct machine *m, const struct bpf_insn *in, u64 a, u32 size
 	else if (in->imm & BPF_FETCH)
 		taint_load(m, in->src_reg, a, size, false);
 	for (u32 i = 0; i < m->c.n && stack_frame_of(a) >= 0; i++)
-		m->c.at[i].t.slots[stack_frame_of(a)] |= slot_mask(a, size); /* a number nobody knows */
+		m->c.at[i].t.slots[stack_frame_of(a)] |=
+			slot_mask(a, size); /* a number nobody knows */
 	if (in->imm == BPF_CMPXCHG)
 		r[0] = old;
 	else if (in->imm & BPF_FETCH)
@@ -1076,12 +1145,12 @@ static bool ld(struct machine *m, const struct bpf_insn *in)
 			each_reg_taint(m, 0, -1, false);
 			return leave(m);
 		}
-		clobber(m, (u32)rnd_interesting(&m->r) >> (32 - 8 * isa_size_bytes(BPF_SIZE(in->code))));
+		clobber(m, (u32)rnd_interesting(&m->r) >>
+				   (32 - 8 * isa_size_bytes(BPF_SIZE(in->code))));
 		return go_to(m, m->pc + 1);
 	}
 	switch (in->src_reg) {
-	case 0:
-		break;
+	case 0: break;
 	case BPF_PSEUDO_MAP_FD:
 	case BPF_PSEUDO_MAP_IDX:
 		if (map >= SP_MAPS)
@@ -1094,11 +1163,8 @@ static bool ld(struct machine *m, const struct bpf_insn *in)
 			return stop(m);
 		v = addr(value_region(map, 0)) + (u32)in[1].imm;
 		break;
-	case BPF_PSEUDO_FUNC:
-		v = m->pc + 1 + in->imm;
-		break;
-	default:
-		return stop(m);
+	case BPF_PSEUDO_FUNC: v = m->pc + 1 + in->imm; break;
+	default: return stop(m);
 	}
 	f->regs[in->dst_reg] = v;
 	f->init |= 1u << in->dst_reg;
@@ -1113,16 +1179,12 @@ static bool step(struct machine *m)
 
 	switch (BPF_CLASS(in->code)) {
 	case BPF_ALU:
-	case BPF_ALU64:
-		return alu(m, in);
+	case BPF_ALU64: return alu(m, in);
 	case BPF_JMP:
-	case BPF_JMP32:
-		return jump(m, in);
-	case BPF_LDX:
-		return ldx(m, in);
+	case BPF_JMP32: return jump(m, in);
+	case BPF_LDX: return ldx(m, in);
 	case BPF_ST:
-	case BPF_STX:
-		return store(m, in);
+	case BPF_STX: return store(m, in);
 	}
 	return ld(m, in);
 }
@@ -1131,10 +1193,10 @@ static bool step(struct machine *m)
 
 static void set_up(struct machine *m, const u8 *map_const)
 {
-	m->rg[RG_CTX] = (struct region){ m->ctx, sizeof(m->ctx), false };
-	m->rg[RG_KEY] = (struct region){ m->key, 8, true };
+	m->rg[RG_CTX] = (struct region){m->ctx, sizeof(m->ctx), false};
+	m->rg[RG_KEY] = (struct region){m->key, 8, true};
 	for (u32 i = 0; i < SP_FRAMES; i++)
-		m->rg[RG_STACK + i] = (struct region){ m->f[i].stack, STACK_SIZE, false };
+		m->rg[RG_STACK + i] = (struct region){m->f[i].stack, STACK_SIZE, false};
 	for (u32 i = 0; i < SP_MAPS; i++)
 		for (u32 e = 0; e < sp_maps[i].entries; e++) {
 			u8 *v = m->values[i * ELEMS + e];
@@ -1143,7 +1205,8 @@ static void set_up(struct machine *m, const u8 *map_const)
 				*(u64 *)(v + j) = rnd_interesting(&m->r);
 			if (i == MAP_CONST)
 				memcpy(v, map_const, sp_maps[i].value);
-			m->rg[value_region(i, e)] = (struct region){ v, sp_maps[i].value, i == MAP_CONST };
+			m->rg[value_region(i, e)] =
+				(struct region){v, sp_maps[i].value, i == MAP_CONST};
 		}
 	for (u32 i = 0; i < ELEMS; i++)
 		m->present[i] = chance(&m->r, 60);
@@ -1160,7 +1223,8 @@ static void set_up(struct machine *m, const u8 *map_const)
 	m->c.at[0].node = 1;
 }
 
-enum run_result run_program(const struct sprog *p, const struct walk *w, u64 seed, const u8 *map_const, struct violation *v)
+enum run_result run_program(const struct sprog *p, const struct walk *w, u64 seed,
+			    const u8 *map_const, struct violation *v)
 {
 	static struct machine machine; /* large; one run at a time */
 	struct machine *m = &machine;

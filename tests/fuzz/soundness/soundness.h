@@ -2,38 +2,47 @@
 #ifndef USERBPF_SOUNDNESS_H
 #define USERBPF_SOUNDNESS_H
 /*
- * soundness.h - accepted => no bad access, and every concrete value lies in the abstract state the verifier had at that instruction.
+ * soundness.h - accepted => no bad access, and every concrete value lies in the abstract state the
+ * verifier had at that instruction.
  *
- * One round: a program is made (gen.c: random but structured; or an accepted one with a few mutations), checked by vfy_check() with an
- * observer that records the walk (record.c), and, when accepted, run several times on a concrete machine (run.c) that
+ * One round: a program is made (gen.c: random but structured; or an accepted one with a few
+ * mutations), checked by vfy_check() with an observer that records the walk (record.c), and, when
+ * accepted, run several times on a concrete machine (run.c) that
  *  - executes the instructions as loaded, before any rewriting,
- *  - has a region of its own, far from all others, for the context, each stack frame, each map element and each version of the packet, so that
- *    an address outside its region is a bad access whatever the verifier thought,
- *  - for the unprivileged also knows which stack bytes were written, and what tells an address (it may not be taken for a number, stored to
- *    maps or returned),
+ *  - has a region of its own, far from all others, for the context, each stack frame, each map
+ * element and each version of the packet, so that an address outside its region is a bad access
+ * whatever the verifier thought,
+ *  - for the unprivileged also knows which stack bytes were written, and what tells an address (it
+ * may not be taken for a number, stored to maps or returned),
  *  - follows the recorded walk and compares.
  *
- * Following the walk. The recorder keeps one node per instruction the walk checked (registers and stack of the innermost frame before the
- * instruction) and an edge from the node walked before on that path: next instruction, other branch, callee, callback. A run is at a set of
- * nodes (nearly always one); after each step it goes to the successors whose instruction and call depth are those of the machine. A
- * node whose state does not contain the machine's is left; it is a violation when none stays.
+ * Following the walk. The recorder keeps one node per instruction the walk checked (registers and
+ * stack of the innermost frame before the instruction) and an edge from the node walked before on
+ * that path: next instruction, other branch, callee, callback. A run is at a set of nodes (nearly
+ * always one); after each step it goes to the successors whose instruction and call depth are those
+ * of the machine. A node whose state does not contain the machine's is left; it is a violation when
+ * none stays.
  *
- * Pruning. Where a path ended because explored state S covered it, the run goes on at the node where S was kept. S covers only what mattered:
- * values S never read may be anything, and so may scalars S did not mark precise. The run therefore taints those registers and stack
- * slots, taint spreads with the data (also through comparisons, to whatever learned from a tainted operand: copies with the same id), and
- * tainted values are compared with nothing. Nothing is lost: if imprecise values lead to a bad access or to a branch the walk thought
- * impossible, the run finds that. Liveness and precision of S are final when it covers something (all its paths have ended), so they are copied then.
+ * Pruning. Where a path ended because explored state S covered it, the run goes on at the node
+ * where S was kept. S covers only what mattered: values S never read may be anything, and so may
+ * scalars S did not mark precise. The run therefore taints those registers and stack slots, taint
+ * spreads with the data (also through comparisons, to whatever learned from a tainted operand:
+ * copies with the same id), and tainted values are compared with nothing. Nothing is lost: if
+ * imprecise values lead to a bad access or to a branch the walk thought impossible, the run finds
+ * that. Liveness and precision of S are final when it covers something (all its paths have ended),
+ * so they are copied then.
  *
- * Not compared: outer frames while an inner one runs (they are on return), global functions called from others (run, but not watched).
+ * Not compared: outer frames while an inner one runs (they are on return), global functions called
+ * from others (run, but not watched).
  */
 #include "verifier/vfy.h"
 #include "prog/prog.h"
 
 #define SP_MAX_INSNS 400
 #define SP_MAX_FUNCS 6
-#define SP_MAPS 6
+#define SP_MAPS	     6
 #define SP_MAX_NODES 6000
-#define SP_FRAMES MAX_CALL_FRAMES
+#define SP_FRAMES    MAX_CALL_FRAMES
 
 /* The fixed maps programs use; map_fd[i] in a program means the i-th. */
 enum { MAP_ARRAY, MAP_HASH, MAP_ONE, MAP_CONST, MAP_PROGS, MAP_PERCPU };
@@ -65,8 +74,14 @@ static inline u64 rnd(struct rng *r)
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
 	return z ^ z >> 31;
 }
-static inline u32 below(struct rng *r, u32 n) { return (u32)(rnd(r) >> 32) % n; }
-static inline bool chance(struct rng *r, u32 percent) { return below(r, 100) < percent; }
+static inline u32 below(struct rng *r, u32 n)
+{
+	return (u32)(rnd(r) >> 32) % n;
+}
+static inline bool chance(struct rng *r, u32 percent)
+{
+	return below(r, 100) < percent;
+}
 u64 rnd_interesting(struct rng *r); /* zeroes, ones, borders, small numbers, anything */
 
 /* --- gen.c --- */
@@ -95,7 +110,7 @@ struct taint {
 };
 struct node {
 	s32 insn;
-	u32 depth, edges; /* first edge */
+	u32 depth, edges;    /* first edge */
 	u32 slots, nr_slots; /* in walk.slot */
 	bool speculative;
 	struct areg reg[VFY_REGS];
@@ -121,18 +136,24 @@ void walk_reset(struct walk *w);
 void walk_free(struct walk *w);
 
 /* --- run.c: the concrete machine --- */
-enum run_result { RUN_OK, RUN_STOPPED, RUN_VIOLATION }; /* STOPPED: too long, or something the machine does not model */
+enum run_result {
+	RUN_OK,
+	RUN_STOPPED,
+	RUN_VIOLATION
+}; /* STOPPED: too long, or something the machine does not model */
 struct violation {
 	char text[400];
 	s32 insn;
 	u32 step, node;
 };
 /* @map_values: contents of MAP_CONST */
-enum run_result run_program(const struct sprog *p, const struct walk *w, u64 seed, const u8 *map_const, struct violation *v);
+enum run_result run_program(const struct sprog *p, const struct walk *w, u64 seed,
+			    const u8 *map_const, struct violation *v);
 void areg_text(const struct areg *a, char *buf, size_t size);
 
 /* --- main.c --- */
-u32 functions_blob(u8 blob[512]); /* BTF of the functions: type 5 is a static one, 7 a global one; its size */
+u32 functions_blob(
+	u8 blob[512]); /* BTF of the functions: type 5 is a static one, 7 a global one; its size */
 
 /* --- kernel.c: the machine's own kernel --- */
 int kernel_open(void); /* 0, or negative errno when it may not be used */
