@@ -7,6 +7,8 @@
  *   unpriv                     without capabilities; all of them when absent
  *   flags: 0x1                 prog_flags
  *   map: array 4 8 1 [flags]   kind, key size, value size, entries; the first one is map_fd[0]; may repeat
+ *   field: lock 4              the values of the map before are a struct with a bpf_spin_lock (timer: bpf_timer) at byte 4
+ *   inner: array 4 8 1         the map before is one of maps like this
  *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions
  *   expect: ok | EACCES ...
  *   level: 4                   log level; 2 when absent
@@ -37,6 +39,11 @@ struct test_case {
 	char *log[MAX_LINES];
 	u32 nr_log;
 	struct map_attr map[8];
+	struct {
+		u32 lock_at, timer_at; /* 1 + offset */
+		bool of_maps;
+		struct map_attr inner;
+	} more[8];
 	u32 nr_maps;
 	struct {
 		u32 at;
@@ -52,16 +59,7 @@ static const struct {
 } errors[] = {
 	{ "ok", 0 },	      { "EACCES", -EACCES }, { "EINVAL", -EINVAL }, { "EPERM", -EPERM },
 	{ "E2BIG", -E2BIG }, { "EBADF", -EBADF },   { "ENOTSUPP", -ENOTSUPP }, { "ENOENT", -ENOENT },
-};
-
-static const struct {
-	const char *name;
-	u32 type;
-} map_kinds[] = {
-	{ "array", BPF_MAP_TYPE_ARRAY },
-	{ "hash", BPF_MAP_TYPE_HASH },
-	{ "percpu_array", BPF_MAP_TYPE_PERCPU_ARRAY },
-	{ "prog_array", BPF_MAP_TYPE_PROG_ARRAY },
+	{ "EBUSY", -EBUSY },
 };
 
 static const char *error_name(int err)
@@ -74,17 +72,34 @@ static const char *error_name(int err)
 
 /* --- reading --- */
 
-static void read_map(struct test_case *t, const char *s)
+static u32 map_kind(const char *name)
 {
-	struct map_attr *a = &t->map[t->nr_maps++];
+	for (u32 i = 0; i < 64; i++)
+		if (map_ops_of(i) && !strcmp(map_ops_of(i)->name, name))
+			return i;
+	return 0;
+}
+
+static void read_attr(const struct test_case *t, struct map_attr *a, const char *s)
+{
 	char kind[32];
 
 	*a = (struct map_attr){ .nr_cpus = 1, .id = t->nr_maps };
 	if (sscanf(s, "%31s %u %u %u %i", kind, &a->key_size, &a->value_size, &a->max_entries, (int *)&a->map_flags) < 4)
 		fail_msg("%s: bad map '%s'", t->name, s);
-	for (u32 i = 0; i < ARRAY_SIZE(map_kinds); i++)
-		if (!strcmp(map_kinds[i].name, kind))
-			a->map_type = map_kinds[i].type;
+	a->map_type = map_kind(kind);
+}
+
+static void read_field(struct test_case *t, const char *s)
+{
+	u32 off;
+
+	if (sscanf(s, "lock %u", &off) == 1)
+		t->more[t->nr_maps - 1].lock_at = off + 1;
+	else if (sscanf(s, "timer %u", &off) == 1)
+		t->more[t->nr_maps - 1].timer_at = off + 1;
+	else
+		fail_msg("%s: bad field '%s'", t->name, s);
 }
 
 static void read_funcs(struct test_case *t, char *s)
@@ -114,8 +129,13 @@ static void read_key(struct test_case *t, char *line)
 	else if (!strcmp(line, "level"))
 		t->level = atoi(value);
 	else if (!strcmp(line, "map"))
-		read_map(t, value);
-	else if (!strcmp(line, "funcs"))
+		read_attr(t, &t->map[t->nr_maps++], value);
+	else if (!strcmp(line, "field") && t->nr_maps)
+		read_field(t, value);
+	else if (!strcmp(line, "inner") && t->nr_maps) {
+		t->more[t->nr_maps - 1].of_maps = true;
+		read_attr(t, &t->more[t->nr_maps - 1].inner, value);
+	} else if (!strcmp(line, "funcs"))
 		read_funcs(t, value);
 	else if (!strcmp(line, "log") && t->nr_log < MAX_LINES)
 		t->log[t->nr_log++] = strdup(value);
@@ -178,32 +198,59 @@ static int fd_array(void *arg, u32 idx)
 
 static const struct vfy_env_ops env_ops = { .map_by_fd = map_by_fd, .fd_array = fd_array };
 
+static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
+{
+	struct btf_header h = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(h), .type_len = n * 4, .str_off = n * 4, .str_len = len };
+	u8 blob[1024];
+	struct log log;
+	struct btf *btf;
+
+	memcpy(blob, &h, sizeof(h));
+	memcpy(blob + sizeof(h), types, n * 4);
+	memcpy(blob + sizeof(h) + n * 4, strings, len);
+	log_init(&log, 1, 4096);
+	btf = btf_parse(blob, sizeof(h) + n * 4 + len, &log);
+	if (IS_ERR(btf))
+		fail_msg("btf: %s", log.buf);
+	log_free(&log);
+	return btf;
+}
+
 /* int; int f(void); the functions. */
 static struct btf *funcs_btf(const struct test_case *t)
 {
 	u32 w[64] = { 1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32, 0, BTF_KIND_FUNC_PROTO << 24, 1 }, n = 7;
 	static const char strings[] = "\0int\0f\0";
-	struct btf_header h = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(h) };
-	u8 blob[512];
-	struct log log;
-	struct btf *btf;
 
 	for (u32 i = 0; i < t->nr_funcs; i++) {
 		w[n++] = 5;
 		w[n++] = BTF_KIND_FUNC << 24 | (t->func[i].global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
 		w[n++] = 2;
 	}
-	h.type_len = h.str_off = n * 4;
-	h.str_len = sizeof(strings) - 1;
-	memcpy(blob, &h, sizeof(h));
-	memcpy(blob + sizeof(h), w, n * 4);
-	memcpy(blob + sizeof(h) + n * 4, strings, h.str_len);
-	log_init(&log, 1, 4096);
-	btf = btf_parse(blob, sizeof(h) + n * 4 + h.str_len, &log);
-	if (IS_ERR(btf))
-		fail_msg("btf: %s", log.buf);
-	log_free(&log);
-	return btf;
+	return btf_of(w, n, strings, sizeof(strings) - 1);
+}
+
+/* 1 int, 2 struct bpf_spin_lock { int v; }, 3 struct bpf_timer { int v; ... }, 4 the value. */
+static struct btf *value_btf(u32 size, u32 lock_at, u32 timer_at)
+{
+	static const char strings[] = "\0int\0bpf_spin_lock\0bpf_timer\0v";
+	u32 w[64] = { 1, BTF_KIND_INT << 24, 4, 32,
+		      5, BTF_KIND_STRUCT << 24 | 1, 4, 29, 1, 0,
+		      19, BTF_KIND_STRUCT << 24 | 1, 16, 29, 1, 0,
+		      29, BTF_KIND_STRUCT << 24 | (!!lock_at + !!timer_at), size }, n = 19;
+	bool timer_first = timer_at && (!lock_at || timer_at < lock_at);
+
+	for (u32 i = 0; i < 2; i++) {
+		bool timer = timer_first == !i;
+		u32 at = timer ? timer_at : lock_at;
+
+		if (!at)
+			continue;
+		w[n++] = 29;
+		w[n++] = timer ? 3 : 2;
+		w[n++] = (at - 1) * 8;
+	}
+	return btf_of(w, n, strings, sizeof(strings));
 }
 
 static void add_funcs(const struct test_case *t, struct vfy_prog *p)
@@ -237,11 +284,40 @@ static void check_log(const struct test_case *t, const char *log)
 	}
 }
 
+static void open_map(const struct test_case *t, struct bpf_map *map, u32 i)
+{
+	u32 lock = t->more[i].lock_at, timer = t->more[i].timer_at;
+	int err = map_check_attr(&t->map[i]);
+
+	if (err || map_open(map, &t->map[i]))
+		fail_msg("no map %u: %d", i, err);
+	if (lock || timer) {
+		map->btf = value_btf(map->value_size, lock, timer);
+		map->btf_key_type_id = 1;
+		map->btf_value_type_id = 4;
+	}
+	if (t->more[i].of_maps) {
+		map->inner_map_meta = calloc(1, sizeof(*map));
+		if (map_open(map->inner_map_meta, &t->more[i].inner))
+			fail_msg("no inner map %u", i);
+	}
+}
+
 static void open_maps(const struct test_case *t, struct world *w)
 {
 	for (; w->nr_maps < t->nr_maps; w->nr_maps++)
-		if (map_open(&w->map[w->nr_maps], &t->map[w->nr_maps]))
-			fail_msg("no map %u", w->nr_maps);
+		open_map(t, &w->map[w->nr_maps], w->nr_maps);
+}
+
+static void close_maps(struct world *w)
+{
+	for (u32 i = 0; i < w->nr_maps; i++) {
+		if (w->map[i].inner_map_meta)
+			map_close(w->map[i].inner_map_meta);
+		free(w->map[i].inner_map_meta);
+		btf_put(w->map[i].btf);
+		map_close(&w->map[i]);
+	}
 }
 
 static void run_case(void **state)
@@ -274,8 +350,7 @@ static void run_case(void **state)
 	log_free(&log);
 	btf_put(p.btf);
 	vfy_prog_free(&p);
-	for (u32 i = 0; i < w.nr_maps; i++)
-		map_close(&w.map[i]);
+	close_maps(&w);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Values with locks inside; records of ring buffers. */
+#include "map_test.h"
+
+struct value {
+	u32 count;
+	u32 lock;
+	u64 sum;
+};
+
+static void open_locked(struct bpf_map *map, u32 type)
+{
+	struct map_attr a = attr_of(type, 4, sizeof(struct value), 4, 0);
+
+	a.lock_at = 1 + offsetof(struct value, lock);
+	assert_int_equal(map_open(map, &a), 0);
+}
+
+/* A lock is neither read nor written from outside. */
+static void test_lock_stays(void **state)
+{
+	static const u32 types[] = {BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH};
+	struct value in = {1, 0x55, 2}, out;
+	struct bpf_map map;
+	u32 key = 1;
+
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+		struct value *v;
+
+		open_locked(&map, types[i]);
+		assert_int_equal(map_sys_update(&map, &key, &in, 0), 0);
+		v = map.ops->lookup(&map, &key);
+		assert_int_equal(v->lock, 0);
+		v->lock = 0; /* free */
+		in.sum = 3;
+		assert_int_equal(map_sys_update(&map, &key, &in, BPF_F_LOCK), 0);
+		v = map.ops->lookup(&map, &key);
+		assert_int_equal(v->lock, 0);
+		v->lock = 0x77;
+		assert_int_equal(map_sys_lookup(&map, &key, &out, 0), 0);
+		assert_int_equal(out.count, 1);
+		assert_int_equal(out.lock, 0);
+		assert_int_equal(out.sum, 3);
+		v->lock = 0;
+		assert_int_equal(map_sys_lookup(&map, &key, &out, BPF_F_LOCK), 0);
+		assert_int_equal(map_sys_update(&map, &key, &in, BPF_F_LOCK | BPF_NOEXIST), -EEXIST);
+		map_close(&map);
+	}
+}
+
+/* A new element's lock is free, whatever the memory held before. */
+static void test_fresh_lock(void **state)
+{
+	struct value in = {}, *v;
+	struct bpf_map map;
+
+	open_locked(&map, BPF_MAP_TYPE_HASH);
+	for (u32 key = 0; key < 64; key++) {
+		assert_int_equal(map_sys_update(&map, &key, &in, 0), 0);
+		v = map.ops->lookup(&map, &key);
+		assert_int_equal(v->lock, 0);
+		v->lock = 0x99;
+		assert_int_equal(map_sys_delete(&map, &key), 0);
+	}
+	map_close(&map);
+}
+
+#define RING 4096u
+
+static void test_ring_wraps(void **state)
+{
+	struct bpf_map map;
+	u64 *consumer;
+
+	open_map(&map, BPF_MAP_TYPE_RINGBUF, 0, 0, RING, 0);
+	consumer = (u64 *)((char *)map.shm + map.value_off);
+	for (u32 i = 0; i < 1000; i++) {
+		u8 *record = map_ringbuf_reserve(&map, 1000);
+
+		assert_non_null(record);
+		memset(record, i, 1000); /* over the end now and then */
+		for (u32 j = 0; j < 1000; j++)
+			assert_int_equal(record[j], (u8)i);
+		map_ringbuf_commit(record, i & 1);
+		*consumer = map_ringbuf_query(&map, BPF_RB_PROD_POS);
+		assert_int_equal(map_ringbuf_query(&map, BPF_RB_AVAIL_DATA), 0);
+	}
+	map_close(&map);
+}
+
+static void test_ring_full(void **state)
+{
+	struct bpf_map map;
+	u32 *header;
+	void *a;
+
+	open_map(&map, BPF_MAP_TYPE_RINGBUF, 0, 0, RING, 0);
+	assert_int_equal(map_ringbuf_query(&map, BPF_RB_RING_SIZE), RING);
+	assert_null(map_ringbuf_reserve(&map, RING));
+	assert_null(map_ringbuf_reserve(&map, ~0ull));
+	a = map_ringbuf_reserve(&map, RING - 16);
+	assert_non_null(a);
+	header = (u32 *)a - 2;
+	assert_int_equal(header[0], (RING - 16) | BPF_RINGBUF_BUSY_BIT);
+	assert_null(map_ringbuf_reserve(&map, 8));
+	map_ringbuf_commit(a, true);
+	assert_int_equal(header[0], (RING - 16) | BPF_RINGBUF_DISCARD_BIT);
+	map_close(&map);
+}
+
+/* Positions a hostile reader wrote: records stay inside the ring. */
+static void test_ring_hostile(void **state)
+{
+	static const u64 positions[] = {0, 1, 3, 4095, 4096, 1ull << 63, ~0ull, ~0ull - 7};
+	struct bpf_map map;
+	u64 *page;
+
+	open_map(&map, BPF_MAP_TYPE_RINGBUF, 0, 0, RING, 0);
+	page = (u64 *)((char *)map.shm + map.value_off);
+	for (u32 i = 0; i < ARRAY_SIZE(positions); i++)
+		for (u32 j = 0; j < ARRAY_SIZE(positions); j++) {
+			char *record;
+
+			page[0] = positions[i];
+			page[RING / 8] = positions[j];
+			record = map_ringbuf_reserve(&map, RING - 16);
+			if (!record)
+				continue;
+			assert_true(record >= (char *)map.extra && record + RING - 16 <= (char *)map.extra + map.extra_len);
+			memset(record, 0xff, RING - 16);
+			map_ringbuf_commit(record, false);
+		}
+	map_close(&map);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lock_stays), cmocka_unit_test(test_fresh_lock),
+		cmocka_unit_test(test_ring_wraps), cmocka_unit_test(test_ring_full),
+		cmocka_unit_test(test_ring_hostile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
