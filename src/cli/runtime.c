@@ -19,9 +19,9 @@ static void default_dir(char *dir)
 		snprintf(dir, DIR_CAP, "/tmp/userbpf-%u", geteuid());
 }
 
-/* Somebody else's directory could hold somebody else's service. Inside a user namespace the owner
- * may show as another id of ours. */
-static int check_dir(const char *dir)
+/* Somebody else's directory could hold somebody else's service: that is for who names it with
+ * --dir to decide. Inside a user namespace the owner may show as another id of ours. */
+static int check_dir(const char *dir, bool named)
 {
 	struct stat st;
 
@@ -29,7 +29,7 @@ static int check_dir(const char *dir)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	if (st.st_uid != geteuid() && geteuid() != 0)
+	if (st.st_uid != geteuid() && geteuid() != 0 && !named)
 		return -EPERM;
 	return st.st_mode & 022 ? -EACCES : 0;
 }
@@ -53,12 +53,12 @@ int cli_dir(struct cli *cli, bool create)
 	if (create && mkdir(cli->dir, 0700) && errno != EEXIST)
 		return cli_fail("cannot make %s: %s; name another one with --dir", cli->dir,
 				strerror(errno));
-	err = check_dir(cli->dir);
+	err = check_dir(cli->dir, cli->dir_arg && !create);
 	if (err == -ENOENT && !create)
 		return 0;
 	if (err == -EPERM || err == -EACCES)
-		return cli_fail("%s is not a private directory of ours; remove it, chmod it to "
-				"700, or name another one with --dir",
+		return cli_fail("%s is not a directory that only we may write to; name another "
+				"one with --dir",
 				cli->dir);
 	if (err)
 		return cli_fail("cannot use %s: %s; name another one with --dir", cli->dir,

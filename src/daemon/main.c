@@ -285,7 +285,7 @@ int main(int argc, char **argv)
 	raise_limits();
 	/* A thread per connection would otherwise get a heap each, and what it left there stays with the service. */
 	mallopt(M_ARENA_MAX, 1);
-	umask(077);
+	umask(d.allow_uid == (uid_t)-1 ? 077 : 022);
 	if (!d.foreground)
 		err = go_background(&report);
 	d.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -173,6 +173,12 @@ static bool wants_default(struct daemon *d, const struct mount_req *r)
 	return !strcmp(r->label, fs_super_label(d->root)) && (r->h.flags & MOUNT_SHARED || !fs_super_devs(d->root));
 }
 
+/* Options are for whom the instance belongs to, and for the service's own user. */
+static bool may_change(const struct conn *c, struct fs_super *sb)
+{
+	return c->uid == c->d->uid || !c->uid || c->uid == fs_super_options(sb)->uid;
+}
+
 int mount_handle_mount(struct conn *c)
 {
 	struct fs_options opt = FS_OPTIONS_DEFAULT;
@@ -195,7 +201,7 @@ int mount_handle_mount(struct conn *c)
 	sb = fresh ? fs_mount(sys_fs(c->d->sys), &opt, r.label) : c->d->root;
 	if (IS_ERR(sb))
 		return PTR_ERR(sb);
-	if (!fresh && (*r.options || !fs_super_devs(sb)))
+	if (!fresh && *r.options && may_change(c, sb))
 		fs_super_remount(sb, &opt);
 	fs_super_get(sb);
 	preload_fill(c->d, sb, false);
@@ -235,6 +241,10 @@ int mount_handle_remount(struct conn *c)
 	sb = find_super(c, r.label, &rest);
 	if (!sb)
 		return -EINVAL;
+	if (!may_change(c, sb)) {
+		fs_super_put(sb);
+		return -EPERM;
+	}
 	opt = *fs_super_options(sb);
 	if (opt.preload_mode == (mode_t)-1)
 		opt.preload_mode = 0600; /* asking for a remount is asking for the files, preload=off says otherwise */

@@ -401,7 +401,8 @@ static void fill_locked(struct daemon *d, struct fs_super *sb, bool retry)
 		else
 			pin_links(d, sb, 0, false);
 	}
-	set_modes(d, sb);
+	if (retry)
+		set_modes(d, sb);
 }
 
 void preload_fill(struct daemon *d, struct fs_super *sb, bool retry)

@@ -25,17 +25,23 @@
 
 static const char *const names[] = { "sock", "trace_pipe", "kallsyms", "btf/vmlinux", "unprivileged_bpf_disabled", "pid", "lock" };
 
+static bool shared(const struct daemon *d)
+{
+	return d->allow_uid != (uid_t)-1;
+}
+
 static int check_dir(struct daemon *d)
 {
 	struct stat st;
 
 	if (fstat(d->dir_fd, &st))
 		return -errno;
-	if (st.st_uid != d->uid || st.st_mode & 077) {
+	if (st.st_uid != d->uid || st.st_mode & (shared(d) ? 066 : 077)) {
 		daemon_say("%s: must belong to uid %u and have mode 0700", d->dir, d->uid);
 		return -EPERM;
 	}
-	return 0;
+	/* the way in for --allow-uid; who may connect is decided by who it is, not by the socket's mode */
+	return shared(d) && fchmod(d->dir_fd, 0711) ? -errno : 0;
 }
 
 /* One that was killed a moment ago may be on its way out still. */
@@ -123,7 +129,7 @@ static int copy_btf(struct daemon *d)
 	char buf[16384];
 	size_t n;
 
-	mkdirat(d->dir_fd, "btf", 0700);
+	mkdirat(d->dir_fd, "btf", 0755);
 	in = fopen(d->btf, "re");
 	if (!in) {
 		daemon_say("%s: %s", d->btf, strerror(errno));
@@ -178,7 +184,7 @@ int rundir_listen(struct daemon *d)
 		daemon_say("%s: %s", sun.sun_path, strerror(-err));
 		return err;
 	}
-	return 0;
+	return shared(d) && chmod(sun.sun_path, 0666) ? -errno : 0;
 }
 
 void rundir_remove(struct daemon *d)

@@ -47,7 +47,7 @@ try 2 'dir wants a directory' run --dir '' true
 grep -q 'cannot write: No space left' "$T/full" || { echo "--help >/dev/full: $(cat "$T/full")"; bad=1; }
 mkdir -m 777 "$T/open"
 chmod 777 "$T/open"
-try 1 'not a private directory' status --dir "$T/open"
+try 1 'not a directory that only we' status --dir "$T/open"
 : >"$T/file"
 try 1 'cannot use .*file' status --dir "$T/file"
 USERBPF_PRELOAD=/none try 1 'set USERBPF_PRELOAD' run --dir "$T/none" true
