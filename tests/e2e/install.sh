@@ -57,6 +57,8 @@ fi
 command -v pkg-config >/dev/null || { echo "no pkg-config: the example is not built"; exit; }
 cc=$(command -v cc || command -v gcc) || { echo "no compiler: the example is not built"; exit; }
 pc=$(dirname "$(find "$tree" -name userbpf.pc)")
+# what links a sanitizer build's library wants the sanitizers, too
+nm -D "$(dirname "$pc")/libuserbpf.so" 2>/dev/null | grep -q __asan_ && cc="$cc -fsanitize=address,undefined"
 flags() { PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=${2-} pkg-config --define-variable=prefix="$tree" $1 userbpf; }
 same "version" "$("$USERBPF" version | sed 's/userbpf \([^ ]*\).*/\1/')" "$(PKG_CONFIG_PATH=$pc pkg-config --modversion userbpf)"
 $cc -Wall -Werror "$SRC/examples/embed/embed.c" $(flags '--cflags --libs') -o "$T/embed" 2>"$T/err" || fail "embed.c against the installed library: $(head -5 "$T/err")"
