@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * iterators.bpf.c - progs.debug and maps.debug: what every new bpffs instance shows (src/preload
- * loads it). Unstable text for people, not for scripts.
- *
- *   progs.debug   id, full name out of BTF, what it is attached to: function, and the program that
- * function is in maps.debug    id, name, max_entries
+ * loads it). Unstable text for people, not for scripts: of a program its id, its full name out of
+ * BTF, the function it is attached to and the program that function is in; of a map its id, name
+ * and max_entries.
  *
  * Types come from the service's own BTF; CO-RE makes the object fit the kernel's as well.
  */
@@ -31,24 +30,28 @@ static const char *full_name(struct bpf_prog_aux *aux)
 	return name_off < btf->hdr.str_len ? btf->strings + name_off : aux->name;
 }
 
+/* Before the first line only: the meta of a session counts its objects. */
+#define TITLE(ctx, text)                                              \
+	do {                                                          \
+		if ((ctx)->meta->seq_num == 0)                        \
+			BPF_SEQ_PRINTF((ctx)->meta->seq, text "\n"); \
+	} while (0)
+
 SEC("iter/bpf_map")
 int dump_bpf_map(struct bpf_iter__bpf_map *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
-	struct bpf_map *map = ctx->map;
+	const struct bpf_map *m = ctx->map;
 
-	if (!map)
-		return 0;
-	if (!ctx->meta->seq_num)
-		BPF_SEQ_PRINTF(seq, "  id name             max_entries\n");
-	BPF_SEQ_PRINTF(seq, "%4u %-16s%6d\n", map->id, map->name, map->max_entries);
+	if (m) {
+		TITLE(ctx, "  id name             max_entries");
+		BPF_SEQ_PRINTF(ctx->meta->seq, "%4u %-16s%6d\n", m->id, m->name, m->max_entries);
+	}
 	return 0;
 }
 
 SEC("iter/bpf_prog")
 int dump_bpf_prog(struct bpf_iter__bpf_prog *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
 	struct bpf_prog *prog = ctx->prog, *target;
 	const char *func, *target_name = "";
 	struct bpf_prog_aux *aux;
@@ -64,8 +67,7 @@ int dump_bpf_prog(struct bpf_iter__bpf_prog *ctx)
 	target = aux->dst_prog;
 	if (target)
 		target_name = target->aux->name;
-	if (!ctx->meta->seq_num)
-		BPF_SEQ_PRINTF(seq, "  id name             attached\n");
-	BPF_SEQ_PRINTF(seq, "%4u %-16s %s %s\n", aux->id, full_name(aux), func, target_name);
+	TITLE(ctx, "  id name             attached");
+	BPF_SEQ_PRINTF(ctx->meta->seq, "%4u %-16s %s %s\n", aux->id, full_name(aux), func, target_name);
 	return 0;
 }

@@ -91,8 +91,10 @@ static int make_sys(struct daemon *d)
 	struct fs_options fo = FS_OPTIONS_DEFAULT;
 
 	d->sys = sys_open(&so);
-	if (IS_ERR(d->sys))
+	if (IS_ERR(d->sys)) {
+		daemon_say("no subsystem with the types of %s; is it BTF?", d->btf ?: "(none)");
 		return PTR_ERR(d->sys);
+	}
 	fo.uid = d->uid;
 	fo.gid = getegid();
 	d->root = fs_mount(sys_fs(d->sys), &fo, MOUNT_DEFAULT_LABEL);

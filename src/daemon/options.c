@@ -59,7 +59,7 @@ static int number(const char *text, long max, long *out)
 
 int options_parse(struct daemon *d, int argc, char **argv)
 {
-	int c, err = 0;
+	int c = -1, err = 0;
 	long n = 0;
 
 	while (!err && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -104,11 +104,15 @@ int options_parse(struct daemon *d, int argc, char **argv)
 			err = -EINVAL;
 		}
 	}
-	if (err || optind != argc || !d->dir) {
-		fputs(usage, stderr);
-		return -EINVAL;
-	}
-	return 0;
+	if (c == -1 && !err && optind == argc && d->dir)
+		return 0;
+	if (err && c != '?' && c != ':')
+		daemon_say("%s: not a number that means something here; see userbpfd --help", optarg);
+	else if (!err && optind != argc)
+		daemon_say("%s: not an option; see userbpfd --help", argv[optind]);
+	else if (!err)
+		daemon_say("--dir is missing; see userbpfd --help");
+	return -EINVAL;
 }
 
 /* A part of ours: beside us in a build tree (<build>/src/daemon/userbpfd), else installed. NULL: nowhere. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -44,10 +46,22 @@ static int epoll_watch(int epfd, int fd)
 	return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev);
 }
 
+#define FDS_KEPT 64
+
+static int fd_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return r.rlim_cur > 2 * FDS_KEPT ? (int)r.rlim_cur - FDS_KEPT : (int)r.rlim_cur;
+}
+
 int handle_table_init(struct obj_table *t)
 {
 	list_init(&t->pending);
 	t->epfd = t->inotify = t->timer = -1;
+	t->fd_limit = fd_limit();
 	t->by_ino = calloc(HANDLE_BUCKETS, sizeof(*t->by_ino));
 	t->by_wd = calloc(HANDLE_BUCKETS, sizeof(*t->by_wd));
 	if (!t->by_ino || !t->by_wd)
@@ -161,6 +175,10 @@ static int handle_create(struct obj_table *t, struct handle *h, const char *kind
 	memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (memfd < 0)
 		return -errno;
+	if (memfd >= t->fd_limit) { /* the last ones are for those who come to close something */
+		close(memfd);
+		return -EMFILE;
+	}
 	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) || fstat(memfd, &st)) {
 		err = -errno;
 		goto fail_memfd;

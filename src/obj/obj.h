@@ -49,6 +49,13 @@ struct obj {
 #define HANDLE_WRITE 2u
 #define HANDLE_RW 3u
 
+/* Characters of object names: the kernel's isalnum() knows Latin-1, and '_' and '.' are allowed. */
+static inline bool obj_name_char(u8 c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= 0xc0 && c != 0xd7 && c != 0xf7) ||
+	       c == '_' || c == '.';
+}
+
 struct obj_table *obj_table_new(void); /* NULL: no memory or no fds */
 /*
  * Drops all handles, waits for RCU. Returns how many objects somebody still holds: 0, or the caller leaked (the table then stays allocated for them).

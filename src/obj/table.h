@@ -37,6 +37,7 @@ struct obj_table {
 
 	int epfd, inotify, timer;
 	u32 nr_handles;
+	int fd_limit; /* no handle gets an fd from here on */
 	u32 sweep;		/* next bucket of the backstop sweep */
 	struct list pending;
 	struct handle **by_ino, **by_wd;

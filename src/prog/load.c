@@ -3,7 +3,6 @@
  * load.c - BPF_PROG_LOAD. The steps are the kernel's (bpf_prog_load, bpf_check of 6.1), in its
  * order, since the first that fails decides the errno.
  */
-#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <time.h>
@@ -174,7 +173,7 @@ static int copy_name(char *dst, const char *src)
 	u32 i;
 
 	for (i = 0; i < BPF_OBJ_NAME_LEN && src[i]; i++)
-		if (!isalnum((unsigned char)src[i]) && src[i] != '_' && src[i] != '.')
+		if (!obj_name_char(src[i]))
 			return -EINVAL;
 	if (i == BPF_OBJ_NAME_LEN)
 		return -EINVAL;

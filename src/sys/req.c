@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* req.c - the caller's memory and fds, as every handler needs them. */
-#include <ctype.h>
 
 #include "abi/command.h"
 #include "sys/priv.h"
@@ -153,7 +152,7 @@ int req_name_check(const char name[BPF_OBJ_NAME_LEN])
 	for (u32 i = 0; i < BPF_OBJ_NAME_LEN; i++) {
 		if (!name[i])
 			return 0;
-		if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '.')
+		if (!obj_name_char(name[i]))
 			return -EINVAL;
 	}
 	return -EINVAL;
