@@ -241,6 +241,16 @@ static void mark_regs(const char *text, bool upper, bool used[EXPLAIN_REGS])
 	}
 }
 
+/* What an instruction reads: not the register it only sets, "(61) r6 = ...". */
+static const char *operands(const char *text)
+{
+	const char *set = strstr(text, ") "), *eq = strstr(text, " = ");
+
+	if (set && eq && (set[2] == 'r' || set[2] == 'w') && set + 2 + strcspn(set + 2, " ") == eq)
+		return eq + 3;
+	return text;
+}
+
 static char *copy(struct span s)
 {
 	return s.len ? strndup(s.at, s.len) : NULL;
@@ -270,7 +280,7 @@ static int take_regs(const struct reader *r, struct explain *e)
 
 	mark_regs(e->message, true, named);
 	if (e->text)
-		mark_regs(e->text, false, used);
+		mark_regs(operands(e->text), false, used);
 	if (e->text && strstr(e->text, "exit"))
 		used[0] = true;
 	for (int i = 1; e->text && strstr(e->text, ") call ") && i <= 5; i++)

@@ -30,6 +30,23 @@ struct {
 	__type(value, __u64);
 } fixed SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+struct locked {
+	struct bpf_spin_lock lock;
+	int n;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct locked);
+} locks SEC(".maps");
+
 static struct value *value(void)
 {
 	__u32 zero = 0;
@@ -113,6 +130,34 @@ SEC("socket") int stack_variable(struct __sk_buff *skb)
 	volatile char buf[16] = { 0 };
 
 	return buf[skb->len];
+}
+
+SEC("tc") int reference_leak(struct __sk_buff *skb)
+{
+	__u64 *e = bpf_ringbuf_reserve(&events, 8, 0);
+
+	if (!e)
+		return 0;
+	*e = skb->len;
+	return 1;
+}
+
+SEC("tc") int lock_missing_unlock(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct locked *l = bpf_map_lookup_elem(&locks, &zero);
+
+	if (l)
+		bpf_spin_lock(&l->lock);
+	return 0;
+}
+
+SEC("tc") int lock_touch(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct locked *l = bpf_map_lookup_elem(&locks, &zero);
+
+	return l ? *(volatile __u32 *)&l->lock : 0;
 }
 
 SEC("socket") int helper_not_allowed(struct __sk_buff *skb)
