@@ -301,6 +301,8 @@ static int rw_pass(struct rw *rw, int (*one)(struct rw *rw, u32 i))
 /* --- bpf_loop() as a loop of the program itself --- */
 
 #define INSN(...) ((struct bpf_insn){__VA_ARGS__})
+#define ALU64(op, d, s)	 INSN(.code = BPF_ALU64 | (op) | BPF_X, .dst_reg = (d), .src_reg = (s))
+#define ALU64K(op, d, k) INSN(.code = BPF_ALU64 | (op) | BPF_K, .dst_reg = (d), .imm = (k))
 #define MAX_LOOPS (8 << 20) /* of bpf_loop() */
 
 static u32 subprog_of(const struct vfy_prog *p, u32 i)
@@ -349,7 +351,7 @@ static int inline_loop(struct rw *rw, u32 i)
 	start = rw->prog->subprogs[(*rw->aux)[i].func_subprog].start;
 	const struct bpf_insn loop[] = {
 		INSN(.code = BPF_JMP | BPF_JLE | BPF_K, .dst_reg = BPF_REG_1, .off = 2, .imm = MAX_LOOPS),
-		MOV32(BPF_REG_0, -E2BIG),
+		ALU64K(BPF_MOV, BPF_REG_0, -E2BIG), /* the kernel's w0 = -7 is no negative long */
 		INSN(.code = BPF_JMP | BPF_JA, .off = 16),
 		MEM(BPF_STX, BPF_REG_6, BPF_REG_10, at),
 		MEM(BPF_STX, BPF_REG_7, BPF_REG_10, at + 8),
@@ -645,9 +647,6 @@ static int fix_ld_abs(struct rw *rw, u32 i)
 		return err_misconfigured(rw);
 	return rw_patch(rw, i, buf, cnt, -1);
 }
-
-#define ALU64(op, d, s)	 INSN(.code = BPF_ALU64 | (op) | BPF_X, .dst_reg = (d), .src_reg = (s))
-#define ALU64K(op, d, k) INSN(.code = BPF_ALU64 | (op) | BPF_K, .dst_reg = (d), .imm = (k))
 
 /* Pointer arithmetic of unprivileged programs: the offset is forced to 0 when it is beyond what the
  * check assumed. */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Programs that check helpers and kinds of maps themselves: each returns 0, or the number of what went wrong. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define CHECK(n, ok)          \
+	do {                  \
+		if (!(ok))    \
+			return n; \
+	} while (0)
+
+struct locked {
+	__u32 rounds;
+	struct bpf_spin_lock lock;
+	__u64 sum;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct locked);
+	__uint(max_entries, 1);
+} sums SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, __u64);
+} storage SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, __u64);
+} percpu_storage SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(max_entries, 4);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(key_size, 4);
+	__uint(max_entries, 4);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_ARRAY);
+		__type(key, __u32);
+		__type(value, __u64);
+		__uint(max_entries, 1);
+	});
+} outer SEC(".maps");
+
+static long add(__u32 i, void *ctx)
+{
+	*(__u64 *)ctx += i;
+	return i == 9;
+}
+
+static long count(__u32 i, void *ctx)
+{
+	++*(__u64 *)ctx;
+	return 0;
+}
+
+/* The loop is part of the program when its callback is known: numbers and results are those of the helper. */
+SEC("tc")
+int loops(struct __sk_buff *skb)
+{
+	__u64 sum = 0, keep = bpf_get_prandom_u32(), also = keep;
+	__u32 n = skb->len; /* 64 - 14, known to no verifier */
+
+	CHECK(1, bpf_loop(5, add, &sum, 0) == 5);
+	CHECK(2, sum == 10);
+	CHECK(3, bpf_loop(100, add, &sum, 0) == 10);
+	CHECK(4, sum == 10 + 45);
+	CHECK(5, bpf_loop(0, add, &sum, 0) == 0);
+	CHECK(6, bpf_loop((8 << 20) + 1, add, &sum, 0) == -7); /* E2BIG */
+	sum = 0;
+	CHECK(7, bpf_loop(n, count, &sum, 0) == n && sum == n);
+	CHECK(8, bpf_loop(n, count, &sum, n > 3) == -22); /* EINVAL */
+	CHECK(9, keep == also);
+	return 0;
+}
+
+SEC("tc")
+int locks(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct locked *v = bpf_map_lookup_elem(&sums, &zero), fresh = {.rounds = 1, .sum = 5};
+
+	CHECK(1, v);
+	bpf_spin_lock(&v->lock);
+	v->rounds++;
+	v->sum += v->rounds;
+	bpf_spin_unlock(&v->lock);
+	CHECK(2, bpf_map_update_elem(&sums, &zero, &fresh, BPF_F_LOCK) == 0);
+	CHECK(3, v->rounds == 1 && v->sum == 5);
+	return 0;
+}
+
+SEC("tc")
+int rings(struct __sk_buff *skb)
+{
+	__u64 *r = bpf_ringbuf_reserve(&ring, 16, 0), word = 7;
+	__u64 before = bpf_ringbuf_query(&ring, BPF_RB_PROD_POS);
+
+	CHECK(1, r);
+	r[0] = 1;
+	r[1] = 2;
+	bpf_ringbuf_submit(r, 0);
+	CHECK(2, bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) == before);
+	CHECK(3, bpf_ringbuf_output(&ring, &word, sizeof(word), 0) == 0);
+	CHECK(4, bpf_ringbuf_query(&ring, BPF_RB_PROD_POS) == before + 16);
+	CHECK(5, bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) == 4096);
+	r = bpf_ringbuf_reserve(&ring, 4096, 0);
+	if (r) {
+		bpf_ringbuf_discard(r, 0);
+		return 6;
+	}
+	return 0;
+}
+
+SEC("cgroup_skb/ingress")
+int storages(struct __sk_buff *skb)
+{
+	__u64 *one = bpf_get_local_storage(&storage, 0), *each = bpf_get_local_storage(&percpu_storage, 0);
+
+	/* zero when the test run began */
+	if (*one || *each)
+		return 1;
+	++*one;
+	++*each;
+	if (one != (__u64 *)bpf_get_local_storage(&storage, 0) || *one != 1)
+		return 1;
+	*one = *each = 0; /* for the next round of a repeated run */
+	return bpf_get_socket_cookie(skb) ? 0 : 1;
+}
+
+SEC("tc")
+int nothing_there(struct __sk_buff *skb)
+{
+	__u32 key = 0;
+
+	CHECK(1, bpf_perf_event_output(skb, &events, 0, &key, sizeof(key)) == -2);	/* ENOENT */
+	CHECK(2, bpf_perf_event_output(skb, &events, 4, &key, sizeof(key)) == -7);	/* E2BIG */
+	CHECK(3, !bpf_map_lookup_elem(&outer, &key));
+	CHECK(4, bpf_get_cgroup_classid(skb) == 0);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
