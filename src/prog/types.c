@@ -52,12 +52,30 @@ static bool is_gap(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
 	       (attach == BPF_TRACE_ITER || attach == BPF_TRACE_RAW_TP);
 }
 
+/* Helpers that give away pointers into the kernel's structs. */
+static bool wants_perfmon(u32 id)
+{
+	switch (id) {
+	case BPF_FUNC_skc_to_tcp_sock:
+	case BPF_FUNC_skc_to_tcp6_sock:
+	case BPF_FUNC_skc_to_tcp_timewait_sock:
+	case BPF_FUNC_skc_to_tcp_request_sock:
+	case BPF_FUNC_skc_to_udp6_sock:
+	case BPF_FUNC_skc_to_unix_sock:
+	case BPF_FUNC_skc_to_mptcp_sock:
+		return true;
+	}
+	return false;
+}
+
 const struct helper_proto *prog_helper(u32 id, const struct vfy_prog *prog)
 {
 	const struct prog_type *t = prog_type_of(resolve_type(prog));
 	u32 groups = HG_BASE;
 
 	if (!t || is_gap(t->type, prog->expected_attach_type, id))
+		return NULL;
+	if (wants_perfmon(id) && !cred_perfmon(prog->cred))
 		return NULL;
 	groups |= t->helper_groups;
 	if (cred_bpf(prog->cred)) {
