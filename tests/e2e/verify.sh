@@ -90,6 +90,26 @@ Y
 fi
 status 1 "BTF that is none" --btf "$SRC/README.md" "$GOOD"
 
+# sizes and pins that an object leaves to its loader
+if command -v clang-19 >/dev/null; then
+	cat >"$T/sizes.bpf.c" <<'Y'
+#define MAP(name, kind, more) struct { int (*type)[kind]; more } name __attribute__((section(".maps"), used))
+MAP(counts, 2, int *key; long *value;);
+MAP(records, 27, );
+MAP(pinned, 1, int *key; long *value; int (*max_entries)[4]; int (*pinning)[1];);
+static void *(*lookup)(void *, const void *) = (void *)1;
+__attribute__((section("xdp"), used)) int count(void *ctx)
+{
+	int key = 0;
+	long *n = lookup(&counts, &key), *p = lookup(&pinned, &key);
+	return n && p ? *n + *p : 0;
+}
+char LICENSE[] __attribute__((section("license"), used)) = "GPL";
+Y
+	(cd "$T" && clang-19 -target bpf -mcpu=v3 -O2 -g -c sizes.bpf.c -o sizes.bpf.o) || fail "sizes.bpf.c does not compile"
+	status 0 "maps without sizes, a pinned map" "$T/sizes.bpf.o"
+fi
+
 # wrong usage
 status 2 "no file" --json
 status 2 "two files" "$GOOD" "$GOOD"

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+#include <linux/perf_event.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/base.h"
 #include "cli/cli.h"
 #include "cli/verify/explain.h"
 #include "cli/verify/inprocess.h"
@@ -61,10 +64,47 @@ static const char *error_text(int err)
 
 /* --- one load --- */
 
+/* Kinds of maps whose max_entries the kernel wants to be 0, or libbpf fills in. */
+static bool takes_no_entries(enum bpf_map_type type)
+{
+	static const enum bpf_map_type kinds[] = {
+		BPF_MAP_TYPE_CGROUP_STORAGE, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, BPF_MAP_TYPE_SK_STORAGE,
+		BPF_MAP_TYPE_INODE_STORAGE,  BPF_MAP_TYPE_TASK_STORAGE,		 BPF_MAP_TYPE_STRUCT_OPS,
+		BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i] == type)
+			return true;
+	return false;
+}
+
+/*
+ * What the object's own loader would do between open and load: sizes that are left to it become the smallest that work. No map is pinned or
+ * taken from a pin.
+ */
+static void settle_map(struct bpf_map *m)
+{
+	enum bpf_map_type type = bpf_map__type(m);
+
+	bpf_map__set_pin_path(m, NULL);
+	if (!bpf_map__max_entries(m) && !takes_no_entries(type))
+		bpf_map__set_max_entries(m, type == BPF_MAP_TYPE_RINGBUF || type == BPF_MAP_TYPE_USER_RINGBUF ? sysconf(_SC_PAGESIZE) : 1);
+	if (!bpf_map__value_size(m) && type == BPF_MAP_TYPE_STACK_TRACE)
+		bpf_map__set_value_size(m, PERF_MAX_STACK_DEPTH * sizeof(__u64));
+}
+
 static struct bpf_object *open_object(const struct verify *v)
 {
+	struct bpf_object *obj;
+	struct bpf_map *m;
+
 	warning[0] = '\0';
-	return bpf_object__open_file(v->file, NULL);
+	obj = bpf_object__open_file(v->file, NULL);
+	if (obj)
+		bpf_object__for_each_map(m, obj)
+			settle_map(m);
+	return obj;
 }
 
 static struct bpf_program *only(struct bpf_object *obj, int index)
