@@ -4,6 +4,7 @@
 # same as uid 1000 without capabilities, with /dev/fuse open to users.
 . "$SRC/tests/e2e/lib.sh"
 [ -z "${USERBPF_FRESH:-}" ] || skip "this is the fresh tree already"
+case $BUILD in *asan*) skip "a fresh tree is built without sanitizers; make test shows it" ;; esac
 [ "$(id -u)" = 0 ] || skip "debootstrap needs root"
 command -v debootstrap >/dev/null || skip "debootstrap is not installed"
 need_fuse
