@@ -111,6 +111,8 @@ static int hello(struct conn *c)
 
 static int shut_down(struct conn *c)
 {
+	if (c->uid && c->uid != c->d->uid)
+		return -EPERM;
 	c->d->stopping = true;
 	daemon_wake(c->d);
 	return 0;

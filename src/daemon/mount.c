@@ -402,7 +402,7 @@ int mount_handle_umount(struct conn *c)
 		return -EINVAL;
 	if (strcmp(rest, "/"))
 		err = -EINVAL;
-	else if (sb == c->d->root)
+	else if (sb == c->d->root || !may_change(c, sb))
 		err = -EPERM;
 	else if (fs_super_devs(sb))
 		err = -EBUSY;

@@ -27,6 +27,8 @@ other run --dir "$RT" -- cat /sys/fs/bpf/progs.debug | grep -q dump_bpf_prog || 
 ub bpftool map create /sys/fs/bpf/ours type array key 4 value 4 entries 1 name ours
 other run --dir "$RT" -- bpftool map show pinned /sys/fs/bpf/ours && fail "another user opens a 0600 pin"
 other run --dir "$RT" -- rm -f /sys/fs/bpf/ours && fail "another user removes our pin from the sticky root"
+other down --dir "$RT" && fail "another user stops the service"
+check "the service goes on" "$USERBPF" status --dir "$RT"
 # a third user is nobody here
 T=$T setpriv --reuid 1001 --clear-groups env XDG_RUNTIME_DIR=/nonexistent "$USERBPF" status --dir "$RT" >"$T/out" 2>&1 && fail "a third user is served"
 exit 0
