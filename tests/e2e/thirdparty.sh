@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# thirdparty.sh - every program of every object: ours, and what Debian packages ship (as files or inside programs), against tests/data/thirdparty.list.
+#   DEBIAN_ROOT  a directory with packages that are not installed: `dpkg -x PACKAGE.deb DEBIAN_ROOT/PACKAGE`
+#   WRITE_LIST   a file to write the verdicts of this run to, in the list's format
+# The packages' programs are verified against the machine's kernel BTF; what a kernel does not have (an attach target, a field) is no failure.
+. "$SRC/tests/e2e/lib.sh"
+LIST=$SRC/tests/data/thirdparty.list
+ROOT=${DEBIAN_ROOT:-}
+KERNEL=/sys/kernel/btf/vmlinux
+
+# verdicts NAME OPTION... FILE: one line per program, "NAME<tab>PROGRAM<tab>ok" or "...<tab>REASON"
+verdicts() {
+	name=$1
+	shift
+	"$USERBPF" verify "$@" >"$T/out" 2>"$T/err"
+	case $? in
+	0 | 1) ;;
+	*) fail "$name: status $?: $(tail -1 "$T/err")" ;;
+	esac
+	[ -s "$T/out" ] || printf '%s\t-\t%s\n' "$name" "$(sed 's/^userbpf: *//; s,/[^ ]*/,,' "$T/err" | head -1)"
+	awk -v name="$name" '
+		function flush() { if (prog != "") printf "%s\t%s\t%s\n", name, prog, verdict; prog = "" }
+		/^verified  / { flush(); prog = $2; verdict = "ok" }
+		/^refused   / { flush(); prog = $2; verdict = "refused" }
+		/^  message   / && verdict == "refused" { sub(/^  message +/, ""); verdict = $0 }
+		END { flush() }' "$T/out"
+}
+
+: >"$T/got"
+for obj in "$BUILD"/bpf/*.bpf.o "$BUILD"/examples/*/*.bpf.o "$BUILD"/tests/data/bpf/*.bpf.o; do
+	[ -f "$obj" ] && verdicts "own/${obj##*/}" "$obj" >>"$T/got"
+done
+own=$(wc -l <"$T/got")
+
+# a package's objects: files, and what its programs carry
+files_of() {
+	if [ -n "$ROOT" ]; then
+		find "$ROOT/$1" -type f 2>/dev/null
+	else
+		dpkg -L "$1" 2>/dev/null
+	fi | grep -E '/s?bin/[^/]*$|/libexec/|/bpf/[^/]*\.o$'
+}
+package() {
+	mkdir "$T/$1"
+	for f in $(files_of "$1"); do
+		case $f in
+		*.o) cp "$f" "$T/$1/" ;;
+		*) [ ! -f "$f" ] || [ ! -s "$f" ] || "$BUILD/tests/e2e/bpfextract" "$T/$1" "$f" || fail "$f: not read" ;;
+		esac
+	done
+	for obj in "$T/$1"/*.o; do
+		[ ! -f "$obj" ] || verdicts "$1/${obj##*/}" --btf "$KERNEL" "$obj" >>"$T/got"
+	done
+}
+if [ -r "$KERNEL" ]; then
+	for pkg in libxdp1 xdp-tests xdp-tools libbpf-tools; do
+		package $pkg
+	done
+	[ "$(wc -l <"$T/got")" -gt "$own" ] || echo "SKIP: packages' objects: none of libxdp1, xdp-tests, xdp-tools, libbpf-tools is here"
+else
+	echo "SKIP: packages' objects: no $KERNEL"
+fi
+
+# The list: object, program, ok | refused REASON | missing REASON (a limit of this version: docs/limits.md; better is welcome).
+# What this machine's kernel lacks says nothing about us.
+if [ -n "${WRITE_LIST:-}" ]; then
+	awk -F'\t' -v OFS='\t' '
+		$3 == "ok" { print; next }
+		/^own/ { print $1, $2, "refused " $3; next }
+		$3 ~ /failed to find kernel BTF type ID|CO-RE relocation/ { next }
+		{ print $1, $2, ($3 ~ /unknown func|failed to create|Retrying without BTF/ ? "missing " : "refused ") $3 }' "$T/got" >"$WRITE_LIST"
+fi
+awk -F'\t' '
+	FNR == NR { if ($0 !~ /^#/) want[$1 FS $2] = $3; next }
+	{ key = $1 FS $2; w = want[key]; seen[key] = 1; count[$3 == "ok"]++ }
+	$3 ~ /failed to find kernel BTF type ID|CO-RE relocation/ && $1 !~ /^own/ { lacking++; next }
+	w == "" && $3 == "ok" && $1 !~ /^own/ { next }
+	w == "" { print "not in the list: " $0; bad = 1; next }
+	w == $3 || w == "refused " $3 || w == "missing " $3 { next }
+	w ~ /^missing/ && $3 == "ok" { print "note: now verified: " key; next }
+	{ print $1 " " $2 ": want \"" w "\", got \"" $3 "\""; bad = 1 }
+	END {
+		for (key in want)
+			if (key ~ /^own/ && !(key in seen)) {
+				print "in the list, not built: " key
+				bad = 1
+			}
+		printf "%d verified, %d refused, of these %d for what this kernel lacks\n", count[1], count[0], lacking
+		exit bad
+	}' "$LIST" "$T/got" >"$T/differences" || fail "verdicts differ from tests/data/thirdparty.list"
+cat "$T/differences"
+exit 0
