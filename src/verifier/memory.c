@@ -685,7 +685,7 @@ int vfy_helper_mem(struct venv *env, u32 regno, s32 size, enum bpf_access_type t
 	case PTR_TO_BUF:
 		return buf_access(env, regno, r->off, size, t);
 	case PTR_TO_STACK:
-		return vfy_stack_range(env, regno, r->off, size, zero_ok, SRC_HELPER, call);
+		return vfy_stack_range(env, regno, r->off, size, zero_ok, SRC_HELPER, t, call);
 	case PTR_TO_CTX:
 		/* only where the context is the memory the program sees */
 		if (!env->ops->convert_ctx_access)

@@ -329,7 +329,7 @@ int vfy_stack_read(struct venv *env, u32 regno, s32 off, s32 size, s32 dst)
 		     tnum_text(buf, p->var), off, size);
 		return -EACCES;
 	}
-	err = vfy_stack_range(env, regno, off, size, false, SRC_INSN, NULL);
+	err = vfy_stack_range(env, regno, off, size, false, SRC_INSN, BPF_READ, NULL);
 	if (err)
 		return err;
 	first = p->smin64 + off;
@@ -361,7 +361,8 @@ static int range_byte(struct venv *env, struct vframe *f, s32 i, bool clobber)
 	return 1;
 }
 
-int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src, struct vcall *call)
+/* Helpers that only read (@t) leave what the program spilled there as it is; 6.1 takes all of them for writers, later kernels do not. */
+int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src, enum bpf_access_type t, struct vcall *call)
 {
 	struct vreg *p = vfy_reg(env, regno);
 	struct vframe *f = reg_frame(env, p);
@@ -393,7 +394,7 @@ int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok
 	for (s32 i = first; i < last + size; i++) {
 		struct vslot *s = &f->slots[(-i - 1) / SLOT_SIZE];
 
-		if (!range_byte(env, f, i, src == SRC_HELPER)) {
+		if (!range_byte(env, f, i, t == BPF_WRITE)) {
 			vfy_mark_read(env, &s->reg);
 			continue;
 		}

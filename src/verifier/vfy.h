@@ -378,7 +378,7 @@ bool vfy_pkt_allowed(struct venv *env, const struct vcall *call, enum bpf_access
 int vfy_stack_bounds(struct venv *env, u32 regno, s32 off, s32 size, enum vsrc src, enum bpf_access_type t);
 int vfy_stack_read(struct venv *env, u32 regno, s32 off, s32 size, s32 dst);
 int vfy_stack_write(struct venv *env, u32 regno, s32 off, s32 size, s32 value, s32 insn);
-int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src, struct vcall *call);
+int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src, enum bpf_access_type t, struct vcall *call);
 bool vfy_sock_access(u32 type, s32 off, s32 size, u32 *field_size);
 int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx);
 void vfy_find_pkt_changers(struct venv *env);
