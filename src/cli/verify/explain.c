@@ -203,7 +203,7 @@ static bool take_numbered(struct reader *r, struct span line)
 	if (!len || !starts(rest, ":"))
 		return false;
 	rest = trim(skip(rest, 1));
-	if (starts(rest, "("))
+	if (starts(rest, "(") || starts(rest, "<")) /* "7: <invalid CO-RE relocation>": libbpf's words for an instruction it made invalid */
 		instruction(r, n, rest);
 	else if (is_state(rest))
 		take_state(r, rest, false);
