@@ -13,7 +13,7 @@
  *   LD_IMM64 src=BPF_PSEUDO_BTF_ID     imm64 = address (service process only: ksyms of the service)      bound: src 0
  *   CALL src=0                         imm = helper id; interpreter calls image->helpers[id], exec_helpers[id] when that is NULL
  *   CALL src=BPF_PSEUDO_CALL           imm = pc-relative start of a subprog, off = subprog no.
- *   CALL src=BPF_PSEUDO_KFUNC_CALL     imm = BTF id of the kfunc
+ *   CALL src=BPF_PSEUDO_KFUNC_CALL     imm = BTF id of the kfunc, off = its row in helper/kfuncs.def, from 1 (dump: 0)
  *   JMP|BPF_TAIL_CALL                  was CALL bpf_tail_call
  *   LDX|BPF_PROBE_MEM(SX)              load that may fault and then reads zero (D7)
  * Everything else is the plain ISA (RFC 9669 incl. cpu v4). Address of the stack frame: R10; each subprog has its own 512 byte frame at most.
@@ -32,6 +32,9 @@ typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run
 /* What CALL does, by helper id; src/helper defines it from helpers.def. NULL: not callable. */
 #define EXEC_NR_HELPERS 256u /* ids of the UAPI, then the internal ones of helper/helper.h */
 extern const helper_fn exec_helpers[EXEC_NR_HELPERS];
+/* The same for kfuncs, by row of helper/kfuncs.def counted from 1. */
+extern const helper_fn exec_kfuncs[];
+extern const u32 exec_nr_kfuncs;
 
 /* What a program needs from the process it runs in. One per process kind (service, shim, unit test); all may be NULL. */
 struct exec_host {

@@ -63,6 +63,8 @@ static int check_call(const struct exec_image *img, u32 i)
 
 	if (insn->src_reg == BPF_PSEUDO_CALL)
 		return rel_target(img, i, insn->imm) < 0 ? -EINVAL : 0;
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+		return insn->off && (u16)insn->off < exec_nr_kfuncs ? 0 : -EINVAL;
 	return insn->src_reg || (u32)insn->imm >= EXEC_NR_HELPERS || !fns[insn->imm] ? -EINVAL : 0;
 }
 

@@ -315,6 +315,10 @@ jmp_call:
 		regs[0] = fns[IMM](regs[1], regs[2], regs[3], regs[4], regs[5], run);
 		NEXT;
 	}
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+		regs[0] = exec_kfuncs[(u16)insn->off](regs[1], regs[2], regs[3], regs[4], regs[5], run);
+		NEXT;
+	}
 	if (unlikely(frame == &frames[MAX_CALL_FRAMES - 1] || run->depth >= MAX_DEPTH))
 		goto bad;
 	frame->ret = insn;

@@ -76,29 +76,6 @@ static int check_bounds(struct venv *env, u32 n)
 	return 0;
 }
 
-/*
- * No function of the service may be called from programs, so every call that names one is refused. A call that names none (a relocation
- * against something absent) must turn out dead code; the walk sees to that.
- */
-static int no_kfunc(struct venv *env, const struct bpf_insn *in)
-{
-	const struct btf *btf = env->prog->vmlinux;
-	const struct btf_type *t;
-
-	if (!env->prog->gpl_compatible) {
-		vlog(env, "cannot call kernel function from non-GPL compatible program\n");
-		return -EINVAL;
-	}
-	if (!in->imm && !in->off)
-		return 0;
-	t = !in->off && btf ? btf_type_by_id(btf, in->imm) : NULL;
-	if (t && btf_type_is_func(t))
-		vlog(env, "cannot find address for kernel function %s\n", vfy_btf_name(btf, in->imm));
-	else
-		vlog(env, "kernel btf_id %u is not a function\n", in->imm);
-	return -EINVAL;
-}
-
 int vfy_cfg_subprogs(struct venv *env)
 {
 	int err = add_subprog(env, 0);
@@ -113,7 +90,7 @@ int vfy_cfg_subprogs(struct venv *env)
 			vlog(env, "loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN\n");
 			return -EPERM;
 		}
-		err = kfunc ? no_kfunc(env, in) : add_subprog(env, (s64)i + in->imm + 1);
+		err = kfunc ? vfy_kfunc_named(env, in) : add_subprog(env, (s64)i + in->imm + 1);
 	}
 	if (err)
 		return err;

@@ -280,14 +280,12 @@ static int do_call(struct venv *env, struct bpf_insn *in)
 		vlog(env, "BPF_CALL uses reserved fields\n");
 		return -EINVAL;
 	}
-	if (env->cur->lock_id && (in->src_reg == BPF_PSEUDO_CALL || in->imm != BPF_FUNC_spin_unlock)) {
+	if (env->cur->lock_id && (in->src_reg || in->imm != BPF_FUNC_spin_unlock)) {
 		vlog(env, "function calls are not allowed while holding a lock\n");
 		return -EINVAL;
 	}
-	if (kfunc) {
-		vlog(env, "invalid kernel function call not eliminated in verifier pass\n");
-		return -EINVAL;
-	}
+	if (kfunc)
+		return vfy_kfunc_call(env, in, env->insn_idx);
 	if (in->src_reg == BPF_PSEUDO_CALL)
 		return vfy_subprog_call(env, in, &env->insn_idx);
 	return vfy_helper_call(env, in, &env->insn_idx);

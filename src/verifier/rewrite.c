@@ -803,6 +803,8 @@ static int finish(struct rw *rw)
 			if (sub == UINT32_MAX)
 				return err_misconfigured(rw);
 			insn->off = sub;
+		} else if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+			insn->off = (*rw->aux)[i].kfunc;
 		}
 	}
 	return 0;

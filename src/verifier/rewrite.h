@@ -19,6 +19,7 @@ struct vfy_insn_aux {
 	u32 alu_state, alu_limit; /* speculation masks (unprivileged) */
 	u64 imm64;	     /* PSEUDO_BTF_ID: address */
 	u32 func_subprog;    /* PSEUDO_FUNC / PSEUDO_CALL target subprog; callback of a bpf_loop() that may be inlined, 0 = not */
+	u16 kfunc;	     /* PSEUDO_KFUNC_CALL: row of helper/kfuncs.def, from 1 */
 	struct bpf_map *call_map; /* the one constant map a map helper call always gets, or NULL */
 	u32 orig_idx;	     /* instruction index as loaded */
 	bool probe_mem;	     /* load through a BTF pointer that may fault: becomes BPF_PROBE_MEM */

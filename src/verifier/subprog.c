@@ -37,7 +37,7 @@ static const struct {
 };
 
 /* Is a pointer to @t the context of this program type? */
-static bool is_ctx_type(const struct venv *env, const struct btf *btf, u32 id)
+bool vfy_is_ctx_type(const struct venv *env, const struct btf *btf, u32 id)
 {
 	const struct btf_type *t = btf_type_skip_modifiers(btf, id, NULL);
 	const char *name;
@@ -81,7 +81,7 @@ static const struct btf_type *proto_of(struct venv *env, u32 n, const char **nam
 /* --- arguments of a call --- */
 
 /* Memory of @size bytes behind @regno, readable and writable; a pointer that may be NULL counts as the memory. */
-static int mem_arg(struct venv *env, u32 regno, u32 size)
+int vfy_mem_arg(struct venv *env, u32 regno, u32 size)
 {
 	struct vreg *r = vfy_reg(env, regno), saved;
 	bool maybe = r->type & PTR_MAYBE_NULL;
@@ -103,7 +103,7 @@ static int mem_arg(struct venv *env, u32 regno, u32 size)
 }
 
 /* Pointer arguments of other kinds must be unmodified. */
-static int arg_offset(struct venv *env, const struct vreg *r, u32 regno)
+int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno)
 {
 	switch (r->type) {
 	case PTR_TO_STACK:
@@ -131,10 +131,10 @@ static int match_ptr(struct venv *env, u32 i, const struct btf_type *t, struct v
 	u32 size = 0;
 	int err;
 
-	err = arg_offset(env, r, i + 1);
+	err = vfy_arg_offset(env, r, i + 1);
 	if (err)
 		return err;
-	if (is_ctx_type(env, btf, t->type)) {
+	if (vfy_is_ctx_type(env, btf, t->type)) {
 		if (r->type == PTR_TO_CTX)
 			return 0;
 		log_printf(env->log, "arg#%d expected pointer to ctx, but got %s\n", i, vfy_kind_name(t));
@@ -150,7 +150,7 @@ static int match_ptr(struct venv *env, u32 i, const struct btf_type *t, struct v
 		     name ? name : "", PTR_ERR(sized));
 		return -EINVAL;
 	}
-	return mem_arg(env, i + 1, size) ? -EINVAL : 0;
+	return vfy_mem_arg(env, i + 1, size) ? -EINVAL : 0;
 }
 
 static int match_args(struct venv *env, u32 n, struct vreg *regs, bool call)
@@ -217,7 +217,7 @@ static int entry_arg(struct venv *env, u32 i, const struct btf_type *t, struct v
 		vlog(env, "Arg#%d type %s in %s() is not supported yet.\n", i, vfy_kind_name(t), func);
 		return -EINVAL;
 	}
-	if (is_ctx_type(env, btf, t->type)) {
+	if (vfy_is_ctx_type(env, btf, t->type)) {
 		reg_known(r, 0);
 		r->type = PTR_TO_CTX;
 		return 0;

@@ -20,6 +20,7 @@
 #include "sys/vmlinux/sock.h"
 #include "verifier/verifier.h"
 
+#include "helper/kfunc_test.c"
 #include "link/iter_funcs.c"
 
 /* As the kernel has them: programs that include vmlinux.h include no stdbool.h. */

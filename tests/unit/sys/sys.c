@@ -97,7 +97,7 @@ static int load_counter(struct userbpf *u, int map)
 	return load(u, insns, ARRAY_SIZE(insns), "counter");
 }
 
-static u32 iter_func_id(const char *func)
+static u32 func_id(const char *func)
 {
 	struct btf *btf = btf__parse_raw(vmlinux);
 	int id = btf ? btf__find_by_name_kind(btf, func, BTF_KIND_FUNC) : -1;
@@ -115,7 +115,7 @@ static int load_iter(struct userbpf *u)
 		ADD_IMM(BPF_REG_2, -4), MOV_IMM(BPF_REG_3, 4), CALL(BPF_FUNC_seq_write), MOV_IMM(BPF_REG_0, 0), EXIT,
 	};
 
-	return load_as(u, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, iter_func_id("bpf_iter_bpf_map"), insns, ARRAY_SIZE(insns), "iter");
+	return load_as(u, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, func_id("bpf_iter_bpf_map"), insns, ARRAY_SIZE(insns), "iter");
 }
 
 static int link_iter(struct userbpf *u)
@@ -309,6 +309,35 @@ static void test_run_and_stats(void **state)
 	assert_int_equal(info.run_cnt, 3);
 	close(prog);
 	close(map);
+	assert_true(total_becomes(u, 0));
+}
+
+#define KFUNC(name) INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, func_id(name))
+
+/* Functions of the service do what they say, and dumps name them by their BTF id. */
+static void test_kfuncs(void **state)
+{
+	const struct bpf_insn insns[] = {
+		MOV_REG(BPF_REG_1, BPF_REG_10), ADD_IMM(BPF_REG_1, -8), INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_1, 0, 0, 0),
+		KFUNC("bpf_kfunc_call_test_acquire"), INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 11, 0),
+		MOV_REG(BPF_REG_6, BPF_REG_0), MOV_REG(BPF_REG_1, BPF_REG_0), MOV_IMM(BPF_REG_2, 8),
+		KFUNC("bpf_kfunc_call_test_get_rdwr_mem"), MOV_IMM(BPF_REG_7, 0),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 1, 0), INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_7, BPF_REG_0, 4, 0),
+		LDX_DW(BPF_REG_1, BPF_REG_6, 16), MOV_REG(BPF_REG_1, BPF_REG_6), KFUNC("bpf_kfunc_call_test_release"),
+		MOV_REG(BPF_REG_0, BPF_REG_7), EXIT,
+	};
+	struct bpf_insn dump[64] = { 0 };
+	struct bpf_prog_info info = { .xlated_prog_insns = (uintptr_t)dump, .xlated_prog_len = sizeof(dump) };
+	struct userbpf *u = *state;
+	int prog = load_as(u, BPF_PROG_TYPE_SCHED_CLS, 0, 0, insns, ARRAY_SIZE(insns), "kfuncs");
+	u32 retval;
+
+	assert_true(prog >= 0);
+	assert_int_equal(test_run_prog(u, prog, 3, &retval), 0);
+	assert_int_equal(retval, 108);
+	assert_int_equal(info_of(u, prog, &info, sizeof(info)), sizeof(info));
+	assert_memory_equal(&dump[8], &insns[8], sizeof(*dump));
+	close(prog);
 	assert_true(total_becomes(u, 0));
 }
 
@@ -751,7 +780,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_map_info), T(test_prog_info), T(test_run_and_stats), T(test_btf_info), T(test_ids), T(test_iter), T(test_iter_abandoned),
+		T(test_map_info), T(test_prog_info), T(test_run_and_stats), T(test_kfuncs), T(test_btf_info), T(test_ids), T(test_iter), T(test_iter_abandoned),
 		T(test_pins), T(test_cat_maps), T(test_mmap), T(test_prog_array), T(test_fork_keeps), T(test_threads), T(test_batch),
 		T(test_unprivileged), T(test_options), T(test_instances),
 	};

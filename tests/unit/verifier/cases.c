@@ -10,6 +10,7 @@
  *   field: lock 4              the values of the map before are a struct with a bpf_spin_lock (timer: bpf_timer) at byte 4
  *   inner: array 4 8 1         the map before is one of maps like this
  *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions
+ *   kfunc: 3 name              the call at this instruction is of that function of the service
  *   expect: ok | EACCES ...
  *   level: 4                   log level; 2 when absent
  *   log: text                  these must occur in the log in this order; may repeat
@@ -50,6 +51,11 @@ struct test_case {
 		bool global;
 	} func[8];
 	u32 nr_funcs;
+	struct {
+		u32 at;
+		char name[64];
+	} kfunc[8];
+	u32 nr_kfuncs;
 	char *text;
 };
 
@@ -137,6 +143,9 @@ static void read_key(struct test_case *t, char *line)
 		read_attr(t, &t->more[t->nr_maps - 1].inner, value);
 	} else if (!strcmp(line, "funcs"))
 		read_funcs(t, value);
+	else if (!strcmp(line, "kfunc") && t->nr_kfuncs < ARRAY_SIZE(t->kfunc) &&
+		 sscanf(value, "%u %63s", &t->kfunc[t->nr_kfuncs].at, t->kfunc[t->nr_kfuncs].name) == 2)
+		t->nr_kfuncs++;
 	else if (!strcmp(line, "log") && t->nr_log < MAX_LINES)
 		t->log[t->nr_log++] = strdup(value);
 	else if (!strcmp(line, "expect"))
@@ -320,6 +329,35 @@ static void close_maps(struct world *w)
 	}
 }
 
+static struct btf *vmlinux; /* of the test: argv[2] */
+
+static void read_vmlinux(const char *path)
+{
+	static u8 data[4 << 20];
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(data, 1, sizeof(data), f) : 0;
+
+	if (f)
+		fclose(f);
+	vmlinux = btf_parse_vmlinux(data, n);
+	if (IS_ERR(vmlinux)) {
+		fprintf(stderr, "%s: no BTF\n", path);
+		exit(2);
+	}
+}
+
+static void name_kfuncs(const struct test_case *t, struct vfy_prog *p)
+{
+	p->vmlinux = vmlinux;
+	for (u32 i = 0; i < t->nr_kfuncs; i++) {
+		s32 id = btf_find_by_name_kind(vmlinux, t->kfunc[i].name, BTF_KIND_FUNC);
+
+		if (id < 0)
+			fail_msg("no function %s", t->kfunc[i].name);
+		p->insns[t->kfunc[i].at].imm = id;
+	}
+}
+
 static void run_case(void **state)
 {
 	const struct test_case *t = *state;
@@ -342,6 +380,8 @@ static void run_case(void **state)
 		fail_msg("line %d: %s", bad.line, bad.text);
 	p.len = len;
 	add_funcs(t, &p);
+	if (vmlinux)
+		name_kfuncs(t, &p);
 	log_init(&log, t->level, 1 << 24);
 	err = vfy_check(&p, &log);
 	if (err != t->expect)
@@ -363,6 +403,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s FILE with cases\n", argv[0]);
 		return 2;
 	}
+	if (argc > 2)
+		read_vmlinux(argv[2]);
 	for (u32 i = 0; i < n; i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name, .test_func = run_case, .initial_state = &cases[i] };
 	n = _cmocka_run_group_tests(argv[1], tests, n, NULL, NULL);
@@ -371,5 +413,6 @@ int main(int argc, char **argv)
 		for (u32 j = 0; j < cases[i].nr_log; j++)
 			free(cases[i].log[j]);
 	}
+	btf_put(vmlinux);
 	return n != 0;
 }

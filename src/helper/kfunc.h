@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_KFUNC_H
+#define USERBPF_KFUNC_H
+/*
+ * kfunc.h - functions of the service that programs call by BTF id (the kernel's kfuncs).
+ *
+ * kfuncs.def has one row per function: KFUNC(name, types, flags, call). The functions are ordinary C, with the prototypes that
+ * vmlinux.btf shows and the verifier checks arguments against; @call passes registers to one. The rewrite puts the number of the
+ * row, counted from 1, into insn.off, and the interpreter calls exec_kfuncs[insn.off]. Run side.
+ *
+ * As in the kernel a pointer to plain memory may be NULL whatever its type says: functions must expect that.
+ */
+#include "helper/helper.h"
+
+/* flags: the kernel's, by name and value */
+#define KF_ACQUIRE 0x01u      /* returns a reference that must be released */
+#define KF_RELEASE 0x02u      /* releases the reference it gets */
+#define KF_RET_NULL 0x04u     /* may return NULL */
+#define KF_TRUSTED_ARGS 0x10u /* pointers to objects must be references, unmodified */
+#define KF_SLEEPABLE 0x20u    /* sleepable programs only */
+#define KF_DESTRUCTIVE 0x40u  /* asks for CAP_SYS_BOOT */
+
+struct kfunc {
+	const char *name;
+	u64 types; /* bit per enum bpf_prog_type that may call it */
+	u32 flags;
+};
+
+s32 kfunc_find(const char *name); /* number of the row, from 0, or -ENOENT */
+const struct kfunc *kfunc_row(u32 n);
+
+#endif
