@@ -5,6 +5,7 @@
  *   == name
  *   type: xdp                  program type as bpftool names it; socket_filter when absent
  *   unpriv                     without capabilities; all of them when absent
+ *   without: 22                all capabilities but this one
  *   flags: 0x1                 prog_flags
  *   map: array 4 8 1 [flags]   kind, key size, value size, entries; the first one is map_fd[0]; may repeat
  *   field: lock 4              the values of the map before are a struct with a bpf_spin_lock (timer: bpf_timer) at byte 4
@@ -35,6 +36,7 @@
 struct test_case {
 	char name[120], type[32];
 	bool unpriv;
+	u64 no_caps;
 	u32 flags, level;
 	int expect;
 	char *log[MAX_LINES];
@@ -132,6 +134,8 @@ static void read_key(struct test_case *t, char *line)
 		snprintf(t->type, sizeof(t->type), "%s", value);
 	else if (!strcmp(line, "flags"))
 		t->flags = strtoul(value, NULL, 0);
+	else if (!strcmp(line, "without"))
+		t->no_caps |= 1ull << atoi(value);
 	else if (!strcmp(line, "level"))
 		t->level = atoi(value);
 	else if (!strcmp(line, "map"))
@@ -362,7 +366,7 @@ static void run_case(void **state)
 {
 	const struct test_case *t = *state;
 	const struct prog_type *type = type_by_name(t->type);
-	struct cred cred = { .caps = t->unpriv ? 0 : ~0ull };
+	struct cred cred = { .caps = t->unpriv ? 0 : ~t->no_caps };
 	struct world w = { .nr_maps = 0 };
 	struct asm_error bad;
 	struct log log;
