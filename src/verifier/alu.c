@@ -365,7 +365,7 @@ static int scalars(struct venv *env, struct bpf_insn *in, struct vreg *dst, cons
 		return 0;
 	}
 	known = is32 ? tnum_low32_const(src->var) : tnum_is_const(src->var);
-	if (!known && op != BPF_ADD && op != BPF_SUB && op != BPF_AND) {
+	if (!known && (op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH)) {
 		reg_unknown(env, dst);
 		return 0;
 	}
@@ -444,8 +444,19 @@ static int binary(struct venv *env, struct bpf_insn *in)
 
 /* --- instructions --- */
 
+/* 0 - @was */
+static void negate(struct vreg *dst, const struct vreg *was, bool is32)
+{
+	reg_set_const(dst, 0);
+	scalar_op(dst, was, BPF_SUB, is32);
+	if (is32)
+		reg_zext32(dst);
+	reg_sync(dst);
+}
+
 static int unary(struct venv *env, struct bpf_insn *in)
 {
+	struct vreg was;
 	bool end = BPF_OP(in->code) == BPF_END, alu64 = BPF_CLASS(in->code) == BPF_ALU64;
 	int err;
 
@@ -466,7 +477,12 @@ static int unary(struct venv *env, struct bpf_insn *in)
 		vlog(env, "R%d pointer arithmetic prohibited\n", in->dst_reg);
 		return -EACCES;
 	}
-	return vfy_use_reg(env, in->dst_reg, USE_DST);
+	was = *vfy_reg(env, in->dst_reg);
+	err = vfy_use_reg(env, in->dst_reg, USE_DST);
+	/* a constant is not followed: 6.1 words its verdicts for that, and compilers do not negate constants */
+	if (!err && !end && was.type == SCALAR_VALUE && !tnum_is_const(was.var))
+		negate(vfy_reg(env, in->dst_reg), &was, !alu64);
+	return err;
 }
 
 /* Sign extension of cpu v4, moves and loads: the value is known when the source is, else only the range of the width. */
@@ -486,7 +502,7 @@ void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src,
 	if (alu64) {
 		dst->smin64 = -top;
 		dst->smax64 = top - 1;
-		reg_64_into_32(dst);
+		reg_sync(dst);
 	} else {
 		dst->smin32 = -top;
 		dst->smax32 = top - 1;
@@ -528,8 +544,13 @@ static int mov_reg(struct venv *env, struct bpf_insn *in)
 		return 0;
 	}
 	if (src->type == SCALAR_VALUE) {
+		bool whole = src->umax64 <= UINT32_MAX; /* nothing is cut off: a copy all the same */
+
+		if (whole && !src->id)
+			src->id = ++env->id_gen;
 		reg_copy(dst, src);
-		dst->id = 0;
+		if (!whole)
+			dst->id = 0;
 		dst->live |= LIVE_WRITTEN;
 	} else {
 		reg_unknown(env, dst);

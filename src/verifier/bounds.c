@@ -103,7 +103,8 @@ void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 
 
 /*
  * update: the least number of the tnum has all unknown bits clear (sign bit set, for signed), the greatest the reverse.
- * deduce: while the range does not cross the sign boundary, signed and unsigned bounds say the same thing.
+ * deduce: while a range does not cross the sign boundary, signed and unsigned bounds say the same thing; a signed range around zero is
+ * two unsigned ranges, of which the unsigned bounds may leave one.
  * The bitwise operations get the new tnum in d->var.
  */
 #define RANGE_TEMPLATE(W, TNUM_PART)                                                                  \
@@ -120,18 +121,19 @@ void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 
                                                                                                       \
 	static void deduce##W(struct vreg *r)                                                         \
 	{                                                                                             \
-		bool same_sign = r->smin##W >= 0 || r->smax##W < 0;                                   \
-		bool low_half = (s##W)r->umax##W >= 0, high_half = (s##W)r->umin##W < 0;              \
-                                                                                                      \
-		if (same_sign) {                                                                      \
-			r->smin##W = r->umin##W = max((u##W)r->smin##W, r->umin##W);                  \
-			r->smax##W = r->umax##W = min((u##W)r->smax##W, r->umax##W);                  \
-		} else if (low_half) {                                                                \
+		if ((s##W)r->umin##W <= (s##W)r->umax##W) {                                           \
+			r->smin##W = max(r->smin##W, (s##W)r->umin##W);                               \
+			r->smax##W = min(r->smax##W, (s##W)r->umax##W);                               \
+		}                                                                                     \
+		if ((u##W)r->smin##W <= (u##W)r->smax##W) {                                           \
+			r->umin##W = max(r->umin##W, (u##W)r->smin##W);                               \
+			r->umax##W = min(r->umax##W, (u##W)r->smax##W);                               \
+		} else if (r->umax##W < (u##W)r->smin##W) {                                           \
 			r->smin##W = r->umin##W;                                                      \
-			r->smax##W = r->umax##W = min((u##W)r->smax##W, r->umax##W);                  \
-		} else if (high_half) {                                                               \
-			r->smin##W = r->umin##W = max((u##W)r->smin##W, r->umin##W);                  \
+			r->umax##W = min(r->umax##W, (u##W)r->smax##W);                               \
+		} else if (r->umin##W > (u##W)r->smax##W) {                                           \
 			r->smax##W = r->umax##W;                                                      \
+			r->umin##W = max(r->umin##W, (u##W)r->smin##W);                               \
 		}                                                                                     \
 	}                                                                                             \
                                                                                                       \
@@ -151,7 +153,8 @@ void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 
 			smin = S##W##_MIN;                                                            \
 			smax = S##W##_MAX;                                                            \
 		}                                                                                     \
-		if (__builtin_add_overflow(d->umin##W, s->umin##W, &umin) |                           \
+		/* when both wrap the order stays */                                                  \
+		if (!__builtin_add_overflow(d->umin##W, s->umin##W, &umin) &                          \
 		    __builtin_add_overflow(d->umax##W, s->umax##W, &umax)) {                          \
 			umin = 0;                                                                     \
 			umax = U##W##_MAX;                                                            \
@@ -169,32 +172,34 @@ void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 
 			smin = S##W##_MIN;                                                            \
 			smax = S##W##_MAX;                                                            \
 		}                                                                                     \
-		if (d->umin##W < s->umax##W) {                                                        \
+		if (__builtin_sub_overflow(d->umin##W, s->umax##W, &umin) &                           \
+		    !__builtin_sub_overflow(d->umax##W, s->umin##W, &umax)) {                         \
 			umin = 0;                                                                     \
 			umax = U##W##_MAX;                                                            \
-		} else {                                                                              \
-			umin = d->umin##W - s->umax##W;                                               \
-			umax = d->umax##W - s->umin##W;                                               \
 		}                                                                                     \
 		d->smin##W = smin, d->smax##W = smax, d->umin##W = umin, d->umax##W = umax;           \
 	}                                                                                             \
                                                                                                       \
-	/* only for factors of half the width that are not negative */                                \
+	/* the extremes are among the products of the ends */                                         \
 	static void mul##W(struct vreg *d, const struct vreg *s)                                      \
 	{                                                                                             \
-		const u##W half = (u##W)U##W##_MAX >> (W / 2);                                        \
+		s##W p[4];                                                                            \
+		u##W umin = d->umin##W * s->umin##W, umax;                                            \
                                                                                                       \
-		if (s->smin##W < 0 || d->smin##W < 0 || s->umax##W > half || d->umax##W > half) {     \
-			reg_forget##W(d);                                                             \
-			return;                                                                       \
+		if (__builtin_mul_overflow(d->umax##W, s->umax##W, &umax)) {                          \
+			umin = 0;                                                                     \
+			umax = U##W##_MAX;                                                            \
 		}                                                                                     \
-		d->umin##W *= s->umin##W;                                                             \
-		d->umax##W *= s->umax##W;                                                             \
-		forget_sign##W(d);                                                                    \
-		if (d->umax##W <= S##W##_MAX) {                                                       \
-			d->smin##W = d->umin##W;                                                      \
-			d->smax##W = d->umax##W;                                                      \
+		if (__builtin_mul_overflow(d->smin##W, s->smin##W, &p[0]) |                           \
+		    __builtin_mul_overflow(d->smin##W, s->smax##W, &p[1]) |                           \
+		    __builtin_mul_overflow(d->smax##W, s->smin##W, &p[2]) |                           \
+		    __builtin_mul_overflow(d->smax##W, s->smax##W, &p[3])) {                          \
+			forget_sign##W(d);                                                            \
+		} else {                                                                              \
+			d->smin##W = min(min(p[0], p[1]), min(p[2], p[3]));                           \
+			d->smax##W = max(max(p[0], p[1]), max(p[2], p[3]));                           \
 		}                                                                                     \
+		d->umin##W = umin, d->umax##W = umax;                                                 \
 	}                                                                                             \
                                                                                                       \
 	static void bitwise##W(struct vreg *d, const struct vreg *s, u8 op)                           \
@@ -248,13 +253,79 @@ static void bounds_into_tnum(struct vreg *r)
 	r->var = tnum_or(tnum_high32(t), low);
 }
 
+/*
+ * The low half of a number between @least and @most: it counts up without a wrap while the upper half stays the same; when that goes up
+ * by one, the signed low half does so from a negative to a positive number.
+ */
+static void low_half_between(struct vreg *r, u64 least, u64 most)
+{
+	u32 low = least, high = most, steps = (u32)(most >> 32) - (u32)(least >> 32);
+
+	if (!steps) {
+		r->umin32 = max(r->umin32, low);
+		r->umax32 = min(r->umax32, high);
+	}
+	if ((!steps && (s32)low <= (s32)high) || (steps == 1 && (s32)low < 0 && (s32)high >= 0)) {
+		r->smin32 = max(r->smin32, (s32)low);
+		r->smax32 = min(r->smax32, (s32)high);
+	}
+}
+
+/*
+ * With the upper half of a bound, the low half cannot be beyond its own bound; what fits a signed 32-bit number equals its low half.
+ * Did that teach anything?
+ */
+static bool low_half_bounds_all(struct vreg *r)
+{
+	const u64 upper = ~(u64)U32_MAX;
+	u64 umin = max(r->umin64, (r->umin64 & upper) | r->umin32), umax = min(r->umax64, (r->umax64 & upper) | r->umax32);
+	s64 smin = max(r->smin64, (s64)((r->smin64 & upper) | r->umin32));
+	s64 smax = min(r->smax64, (s64)((r->smax64 & upper) | r->umax32));
+	bool more;
+
+	if (smin >= S32_MIN && smax <= S32_MAX) {
+		smin = max(smin, (s64)r->smin32);
+		smax = min(smax, (s64)r->smax32);
+	}
+	more = (umin ^ r->umin64) | (umax ^ r->umax64) | (smin ^ r->smin64) | (smax ^ r->smax64);
+	r->umin64 = umin, r->umax64 = umax, r->smin64 = smin, r->smax64 = smax;
+	return more;
+}
+
+/* One bound teaches the next; three rounds reach what can be reached. */
+static void deduce(struct vreg *r)
+{
+	u32 rounds = 3;
+
+	do {
+		deduce64(r);
+		low_half_between(r, r->umin64, r->umax64);
+		if ((u64)r->smin64 != r->umin64 || (u64)r->smax64 != r->umax64)
+			low_half_between(r, r->smin64, r->smax64);
+		deduce32(r);
+	} while (low_half_bounds_all(r) && --rounds);
+}
+
+/* ... in all its bounds. */
+static bool reg_is_const(const struct vreg *r)
+{
+	u64 v = r->var.value;
+
+	return tnum_is_const(r->var) && r->umin64 == v && r->umax64 == v && r->smin64 == (s64)v && r->smax64 == (s64)v &&
+	       r->umin32 == (u32)v && r->umax32 == (u32)v && r->smin32 == (s32)v && r->smax32 == (s32)v;
+}
+
 void reg_sync(struct vreg *r)
 {
+	struct tnum was = r->var;
+
+	if (reg_is_const(r))
+		return;
 	reg_update_bounds(r);
-	deduce32(r);
-	deduce64(r);
+	deduce(r);
 	bounds_into_tnum(r);
-	reg_update_bounds(r);
+	if (r->var.value != was.value || r->var.mask != was.mask)
+		reg_update_bounds(r);
 }
 
 /* The upper half is zero: 64-bit bounds from the 32-bit ones. */
@@ -277,33 +348,14 @@ void reg_zext32(struct vreg *r)
 	low_half_is_all(r);
 }
 
-void reg_32_into_64(struct vreg *r)
-{
-	if (tnum_is(tnum_high32(r->var), 0))
-		low_half_is_all(r);
-	else
-		reg_forget64(r);
-	reg_sync(r);
-}
-
-void reg_64_into_32(struct vreg *r)
-{
-	reg_forget32(r);
-	if (r->smin64 >= S32_MIN && r->smin64 <= S32_MAX && r->smax64 >= S32_MIN && r->smax64 <= S32_MAX) {
-		r->smin32 = r->smin64;
-		r->smax32 = r->smax64;
-	}
-	if (r->umin64 <= U32_MAX && r->umax64 <= U32_MAX) {
-		r->umin32 = r->umin64;
-		r->umax32 = r->umax64;
-	}
-	reg_sync(r);
-}
-
 void reg_truncate(struct vreg *r, int bytes)
 {
 	u64 mask = (1ull << bytes * 8) - 1;
 
+	if (bytes == 4) {
+		reg_zext32(r);
+		return;
+	}
 	r->var = tnum_cast(r->var, bytes);
 	if ((r->umin64 & ~mask) == (r->umax64 & ~mask)) {
 		r->umin64 &= mask;
@@ -314,8 +366,8 @@ void reg_truncate(struct vreg *r, int bytes)
 	}
 	r->smin64 = r->umin64;
 	r->smax64 = r->umax64;
-	if (bytes < 4)
-		reg_64_into_32(r);
+	reg_forget32(r);
+	reg_sync(r);
 }
 
 bool scalar_sane(const struct vreg *r, bool is32)
@@ -409,8 +461,21 @@ static void shift_right_signed(struct vreg *d, const struct vreg *s, bool is32)
 	reg_update_bounds(d);
 }
 
+/* Constants, most of what loops count with, need no ranges. */
+static bool const_op(struct vreg *d, const struct vreg *s, u8 op)
+{
+	u64 a = d->var.value, b = s->var.value;
+
+	if (!tnum_is_const(d->var) || !tnum_is_const(s->var) || (op != BPF_ADD && op != BPF_SUB && op != BPF_MUL))
+		return false;
+	reg_set_const(d, op == BPF_ADD ? a + b : op == BPF_SUB ? a - b : a * b);
+	return true;
+}
+
 void scalar_op(struct vreg *d, const struct vreg *s, u8 op, bool is32)
 {
+	if (const_op(d, s, op))
+		return;
 	switch (op) {
 	case BPF_ADD:
 		add32(d, s);

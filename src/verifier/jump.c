@@ -27,34 +27,42 @@ static int decide(bool always, bool never)
 }
 
 #define TAKEN_TEMPLATE(W, PART)                                                                        \
-	static int taken##W(const struct vreg *r, u##W v, u8 op)                                       \
+	static bool disjoint##W(const struct vreg *a, const struct vreg *b)                            \
 	{                                                                                              \
-		struct tnum t = PART(r->var);                                                          \
-		s##W s = (s##W)v;                                                                      \
+		struct tnum x = PART(a->var), y = PART(b->var);                                        \
+                                                                                                       \
+		return a->umin##W > b->umax##W || a->umax##W < b->umin##W || a->smin##W > b->smax##W ||\
+		       a->smax##W < b->smin##W || ((x.value ^ y.value) & ~(x.mask | y.mask));          \
+	}                                                                                              \
+                                                                                                       \
+	static int taken##W(const struct vreg *a, const struct vreg *b, u8 op)                         \
+	{                                                                                              \
+		struct tnum x = PART(a->var), y = PART(b->var);                                        \
+		bool same = tnum_is_const(x) && tnum_is_const(y) && x.value == y.value;                \
                                                                                                        \
 		switch (op) {                                                                          \
 		case BPF_JEQ:                                                                          \
-			return tnum_is_const(t) ? t.value == v : -1;                                   \
+			return decide(same, disjoint##W(a, b));                                        \
 		case BPF_JNE:                                                                          \
-			return tnum_is_const(t) ? t.value != v : -1;                                   \
+			return decide(disjoint##W(a, b), same);                                        \
 		case BPF_JSET:                                                                         \
-			return decide(t.value & v, !((t.value | t.mask) & v));                         \
+			return decide(x.value & y.value, !((x.value | x.mask) & (y.value | y.mask)));  \
 		case BPF_JGT:                                                                          \
-			return decide(r->umin##W > v, r->umax##W <= v);                                \
+			return decide(a->umin##W > b->umax##W, a->umax##W <= b->umin##W);              \
 		case BPF_JSGT:                                                                         \
-			return decide(r->smin##W > s, r->smax##W <= s);                                \
+			return decide(a->smin##W > b->smax##W, a->smax##W <= b->smin##W);              \
 		case BPF_JLT:                                                                          \
-			return decide(r->umax##W < v, r->umin##W >= v);                                \
+			return decide(a->umax##W < b->umin##W, a->umin##W >= b->umax##W);              \
 		case BPF_JSLT:                                                                         \
-			return decide(r->smax##W < s, r->smin##W >= s);                                \
+			return decide(a->smax##W < b->smin##W, a->smin##W >= b->smax##W);              \
 		case BPF_JGE:                                                                          \
-			return decide(r->umin##W >= v, r->umax##W < v);                                \
+			return decide(a->umin##W >= b->umax##W, a->umax##W < b->umin##W);              \
 		case BPF_JSGE:                                                                         \
-			return decide(r->smin##W >= s, r->smax##W < s);                                \
+			return decide(a->smin##W >= b->smax##W, a->smax##W < b->smin##W);              \
 		case BPF_JLE:                                                                          \
-			return decide(r->umax##W <= v, r->umin##W > v);                                \
+			return decide(a->umax##W <= b->umin##W, a->umin##W > b->umax##W);              \
 		case BPF_JSLE:                                                                         \
-			return decide(r->smax##W <= s, r->smin##W > s);                                \
+			return decide(a->smax##W <= b->smin##W, a->smin##W > b->smax##W);              \
 		}                                                                                      \
 		return -1;                                                                             \
 	}
@@ -63,15 +71,25 @@ static int decide(bool always, bool never)
 TAKEN_TEMPLATE(64, WHOLE)
 TAKEN_TEMPLATE(32, tnum_low32)
 
-static int taken(const struct vreg *r, u64 v, u8 op, bool is32)
+/* An address other than NULL against @v. */
+static int taken_ptr(const struct vreg *r, const struct vreg *v, u8 op, bool is32)
 {
-	if (r->type != SCALAR_VALUE) {
-		/* the lower half of an address may be zero */
-		if (v || is32 || !not_null_type(r->type))
-			return -1;
-		return op == BPF_JEQ ? 0 : op == BPF_JNE ? 1 : -1;
-	}
-	return is32 ? taken32(r, v, op) : taken64(r, v, op);
+	/* its lower half may be zero */
+	if (is32 || !tnum_is(v->var, 0) || !not_null_type(r->type))
+		return -1;
+	return op == BPF_JEQ ? 0 : op == BPF_JNE ? 1 : -1;
+}
+
+static int taken(const struct vreg *a, const struct vreg *b, u8 op, bool is32)
+{
+	if (a->type != SCALAR_VALUE)
+		return taken_ptr(a, b, op, is32);
+	if (is32)
+		return taken32(a, b, op);
+	/* halves that differ are enough */
+	if ((op == BPF_JEQ || op == BPF_JNE) && disjoint32(a, b))
+		return op == BPF_JNE;
+	return taken64(a, b, op);
 }
 
 /* Packet pointers known to be at or beyond the end. */
@@ -96,114 +114,129 @@ static int taken_pkt(const struct vreg *dst, const struct vreg *src, u8 op)
 
 /* --- lessons --- */
 
-#define LEARN_TEMPLATE(W)                                                                              \
-	static void learn##W(struct vreg *yes, struct vreg *no, u##W v, u8 op)                         \
+#define LEARN_TEMPLATE(W, PART)                                                                        \
+	/* a < b, or a <= b */                                                                         \
+	static void learn_below##W(struct vreg *a, struct vreg *b, bool strict)                        \
 	{                                                                                              \
-		s##W s = (s##W)v;                                                                      \
+		a->umax##W = min(a->umax##W, (u##W)(b->umax##W - strict));                             \
+		b->umin##W = max(b->umin##W, (u##W)(a->umin##W + strict));                             \
+	}                                                                                              \
                                                                                                        \
+	static void learn_below_signed##W(struct vreg *a, struct vreg *b, bool strict)                 \
+	{                                                                                              \
+		a->smax##W = min(a->smax##W, (s##W)((u##W)b->smax##W - strict));                       \
+		b->smin##W = max(b->smin##W, (s##W)((u##W)a->smin##W + strict));                       \
+	}                                                                                              \
+                                                                                                       \
+	static void learn_same##W(struct vreg *a, struct vreg *b)                                      \
+	{                                                                                              \
+		a->umin##W = b->umin##W = max(a->umin##W, b->umin##W);                                 \
+		a->umax##W = b->umax##W = min(a->umax##W, b->umax##W);                                 \
+		a->smin##W = b->smin##W = max(a->smin##W, b->smin##W);                                 \
+		a->smax##W = b->smax##W = min(a->smax##W, b->smax##W);                                 \
+	}                                                                                              \
+                                                                                                       \
+	/* a value at an end of the range is not in it */                                              \
+	static void learn_not##W(struct vreg *a, u##W v)                                               \
+	{                                                                                              \
+		if (a->umin##W == a->umax##W || a->smin##W == a->smax##W)                              \
+			return;                                                                        \
+		a->umin##W += a->umin##W == v;                                                         \
+		a->umax##W -= a->umax##W == v;                                                         \
+		a->smin##W += a->smin##W == (s##W)v;                                                   \
+		a->smax##W -= a->smax##W == (s##W)v;                                                   \
+	}                                                                                              \
+                                                                                                       \
+	static void learn_order##W(struct vreg *a, struct vreg *b, u8 op)                              \
+	{                                                                                              \
 		switch (op) {                                                                          \
-		case BPF_JGE:                                                                          \
-			no->umax##W = min(no->umax##W, (u##W)(v - 1));                                 \
-			yes->umin##W = max(yes->umin##W, v);                                           \
-			break;                                                                         \
-		case BPF_JGT:                                                                          \
-			no->umax##W = min(no->umax##W, v);                                             \
-			yes->umin##W = max(yes->umin##W, (u##W)(v + 1));                               \
-			break;                                                                         \
-		case BPF_JSGE:                                                                         \
-			no->smax##W = min(no->smax##W, (s##W)(v - 1));                                 \
-			yes->smin##W = max(yes->smin##W, s);                                           \
-			break;                                                                         \
-		case BPF_JSGT:                                                                         \
-			no->smax##W = min(no->smax##W, s);                                             \
-			yes->smin##W = max(yes->smin##W, (s##W)(v + 1));                               \
-			break;                                                                         \
-		case BPF_JLE:                                                                          \
-			no->umin##W = max(no->umin##W, (u##W)(v + 1));                                 \
-			yes->umax##W = min(yes->umax##W, v);                                           \
-			break;                                                                         \
 		case BPF_JLT:                                                                          \
-			no->umin##W = max(no->umin##W, v);                                             \
-			yes->umax##W = min(yes->umax##W, (u##W)(v - 1));                               \
-			break;                                                                         \
-		case BPF_JSLE:                                                                         \
-			no->smin##W = max(no->smin##W, (s##W)(v + 1));                                 \
-			yes->smax##W = min(yes->smax##W, s);                                           \
-			break;                                                                         \
+		case BPF_JLE:                                                                          \
+			return learn_below##W(a, b, op == BPF_JLT);                                    \
+		case BPF_JGT:                                                                          \
+		case BPF_JGE:                                                                          \
+			return learn_below##W(b, a, op == BPF_JGT);                                    \
 		case BPF_JSLT:                                                                         \
-			no->smin##W = max(no->smin##W, s);                                             \
-			yes->smax##W = min(yes->smax##W, (s##W)(v - 1));                               \
-			break;                                                                         \
+		case BPF_JSLE:                                                                         \
+			return learn_below_signed##W(a, b, op == BPF_JSLT);                            \
+		case BPF_JSGT:                                                                         \
+		case BPF_JSGE:                                                                         \
+			return learn_below_signed##W(b, a, op == BPF_JSGT);                            \
 		}                                                                                      \
 	}
 
-LEARN_TEMPLATE(64)
-LEARN_TEMPLATE(32)
+LEARN_TEMPLATE(64, WHOLE)
+LEARN_TEMPLATE(32, tnum_low32)
 
-static void forget_bounds(struct vreg *r)
+static void learn_same(struct vreg *a, struct vreg *b, bool is32)
 {
-	reg_forget64(r);
-	reg_forget32(r);
-}
-
-static void learn_equal(struct vreg *r, u64 v, bool is32)
-{
-	if (is32)
-		reg_set_const32(r, v);
-	else
-		reg_set_const(r, v);
-}
-
-/* Bits tested: the branch not taken has them clear; a single one is set in the other. */
-static void learn_bits(struct vreg *yes, struct vreg *no, u64 v, bool is32)
-{
-	struct tnum *n = &no->var, *y = &yes->var;
-	u64 bits = is32 ? (u32)v : v;
-
-	forget_bounds(no);
-	*n = tnum_and(*n, tnum_const(~bits));
-	if (bits && !(bits & (bits - 1)))
-		*y = tnum_or(*y, tnum_const(bits));
-}
-
-static void learn(struct vreg *yes, struct vreg *no, u64 v, u8 op, bool is32)
-{
-	if (no->type != SCALAR_VALUE)
-		return;
-	switch (op) {
-	case BPF_JEQ:
-		learn_equal(yes, v, is32);
-		break;
-	case BPF_JNE:
-		learn_equal(no, v, is32);
-		break;
-	case BPF_JSET:
-		learn_bits(yes, no, v, is32);
-		break;
-	default:
-		if (is32)
-			learn32(yes, no, v, op);
-		else
-			learn64(yes, no, v, op);
-	}
-	if (is32) {
-		reg_32_into_64(no);
-		reg_32_into_64(yes);
+	if (!is32) {
+		learn_same64(a, b);
+		a->var = b->var = tnum_intersect(a->var, b->var);
 	} else {
-		reg_64_into_32(no);
-		reg_64_into_32(yes);
+		struct tnum low = tnum_intersect(tnum_low32(a->var), tnum_low32(b->var));
+
+		learn_same32(a, b);
+		a->var = tnum_or(tnum_high32(a->var), low);
+		b->var = tnum_or(tnum_high32(b->var), low);
 	}
 }
 
-static void learn_same(struct vreg *a, struct vreg *b)
+static void learn_not(struct vreg *a, const struct vreg *b, bool is32)
 {
-	a->umin64 = b->umin64 = max(a->umin64, b->umin64);
-	a->umax64 = b->umax64 = min(a->umax64, b->umax64);
-	a->smin64 = b->smin64 = max(a->smin64, b->smin64);
-	a->smax64 = b->smax64 = min(a->smax64, b->smax64);
-	a->var = b->var = tnum_intersect(a->var, b->var);
+	if (is32 && tnum_low32_const(b->var))
+		learn_not32(a, b->var.value);
+	else if (!is32 && tnum_is_const(b->var))
+		learn_not64(a, b->var.value);
+}
+
+/* Bits tested: a single one is set where the jump is taken, all are clear where it is not. */
+static void learn_bits(struct vreg *a, const struct vreg *b, bool is32, bool jumped)
+{
+	u64 bits = is32 ? (u32)b->var.value : b->var.value;
+
+	if (is32 ? !tnum_low32_const(b->var) : !tnum_is_const(b->var))
+		return;
+	if (!jumped)
+		a->var = tnum_and(a->var, tnum_const(~bits));
+	else if (bits && !(bits & (bits - 1)))
+		a->var = tnum_or(a->var, tnum_const(bits));
+}
+
+/* The comparison that holds where @op does not. */
+static u8 opposite(u8 op)
+{
+	static const u8 to[16] = {
+		[BPF_JEQ >> 4] = BPF_JNE,   [BPF_JNE >> 4] = BPF_JEQ,	[BPF_JGE >> 4] = BPF_JLT,   [BPF_JGT >> 4] = BPF_JLE,
+		[BPF_JLE >> 4] = BPF_JGT,   [BPF_JLT >> 4] = BPF_JGE,	[BPF_JSGE >> 4] = BPF_JSLT, [BPF_JSGT >> 4] = BPF_JSLE,
+		[BPF_JSLE >> 4] = BPF_JSGT, [BPF_JSLT >> 4] = BPF_JSGE,
+	};
+
+	return to[op >> 4];
+}
+
+/* Scalars @a and @b, which may be the same register, where "a op b" held or not. */
+static void learn(struct vreg *a, struct vreg *b, u8 op, bool is32, bool jumped)
+{
+	if (op == BPF_JSET) {
+		learn_bits(a, b, is32, jumped);
+		learn_bits(b, a, is32, jumped);
+	} else {
+		op = jumped ? op : opposite(op);
+		if (op == BPF_JEQ) {
+			learn_same(a, b, is32);
+		} else if (op == BPF_JNE) {
+			learn_not(a, b, is32);
+			learn_not(b, a, is32);
+		} else if (is32) {
+			learn_order32(a, b, op);
+		} else {
+			learn_order64(a, b, op);
+		}
+	}
 	reg_sync(a);
-	reg_sync(b);
+	if (!tnum_is_const(b->var))
+		reg_sync(b);
 }
 
 /* Registers and slots of frame @f that hold the same number as @known. */
@@ -376,16 +409,15 @@ void vfy_null_mark(struct venv *env, struct vstate *st, u32 regno, bool is_null)
 
 static int predict(const struct bpf_insn *in, const struct vreg *dst, const struct vreg *src, bool is32)
 {
-	u8 op = BPF_OP(in->code);
-	struct tnum s;
-
-	if (!src)
-		return taken(dst, (u64)(s64)in->imm, op, is32);
-	s = is32 ? tnum_low32(src->var) : src->var;
-	if (src->type == SCALAR_VALUE && tnum_is_const(s))
-		return taken(dst, s.value, op, is32);
+	/* 0 > anything and the like: 6.1 walks both ways when the constant stands on the left */
+	if (src->type == SCALAR_VALUE && reg_unbounded(src) && tnum_is_const(dst->var))
+		return -1;
+	if (src->type == SCALAR_VALUE)
+		return taken(dst, src, BPF_OP(in->code), is32);
+	if (dst->type == SCALAR_VALUE)
+		return -1;
 	if (!is32 && reg_is_pkt_any(dst) && reg_is_pkt_any(src))
-		return taken_pkt(dst, src, op);
+		return taken_pkt(dst, src, BPF_OP(in->code));
 	return -1;
 }
 
@@ -439,33 +471,24 @@ static int follow(struct venv *env, struct bpf_insn *in, s32 *idx, bool jump, co
 	return 0;
 }
 
-static void learn_regs(const struct bpf_insn *in, struct vstate *no, struct vstate *yes, bool is32)
+static void learn_on(struct vstate *st, const struct bpf_insn *in, struct vreg *imm, bool is32, bool jumped)
 {
-	struct vreg *nr = no->frame[no->curframe]->regs, *yr = yes->frame[yes->curframe]->regs;
-	struct vreg *dst = &nr[in->dst_reg], *src = &nr[in->src_reg];
-	u8 op = BPF_OP(in->code);
+	struct vreg *regs = st->frame[st->curframe]->regs, *dst = &regs[in->dst_reg], *src = &regs[in->src_reg];
 
-	if (dst->type != SCALAR_VALUE)
-		return;
-	if (BPF_SRC(in->code) == BPF_K) {
-		learn(&yr[in->dst_reg], dst, (u64)(s64)in->imm, op, is32);
-		spread_both(no, yes, in->dst_reg);
-		return;
+	if (imm) {
+		reg_set_const(imm, (u64)(s64)in->imm);
+		src = imm;
 	}
-	if (src->type == SCALAR_VALUE) {
-		bool src_const = tnum_is_const(is32 ? tnum_low32(src->var) : src->var);
-		bool dst_const = tnum_is_const(is32 ? tnum_low32(dst->var) : dst->var);
+	if (dst->type == SCALAR_VALUE && src->type == SCALAR_VALUE)
+		learn(dst, src, BPF_OP(in->code), is32, jumped);
+}
 
-		if (src_const)
-			learn(&yr[in->dst_reg], dst, is32 ? (u32)src->var.value : src->var.value, op, is32);
-		else if (dst_const)
-			learn(&yr[in->src_reg], src, is32 ? (u32)dst->var.value : dst->var.value, swapped(op), is32);
-		else if (!is32 && op == BPF_JEQ)
-			learn_same(&yr[in->src_reg], &yr[in->dst_reg]);
-		else if (!is32 && op == BPF_JNE)
-			learn_same(src, dst);
+static void learn_regs(const struct bpf_insn *in, struct vstate *no, struct vstate *yes, struct vreg *imm, bool is32)
+{
+	learn_on(no, in, imm, is32, false);
+	learn_on(yes, in, imm, is32, true);
+	if (!imm)
 		spread_both(no, yes, in->src_reg);
-	}
 	spread_both(no, yes, in->dst_reg);
 }
 
@@ -473,7 +496,7 @@ int vfy_jump(struct venv *env, struct bpf_insn *in, s32 *idx)
 {
 	bool is32 = BPF_CLASS(in->code) == BPF_JMP32, x = BPF_SRC(in->code) == BPF_X;
 	u8 op = BPF_OP(in->code);
-	struct vreg *dst, *src;
+	struct vreg *dst, *src, imm;
 	struct vstate *yes;
 	int err, pred;
 
@@ -481,17 +504,23 @@ int vfy_jump(struct venv *env, struct bpf_insn *in, s32 *idx)
 	if (err)
 		return err;
 	dst = vfy_reg(env, in->dst_reg);
-	src = x ? vfy_reg(env, in->src_reg) : NULL;
+	if (x) {
+		src = vfy_reg(env, in->src_reg);
+	} else {
+		imm.type = SCALAR_VALUE;
+		reg_known(&imm, (u64)(s64)in->imm);
+		src = &imm;
+	}
 	pred = predict(in, dst, src, is32);
 	if (pred >= 0)
-		return follow(env, in, idx, pred, dst, src);
+		return follow(env, in, idx, pred, dst, x ? src : NULL);
 	err = note_copies(env, in);
 	if (err)
 		return err;
 	yes = vfy_push(env, *idx + in->off + 1, *idx, false);
 	if (!yes)
 		return -EFAULT;
-	learn_regs(in, env->cur, yes, is32);
+	learn_regs(in, env->cur, yes, x ? NULL : &imm, is32);
 	if (!is32 && !x && !in->imm && (op == BPF_JEQ || op == BPF_JNE) && (dst->type & PTR_MAYBE_NULL)) {
 		vfy_null_mark(env, env->cur, in->dst_reg, op == BPF_JNE);
 		vfy_null_mark(env, yes, in->dst_reg, op == BPF_JEQ);

@@ -328,8 +328,6 @@ void reg_update_bounds(struct vreg *r);	  /* bounds from var */
 void reg_update_bounds32(struct vreg *r);
 void reg_zext32(struct vreg *r);
 void reg_truncate(struct vreg *r, int bytes);
-void reg_32_into_64(struct vreg *r);
-void reg_64_into_32(struct vreg *r);
 bool reg_unbounded(const struct vreg *r);
 void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 flags);
 void scalar_op(struct vreg *dst, const struct vreg *src, u8 op, bool is32); /* ADD SUB MUL AND OR XOR LSH RSH ARSH, shift in range */
