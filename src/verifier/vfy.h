@@ -388,13 +388,13 @@ int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call);
 int vfy_callback_exit(struct venv *env, struct vframe *callee);
 bool vfy_callback_same_entry(const struct vframe *a, const struct vframe *b);
 bool vfy_in_callback(const struct venv *env);
+int vfy_subprog_args(struct venv *env, u32 subprog, struct vframe *f);	    /* entry of a global function */
+int vfy_subprog_match(struct venv *env, u32 subprog, struct vreg *regs, bool call); /* arguments against BTF */
 bool vfy_is_ctx_type(const struct venv *env, const struct btf *btf, u32 id); /* what pointers to the context point to */
 int vfy_mem_arg(struct venv *env, u32 regno, u32 size); /* memory for a function that is known by its BTF only */
 int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno);
 int vfy_kfunc_named(struct venv *env, const struct bpf_insn *insn); /* does the call name a function at all? */
 int vfy_kfunc_call(struct venv *env, const struct bpf_insn *insn, s32 idx);
-int vfy_subprog_args(struct venv *env, u32 subprog, struct vframe *f);	    /* entry of a global function */
-int vfy_subprog_match(struct venv *env, u32 subprog, struct vreg *regs, bool call); /* arguments against BTF */
 int vfy_ld_abs(struct venv *env, struct bpf_insn *insn);
 int vfy_return_code(struct venv *env);
 int vfy_walk(struct venv *env); /* the main loop */
