@@ -59,6 +59,14 @@ HELPER_FN(get_netns_cookie)
 	return cookie;
 }
 
+/* Arrays of cgroups are always empty. */
+HELPER_FN(current_task_under_cgroup)
+{
+	const struct bpf_map *map = (void *)r1;
+
+	return (u32)r2 >= map->max_entries ? (u64)-E2BIG : (u64)-EAGAIN;
+}
+
 /* The ring of sockets a program may pick from is always empty. */
 HELPER_FN(sk_select_reuseport)
 {

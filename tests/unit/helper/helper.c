@@ -348,6 +348,23 @@ static void test_syscall(void **state)
 	run.host = NULL;
 }
 
+/* maps that are always empty answer as a kernel's empty ones */
+static void test_empty_maps(void **state)
+{
+	struct bpf_map dev = { .map_type = BPF_MAP_TYPE_DEVMAP, .max_entries = 4 };
+	struct bpf_map cpu = { .map_type = BPF_MAP_TYPE_CPUMAP, .max_entries = 4 };
+	struct bpf_map cgroups = { .map_type = BPF_MAP_TYPE_CGROUP_ARRAY, .max_entries = 4 };
+
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, 0), XDP_ABORTED);
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, XDP_PASS), XDP_PASS);
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, BPF_F_BROADCAST | XDP_DROP), XDP_REDIRECT);
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, 1u << 5), XDP_ABORTED);
+	assert_int_equal(CALL(redirect_map, PTR(&cpu), 0, XDP_TX), XDP_TX);
+	assert_int_equal(CALL(redirect_map, PTR(&cpu), 0, BPF_F_BROADCAST | XDP_PASS), XDP_ABORTED);
+	assert_int_equal((s64)CALL(current_task_under_cgroup, PTR(&cgroups), 0), -EAGAIN);
+	assert_int_equal((s64)CALL(current_task_under_cgroup, PTR(&cgroups), 4), -E2BIG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,7 +372,7 @@ int main(void)
 		cmocka_unit_test(test_strncmp), cmocka_unit_test(test_probe),  cmocka_unit_test(test_time),
 		cmocka_unit_test(test_random), cmocka_unit_test(test_task),    cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_printk), cmocka_unit_test(test_snprintf), cmocka_unit_test(test_seq),
-		cmocka_unit_test(test_btf),    cmocka_unit_test(test_syscall),
+		cmocka_unit_test(test_btf),    cmocka_unit_test(test_syscall), cmocka_unit_test(test_empty_maps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
