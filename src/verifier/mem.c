@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mem.c - memory of one check: blocks of a few sizes cut from chunks, with a free list per size. Everything goes at once at the
+ * mem.c - memory of one check: blocks of certain sizes cut from chunks, with a free list per size. Everything goes at once at the
  * end. A program may not make the check use more than the limit.
  */
 #include <stdlib.h>
@@ -8,20 +8,26 @@
 #include "verifier/vfy.h"
 
 #define CHUNK (64u << 10)
-#define SMALLEST 32u
+#define STEP 32u
+#define FINE 2048u /* up to here there is a size every STEP: states are made of these, and coarse ones waste up to a fifth */
 
-/* Four sizes per power of two, all multiples of 8: number of the class, and its size. */
+/* Above, four sizes per power of two: number of the class, and its size. */
 static u32 class_of(size_t size, size_t *room)
 {
 	u32 lg, shift;
 	u64 quarter;
 
-	size = max(size, (size_t)SMALLEST) - 1;
+	size = max(size, (size_t)1);
+	if (size <= FINE) {
+		*room = (size + STEP - 1) / STEP * STEP;
+		return *room / STEP;
+	}
+	size--;
 	lg = 63 - __builtin_clzll(size);
 	shift = lg - 2;
 	quarter = size >> shift;
 	*room = (quarter + 1) << shift;
-	return lg << 2 | (quarter & 3);
+	return FINE / STEP + 1 + ((lg - 11) << 2 | (quarter & 3));
 }
 
 size_t vmem_room(size_t size)

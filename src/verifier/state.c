@@ -145,9 +145,12 @@ void vfy_state_free(struct venv *env, struct vstate *st)
 {
 	if (!st)
 		return;
+	if (st->packed_size) {
+		vmem_free(&env->mem, st, st->packed_size);
+		return;
+	}
 	for (u32 i = 0; i < MAX_CALL_FRAMES; i++)
 		vfy_frame_free(env, st->frame[i]);
-	vmem_free(&env->mem, st->packed, st->packed_size);
 	vmem_free(&env->mem, st->jumps, jumps_size(st->nr_jumps));
 	vmem_free(&env->mem, st, sizeof(*st));
 }
@@ -162,7 +165,6 @@ struct vstate *vfy_state_copy(struct venv *env, const struct vstate *src)
 	st->next = NULL;
 	st->hits = st->misses = 0;
 	st->all_precise = false;
-	st->packed = NULL;
 	memset(st->frame, 0, sizeof(st->frame));
 	st->jumps = NULL;
 	st->nr_jumps = 0;
@@ -205,7 +207,7 @@ struct vstate *vfy_push(struct venv *env, s32 insn, s32 prev, bool speculative)
 
 	if (!st)
 		goto fail;
-	vfy_pack(env, env->pending);
+	vfy_pack(env, &env->pending);
 	st->pushed_at = env->processed;
 	st->resume = insn;
 	st->resume_prev = prev;
@@ -227,14 +229,15 @@ fail:
 
 int vfy_pop(struct venv *env, s32 *prev, s32 *insn, bool pop_log)
 {
-	struct vstate *st = env->pending;
+	struct vstate *st;
 	int err;
 
-	if (!st)
+	if (!env->pending)
 		return -ENOENT;
-	err = vfy_unpack(env, st);
+	err = vfy_unpack(env, &env->pending);
 	if (err)
 		return err;
+	st = env->pending;
 	env->pending = st->next;
 	env->nr_pending--;
 	st->next = NULL;

@@ -104,7 +104,6 @@ struct vjump {
 };
 
 struct vstate {
-	struct vframe *frame[MAX_CALL_FRAMES];
 	struct vstate *parent; /* explored state this one continues */
 	u32 branches;	       /* paths from here that are not finished */
 	u32 insn_idx;	       /* explored: where */
@@ -119,10 +118,11 @@ struct vstate {
 	struct vstate *next;
 	u32 hits, misses;
 	s32 resume, resume_prev;
-	u32 pushed_at, packed_size;
-	void *packed; /* waiting, and the frames are in here (pending.c) */
+	u32 pushed_at;
 	u32 log_pos;
 	u32 seen, kept; /* the observer's: last step of the path, step an explored state was kept at */
+	u32 packed_size; /* not 0: waiting, and instead of @frame there is something shorter (pending.c) */
+	struct vframe *frame[MAX_CALL_FRAMES];
 };
 
 /* Per instruction, private to the check. */
@@ -303,9 +303,9 @@ int vfy_frame_grow(struct venv *env, struct vframe *f, u32 bytes);
 int vfy_frame_copy_refs(struct venv *env, struct vframe *dst, const struct vframe *src);
 /* Remembers the current state, to be continued at @insn later. The copy, or NULL with everything released (message logged). */
 struct vstate *vfy_push(struct venv *env, s32 insn, s32 prev, bool speculative);
-/* pending.c: the state on top of the stack, unless the instruction that pushed it may still change it; when there is no memory it stays as it is */
-void vfy_pack(struct venv *env, struct vstate *st);
-int vfy_unpack(struct venv *env, struct vstate *st); /* -ENOMEM: @st is fit for vfy_state_free() only */
+/* pending.c: puts another in place of the state on top of the stack, unless the instruction that pushed it may still change it; without memory the old stays */
+void vfy_pack(struct venv *env, struct vstate **link);
+int vfy_unpack(struct venv *env, struct vstate **link);
 int vfy_pop(struct venv *env, s32 *prev, s32 *insn, bool pop_log); /* -ENOENT: nothing left */
 int vfy_jump_record(struct venv *env, struct vstate *st);
 int vfy_jump_copies(struct venv *env, u32 regs, u64 slots); /* of the comparison that runs now */
