@@ -485,13 +485,17 @@ static int unary(struct venv *env, struct bpf_insn *in)
 	return err;
 }
 
-/* Sign extension of cpu v4, moves and loads: the value is known when the source is, else only the range of the width. */
+/* Sign extension of cpu v4, moves and loads. A low half that fits the width is what is extended; of others only the width is known. */
 void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64)
 {
 	u64 v = src->var.value;
 	bool known = src->type == SCALAR_VALUE && tnum_is_const(src->var);
-	s64 top = 1ll << (bits - 1);
+	s64 least = -(1ll << (bits - 1)), most = (1ll << (bits - 1)) - 1;
 
+	if (src->type == SCALAR_VALUE && src->smin32 >= least && src->smax32 <= most) {
+		least = src->smin32;
+		most = src->smax32;
+	}
 	reg_unknown(env, dst);
 	if (known) {
 		v = (u64)((s64)(v << (64 - bits)) >> (64 - bits));
@@ -500,15 +504,14 @@ void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src,
 		return;
 	}
 	if (alu64) {
-		dst->smin64 = -top;
-		dst->smax64 = top - 1;
-		reg_sync(dst);
+		dst->smin64 = least;
+		dst->smax64 = most;
 	} else {
-		dst->smin32 = -top;
-		dst->smax32 = top - 1;
+		dst->smin32 = least;
+		dst->smax32 = most;
 		reg_zext32(dst);
-		reg_sync(dst);
 	}
+	reg_sync(dst);
 	dst->live |= LIVE_WRITTEN;
 }
 
