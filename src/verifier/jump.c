@@ -139,7 +139,7 @@ static int taken_pkt(const struct vreg *dst, const struct vreg *src, u8 op)
 	/* a value at an end of the range is not in it */                                              \
 	static void learn_not##W(struct vreg *a, u##W v)                                               \
 	{                                                                                              \
-		if (a->umin##W == a->umax##W || a->smin##W == a->smax##W)                              \
+		if (a->umin##W >= a->umax##W || a->smin##W >= a->smax##W)                              \
 			return;                                                                        \
 		a->umin##W += a->umin##W == v;                                                         \
 		a->umax##W -= a->umax##W == v;                                                         \
