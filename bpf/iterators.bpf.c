@@ -31,9 +31,9 @@ static const char *full_name(struct bpf_prog_aux *aux)
 }
 
 /* Before the first line only: the meta of a session counts its objects. */
-#define TITLE(ctx, text)                                              \
-	do {                                                          \
-		if ((ctx)->meta->seq_num == 0)                        \
+#define TITLE(ctx, text)                                             \
+	do {                                                         \
+		if ((ctx)->meta->seq_num == 0)                       \
 			BPF_SEQ_PRINTF((ctx)->meta->seq, text "\n"); \
 	} while (0)
 
@@ -68,6 +68,7 @@ int dump_bpf_prog(struct bpf_iter__bpf_prog *ctx)
 	if (target)
 		target_name = target->aux->name;
 	TITLE(ctx, "  id name             attached");
-	BPF_SEQ_PRINTF(ctx->meta->seq, "%4u %-16s %s %s\n", aux->id, full_name(aux), func, target_name);
+	BPF_SEQ_PRINTF(ctx->meta->seq, "%4u %-16s %s %s\n", aux->id, full_name(aux), func,
+		       target_name);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * embed.c - the BPF subsystem inside this process: a map, a program that counts in it, three test runs, the count.
- * Needs no privilege. Build: cc embed.c $(pkg-config --cflags --libs userbpf)
+ * embed.c - the BPF subsystem inside this process: a map, a program that counts in it, three test
+ * runs, the count. Needs no privilege. Build: cc embed.c $(pkg-config --cflags --libs userbpf)
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +9,10 @@
 #include <unistd.h>
 #include <userbpf.h>
 
-#define INSN(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
+#define INSN(c, d, s, o, i)                                                         \
+	{                                                                           \
+		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) \
+	}
 
 static int fail(const char *what, int err)
 {
@@ -19,7 +22,8 @@ static int fail(const char *what, int err)
 
 static int create_counter(struct userbpf *u)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1 };
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1};
 
 	strcpy(attr.map_name, "counter");
 	return userbpf_bpf(u, BPF_MAP_CREATE, &attr, sizeof(attr));
@@ -46,7 +50,7 @@ static int load_program(struct userbpf *u, int map_fd, char *log, unsigned int l
 		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
 		.insns = (uintptr_t)insns,
 		.insn_cnt = sizeof(insns) / sizeof(insns[0]),
-		.license = (uintptr_t)"Dual BSD/GPL",
+		.license = (uintptr_t) "Dual BSD/GPL",
 		.log_buf = (uintptr_t)log,
 		.log_size = log_size,
 		.log_level = 1,
@@ -59,8 +63,8 @@ static int load_program(struct userbpf *u, int map_fd, char *log, unsigned int l
 int main(void)
 {
 	static char log[65536];
-	char packet[64] = { 0 };
-	union bpf_attr run = { 0 }, lookup = { 0 };
+	char packet[64] = {0};
+	union bpf_attr run = {0}, lookup = {0};
 	struct userbpf *u = userbpf_open(NULL);
 	uint32_t key = 0;
 	uint64_t count = 0;
@@ -91,7 +95,8 @@ int main(void)
 	err = userbpf_bpf(u, BPF_MAP_LOOKUP_ELEM, &lookup, sizeof(lookup));
 	if (err)
 		return fail("BPF_MAP_LOOKUP_ELEM", err);
-	printf("the program saw %u bytes and ran %llu times\n", run.test.retval, (unsigned long long)count);
+	printf("the program saw %u bytes and ran %llu times\n", run.test.retval,
+	       (unsigned long long)count);
 
 	close(prog);
 	close(map);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One line per map that has at least min_entries entries. The few kernel types it needs are declared here: CO-RE finds the fields by name, on the kernel and
- * on userbpf.
+ * One line per map that has at least min_entries entries. The few kernel types it needs are
+ * declared here: CO-RE finds the fields by name, on the kernel and on userbpf.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

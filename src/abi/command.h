@@ -4,9 +4,10 @@
 /*
  * command.h - the bpf(2) ABI described once (DESIGN D3). Run side (the shim uses it).
  *
- * commands.def has a row per command; fields.def a row per attr field: what it is (scalar, fd of a kind, string, pointer in/out) and,
- * for pointers, how long the memory behind it is. Five users: packing in the shim, size and tail checks in the service, the printer, the recorder, the
- * fuzzer's grammar.
+ * commands.def has a row per command; fields.def a row per attr field: what it is (scalar, fd of a
+ * kind, string, pointer in/out) and, for pointers, how long the memory behind it is. Five users:
+ * packing in the shim, size and tail checks in the service, the printer, the recorder, the fuzzer's
+ * grammar.
  */
 #include "abi/compat.h"
 #include "base/base.h"
@@ -63,7 +64,8 @@ struct abi_command {
 	const struct abi_field *fields;
 };
 
-/* sizeof(union bpf_attr) of 6.1: bytes a caller passes beyond it must be zero, -E2BIG otherwise; more than ABI_ATTR_MAX is -E2BIG at once. */
+/* sizeof(union bpf_attr) of 6.1: bytes a caller passes beyond it must be zero, -E2BIG otherwise;
+ * more than ABI_ATTR_MAX is -E2BIG at once. */
 #define ABI_ATTR_SIZE 144u
 #define ABI_ATTR_MAX 4096u
 
@@ -72,8 +74,9 @@ u32 abi_nr_commands(void);
 const struct abi_command *abi_command_at(u32 i); /* 0..nr-1, ascending cmd */
 
 /*
- * Visits every pointer and fd of a call. @attr is a zero-padded copy of the caller's. Pointers that are NULL or whose length is 0 are skipped.
- * read() lets rules look at client memory (insns); it returns 0 or -EFAULT and a rule that cannot read simply stops there: the handler will find the
+ * Visits every pointer and fd of a call. @attr is a zero-padded copy of the caller's. Pointers that
+ * are NULL or whose length is 0 are skipped. read() lets rules look at client memory (insns); it
+ * returns 0 or -EFAULT and a rule that cannot read simply stops there: the handler will find the
  * same fault. Return of abi_walk: first nonzero value a callback returned, else 0.
  */
 struct abi_visitor {
@@ -81,16 +84,19 @@ struct abi_visitor {
 	int (*fd)(void *arg, const struct abi_field *f, int fd);
 	int (*path)(void *arg, const struct abi_field *f, u64 uaddr);
 	int (*read)(void *arg, void *dst, u64 uaddr, u64 len);
-	/* key_size and bpf(2) value size of the map behind @fd; nonzero = unknown, its memory is not packed */
+	/* key_size and bpf(2) value size of the map behind @fd; nonzero = unknown, its memory is
+	 * not packed */
 	int (*map_sizes)(void *arg, int fd, u32 *key_size, u32 *value_size);
-	/* ABI_FD_* of the object behind @fd, 0 = unknown; NULL: OBJ_GET_INFO_BY_FD's buffer is told by its length */
+	/* ABI_FD_* of the object behind @fd, 0 = unknown; NULL: OBJ_GET_INFO_BY_FD's buffer is
+	 * told by its length */
 	u32 (*fd_kind)(void *arg, int fd);
 	/* true: values of the map behind @fd are fds (prog array) and travel too; NULL: no */
 	bool (*fd_values)(void *arg, int fd);
 };
 int abi_walk(const struct abi_command *row, const union bpf_attr *attr, const struct abi_visitor *v, void *arg);
 
-/* strace-like text of a call: bpf(BPF_MAP_CREATE, {map_type=BPF_MAP_TYPE_HASH, key_size=4, ...}, 72); no client memory is read but through v->read (may be NULL). */
+/* strace-like text of a call: bpf(BPF_MAP_CREATE, {map_type=BPF_MAP_TYPE_HASH, key_size=4, ...},
+ * 72); no client memory is read but through v->read (may be NULL). */
 int abi_print(char *buf, size_t len, int cmd, const union bpf_attr *attr, u32 size, const struct abi_visitor *v, void *arg);
 
 #endif

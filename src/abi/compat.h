@@ -2,8 +2,8 @@
 #ifndef USERBPF_COMPAT_H
 #define USERBPF_COMPAT_H
 /*
- * compat.h - the system's UAPI headers plus what Debian 12's (6.1) lack, each with the kernel version that introduced it.
- * The one place for such constants. Facts of the kernel ABI only.
+ * compat.h - the system's UAPI headers plus what Debian 12's (6.1) lack, each with the kernel
+ * version that introduced it. The one place for such constants. Facts of the kernel ABI only.
  */
 #include <linux/bpf.h>
 #include <linux/btf.h>

@@ -6,7 +6,8 @@
 
 struct out {
 	char *buf;
-	size_t len, at; /* at may run past len; snprintf's return value then tells the full length */
+	size_t len,
+		at; /* at may run past len; snprintf's return value then tells the full length */
 	const struct abi_visitor *v;
 	void *arg;
 };
@@ -51,9 +52,9 @@ static const struct {
 	const char *const *names;
 	u32 nr;
 } enums[] = {
-	{ "map_type", map_types, ARRAY_SIZE(map_types) },
-	{ "prog_type", prog_types, ARRAY_SIZE(prog_types) },
-	{ "attach_type", attach_types, ARRAY_SIZE(attach_types) },
+	{"map_type", map_types, ARRAY_SIZE(map_types)},
+	{"prog_type", prog_types, ARRAY_SIZE(prog_types)},
+	{"attach_type", attach_types, ARRAY_SIZE(attach_types)},
 };
 
 static const char *enum_name(const char *member, u64 value)
@@ -90,7 +91,8 @@ static void put_text(struct out *o, u64 uaddr)
 	char text[128];
 	u32 n = 0;
 
-	while (uaddr && n < sizeof(text) - 1 && o->v && o->v->read && o->v->read(o->arg, text + n, uaddr + n, 1) == 0 && text[n])
+	while (uaddr && n < sizeof(text) - 1 && o->v && o->v->read &&
+	       o->v->read(o->arg, text + n, uaddr + n, 1) == 0 && text[n])
 		n++;
 	text[n] = 0;
 	if (n)
@@ -113,9 +115,7 @@ static void put_field(struct out *o, const struct abi_field *f, const union bpf_
 	}
 	value = abi_field_value(attr, f->off, f->size);
 	switch (f->kind) {
-	case ABI_FLAGS:
-		put(o, value ? "%#llx" : "%llu", value);
-		break;
+	case ABI_FLAGS: put(o, value ? "%#llx" : "%llu", value); break;
 	case ABI_ENUM:
 		name = enum_name(f->name, value);
 		if (name)
@@ -123,16 +123,10 @@ static void put_field(struct out *o, const struct abi_field *f, const union bpf_
 		else
 			put(o, "%llu", value);
 		break;
-	case ABI_FD:
-		put(o, "%d", (int)value);
-		break;
+	case ABI_FD: put(o, "%d", (int)value); break;
 	case ABI_STR:
-	case ABI_PATH:
-		put_text(o, value);
-		break;
-	case ABI_SCALAR:
-		put(o, "%llu", value);
-		break;
+	case ABI_PATH: put_text(o, value); break;
+	case ABI_SCALAR: put(o, "%llu", value); break;
 	default:
 		if (value)
 			put(o, "%#llx", value);
@@ -141,9 +135,10 @@ static void put_field(struct out *o, const struct abi_field *f, const union bpf_
 	}
 }
 
-int abi_print(char *buf, size_t len, int cmd, const union bpf_attr *attr, u32 size, const struct abi_visitor *v, void *arg)
+int abi_print(char *buf, size_t len, int cmd, const union bpf_attr *attr, u32 size,
+	      const struct abi_visitor *v, void *arg)
 {
-	struct out o = { .buf = buf, .len = len, .v = v, .arg = arg };
+	struct out o = {.buf = buf, .len = len, .v = v, .arg = arg};
 	const struct abi_command *row = abi_command(cmd);
 	const char *sep = "";
 

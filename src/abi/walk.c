@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "abi/table.h"
 
-#define INSN_CHUNK 128u
-#define MAX_INSNS 1000000u
+#define INSN_CHUNK   128u
+#define MAX_INSNS    1000000u
 #define MAX_FD_INDEX 65536u
-#define PAGE 4096u
+#define PAGE	     4096u
 
 struct walk {
 	const struct abi_command *row;
@@ -67,7 +67,8 @@ static int command_map_fd(const struct walk *w)
 	for (u32 i = 0; i < w->row->nr_fields; i++) {
 		const struct abi_field *f = &w->row->fields[i];
 
-		if (f->kind == ABI_FD && (!strcmp(f->name, "map_fd") || !strcmp(f->name, "batch.map_fd")))
+		if (f->kind == ABI_FD &&
+		    (!strcmp(f->name, "map_fd") || !strcmp(f->name, "batch.map_fd")))
 			return abi_field_value(w->attr, f->off, 4);
 	}
 	return -1;
@@ -75,7 +76,8 @@ static int command_map_fd(const struct walk *w)
 
 static bool map_sizes(const struct walk *w, u32 *key_size, u32 *value_size)
 {
-	return w->v->map_sizes && w->v->map_sizes(w->arg, command_map_fd(w), key_size, value_size) == 0;
+	return w->v->map_sizes &&
+	       w->v->map_sizes(w->arg, command_map_fd(w), key_size, value_size) == 0;
 }
 
 /* --- rules: one per RULE() of fields.def --- */
@@ -88,12 +90,14 @@ static int rule_map_value(const struct walk *w, const struct abi_field *f, u64 u
 	if (!map_sizes(w, &key_size, &value_size))
 		return 0;
 	err = visit_mem(w, f, uaddr, value_size);
-	if (err || !w->v->fd_values || !w->v->fd_values(w->arg, command_map_fd(w)) || !readable(w, &fd, uaddr, sizeof(fd)))
+	if (err || !w->v->fd_values || !w->v->fd_values(w->arg, command_map_fd(w)) ||
+	    !readable(w, &fd, uaddr, sizeof(fd)))
 		return err;
 	return visit_fd(w, f, fd);
 }
 
-/* What a batch cursor holds is the kind's business: a key for arrays, a u32 for hashes. Both fit what is passed on. */
+/* What a batch cursor holds is the kind's business: a key for arrays, a u32 for hashes. Both fit
+ * what is passed on. */
 static int rule_batch_cursor(const struct walk *w, const struct abi_field *f, u64 uaddr)
 {
 	u32 key_size, value_size;
@@ -101,7 +105,9 @@ static int rule_batch_cursor(const struct walk *w, const struct abi_field *f, u6
 	return map_sizes(w, &key_size, &value_size) ? visit_mem(w, f, uaddr, max(key_size, 4u)) : 0;
 }
 
-static int for_each_insn(const struct walk *w, int (*cb)(const struct walk *w, const struct bpf_insn *insn, void *data), void *data)
+static int for_each_insn(const struct walk *w,
+			 int (*cb)(const struct walk *w, const struct bpf_insn *insn, void *data),
+			 void *data)
 {
 	u64 uaddr = w->attr->insns, left = min(w->attr->insn_cnt, MAX_INSNS);
 	struct bpf_insn chunk[INSN_CHUNK];
@@ -131,11 +137,11 @@ static bool is_ld_imm64(const struct bpf_insn *insn)
 
 static int insn_fd(const struct walk *w, const struct bpf_insn *insn, void *field)
 {
-	if (is_ld_imm64(insn) && (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE))
+	if (is_ld_imm64(insn) &&
+	    (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE))
 		return visit_fd(w, field, insn->imm);
 	return 0;
 }
-
 
 /* The second half of a BTF_ID load names the BTF object its type is of. */
 static int btf_id_fds(const struct walk *w, const struct abi_field *f)
@@ -147,7 +153,8 @@ static int btf_id_fds(const struct walk *w, const struct abi_field *f)
 	for (u64 at = 0; at < cnt; at += INSN_CHUNK) {
 		u64 n = min(cnt - at, (u64)INSN_CHUNK);
 
-		if (!readable(w, chunk, w->attr->insns + at * sizeof(chunk[0]), n * sizeof(chunk[0])))
+		if (!readable(w, chunk, w->attr->insns + at * sizeof(chunk[0]),
+			      n * sizeof(chunk[0])))
 			return 0;
 		for (u64 i = 0; i < n; i++) {
 			if (second && named && chunk[i].imm) {
@@ -178,9 +185,11 @@ static int insn_fd_index(const struct walk *w, const struct bpf_insn *insn, void
 {
 	u64 *end = data, idx = 0;
 
-	if (is_ld_imm64(insn) && (insn->src_reg == BPF_PSEUDO_MAP_IDX || insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE))
+	if (is_ld_imm64(insn) &&
+	    (insn->src_reg == BPF_PSEUDO_MAP_IDX || insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE))
 		idx = (u64)(u32)insn->imm + 1;
-	else if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL && insn->off > 0)
+	else if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL &&
+		 insn->off > 0)
 		idx = (u64)insn->off + 1;
 	if (idx <= MAX_FD_INDEX)
 		*end = max(*end, idx);
@@ -238,7 +247,9 @@ static int rule_map_btf(const struct walk *w, const struct abi_field *f, u64 fd)
 {
 	const union bpf_attr *a = w->attr;
 
-	return a->btf_key_type_id || a->btf_value_type_id || a->btf_vmlinux_value_type_id ? visit_fd(w, f, fd) : 0;
+	return a->btf_key_type_id || a->btf_value_type_id || a->btf_vmlinux_value_type_id
+		       ? visit_fd(w, f, fd)
+		       : 0;
 }
 
 static int rule_prog_btf(const struct walk *w, const struct abi_field *f, u64 fd)
@@ -253,9 +264,15 @@ struct info_ptr {
 	u32 kind;
 	struct abi_field f;
 };
-#define P(kind_, type, ptr, count, unit_) \
-	{ kind_, { .name = #ptr, .off = offsetof(struct type, ptr), .size = 8, .kind = ABI_OUT, .len = LEN_FIELD, \
-		   .len_off = offsetof(struct type, count), .unit = (unit_) } }
+#define P(kind_, type, ptr, count, unit_)                                           \
+	{                                                                           \
+		kind_,                                                              \
+		{                                                                   \
+			.name = #ptr, .off = offsetof(struct type, ptr), .size = 8, \
+			.kind = ABI_OUT, .len = LEN_FIELD,                          \
+			.len_off = offsetof(struct type, count), .unit = (unit_)    \
+		}                                                                   \
+	}
 static const struct info_ptr info_ptrs[] = {
 	P(ABI_FD_PROG, bpf_prog_info, jited_prog_insns, jited_prog_len, 1),
 	P(ABI_FD_PROG, bpf_prog_info, xlated_prog_insns, xlated_prog_len, 1),
@@ -288,7 +305,7 @@ static u32 info_kind(const struct walk *w)
 static int rule_info(const struct walk *w, const struct abi_field *f, u64 uaddr)
 {
 	u32 len = w->attr->info.info_len, kind;
-	char info[sizeof(struct bpf_prog_info)] = { 0 };
+	char info[sizeof(struct bpf_prog_info)] = {0};
 	int err;
 
 	if (len > ABI_ATTR_MAX)
@@ -311,7 +328,8 @@ static int rule_info(const struct walk *w, const struct abi_field *f, u64 uaddr)
 	return err;
 }
 
-static int (*const rules[NR_ABI_RULES])(const struct walk *w, const struct abi_field *f, u64 value) = {
+static int (*const rules[NR_ABI_RULES])(const struct walk *w, const struct abi_field *f,
+					u64 value) = {
 #define R(name) [RULE_##name] = rule_##name,
 	ABI_RULES(R)
 #undef R
@@ -338,25 +356,23 @@ static int visit_field(const struct walk *w, const struct abi_field *f)
 		return 0;
 	value = abi_field_value(w->attr, f->off, f->size);
 	switch (f->len) {
-	case LEN_RULE:
-		return rules[f->unit](w, f, value);
+	case LEN_RULE: return rules[f->unit](w, f, value);
 	case LEN_FIELD:
 		return visit_mem(w, f, value, abi_field_value(w->attr, f->len_off, 4) * f->unit);
 	case LEN_KEY:
-	case LEN_VALUE:
-		return visit_map_mem(w, f, value);
+	case LEN_VALUE: return visit_map_mem(w, f, value);
 	case LEN_STR:
 		if (f->kind == ABI_PATH)
 			return w->v->path ? w->v->path(w->arg, f, value) : 0;
 		return value ? visit_mem(w, f, value, text_len(w, value, f->unit)) : 0;
-	default:
-		return f->kind == ABI_FD ? visit_fd_field(w, f) : 0;
+	default: return f->kind == ABI_FD ? visit_fd_field(w, f) : 0;
 	}
 }
 
-int abi_walk(const struct abi_command *row, const union bpf_attr *attr, const struct abi_visitor *v, void *arg)
+int abi_walk(const struct abi_command *row, const union bpf_attr *attr, const struct abi_visitor *v,
+	     void *arg)
 {
-	const struct walk w = { .row = row, .attr = attr, .v = v, .arg = arg };
+	const struct walk w = {.row = row, .attr = attr, .v = v, .arg = arg};
 	int ret = 0;
 
 	for (u32 i = 0; i < row->nr_fields && !ret; i++)

@@ -5,7 +5,7 @@
 
 void idr_init(struct idr *idr)
 {
-	*idr = (struct idr){ 0 };
+	*idr = (struct idr){0};
 }
 
 void idr_free(struct idr *idr)
@@ -71,8 +71,9 @@ int idr_alloc_cyclic(struct idr *idr, void *ptr, u32 start, u32 end)
 		if (!idr_gap(idr, start, end, &id, &pos))
 			return -ENOSPC;
 	}
-	memmove(idr->entries + pos + 1, idr->entries + pos, (idr->nr - pos) * sizeof(*idr->entries));
-	idr->entries[pos] = (struct idr_entry){ .id = id, .ptr = ptr };
+	memmove(idr->entries + pos + 1, idr->entries + pos,
+		(idr->nr - pos) * sizeof(*idr->entries));
+	idr->entries[pos] = (struct idr_entry){.id = id, .ptr = ptr};
 	idr->nr++;
 	idr->next = id + 1;
 	return id;
@@ -93,7 +94,8 @@ void *idr_remove(struct idr *idr, u32 id)
 	if (pos >= idr->nr || idr->entries[pos].id != id)
 		return NULL;
 	ptr = idr->entries[pos].ptr;
-	memmove(idr->entries + pos, idr->entries + pos + 1, (idr->nr - pos - 1) * sizeof(*idr->entries));
+	memmove(idr->entries + pos, idr->entries + pos + 1,
+		(idr->nr - pos - 1) * sizeof(*idr->entries));
 	idr->nr--;
 	return ptr;
 }

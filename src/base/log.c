@@ -6,13 +6,13 @@
 
 void log_init(struct log *l, u32 level, u32 cap)
 {
-	*l = (struct log){ .level = level, .cap = cap };
+	*l = (struct log){.level = level, .cap = cap};
 }
 
 void log_free(struct log *l)
 {
 	free(l->buf);
-	*l = (struct log){ 0 };
+	*l = (struct log){0};
 }
 
 static bool log_reserve(struct log *l, u32 more)

@@ -4,9 +4,11 @@
 /*
  * log.h - the text a bpf(2) caller asked for (log_level, log_buf, log_size).
  *
- * The log is kept whole in our memory up to @cap - 1 bytes, always NUL-terminated; what does not fit is dropped and
+ * The log is kept whole in our memory up to @cap - 1 bytes, always NUL-terminated; what does not
+ * fit is dropped and
  * @truncated is set, which the caller turns into -ENOSPC as the kernel does. One writer; no locking.
- * A log with level 0 swallows everything at no cost: test log_on() before formatting anything expensive.
+ * A log with level 0 swallows everything at no cost: test log_on() before formatting anything
+ * expensive.
  */
 #include <stdarg.h>
 #include "base/base.h"

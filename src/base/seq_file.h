@@ -2,11 +2,13 @@
 #ifndef USERBPF_SEQ_FILE_H
 #define USERBPF_SEQ_FILE_H
 /*
- * seq_file.h - the buffer an iterator program writes its text into (run side: helpers write, fs reads).
+ * seq_file.h - the buffer an iterator program writes its text into (run side: helpers write, fs
+ * reads).
  *
- * Kernel semantics: a write that does not fit leaves count == size, "overflowed"; the reader then throws the object's text
- * away, grows the buffer or returns what it has, and shows the object again. The struct and its field names are the
- * kernel's, since programs see it through BTF. One writer at a time; the owner of the buffer is the reader (src/fs).
+ * Kernel semantics: a write that does not fit leaves count == size, "overflowed"; the reader then
+ * throws the object's text away, grows the buffer or returns what it has, and shows the object
+ * again. The struct and its field names are the kernel's, since programs see it through BTF. One
+ * writer at a time; the owner of the buffer is the reader (src/fs).
  */
 #include <stdarg.h>
 #include "base/base.h"

@@ -2,17 +2,19 @@
 #ifndef USERBPF_SLOT_H
 #define USERBPF_SLOT_H
 /*
- * slot.h - CPU slots (DESIGN D5): a program runs holding one of N slots, N = possible CPUs, so that per-CPU values lose no update
- * although user space cannot disable preemption. Run side, libc only.
+ * slot.h - CPU slots (DESIGN D5): a program runs holding one of N slots, N = possible CPUs, so that
+ * per-CPU values lose no update although user space cannot disable preemption. Run side, libc only.
  *
- * A slot table is one page of shared memory per service (anonymous for libuserbpf and unit tests). slot_enter() takes the slot of
- * the CPU we run on, else any free one, else waits (futex); it nests: a thread that holds a slot keeps it (depth counter).
- * The word holds the owner's tid, so the service can release the slots of a dead client: slot_release_dead().
+ * A slot table is one page of shared memory per service (anonymous for libuserbpf and unit tests).
+ * slot_enter() takes the slot of the CPU we run on, else any free one, else waits (futex); it
+ * nests: a thread that holds a slot keeps it (depth counter). The word holds the owner's tid, so
+ * the service can release the slots of a dead client: slot_release_dead().
  */
 #include "base/base.h"
 
 #define SLOT_MAX 256u
-/* Who finds every slot held for so long runs on the one of its CPU all the same, sharing it: stopped or hostile holders stop nobody. */
+/* Who finds every slot held for so long runs on the one of its CPU all the same, sharing it:
+ * stopped or hostile holders stop nobody. */
 #define SLOT_PATIENCE_MS 1000u
 
 struct slot_table {
@@ -24,7 +26,8 @@ struct slot_table {
 u32 slot_possible_cpus(void); /* as /sys/devices/system/cpu/possible; libbpf reads the same file */
 void slot_table_init(struct slot_table *t);
 
-/* Process-wide: which table this process uses. Set once before the first program runs; default is a private one. */
+/* Process-wide: which table this process uses. Set once before the first program runs; default
+ * is a private one. */
 void slot_use(struct slot_table *t);
 u32 slot_enter(void); /* -> slot number, 0..nr-1 */
 void slot_leave(void);

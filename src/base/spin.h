@@ -2,12 +2,15 @@
 #ifndef USERBPF_SPIN_H
 #define USERBPF_SPIN_H
 /*
- * spin.h - the 4 byte lock behind struct bpf_spin_lock, in shared memory between processes (DESIGN D4). Run side.
+ * spin.h - the 4 byte lock behind struct bpf_spin_lock, in shared memory between processes (DESIGN
+ * D4). Run side.
  *
- * The word is 0 or the owner's tid, with SPIN_WAITERS when somebody sleeps on it (a futex: user space cannot disable preemption, so
- * real spinning could wait for a whole time slice). A waiter asks every SPIN_SUSPECT_MS whether the owner still lives and takes a dead one's
- * lock (owner and waiters should share a pid namespace), and takes it in any case after SPIN_PATIENCE_MS: critical sections are a few
- * instructions, so the owner is stopped or the word was scribbled over. The value behind the lock may then be half written, as after kill -9.
+ * The word is 0 or the owner's tid, with SPIN_WAITERS when somebody sleeps on it (a futex: user
+ * space cannot disable preemption, so real spinning could wait for a whole time slice). A waiter
+ * asks every SPIN_SUSPECT_MS whether the owner still lives and takes a dead one's lock (owner and
+ * waiters should share a pid namespace), and takes it in any case after SPIN_PATIENCE_MS: critical
+ * sections are a few instructions, so the owner is stopped or the word was scribbled over. The
+ * value behind the lock may then be half written, as after kill -9.
  */
 #include <linux/futex.h>
 #include <signal.h>
@@ -32,7 +35,8 @@ static inline bool spin_owner_dead(u32 word)
 	return syscall(SYS_tkill, word & ~SPIN_WAITERS, 0) < 0 && errno == ESRCH;
 }
 
-/* Sleeps until the lock may be free; marks it first, *seen follows. -ETIMEDOUT after SPIN_SUSPECT_MS without change. */
+/* Sleeps until the lock may be free; marks it first, *seen follows. -ETIMEDOUT after
+ * SPIN_SUSPECT_MS without change. */
 static inline int spin_wait(u32 *lock, u32 *seen)
 {
 	struct timespec limit = { .tv_nsec = SPIN_SUSPECT_MS * 1000000L };

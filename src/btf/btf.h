@@ -2,11 +2,13 @@
 #ifndef USERBPF_BTF_H
 #define USERBPF_BTF_H
 /*
- * btf.h - type information: parse and check (kernel verdicts and log text), layout, walk, show. Control side.
+ * btf.h - type information: parse and check (kernel verdicts and log text), layout, walk, show.
+ * Control side.
  *
- * struct btf is also what programs see through BTF (kernel names: strings, types, hdr, name ...), so those fields keep their meaning: types[id] is
- * the record of type @id (of a split BTF: ids below start_id live in base_btf). Immutable once parsed, so no locking.
- * Ownership: btf_get/btf_put; a program, map or handle holds a reference.
+ * struct btf is also what programs see through BTF (kernel names: strings, types, hdr, name ...),
+ * so those fields keep their meaning: types[id] is the record of type @id (of a split BTF: ids
+ * below start_id live in base_btf). Immutable once parsed, so no locking. Ownership:
+ * btf_get/btf_put; a program, map or handle holds a reference.
  */
 #include "abi/compat.h"
 #include "base/log.h"
@@ -36,7 +38,8 @@ struct btf {
 
 extern const struct obj_class btf_class; /* release/free of src/btf */
 
-/* Parses a copy of @data with all of the kernel's checks; log text as the kernel's btf verifier. ERR_PTR on refusal. One reference, no id. */
+/* Parses a copy of @data with all of the kernel's checks; log text as the kernel's btf verifier.
+ * ERR_PTR on refusal. One reference, no id. */
 struct btf *btf_parse(const void *data, u32 size, struct log *log);
 /* The service's own BTF (trusted, but checked all the same); kernel_btf set, name "vmlinux". */
 struct btf *btf_parse_vmlinux(const void *data, u32 size);
@@ -91,13 +94,16 @@ enum btf_walk_result {
 	BTF_WALK_STRUCT = 2, /* the read starts at a nested struct (only for address-taking, unused by loads) */
 };
 int btf_struct_walk(struct log *log, const struct btf *btf, const struct btf_type *t, int off, int size, u32 *next_id, u32 *flags);
-/* Are bytes @off.. of struct @id of type @need_id (first nested member chain)? kernel: btf_struct_ids_match (strict: off must be 0) */
+/* Are bytes @off.. of struct @id of type @need_id (first nested member chain)? kernel:
+ * btf_struct_ids_match (strict: off must be 0) */
 bool btf_struct_ids_match(struct log *log, const struct btf *btf, u32 id, int off, const struct btf *need_btf, u32 need_id, bool strict);
 
-/* --- show: C-like text of an object (kernel: btf_type_show); BTF_F_* flags of uapi. Reads @obj directly (caller makes it safe). --- */
+/* --- show: C-like text of an object (kernel: btf_type_show); BTF_F_* flags of uapi. Reads @obj
+ * directly (caller makes it safe). --- */
 typedef int (*btf_emit_fn)(void *out, const char *text, size_t len);
 int btf_show(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit_fn emit, void *out); /* snprintf_btf style */
-/* as `cat` of a pinned map prints a key or value (kernel: btf_type_seq_show: default flags BTF_SHOW_NONAME|COMPACT|ZERO|UNSAFE) */
+/* as `cat` of a pinned map prints a key or value (kernel: btf_type_seq_show: default flags
+ * BTF_SHOW_NONAME|COMPACT|ZERO|UNSAFE) */
 int btf_show_map_value(const struct btf *btf, u32 id, const void *obj, btf_emit_fn emit, void *out);
 
 #endif

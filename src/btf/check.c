@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check.c - the meta phase: each record by itself. What a kind demands is a row of rules, tried in order; the first that is broken gives
- * verdict and text. Texts and order follow the kernel's BTF verifier (Linux 6.1), because loaders and tests match on them.
+ * check.c - the meta phase: each record by itself. What a kind demands is a row of rules, tried in
+ * order; the first that is broken gives verdict and text. Texts and order follow the kernel's BTF
+ * verifier (Linux 6.1), because loaders and tests match on them.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "btf/priv.h"
 
 #define INFO_MASK 0x9f00ffffu
-#define INT_MASK 0x0fffffffu
+#define INT_MASK  0x0fffffffu
 
 /* --- log --- */
 
@@ -47,8 +48,8 @@ static void details_int(struct btf_env *env, const struct btf_type *t)
 {
 	u32 data = btf_int_data(t);
 
-	btf_log(env, "size=%u bits_offset=%u nr_bits=%u encoding=%s", t->size, BTF_INT_OFFSET(data), BTF_INT_BITS(data),
-		int_encoding(BTF_INT_ENCODING(data)));
+	btf_log(env, "size=%u bits_offset=%u nr_bits=%u encoding=%s", t->size, BTF_INT_OFFSET(data),
+		BTF_INT_BITS(data), int_encoding(BTF_INT_ENCODING(data)));
 }
 
 static void details_ref(struct btf_env *env, const struct btf_type *t)
@@ -86,7 +87,8 @@ static void details_proto(struct btf_env *env, const struct btf_type *t)
 		if (i == n - 1 && !p[i].type)
 			btf_log(env, "%svararg", i ? ", " : "");
 		else
-			btf_log(env, "%s%u " NAME, i ? ", " : "", p[i].type, name_of(env, p[i].name_off));
+			btf_log(env, "%s%u " NAME, i ? ", " : "", p[i].type,
+				name_of(env, p[i].name_off));
 	}
 	btf_log(env, ")");
 }
@@ -107,22 +109,22 @@ static void details_decl_tag(struct btf_env *env, const struct btf_type *t)
 }
 
 static void (*const details[NR_BTF_KINDS])(struct btf_env *env, const struct btf_type *t) = {
-	[BTF_KIND_INT] = details_int,	      [BTF_KIND_PTR] = details_ref,
-	[BTF_KIND_ARRAY] = details_array,     [BTF_KIND_STRUCT] = details_vlen,
-	[BTF_KIND_UNION] = details_vlen,      [BTF_KIND_ENUM] = details_vlen,
-	[BTF_KIND_FWD] = details_fwd,	      [BTF_KIND_TYPEDEF] = details_ref,
-	[BTF_KIND_VOLATILE] = details_ref,    [BTF_KIND_CONST] = details_ref,
-	[BTF_KIND_RESTRICT] = details_ref,    [BTF_KIND_FUNC] = details_ref,
-	[BTF_KIND_FUNC_PROTO] = details_proto, [BTF_KIND_VAR] = details_var,
-	[BTF_KIND_DATASEC] = details_vlen,    [BTF_KIND_FLOAT] = details_float,
+	[BTF_KIND_INT] = details_int,		[BTF_KIND_PTR] = details_ref,
+	[BTF_KIND_ARRAY] = details_array,	[BTF_KIND_STRUCT] = details_vlen,
+	[BTF_KIND_UNION] = details_vlen,	[BTF_KIND_ENUM] = details_vlen,
+	[BTF_KIND_FWD] = details_fwd,		[BTF_KIND_TYPEDEF] = details_ref,
+	[BTF_KIND_VOLATILE] = details_ref,	[BTF_KIND_CONST] = details_ref,
+	[BTF_KIND_RESTRICT] = details_ref,	[BTF_KIND_FUNC] = details_ref,
+	[BTF_KIND_FUNC_PROTO] = details_proto,	[BTF_KIND_VAR] = details_var,
+	[BTF_KIND_DATASEC] = details_vlen,	[BTF_KIND_FLOAT] = details_float,
 	[BTF_KIND_DECL_TAG] = details_decl_tag, [BTF_KIND_TYPE_TAG] = details_ref,
 	[BTF_KIND_ENUM64] = details_vlen,
 };
 
 static void log_type_head(struct btf_env *env, const struct btf_type *t, bool with_details)
 {
-	btf_log(env, "[%u] %s " NAME "%s", env->log_id, btf_kind_name(btf_type_kind(t)), name_of(env, t->name_off),
-		with_details ? " " : "");
+	btf_log(env, "[%u] %s " NAME "%s", env->log_id, btf_kind_name(btf_type_kind(t)),
+		name_of(env, t->name_off), with_details ? " " : "");
 	if (with_details)
 		details[btf_type_kind(t)](env, t);
 }
@@ -135,7 +137,8 @@ static void log_type(struct btf_env *env, const struct btf_type *t)
 	btf_log(env, "\n");
 }
 
-int btf_refuse_fmt(struct btf_env *env, const struct btf_type *t, bool with_details, const char *fmt, ...)
+int btf_refuse_fmt(struct btf_env *env, const struct btf_type *t, bool with_details,
+		   const char *fmt, ...)
 {
 	va_list ap;
 
@@ -161,13 +164,16 @@ static void log_member(struct btf_env *env, const struct btf_type *t, const stru
 	if (env->resolving)
 		log_type(env, t);
 	if (btf_type_kflag(t))
-		btf_log(env, "\t" NAME " type_id=%u bitfield_size=%u bits_offset=%u", name_of(env, m->name_off), m->type,
-			BTF_MEMBER_BITFIELD_SIZE(m->offset), BTF_MEMBER_BIT_OFFSET(m->offset));
+		btf_log(env, "\t" NAME " type_id=%u bitfield_size=%u bits_offset=%u",
+			name_of(env, m->name_off), m->type, BTF_MEMBER_BITFIELD_SIZE(m->offset),
+			BTF_MEMBER_BIT_OFFSET(m->offset));
 	else
-		btf_log(env, "\t" NAME " type_id=%u bits_offset=%u", name_of(env, m->name_off), m->type, m->offset);
+		btf_log(env, "\t" NAME " type_id=%u bits_offset=%u", name_of(env, m->name_off),
+			m->type, m->offset);
 }
 
-int btf_refuse_member(struct btf_env *env, const struct btf_type *t, const struct btf_member *m, const char *reason)
+int btf_refuse_member(struct btf_env *env, const struct btf_type *t, const struct btf_member *m,
+		      const char *reason)
 {
 	if (log_on(env->log)) {
 		log_member(env, t, m);
@@ -183,7 +189,8 @@ static void log_vsi(struct btf_env *env, const struct btf_type *t, const struct 
 	btf_log(env, "\t type_id=%u offset=%u size=%u", v->type, v->offset, v->size);
 }
 
-int btf_refuse_vsi(struct btf_env *env, const struct btf_type *t, const struct btf_var_secinfo *v, const char *reason)
+int btf_refuse_vsi(struct btf_env *env, const struct btf_type *t, const struct btf_var_secinfo *v,
+		   const char *reason)
 {
 	if (log_on(env->log)) {
 		log_vsi(env, t, v);
@@ -225,7 +232,8 @@ static int no_kflag(struct btf_env *env, const struct btf_type *t)
 	return btf_type_kflag(t) ? btf_refuse(env, t, "Invalid btf_info kind_flag") : 0;
 }
 
-/* Since 6.14 a tag with kind_flag is any attribute ("address_space(1)"); a newer machine's kernel BTF has them. */
+/* Since 6.14 a tag with kind_flag is any attribute ("address_space(1)"); a newer machine's
+ * kernel BTF has them. */
 static int tag_kflag(struct btf_env *env, const struct btf_type *t)
 {
 	return env->btf->kernel_btf ? 0 : no_kflag(env, t);
@@ -238,12 +246,16 @@ static int no_name(struct btf_env *env, const struct btf_type *t)
 
 static int name_needed(struct btf_env *env, const struct btf_type *t)
 {
-	return t->name_off && btf_name_identifier(env->btf, t->name_off) ? 0 : btf_refuse(env, t, "Invalid name");
+	return t->name_off && btf_name_identifier(env->btf, t->name_off)
+		       ? 0
+		       : btf_refuse(env, t, "Invalid name");
 }
 
 static int name_maybe(struct btf_env *env, const struct btf_type *t)
 {
-	return !t->name_off || btf_name_identifier(env->btf, t->name_off) ? 0 : btf_refuse(env, t, "Invalid name");
+	return !t->name_off || btf_name_identifier(env->btf, t->name_off)
+		       ? 0
+		       : btf_refuse(env, t, "Invalid name");
 }
 
 static int text_needed(struct btf_env *env, const struct btf_type *t)
@@ -314,14 +326,18 @@ static int enum_size(struct btf_env *env, const struct btf_type *t)
 {
 	u32 size = t->size;
 
-	return size && size <= 8 && !(size & (size - 1)) ? 0 : btf_refuse(env, t, "Unexpected size");
+	return size && size <= 8 && !(size & (size - 1)) ? 0
+							 : btf_refuse(env, t, "Unexpected size");
 }
 
 static int float_size(struct btf_env *env, const struct btf_type *t)
 {
 	switch (t->size) {
-	case 2: case 4: case 8: case 12: case 16:
-		return 0;
+	case 2:
+	case 4:
+	case 8:
+	case 12:
+	case 16: return 0;
 	}
 	return btf_refuse(env, t, "Invalid type_size");
 }
@@ -335,7 +351,9 @@ static int var_linkage(struct btf_env *env, const struct btf_type *t)
 {
 	u32 linkage = btf_var_of(t)->linkage;
 
-	return linkage == BTF_VAR_STATIC || linkage == BTF_VAR_GLOBAL_ALLOCATED ? 0 : btf_refuse(env, t, "Linkage not supported");
+	return linkage == BTF_VAR_STATIC || linkage == BTF_VAR_GLOBAL_ALLOCATED
+		       ? 0
+		       : btf_refuse(env, t, "Linkage not supported");
 }
 
 static int component(struct btf_env *env, const struct btf_type *t)
@@ -345,7 +363,8 @@ static int component(struct btf_env *env, const struct btf_type *t)
 
 /* --- what follows a record: members, enumerators, variables --- */
 
-static int check_member(struct btf_env *env, const struct btf_type *t, const struct btf_member *m, u32 last_offset)
+static int check_member(struct btf_env *env, const struct btf_type *t, const struct btf_member *m,
+			u32 last_offset)
 {
 	u32 offset = btf_member_bit_offset(t, m);
 
@@ -393,7 +412,9 @@ static int enumerator_name(struct btf_env *env, const struct btf_type *t, u32 na
 		btf_log(env, "\tInvalid name_offset:%u", name_off);
 		return -EINVAL;
 	}
-	return name_off && btf_name_identifier(env->btf, name_off) ? 0 : btf_refuse(env, t, "Invalid name");
+	return name_off && btf_name_identifier(env->btf, name_off)
+		       ? 0
+		       : btf_refuse(env, t, "Invalid name");
 }
 
 static int check_enumerators(struct btf_env *env, const struct btf_type *t)
@@ -405,7 +426,8 @@ static int check_enumerators(struct btf_env *env, const struct btf_type *t)
 		err = enumerator_name(env, t, e->name_off);
 		if (err)
 			return err;
-		btf_log(env, btf_type_kflag(t) ? "\t" NAME " val=%d\n" : "\t" NAME " val=%u\n", name_of(env, e->name_off), e->val);
+		btf_log(env, btf_type_kflag(t) ? "\t" NAME " val=%d\n" : "\t" NAME " val=%u\n",
+			name_of(env, e->name_off), e->val);
 	}
 	return 0;
 }
@@ -419,13 +441,14 @@ static int check_enumerators64(struct btf_env *env, const struct btf_type *t)
 		err = enumerator_name(env, t, e->name_off);
 		if (err)
 			return err;
-		btf_log(env, btf_type_kflag(t) ? "\t" NAME " val=%lld\n" : "\t" NAME " val=%llu\n", name_of(env, e->name_off),
-			(unsigned long long)btf_enum64_val(e));
+		btf_log(env, btf_type_kflag(t) ? "\t" NAME " val=%lld\n" : "\t" NAME " val=%llu\n",
+			name_of(env, e->name_off), (unsigned long long)btf_enum64_val(e));
 	}
 	return 0;
 }
 
-static const char *vsi_fault(const struct btf_type *t, const struct btf_var_secinfo *v, u64 last_end)
+static const char *vsi_fault(const struct btf_type *t, const struct btf_var_secinfo *v,
+			     u64 last_end)
 {
 	if (!v->type || v->type > BTF_MAX_TYPE)
 		return "Invalid type_id";
@@ -461,33 +484,51 @@ static int check_vars(struct btf_env *env, const struct btf_type *t)
 typedef int (*rule_fn)(struct btf_env *env, const struct btf_type *t);
 
 struct kind_meta {
-	u8 fixed, each;	/* bytes after the record: always, and per vlen */
+	u8 fixed, each; /* bytes after the record: always, and per vlen */
 	rule_fn rules[5];
-	rule_fn items;	/* after the record's own line is logged */
+	rule_fn items; /* after the record's own line is logged */
 };
 
-#define REF(name_rule) { 0, 0, { no_vlen, no_kflag, type_id_valid, name_rule }, NULL }
+#define REF(name_rule)                                                    \
+	{                                                                 \
+		0, 0, {no_vlen, no_kflag, type_id_valid, name_rule}, NULL \
+	}
 
 static const struct kind_meta kinds[NR_BTF_KINDS] = {
-	[BTF_KIND_INT] = { 4, 0, { no_vlen, no_kflag, int_layout }, NULL },
+	[BTF_KIND_INT] = {4, 0, {no_vlen, no_kflag, int_layout}, NULL},
 	[BTF_KIND_PTR] = REF(no_name),
-	[BTF_KIND_ARRAY] = { sizeof(struct btf_array), 0, { no_name, no_vlen, no_kflag, size_zero, array_ids }, NULL },
-	[BTF_KIND_STRUCT] = { 0, sizeof(struct btf_member), { name_maybe }, check_members },
-	[BTF_KIND_UNION] = { 0, sizeof(struct btf_member), { name_maybe }, check_members },
-	[BTF_KIND_ENUM] = { 0, sizeof(struct btf_enum), { enum_size, name_maybe }, check_enumerators },
-	[BTF_KIND_FWD] = { 0, 0, { no_vlen, type_zero, name_needed }, NULL },
+	[BTF_KIND_ARRAY] = {sizeof(struct btf_array),
+			    0,
+			    {no_name, no_vlen, no_kflag, size_zero, array_ids},
+			    NULL},
+	[BTF_KIND_STRUCT] = {0, sizeof(struct btf_member), {name_maybe}, check_members},
+	[BTF_KIND_UNION] = {0, sizeof(struct btf_member), {name_maybe}, check_members},
+	[BTF_KIND_ENUM] = {0, sizeof(struct btf_enum), {enum_size, name_maybe}, check_enumerators},
+	[BTF_KIND_FWD] = {0, 0, {no_vlen, type_zero, name_needed}, NULL},
 	[BTF_KIND_TYPEDEF] = REF(name_needed),
 	[BTF_KIND_VOLATILE] = REF(no_name),
 	[BTF_KIND_CONST] = REF(no_name),
 	[BTF_KIND_RESTRICT] = REF(no_name),
-	[BTF_KIND_FUNC] = { 0, 0, { name_needed, func_linkage, no_kflag }, NULL },
-	[BTF_KIND_FUNC_PROTO] = { 0, sizeof(struct btf_param), { no_name, no_kflag }, NULL },
-	[BTF_KIND_VAR] = { sizeof(struct btf_var), 0, { no_vlen, no_kflag, name_needed, type_id_needed, var_linkage }, NULL },
-	[BTF_KIND_DATASEC] = { 0, sizeof(struct btf_var_secinfo), { size_needed, no_kflag, name_needed }, check_vars },
-	[BTF_KIND_FLOAT] = { 0, 0, { no_vlen, no_kflag, float_size }, NULL },
-	[BTF_KIND_DECL_TAG] = { sizeof(struct btf_decl_tag), 0, { value_needed, no_vlen, tag_kflag, component }, NULL },
-	[BTF_KIND_TYPE_TAG] = { 0, 0, { no_vlen, tag_kflag, type_id_valid, text_needed }, NULL },
-	[BTF_KIND_ENUM64] = { 0, sizeof(struct btf_enum64), { enum_size, name_maybe }, check_enumerators64 },
+	[BTF_KIND_FUNC] = {0, 0, {name_needed, func_linkage, no_kflag}, NULL},
+	[BTF_KIND_FUNC_PROTO] = {0, sizeof(struct btf_param), {no_name, no_kflag}, NULL},
+	[BTF_KIND_VAR] = {sizeof(struct btf_var),
+			  0,
+			  {no_vlen, no_kflag, name_needed, type_id_needed, var_linkage},
+			  NULL},
+	[BTF_KIND_DATASEC] = {0,
+			      sizeof(struct btf_var_secinfo),
+			      {size_needed, no_kflag, name_needed},
+			      check_vars},
+	[BTF_KIND_FLOAT] = {0, 0, {no_vlen, no_kflag, float_size}, NULL},
+	[BTF_KIND_DECL_TAG] = {sizeof(struct btf_decl_tag),
+			       0,
+			       {value_needed, no_vlen, tag_kflag, component},
+			       NULL},
+	[BTF_KIND_TYPE_TAG] = {0, 0, {no_vlen, tag_kflag, type_id_valid, text_needed}, NULL},
+	[BTF_KIND_ENUM64] = {0,
+			     sizeof(struct btf_enum64),
+			     {enum_size, name_maybe},
+			     check_enumerators64},
 };
 
 /* Before anything in the record can be named: 0 or -EINVAL. */
@@ -559,7 +600,8 @@ static int add_type(struct btf_env *env, const struct btf_type *t)
 
 int btf_check_metas(struct btf_env *env)
 {
-	const char *cur = (char *)env->btf->nohdr_data + env->btf->hdr.type_off, *end = cur + env->btf->hdr.type_len;
+	const char *cur = (char *)env->btf->nohdr_data + env->btf->hdr.type_off,
+		   *end = cur + env->btf->hdr.type_len;
 
 	env->log_id = env->btf->base_btf ? env->btf->start_id : 1;
 	while (cur < end) {
@@ -575,7 +617,8 @@ int btf_check_metas(struct btf_env *env)
 	return 0;
 }
 
-/* Chains of modifiers end, soon, and have their type tags in front (so that a tag always directly follows the pointer it is for). */
+/* Chains of modifiers end, soon, and have their type tags in front (so that a tag always
+ * directly follows the pointer it is for). */
 static int check_tag_chain(struct btf_env *env, u32 id, u32 good_id)
 {
 	const struct btf_type *t = btf_type_by_id(env->btf, id);
@@ -629,14 +672,16 @@ static bool record_ids_ok(struct btf_env *env, const struct btf_type *t)
 	u32 i, n = btf_type_vlen(t);
 	bool ok = true;
 
-	if (btf_kind_in(t, K_MODIFIER | K(PTR) | K(VAR) | K(FUNC) | K(FUNC_PROTO) | K(DECL_TAG)) && !id_ok(env, t->type))
+	if (btf_kind_in(t, K_MODIFIER | K(PTR) | K(VAR) | K(FUNC) | K(FUNC_PROTO) | K(DECL_TAG)) &&
+	    !id_ok(env, t->type))
 		return false;
 	if (btf_kind_in(t, K(ARRAY)))
 		return id_ok(env, btf_array(t)->type) && id_ok(env, btf_array(t)->index_type);
 	for (i = 0; btf_type_is_struct(t) && i < n; i++)
 		ok &= id_ok(env, btf_members(t)[i].type);
 	for (i = 0; btf_type_is_func_proto(t) && i < n; i++)
-		ok &= id_ok(env, btf_params(t)[i].type) && btf_name_ok(env->btf, btf_params(t)[i].name_off);
+		ok &= id_ok(env, btf_params(t)[i].type) &&
+		      btf_name_ok(env->btf, btf_params(t)[i].name_off);
 	for (i = 0; btf_kind_in(t, K(DATASEC)) && i < n; i++)
 		ok &= id_ok(env, btf_secinfos(t)[i].type);
 	return ok;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* layout.c - access by id and name, and the size of types. All of it works on hostile BTF that passed the checks. */
+/* layout.c - access by id and name, and the size of types. All of it works on hostile BTF that
+ * passed the checks. */
 #include <limits.h>
 
 #include "btf/priv.h"
 
 static const char *const kind_names[NR_BTF_KINDS] = {
-	[BTF_KIND_UNKN] = "UNKNOWN",   [BTF_KIND_INT] = "INT",	       [BTF_KIND_PTR] = "PTR",
-	[BTF_KIND_ARRAY] = "ARRAY",    [BTF_KIND_STRUCT] = "STRUCT",   [BTF_KIND_UNION] = "UNION",
-	[BTF_KIND_ENUM] = "ENUM",      [BTF_KIND_FWD] = "FWD",	       [BTF_KIND_TYPEDEF] = "TYPEDEF",
-	[BTF_KIND_VOLATILE] = "VOLATILE", [BTF_KIND_CONST] = "CONST",  [BTF_KIND_RESTRICT] = "RESTRICT",
-	[BTF_KIND_FUNC] = "FUNC",      [BTF_KIND_FUNC_PROTO] = "FUNC_PROTO", [BTF_KIND_VAR] = "VAR",
-	[BTF_KIND_DATASEC] = "DATASEC", [BTF_KIND_FLOAT] = "FLOAT",    [BTF_KIND_DECL_TAG] = "DECL_TAG",
+	[BTF_KIND_UNKN] = "UNKNOWN",	  [BTF_KIND_INT] = "INT",
+	[BTF_KIND_PTR] = "PTR",		  [BTF_KIND_ARRAY] = "ARRAY",
+	[BTF_KIND_STRUCT] = "STRUCT",	  [BTF_KIND_UNION] = "UNION",
+	[BTF_KIND_ENUM] = "ENUM",	  [BTF_KIND_FWD] = "FWD",
+	[BTF_KIND_TYPEDEF] = "TYPEDEF",	  [BTF_KIND_VOLATILE] = "VOLATILE",
+	[BTF_KIND_CONST] = "CONST",	  [BTF_KIND_RESTRICT] = "RESTRICT",
+	[BTF_KIND_FUNC] = "FUNC",	  [BTF_KIND_FUNC_PROTO] = "FUNC_PROTO",
+	[BTF_KIND_VAR] = "VAR",		  [BTF_KIND_DATASEC] = "DATASEC",
+	[BTF_KIND_FLOAT] = "FLOAT",	  [BTF_KIND_DECL_TAG] = "DECL_TAG",
 	[BTF_KIND_TYPE_TAG] = "TYPE_TAG", [BTF_KIND_ENUM64] = "ENUM64",
 };
 
@@ -64,7 +68,8 @@ const char *btf_text_name(const struct btf *btf, u32 off)
 
 bool btf_isalpha(u8 c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c != 0xd7 && c != 0xf7);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= 0xc0 && c != 0xd7 && c != 0xf7);
 }
 
 bool btf_isprint(u8 c)
@@ -111,11 +116,13 @@ u32 btf_resolved_id(const struct btf *btf, u32 id)
 /* --- sizes --- */
 
 /*
- * Size of @t: multi-dimensional arrays are seen as one row of @nelems elements of type @elem. Returns the outermost array, or the type
- * behind the modifiers; *type_id is set only when modifiers were skipped.
+ * Size of @t: multi-dimensional arrays are seen as one row of @nelems elements of type @elem.
+ * Returns the outermost array, or the type behind the modifiers; *type_id is set only when
+ * modifiers were skipped.
  */
-const struct btf_type *btf_resolve_elem(const struct btf *btf, const struct btf_type *t, u32 *size, const struct btf_type **elem,
-					u32 *elem_id, u32 *nelems, u32 *type_id)
+const struct btf_type *btf_resolve_elem(const struct btf *btf, const struct btf_type *t, u32 *size,
+					const struct btf_type **elem, u32 *elem_id, u32 *nelems,
+					u32 *type_id)
 {
 	const struct btf_type *outer = NULL;
 	u32 n = 1, skipped = 0, last_elem = 0, bytes = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nest.c - no struct or array contains itself. The resolve pass sees to that too, but not through every order of modifiers it may
- * have resolved earlier for a pointer's sake, and kernel BTF is not resolved at all. With this, descending into members always ends.
+ * nest.c - no struct or array contains itself. The resolve pass sees to that too, but not through
+ * every order of modifiers it may have resolved earlier for a pointer's sake, and kernel BTF is not
+ * resolved at all. With this, descending into members always ends.
  */
 #include <stdlib.h>
 
@@ -11,12 +12,15 @@ enum { NEW, OPEN, DONE };
 
 struct nest {
 	struct btf_env *env;
-	u8 *state;	     /* per local id */
-	struct { u32 id, next; } *stack;
+	u8 *state; /* per local id */
+	struct {
+		u32 id, next;
+	} * stack;
 	u32 depth;
 };
 
-/* The @i-th thing inside, modifiers skipped: 0 when it cannot contain anything, UINT32_MAX behind the last. */
+/* The @i-th thing inside, modifiers skipped: 0 when it cannot contain anything, UINT32_MAX
+ * behind the last. */
 static u32 inner(const struct btf *btf, const struct btf_type *t, u32 i)
 {
 	const struct btf_type *in;
@@ -24,7 +28,8 @@ static u32 inner(const struct btf *btf, const struct btf_type *t, u32 i)
 
 	if (i >= (btf_type_is_struct(t) ? btf_type_vlen(t) : 1u))
 		return UINT32_MAX;
-	in = btf_type_skip_modifiers(btf, btf_type_is_struct(t) ? btf_members(t)[i].type : btf_array(t)->type, &id);
+	in = btf_type_skip_modifiers(
+		btf, btf_type_is_struct(t) ? btf_members(t)[i].type : btf_array(t)->type, &id);
 	return in && btf_kind_in(in, K_STRUCT | K(ARRAY)) ? id : 0;
 }
 
@@ -71,7 +76,7 @@ static int descend(struct nest *n, u32 id)
 int btf_check_nesting(struct btf_env *env)
 {
 	struct btf *btf = env->btf;
-	struct nest n = { .env = env };
+	struct nest n = {.env = env};
 	u32 i, count = max(btf->nr_types, 1u);
 	int err = -ENOMEM;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* parse.c - from bytes to struct btf: header, sections, then the checks of check.c and resolve.c; life of the object; lookup by name. */
+/* parse.c - from bytes to struct btf: header, sections, then the checks of check.c and
+ * resolve.c; life of the object; lookup by name. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,9 +33,12 @@ static int refuse(struct btf_env *env, int err, const char *reason)
 static int check_sections(struct btf_env *env)
 {
 	const struct btf_header *h = &env->btf->hdr;
-	struct { u32 off, len; } sec[2] = { { h->type_off, h->type_len }, { h->str_off, h->str_len } };
+	struct {
+		u32 off, len;
+	} sec[2] = {{h->type_off, h->type_len}, {h->str_off, h->str_len}};
 	u32 i, total = 0, expected = env->btf->data_size - h->hdr_len;
-	bool swap = (int)(sec[0].off - sec[1].off) > 0 || (sec[0].off == sec[1].off && (int)(sec[0].len - sec[1].len) > 0);
+	bool swap = (int)(sec[0].off - sec[1].off) > 0 ||
+		    (sec[0].off == sec[1].off && (int)(sec[0].len - sec[1].len) > 0);
 
 	for (i = 0; i < 2; i++) {
 		u32 off = sec[i ^ swap].off, len = sec[i ^ swap].len;
@@ -196,7 +200,8 @@ static struct btf *btf_new(const void *data, u32 size)
 		return NULL;
 	}
 	if (size >= offsetofend(struct btf_header, hdr_len))
-		memcpy(&hdr_len, (const u8 *)data + offsetof(struct btf_header, hdr_len), sizeof(hdr_len));
+		memcpy(&hdr_len, (const u8 *)data + offsetof(struct btf_header, hdr_len),
+		       sizeof(hdr_len));
 	btf->data = (u8 *)p->mem + (-hdr_len & 3);
 	btf->data_size = size;
 	if (size)
@@ -226,7 +231,7 @@ static int parse(struct btf_env *env)
 
 struct btf *btf_parse(const void *data, u32 size, struct log *log)
 {
-	struct btf_env env = { .log = log };
+	struct btf_env env = {.log = log};
 	int err;
 
 	if (size > BTF_MAX_SIZE)
@@ -274,7 +279,8 @@ static int hash_names(struct btf *btf)
 
 		if (!btf->types[i]->name_off)
 			continue;
-		b = &p->bucket[name_hash(btf_name_by_offset(btf, btf->types[i]->name_off)) & p->mask];
+		b = &p->bucket[name_hash(btf_name_by_offset(btf, btf->types[i]->name_off)) &
+			       p->mask];
 		p->next[i] = *b;
 		*b = i;
 	}
@@ -283,7 +289,7 @@ static int hash_names(struct btf *btf)
 
 struct btf *btf_parse_vmlinux(const void *data, u32 size)
 {
-	struct btf_env env = { 0 };
+	struct btf_env env = {0};
 	struct btf *btf;
 	int err;
 

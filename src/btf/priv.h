@@ -4,8 +4,9 @@
 /*
  * priv.h - what the files of src/btf share and nobody else sees.
  *
- * Parsing has three phases: header and sections (parse.c), every record on its own ("meta", check.c), then what records
- * refer to ("resolve", resolve.c). Only when all three are done does a btf leave this folder.
+ * Parsing has three phases: header and sections (parse.c), every record on its own ("meta",
+ * check.c), then what records refer to ("resolve", resolve.c). Only when all three are done does a
+ * btf leave this folder.
  */
 #include "btf/btf.h"
 
@@ -49,7 +50,8 @@ struct btf_env {
 
 /* check.c: log lines as the kernel writes them */
 void btf_log(struct btf_env *env, const char *fmt, ...) __printf(2, 3);
-/* "[id] KIND name details reason"; the _basic one leaves the details out. All return -EINVAL for `return btf_refuse(...)`. */
+/* "[id] KIND name details reason"; the _basic one leaves the details out. All return -EINVAL for
+ * `return btf_refuse(...)`. */
 int btf_refuse(struct btf_env *env, const struct btf_type *t, const char *reason);
 int btf_refuse_fmt(struct btf_env *env, const struct btf_type *t, bool details, const char *fmt, ...) __printf(4, 5);
 int btf_refuse_member(struct btf_env *env, const struct btf_type *t, const struct btf_member *m, const char *reason);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * resolve.c - the second phase: what a record refers to exists, is of a kind that makes sense there, has a size where one is needed, and no type
- * contains itself. A depth-first walk over an explicit stack of BTF_RESOLVE_DEPTH records, so recursion is bounded.
+ * resolve.c - the second phase: what a record refers to exists, is of a kind that makes sense
+ * there, has a size where one is needed, and no type contains itself. A depth-first walk over an
+ * explicit stack of BTF_RESOLVE_DEPTH records, so recursion is bounded.
  *
- * Where a walk may stop depends on where it began (mode): seen from a pointer, a struct is a leaf; seen from a struct, a pointer is. That
- * is what lets `struct a { struct a *next; }` through and still finds loops made of pointers alone. Results go to
- * btf->resolved_ids (what is behind modifiers) and btf->resolved_sizes (of arrays).
+ * Where a walk may stop depends on where it began (mode): seen from a pointer, a struct is a leaf;
+ * seen from a struct, a pointer is. That is what lets `struct a { struct a *next; }` through and
+ * still finds loops made of pointers alone. Results go to btf->resolved_ids (what is behind
+ * modifiers) and btf->resolved_sizes (of arrays).
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -44,7 +46,7 @@ static int push(struct btf_env *env, const struct btf_type *t, u32 id)
 	if (id < btf->start_id || env->visit[id - btf->start_id] != NOT_VISITED)
 		return -EEXIST;
 	env->visit[id - btf->start_id] = VISITED;
-	env->stack[env->depth++] = (struct btf_vertex){ .t = t, .id = id };
+	env->stack[env->depth++] = (struct btf_vertex){.t = t, .id = id};
 	if (env->mode == RESOLVE_TBD && btf_type_is_ptr(t))
 		env->mode = RESOLVE_PTR;
 	else if (env->mode == RESOLVE_TBD && btf_kind_in(t, K_STRUCT | K(ARRAY)))
@@ -67,7 +69,7 @@ static int pop(struct btf_env *env, u32 resolved_id, u32 resolved_size)
 struct place {
 	const struct btf_type *t; /* the struct */
 	const struct btf_member *m;
-	u32 off, bits;		  /* bit offset, bitfield size */
+	u32 off, bits; /* bit offset, bitfield size */
 	bool kflag;
 };
 
@@ -100,7 +102,8 @@ static int int_bitfield_fits(struct btf_env *env, const struct place *p, const s
 	return bits_fit(env, p, p->off, p->bits ? p->bits : int_bits);
 }
 
-static int int_fits(struct btf_env *env, const struct place *p, const struct btf_type *mt, u32 mt_id)
+static int int_fits(struct btf_env *env, const struct place *p, const struct btf_type *mt,
+		    u32 mt_id)
 {
 	u32 data = btf_int_data(mt);
 
@@ -111,7 +114,8 @@ static int int_fits(struct btf_env *env, const struct place *p, const struct btf
 	return bits_fit(env, p, p->off + BTF_INT_OFFSET(data), BTF_INT_BITS(data));
 }
 
-static int enum_fits(struct btf_env *env, const struct place *p, const struct btf_type *mt, u32 mt_id)
+static int enum_fits(struct btf_env *env, const struct place *p, const struct btf_type *mt,
+		     u32 mt_id)
 {
 	const u32 int_bits = 32;
 
@@ -128,45 +132,52 @@ static int enum_fits(struct btf_env *env, const struct place *p, const struct bt
 	return 0;
 }
 
-static int float_fits(struct btf_env *env, const struct place *p, const struct btf_type *mt, u32 mt_id)
+static int float_fits(struct btf_env *env, const struct place *p, const struct btf_type *mt,
+		      u32 mt_id)
 {
 	u32 align = min(mt->size, (u32)sizeof(void *)) * 8;
 
 	if (p->off % align)
 		return bad_member(env, p, "Member is not properly aligned");
-	return p->off / 8 + (u64)mt->size > p->t->size ? bad_member(env, p, "Member exceeds struct_size") : 0;
+	return p->off / 8 + (u64)mt->size > p->t->size
+		       ? bad_member(env, p, "Member exceeds struct_size")
+		       : 0;
 }
 
 /* pointers, arrays, structs: whole bytes, and inside */
-static int bytes_fit(struct btf_env *env, const struct place *p, const struct btf_type *mt, u32 mt_id)
+static int bytes_fit(struct btf_env *env, const struct place *p, const struct btf_type *mt,
+		     u32 mt_id)
 {
 	u32 size = 0;
 
 	if (BITS_IN_BYTE(p->off))
 		return bad_member(env, p, "Member is not byte aligned");
 	btf_type_id_size(env->btf, &mt_id, &size);
-	return p->t->size - BITS_DOWN(p->off) < size ? bad_member(env, p, "Member exceeds struct_size") : 0;
+	return p->t->size - BITS_DOWN(p->off) < size
+		       ? bad_member(env, p, "Member exceeds struct_size")
+		       : 0;
 }
 
 static const struct {
-	int (*fits)(struct btf_env *env, const struct place *p, const struct btf_type *mt, u32 mt_id);
+	int (*fits)(struct btf_env *env, const struct place *p, const struct btf_type *mt,
+		    u32 mt_id);
 	bool bitfield; /* may be one */
 } members[NR_BTF_KINDS] = {
-	[BTF_KIND_INT] = { int_fits, true },
-	[BTF_KIND_ENUM] = { enum_fits, true },
-	[BTF_KIND_ENUM64] = { enum_fits, true },
-	[BTF_KIND_FLOAT] = { float_fits, false },
-	[BTF_KIND_PTR] = { bytes_fit, false },
-	[BTF_KIND_ARRAY] = { bytes_fit, false },
-	[BTF_KIND_STRUCT] = { bytes_fit, false },
-	[BTF_KIND_UNION] = { bytes_fit, false },
+	[BTF_KIND_INT] = {int_fits, true},	[BTF_KIND_ENUM] = {enum_fits, true},
+	[BTF_KIND_ENUM64] = {enum_fits, true},	[BTF_KIND_FLOAT] = {float_fits, false},
+	[BTF_KIND_PTR] = {bytes_fit, false},	[BTF_KIND_ARRAY] = {bytes_fit, false},
+	[BTF_KIND_STRUCT] = {bytes_fit, false}, [BTF_KIND_UNION] = {bytes_fit, false},
 };
 
 static int check_member(struct btf_env *env, const struct btf_type *t, const struct btf_member *m)
 {
 	struct btf_member behind = *m;
 	struct place p = {
-		.t = t, .m = m, .off = btf_member_bit_offset(t, m), .bits = btf_member_bitfield_size(t, m), .kflag = btf_type_kflag(t),
+		.t = t,
+		.m = m,
+		.off = btf_member_bit_offset(t, m),
+		.bits = btf_member_bitfield_size(t, m),
+		.kflag = btf_type_kflag(t),
 	};
 	const struct btf_type *mt = btf_type_by_id(env->btf, m->type);
 
@@ -177,7 +188,9 @@ static int check_member(struct btf_env *env, const struct btf_type *t, const str
 		p.m = &behind; /* the log then names the type behind the modifiers, as the kernel's does */
 	}
 	if (!members[btf_type_kind(mt)].fits)
-		return btf_refuse_fmt(env, t, false, p.kflag ? "Unsupported check_kflag_member" : "Unsupported check_member");
+		return btf_refuse_fmt(env, t, false,
+				      p.kflag ? "Unsupported check_kflag_member"
+					      : "Unsupported check_member");
 	if (p.bits && !members[btf_type_kind(mt)].bitfield)
 		return bad_member(env, &p, "Invalid member bitfield_size");
 	return members[btf_type_kind(mt)].fits(env, &p, mt, p.m->type);
@@ -242,7 +255,8 @@ static int step_array(struct btf_env *env, struct btf_vertex *v)
 	return pop(env, elem_id, bytes);
 }
 
-/* The pointer behind modifiers that a struct's walk stopped at: it may still lead back to where we are. Nonzero: pushed or failed. */
+/* The pointer behind modifiers that a struct's walk stopped at: it may still lead back to where
+ * we are. Nonzero: pushed or failed. */
 static int follow_ptr(struct btf_env *env, const struct btf_type *next, u32 next_id, bool *pushed)
 {
 	u32 id;
@@ -297,7 +311,8 @@ static int step_func(struct btf_env *env, struct btf_vertex *v)
 
 	if (!proto || !btf_type_is_func_proto(proto))
 		return btf_refuse(env, v->t, "Invalid type_id");
-	seen = v->t->type < env->btf->start_id || env->named[at]; /* a million functions may share one long prototype */
+	seen = v->t->type < env->btf->start_id ||
+	       env->named[at]; /* a million functions may share one long prototype */
 	for (i = seen ? btf_type_vlen(proto) : 0; i < btf_type_vlen(proto); i++) {
 		const struct btf_param *arg = btf_params(proto) + i;
 
@@ -356,10 +371,12 @@ static int step_decl_tag(struct btf_env *env, struct btf_vertex *v)
 }
 
 static int (*const steps[NR_BTF_KINDS])(struct btf_env *env, struct btf_vertex *v) = {
-	[BTF_KIND_PTR] = step_ref,	[BTF_KIND_TYPEDEF] = step_ref,	[BTF_KIND_VOLATILE] = step_ref,
-	[BTF_KIND_CONST] = step_ref,	[BTF_KIND_RESTRICT] = step_ref,	[BTF_KIND_TYPE_TAG] = step_ref,
-	[BTF_KIND_VAR] = step_ref,	[BTF_KIND_ARRAY] = step_array,	[BTF_KIND_STRUCT] = step_struct,
-	[BTF_KIND_UNION] = step_struct, [BTF_KIND_FUNC] = step_func,	[BTF_KIND_DATASEC] = step_datasec,
+	[BTF_KIND_PTR] = step_ref,	     [BTF_KIND_TYPEDEF] = step_ref,
+	[BTF_KIND_VOLATILE] = step_ref,	     [BTF_KIND_CONST] = step_ref,
+	[BTF_KIND_RESTRICT] = step_ref,	     [BTF_KIND_TYPE_TAG] = step_ref,
+	[BTF_KIND_VAR] = step_ref,	     [BTF_KIND_ARRAY] = step_array,
+	[BTF_KIND_STRUCT] = step_struct,     [BTF_KIND_UNION] = step_struct,
+	[BTF_KIND_FUNC] = step_func,	     [BTF_KIND_DATASEC] = step_datasec,
 	[BTF_KIND_DECL_TAG] = step_decl_tag,
 };
 
@@ -382,7 +399,8 @@ static bool result_sane(struct btf_env *env, const struct btf_type *t, u32 id)
 		u32 elem_id = btf_array(t)->type, size = 0;
 		const struct btf_type *elem = btf_type_id_size(btf, &elem_id, &size);
 
-		return elem && !btf_kind_in(elem, K_MODIFIER) && btf_array(t)->nelems * size == btf->resolved_sizes[at];
+		return elem && !btf_kind_in(elem, K_MODIFIER) &&
+		       btf_array(t)->nelems * size == btf->resolved_sizes[at];
 	}
 	return false;
 }
@@ -433,7 +451,8 @@ static int resolve_part(struct btf_env *env, u32 id, bool *sized)
 
 static bool arg_name_ok(const struct btf *btf, const struct btf_param *arg)
 {
-	return !arg->name_off || (btf_name_ok(btf, arg->name_off) && btf_name_identifier(btf, arg->name_off));
+	return !arg->name_off ||
+	       (btf_name_ok(btf, arg->name_off) && btf_name_identifier(btf, arg->name_off));
 }
 
 static int check_proto(struct btf_env *env, const struct btf_type *t)

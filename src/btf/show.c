@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * show.c - an object as C-like text, byte for byte what the kernel's btf_type_show() prints (oddities included: the elements of an array of
- * pointers or arrays are all shown from the first one's place).
+ * show.c - an object as C-like text, byte for byte what the kernel's btf_type_show() prints
+ * (oddities included: the elements of an array of pointers or arrays are all shown from the first
+ * one's place).
  *
- * Members that are zero are left out unless BTF_F_ZERO is set. Whether a struct or array has anything to show is found by walking it
- * twice: once with @check set, which prints nothing and notes in @shown the depth at which a value would have appeared.
+ * Members that are zero are left out unless BTF_F_ZERO is set. Whether a struct or array has
+ * anything to show is found by walking it twice: once with @check set, which prints nothing and
+ * notes in @shown the depth at which a value would have appeared.
  *
- * BTF may describe endless work (a million elements of size zero) or very deep nesting: @budget and SHOW_MAX_DEPTH bound both (-E2BIG).
+ * BTF may describe endless work (a million elements of size zero) or very deep nesting: @budget and
+ * SHOW_MAX_DEPTH bound both (-E2BIG).
  */
 #include <stdio.h>
 #include <sys/auxv.h>
 
 #include "btf/priv.h"
 
-#define SHOW_UNSAFE (1ull << 4) /* the kernel's internal flag: no check that a type has a size */
-#define SHOW_MAX_DEPTH 64
+#define SHOW_UNSAFE	(1ull << 4) /* the kernel's internal flag: no check that a type has a size */
+#define SHOW_MAX_DEPTH	64
 #define SHOW_NAME_STEPS 10
-#define SHOW_NAME_SIZE 80
-#define SHOW_BUDGET 100000u
+#define SHOW_NAME_SIZE	80
+#define SHOW_BUDGET	100000u
 
 struct show {
 	const struct btf *btf;
@@ -27,7 +30,8 @@ struct show {
 	int status;
 	u64 len;
 	u64 budget;
-	const u8 *start, *limit; /* the object; some BTF that passes the checks points 4 bytes behind it */
+	const u8 *start,
+		*limit; /* the object; some BTF that passes the checks points 4 bytes behind it */
 	/* where we are */
 	u32 depth, shown, check;
 	bool in_array, array_ended;
@@ -100,7 +104,7 @@ static bool read_decl(const struct show *s, u32 id, struct decl *d)
 	const struct btf_type *t = btf_type_by_id(s->btf, id);
 	int i;
 
-	*d = (struct decl){ 0 };
+	*d = (struct decl){0};
 	for (i = 0; i < SHOW_NAME_STEPS && t; i++) {
 		if (!btf_kind_in(t, K(TYPEDEF) | K(ARRAY) | K(PTR)))
 			id = 0;
@@ -129,7 +133,10 @@ static bool read_decl(const struct show *s, u32 id, struct decl *d)
 static const char *decl_prefix(const struct decl *d)
 {
 	static const char *const prefix[NR_BTF_KINDS] = {
-		[BTF_KIND_STRUCT] = "struct", [BTF_KIND_UNION] = "union", [BTF_KIND_ENUM] = "enum", [BTF_KIND_ENUM64] = "enum",
+		[BTF_KIND_STRUCT] = "struct",
+		[BTF_KIND_UNION] = "union",
+		[BTF_KIND_ENUM] = "enum",
+		[BTF_KIND_ENUM64] = "enum",
 	};
 	const char *p = prefix[btf_type_kind(d->base)];
 
@@ -169,8 +176,9 @@ static const char *show_name(struct show *s)
 	}
 	prefix = decl_prefix(&d);
 	/* longer names are cut, as the kernel's are */
-	if (snprintf(s->name, sizeof(s->name), "%s%s%s(%s%s%s%s%s%s)%s", *member ? "." : "", member, *member ? " = " : "", prefix,
-		     *prefix && *d.name ? " " : "", d.name, d.stars ? " " : "", stars + sizeof(stars) - 1 - d.stars,
+	if (snprintf(s->name, sizeof(s->name), "%s%s%s(%s%s%s%s%s%s)%s", *member ? "." : "", member,
+		     *member ? " = " : "", prefix, *prefix && *d.name ? " " : "", d.name,
+		     d.stars ? " " : "", stars + sizeof(stars) - 1 - d.stars,
 		     brackets + sizeof(brackets) - 1 - 2 * d.arrays, decl_paren(&d)) < 0)
 		return "";
 	return s->name;
@@ -269,7 +277,8 @@ static void end_aggregate(struct show *s, const char *bracket)
 }
 
 /* Shows a struct or array, when it has something to show. */
-static void show_if_any(struct show *s, const struct btf_type *t, u32 id, const u8 *data, u32 bit, show_fn show)
+static void show_if_any(struct show *s, const struct btf_type *t, u32 id, const u8 *data, u32 bit,
+			show_fn show)
 {
 	const struct btf_member *m = s->member;
 
@@ -357,12 +366,15 @@ static void show_int(struct show *s, const struct btf_type *t, u32 id, const u8 
 		return;
 	if (bit || BTF_INT_OFFSET(spec) || (bits != 8 && bits != 16 && bits != 32 && bits != 64))
 		show_bits(s, data, bit + BTF_INT_OFFSET(spec), bits);
-	else if (bits == 8 && s->array_encoding == BTF_INT_CHAR && show_char(s, read_unsigned(s, data, 1)))
+	else if (bits == 8 && s->array_encoding == BTF_INT_CHAR &&
+		 show_char(s, read_unsigned(s, data, 1)))
 		;
 	else if (BTF_INT_ENCODING(spec) & BTF_INT_SIGNED)
-		value(s, read_unsigned(s, data, bits / 8), "%lld", (long long)read_signed(s, data, bits / 8));
+		value(s, read_unsigned(s, data, bits / 8), "%lld",
+		      (long long)read_signed(s, data, bits / 8));
 	else
-		value(s, read_unsigned(s, data, bits / 8), "%llu", (unsigned long long)read_unsigned(s, data, bits / 8));
+		value(s, read_unsigned(s, data, bits / 8), "%llu",
+		      (unsigned long long)read_unsigned(s, data, bits / 8));
 	end(s);
 }
 
@@ -412,11 +424,12 @@ static void show_enum64(struct show *s, const struct btf_type *t, u32 id, const 
 
 /* --- pointers --- */
 
-/* An address is not for everyone to see: 32 bits that tell pointers apart, keyed by the random bytes the kernel gave this process. */
+/* An address is not for everyone to see: 32 bits that tell pointers apart, keyed by the random
+ * bytes the kernel gave this process. */
 static u32 hide_address(u64 addr)
 {
 	const void *random = (const void *)getauxval(AT_RANDOM);
-	u64 key[2] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full }, h;
+	u64 key[2] = {0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full}, h;
 	int i;
 
 	if (random)
@@ -510,7 +523,8 @@ static void show_datasec(struct show *s, const struct btf_type *t, u32 id, const
 	const struct btf_var_secinfo *v = btf_secinfos(t);
 	u32 i;
 
-	/* a section has no size of its own for btf_resolve_size(), so only the UNSAFE way gets here */
+	/* a section has no size of its own for btf_resolve_size(), so only the UNSAFE way gets
+	 * here */
 	if (!begin(s, t, id))
 		return;
 	put(s, indent(s));
@@ -565,13 +579,13 @@ static void show_unsupported(struct show *s, const struct btf_type *t)
 static void show_type(struct show *s, const struct btf_type *t, u32 id, const u8 *data, u32 bit)
 {
 	static const show_fn fns[NR_BTF_KINDS] = {
-		[BTF_KIND_INT] = show_int,	   [BTF_KIND_PTR] = show_ptr,
-		[BTF_KIND_ARRAY] = show_array,	   [BTF_KIND_STRUCT] = show_struct,
-		[BTF_KIND_UNION] = show_struct,	   [BTF_KIND_ENUM] = show_enum,
-		[BTF_KIND_ENUM64] = show_enum64,   [BTF_KIND_TYPEDEF] = show_modifier,
+		[BTF_KIND_INT] = show_int,	     [BTF_KIND_PTR] = show_ptr,
+		[BTF_KIND_ARRAY] = show_array,	     [BTF_KIND_STRUCT] = show_struct,
+		[BTF_KIND_UNION] = show_struct,	     [BTF_KIND_ENUM] = show_enum,
+		[BTF_KIND_ENUM64] = show_enum64,     [BTF_KIND_TYPEDEF] = show_modifier,
 		[BTF_KIND_VOLATILE] = show_modifier, [BTF_KIND_CONST] = show_modifier,
 		[BTF_KIND_RESTRICT] = show_modifier, [BTF_KIND_TYPE_TAG] = show_modifier,
-		[BTF_KIND_VAR] = show_var,	   [BTF_KIND_DATASEC] = show_datasec,
+		[BTF_KIND_VAR] = show_var,	     [BTF_KIND_DATASEC] = show_datasec,
 	};
 
 	if (s->status)
@@ -582,22 +596,26 @@ static void show_type(struct show *s, const struct btf_type *t, u32 id, const u8
 		show_unsupported(s, t);
 }
 
-/* Bytes of sections and of what is seen through a variable; everything else without a size shows none. */
+/* Bytes of sections and of what is seen through a variable; everything else without a size shows
+ * none. */
 static u32 unsized(const struct btf *btf, const struct btf_type *t)
 {
 	u32 size = 0;
 
 	if (btf_kind_in(t, K(DATASEC)))
 		return t->size;
-	if (btf_kind_in(t, K(VAR)) && !IS_ERR(btf_resolve_size(btf, btf_type_by_id(btf, t->type), &size)))
+	if (btf_kind_in(t, K(VAR)) &&
+	    !IS_ERR(btf_resolve_size(btf, btf_type_by_id(btf, t->type), &size)))
 		return size;
 	return 0;
 }
 
-static int show_object(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit_fn emit, void *out)
+static int show_object(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit_fn emit,
+		       void *out)
 {
 	const struct btf_type *t = btf_type_by_id(btf, id);
-	struct show s = { .btf = btf, .flags = flags, .emit = emit, .out = out, .budget = SHOW_BUDGET };
+	struct show s = {
+		.btf = btf, .flags = flags, .emit = emit, .out = out, .budget = SHOW_BUDGET};
 	u32 size;
 
 	if (!t)
@@ -620,5 +638,6 @@ int btf_show(const struct btf *btf, u32 id, const void *obj, u64 flags, btf_emit
 
 int btf_show_map_value(const struct btf *btf, u32 id, const void *obj, btf_emit_fn emit, void *out)
 {
-	return show_object(btf, id, obj, BTF_F_NONAME | BTF_F_COMPACT | BTF_F_ZERO | SHOW_UNSAFE, emit, out);
+	return show_object(btf, id, obj, BTF_F_NONAME | BTF_F_COMPACT | BTF_F_ZERO | SHOW_UNSAFE,
+			   emit, out);
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * walk.c - what does a read of some bytes of a struct yield: a number, a pointer to another struct, or a refusal? Also: does an address
- * inside a struct point to a struct of the wanted type? Verdicts and texts follow the kernel (Linux 6.1).
+ * walk.c - what does a read of some bytes of a struct yield: a number, a pointer to another struct,
+ * or a refusal? Also: does an address inside a struct point to a struct of the wanted type?
+ * Verdicts and texts follow the kernel (Linux 6.1).
  */
 #include "btf/priv.h"
 
-/* ORDER: enum bpf_type_flag of helper/helper.h, which this folder may not include; tests/unit/btf compares them. */
-#define FLAG_USER (1u << 11)
+/* ORDER: enum bpf_type_flag of helper/helper.h, which this folder may not include;
+ * tests/unit/btf compares them. */
+#define FLAG_USER   (1u << 11)
 #define FLAG_PERCPU (1u << 12)
-#define FLAG_RCU (1u << 20)
+#define FLAG_RCU    (1u << 20)
 
 struct walk {
 	struct log *log;
@@ -30,8 +32,13 @@ enum { FOUND, GO_ON, STOP };
 
 static u32 type_tag_flag(const struct btf *btf, const struct btf_type *t)
 {
-	static const struct { const char *tag; u32 flag; } tags[] = {
-		{ "user", FLAG_USER }, { "percpu", FLAG_PERCPU }, { "rcu", FLAG_RCU },
+	static const struct {
+		const char *tag;
+		u32 flag;
+	} tags[] = {
+		{"user", FLAG_USER},
+		{"percpu", FLAG_PERCPU},
+		{"rcu", FLAG_RCU},
 	};
 	u32 i;
 
@@ -43,8 +50,8 @@ static u32 type_tag_flag(const struct btf *btf, const struct btf_type *t)
 }
 
 /*
- * The read ends behind the struct. That is allowed in a flexible array at its end: of numbers, or of structs, where the search goes on in
- * the element.
+ * The read ends behind the struct. That is allowed in a flexible array at its end: of numbers, or
+ * of structs, where the search goes on in the element.
  */
 static int walk_flexible(struct walk *w)
 {
@@ -68,12 +75,14 @@ static int walk_flexible(struct walk *w)
 	w->off = (u32)(w->off - start) % elem->size;
 	return BTF_WALK_STRUCT;
 beyond:
-	log_printf(w->log, "access beyond struct %s at off %u size %u\n", btf_text_name(w->btf, t->name_off), w->off, w->size);
+	log_printf(w->log, "access beyond struct %s at off %u size %u\n",
+		   btf_text_name(w->btf, t->name_off), w->off, w->size);
 	return -EACCES;
 }
 
 /* Narrows @f to the array element at @off; false for an array of nothing. */
-static bool into_element(struct field *f, u32 off, const struct btf_type *elem, u32 elem_id, u32 nelems)
+static bool into_element(struct field *f, u32 off, const struct btf_type *elem, u32 elem_id,
+			 u32 nelems)
 {
 	if (f->off == f->end || !nelems)
 		return false;
@@ -99,7 +108,8 @@ static int try_member(struct walk *w, const struct btf_member *m, struct field *
 	u32 elem_id = 0, nelems = 0;
 	const struct btf_type *elem = NULL;
 
-	*f = (struct field){ .name = btf_text_name(w->btf, m->name_off), .id = m->type, .off = bit / 8 };
+	*f = (struct field){
+		.name = btf_text_name(w->btf, m->name_off), .id = m->type, .off = bit / 8};
 	*ret = -EINVAL; /* no such field */
 	if ((u32)(w->off + w->size) <= f->off)
 		return STOP;
@@ -109,7 +119,8 @@ static int try_member(struct walk *w, const struct btf_member *m, struct field *
 	}
 	if (w->off < (int)f->off)
 		return STOP; /* a hole */
-	f->t = btf_resolve_elem(w->btf, btf_type_by_id(w->btf, m->type), &f->size, &elem, &elem_id, &nelems, &f->id);
+	f->t = btf_resolve_elem(w->btf, btf_type_by_id(w->btf, m->type), &f->size, &elem, &elem_id,
+				&nelems, &f->id);
 	if (IS_ERR(f->t)) {
 		log_printf(w->log, "field %s doesn't have size\n", f->name);
 		*ret = -EFAULT;
@@ -129,8 +140,10 @@ static int walk_ptr(struct walk *w, const struct field *f)
 	u32 id;
 
 	if (f->size != (u32)w->size || (u32)w->off != f->off) {
-		log_printf(w->log, "cannot access ptr member %s with moff %u in struct %s with off %u size %u\n", f->name, f->off,
-			   btf_text_name(w->btf, w->t->name_off), w->off, w->size);
+		log_printf(
+			w->log,
+			"cannot access ptr member %s with moff %u in struct %s with off %u size %u\n",
+			f->name, f->off, btf_text_name(w->btf, w->t->name_off), w->off, w->size);
 		return -EACCES;
 	}
 	to = btf_type_skip_modifiers(w->btf, f->t->type, &id);
@@ -153,18 +166,22 @@ static int walk_field(struct walk *w, const struct field *f)
 	}
 	if (btf_type_is_ptr(f->t))
 		ret = walk_ptr(w, f);
-	/* numbers may be read in any way as long as it stays in the member: skb->cb[] is used as scratch space */
+	/* numbers may be read in any way as long as it stays in the member: skb->cb[] is used as
+	 * scratch space */
 	if (ret == BTF_WALK_SCALAR && (u32)(w->off + w->size) > f->end) {
-		log_printf(w->log, "access beyond the end of member %s (mend:%u) in struct %s with off %u size %u\n", f->name, f->end,
-			   btf_text_name(w->btf, w->t->name_off), w->off, w->size);
+		log_printf(
+			w->log,
+			"access beyond the end of member %s (mend:%u) in struct %s with off %u size %u\n",
+			f->name, f->end, btf_text_name(w->btf, w->t->name_off), w->off, w->size);
 		ret = -EACCES;
 	}
 	return ret;
 }
 
 /*
- * One level: enum btf_walk_result or negative errno. BTF_WALK_STRUCT: go on in w->t at w->off, which is struct w->next_id when off is 0
- * (a flexible array leaves next_id 0, its element is searched without being an answer itself, as in the kernel).
+ * One level: enum btf_walk_result or negative errno. BTF_WALK_STRUCT: go on in w->t at w->off,
+ * which is struct w->next_id when off is 0 (a flexible array leaves next_id 0, its element is
+ * searched without being an answer itself, as in the kernel).
  */
 static int walk_level(struct walk *w)
 {
@@ -176,15 +193,15 @@ static int walk_level(struct walk *w)
 
 	w->next_id = 0;
 	if (!btf_type_is_struct(t)) {
-		log_printf(w->log, "Type '%s' is not a struct\n", btf_text_name(w->btf, t->name_off));
+		log_printf(w->log, "Type '%s' is not a struct\n",
+			   btf_text_name(w->btf, t->name_off));
 		return -EINVAL;
 	}
 	if ((s64)w->off + w->size > t->size)
 		return walk_flexible(w);
 	for (i = 0; i < btf_type_vlen(t); i++) {
 		switch (try_member(w, m + i, &f, &ret)) {
-		case FOUND:
-			return walk_field(w, &f);
+		case FOUND: return walk_field(w, &f);
 		case STOP:
 			if (ret != -EINVAL)
 				return ret;
@@ -192,13 +209,15 @@ static int walk_level(struct walk *w)
 			break;
 		}
 	}
-	log_printf(w->log, "struct %s doesn't have field at offset %d\n", btf_text_name(w->btf, t->name_off), w->off);
+	log_printf(w->log, "struct %s doesn't have field at offset %d\n",
+		   btf_text_name(w->btf, t->name_off), w->off);
 	return -EINVAL;
 }
 
-int btf_struct_walk(struct log *log, const struct btf *btf, const struct btf_type *t, int off, int size, u32 *next_id, u32 *flags)
+int btf_struct_walk(struct log *log, const struct btf *btf, const struct btf_type *t, int off,
+		    int size, u32 *next_id, u32 *flags)
 {
-	struct walk w = { .log = log, .btf = btf, .t = t, .off = off, .size = size };
+	struct walk w = {.log = log, .btf = btf, .t = t, .off = off, .size = size};
 	int ret = BTF_WALK_STRUCT;
 
 	if (off < 0 || size <= 0)
@@ -216,9 +235,11 @@ static bool same_type(const struct btf *a, u32 a_id, const struct btf *b, u32 b_
 	return a_id == b_id && (a == b || btf_type_by_id(a, a_id) == btf_type_by_id(b, b_id));
 }
 
-bool btf_struct_ids_match(struct log *log, const struct btf *btf, u32 id, int off, const struct btf *need_btf, u32 need_id, bool strict)
+bool btf_struct_ids_match(struct log *log, const struct btf *btf, u32 id, int off,
+			  const struct btf *need_btf, u32 need_id, bool strict)
 {
-	struct walk w = { .log = log, .btf = btf, .t = btf_type_by_id(btf, id), .off = off, .size = 1 };
+	struct walk w = {
+		.log = log, .btf = btf, .t = btf_type_by_id(btf, id), .off = off, .size = 1};
 
 	if (!off && same_type(btf, id, need_btf, need_id))
 		return true;

@@ -11,7 +11,7 @@ static const struct cli_cmd cmds[] = {
 	 "  Uses the running service, or starts one that stops with the command. CMD gets a mount "
 	 "namespace of its own with\n"
 	 "  " BPFFS_DIR ", /sys/kernel/btf and related files of ours, and, when you are not root, "
-			"a user namespace in which it is\n"
+	 "a user namespace in which it is\n"
 	 "  root. The kernel's own bpf(2) answers ENOSYS there, so a call that bypasses the "
 	 "preload library does not go unnoticed.\n",
 	 "+d:v", cmd_run},
@@ -33,7 +33,8 @@ static const struct cli_cmd cmds[] = {
 	 cmd_ls},
 	{"rm", "[--dir DIR] [-r] PATH...", "remove pins and directories without FUSE", NULL, "d:vr",
 	 cmd_rm},
-	{"verify", "[--btf VMLINUX] [--log LEVEL] [--json] FILE.bpf.o", "verify every program of an object, attach none",
+	{"verify", "[--btf VMLINUX] [--log LEVEL] [--json] FILE.bpf.o",
+	 "verify every program of an object, attach none",
 	 "  Needs no service. --btf: another machine's kernel BTF (/sys/kernel/btf/vmlinux of it, or an ELF file with .BTF). --log: print the\n"
 	 "  verifier's log (1 the refused path, 2 every state, 4 statistics). Exit status 0 when all are verified, 1 when one is refused.\n",
 	 "b:l:j", cmd_verify},
@@ -211,7 +212,8 @@ static void sanitizer_options(void)
 static void sanitizer_options(void) {}
 #endif
 
-/* Who starts us with 0, 1 or 2 closed must not have our own files under these numbers. The command we become finds them closed. */
+/* Who starts us with 0, 1 or 2 closed must not have our own files under these numbers. The
+ * command we become finds them closed. */
 static void open_stdio(void)
 {
 	int fd;

@@ -145,7 +145,8 @@ out:
 	return status;
 }
 
-/* Of its own, even with --dir: two commands that find no service there must not share one that ends with the first of them. */
+/* Of its own, even with --dir: two commands that find no service there must not share one that
+ * ends with the first of them. */
 static int private_dir(struct cli *cli)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -153,8 +154,9 @@ static int private_dir(struct cli *cli)
 	snprintf(cli->dir, DIR_CAP, "%s/userbpf-run-XXXXXX",
 		 tmp && *tmp == '/' && strlen(tmp) < 60 ? tmp : "/tmp");
 	if (!mkdtemp(cli->dir))
-		return cli_fail("cannot make a directory %s: %s; set TMPDIR to a place where we may", cli->dir,
-				strerror(errno));
+		return cli_fail(
+			"cannot make a directory %s: %s; set TMPDIR to a place where we may",
+			cli->dir, strerror(errno));
 	return 0;
 }
 

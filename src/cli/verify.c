@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* verify.c - `userbpf verify`: checks its arguments and becomes userbpf-verify (verify/main.c), which links libbpf and the subsystem; `run` must not wait for that. */
+/* verify.c - `userbpf verify`: checks its arguments and becomes userbpf-verify (verify/main.c),
+ * which links libbpf and the subsystem; `run` must not wait for that. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,9 +36,13 @@ int cmd_verify(struct cli *cli, int argc, char **argv)
 		return cli_usage("verify: cannot read %s: %s", argv[optind], strerror(errno));
 	if (given && access(given, R_OK))
 		return cli_usage("verify: cannot read %s: %s", given, strerror(errno));
-	if (cli_find(exe, sizeof(exe), "USERBPF_VERIFY", "cli/userbpf-verify", USERBPF_LIBEXECDIR "/userbpf-verify"))
-		return cli_fail("userbpf-verify is neither beside this program nor in " USERBPF_LIBEXECDIR "; say where with USERBPF_VERIFY");
-	if (!given && cli_find(btf, sizeof(btf), "USERBPF_BTF", "sys/vmlinux/vmlinux.btf", USERBPF_DATADIR "/vmlinux.btf"))
+	if (cli_find(exe, sizeof(exe), "USERBPF_VERIFY", "cli/userbpf-verify",
+		     USERBPF_LIBEXECDIR "/userbpf-verify"))
+		return cli_fail(
+			"userbpf-verify is neither beside this program nor in " USERBPF_LIBEXECDIR
+			"; say where with USERBPF_VERIFY");
+	if (!given && cli_find(btf, sizeof(btf), "USERBPF_BTF", "sys/vmlinux/vmlinux.btf",
+			       USERBPF_DATADIR "/vmlinux.btf"))
 		return cli_fail("no kernel BTF in " USERBPF_DATADIR "; name one with --btf");
 	execl(exe, exe, given ?: btf, level, cli->json ? "json" : "text", argv[optind], NULL);
 	return cli_fail("cannot run %s: %s", exe, strerror(errno));

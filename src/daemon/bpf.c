@@ -2,7 +2,8 @@
 /*
  * bpf.c - MSG_BPF: the client's memory, fds and path as it packed them, behind struct sys_call_ops.
  *
- * Everything is a view into the message body; bpf_parse() checks every count and length against the body once, the ops then only search.
+ * Everything is a view into the message body; bpf_parse() checks every count and length against the
+ * body once, the ops then only search.
  */
 #include <stdlib.h>
 #include "abi/command.h"
@@ -17,7 +18,7 @@ struct seg {
 struct call {
 	struct sys_call sc; /* first: ops get it */
 	struct conn *c;
-	struct seg *segs;   /* attr is segment 0 */
+	struct seg *segs; /* attr is segment 0 */
 	u32 nr_segs;
 	const struct msg_fd *fds;
 	u32 nr_fds;
@@ -57,9 +58,10 @@ static int parse_segs(struct call *k, struct cursor *cur, const struct msg_seg *
 		const struct msg_seg *m = &hdrs[i];
 		struct seg *s = &k->segs[k->nr_segs++];
 
-		*s = (struct seg){ .uaddr = m->uaddr, .len = m->len, .flags = m->flags };
-		if (m->uaddr + m->len < m->uaddr) /* beyond the end of all addresses: nothing is there */
-			*s = (struct seg){ .uaddr = m->uaddr, .flags = SEG_FAULT };
+		*s = (struct seg){.uaddr = m->uaddr, .len = m->len, .flags = m->flags};
+		if (m->uaddr + m->len <
+		    m->uaddr) /* beyond the end of all addresses: nothing is there */
+			*s = (struct seg){.uaddr = m->uaddr, .flags = SEG_FAULT};
 		if (!(m->flags & SEG_DATA))
 			continue;
 		s->data = take(cur, m->len);
@@ -71,7 +73,7 @@ static int parse_segs(struct call *k, struct cursor *cur, const struct msg_seg *
 
 static int parse(struct call *k)
 {
-	struct cursor cur = { k->c->msg.body, k->c->msg.hdr.len };
+	struct cursor cur = {k->c->msg.body, k->c->msg.hdr.len};
 	const struct msg_seg *hdrs;
 	const void *attr;
 	u32 attr_len;
@@ -89,10 +91,11 @@ static int parse(struct call *k)
 	k->segs = calloc(k->h.nr_segs + 2, sizeof(*k->segs));
 	if (!k->segs)
 		return -ENOMEM;
-	k->segs[k->nr_segs++] = (struct seg){ k->h.uattr, attr_len, SEG_DATA | SEG_OUT, attr };
+	k->segs[k->nr_segs++] = (struct seg){k->h.uattr, attr_len, SEG_DATA | SEG_OUT, attr};
 	/* the kernel stores results in attr no matter what size the caller said */
 	if (attr_len < ABI_ATTR_SIZE)
-		k->segs[k->nr_segs++] = (struct seg){ k->h.uattr + attr_len, ABI_ATTR_SIZE - attr_len, SEG_OUT, NULL };
+		k->segs[k->nr_segs++] = (struct seg){k->h.uattr + attr_len,
+						     ABI_ATTR_SIZE - attr_len, SEG_OUT, NULL};
 	return parse_segs(k, &cur, hdrs);
 }
 
@@ -147,7 +150,7 @@ static int may_write(const struct call *k, u64 uaddr, u64 len)
 static int op_copy_out(struct sys_call *sc, u64 uaddr, const void *src, u64 len)
 {
 	struct call *k = call_of(sc);
-	struct msg_seg m = { .uaddr = uaddr, .len = len };
+	struct msg_seg m = {.uaddr = uaddr, .len = len};
 	int err = may_write(k, uaddr, len);
 
 	if (err || !len)
@@ -164,7 +167,9 @@ static int op_fd(struct sys_call *sc, int client_fd)
 
 	for (u32 i = 0; i < k->nr_fds; i++)
 		if (k->fds[i].client_fd == client_fd)
-			return (u32)k->fds[i].index < k->c->msg.nr_fds ? k->c->msg.fds[k->fds[i].index] : -EBADF;
+			return (u32)k->fds[i].index < k->c->msg.nr_fds
+				       ? k->c->msg.fds[k->fds[i].index]
+				       : -EBADF;
 	return -EBADF;
 }
 
@@ -210,8 +215,8 @@ static int op_path(struct sys_call *sc, u64 uaddr, bool pin, struct sys_path *ou
 	if (!s || s->len < sizeof(m))
 		return -EFAULT;
 	memcpy(&m, s->data, sizeof(m));
-	if (!m.text_len || !m.name_len || m.text_len > sizeof(out->text) || m.name_len > sizeof(out->name) ||
-	    s->len < sizeof(m) + m.text_len + m.name_len)
+	if (!m.text_len || !m.name_len || m.text_len > sizeof(out->text) ||
+	    m.name_len > sizeof(out->name) || s->len < sizeof(m) + m.text_len + m.name_len)
 		return -EFAULT;
 	text = (const char *)s->data + sizeof(m);
 	name = text + m.text_len;
@@ -222,7 +227,9 @@ static int op_path(struct sys_call *sc, u64 uaddr, bool pin, struct sys_path *ou
 	memcpy(out->name, name, m.name_len);
 	err = m.error;
 	if (m.index >= 0)
-		err = (u32)m.index < k->c->msg.nr_fds ? cred_stat_path(k->c->msg.fds[m.index], &out->dev, &out->ino) : -EBADF;
+		err = (u32)m.index < k->c->msg.nr_fds
+			      ? cred_stat_path(k->c->msg.fds[m.index], &out->dev, &out->ino)
+			      : -EBADF;
 	if (!err && out->dev && is_ours(k->c->d, out->dev))
 		return 0;
 	if (is_text(k->c->d, out->text)) {
@@ -234,11 +241,12 @@ static int op_path(struct sys_call *sc, u64 uaddr, bool pin, struct sys_path *ou
 	return err > -MAX_ERRNO ? err : -EINVAL;
 }
 
-static const struct sys_call_ops call_ops = { op_copy_in, op_copy_out, op_fd, op_install_fd, op_path };
+static const struct sys_call_ops call_ops = {op_copy_in, op_copy_out, op_fd, op_install_fd,
+					     op_path};
 
 int bpf_handle(struct conn *c)
 {
-	struct call k = { .sc.ops = &call_ops, .c = c };
+	struct call k = {.sc.ops = &call_ops, .c = c};
 	struct msg_bpf_reply out = {};
 	struct cred cred;
 	long res = parse(&k);

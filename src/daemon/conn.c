@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * conn.c - one thread per connection: receive, look the request up, answer. Whatever is malformed ends the connection it came on and nothing else.
+ * conn.c - one thread per connection: receive, look the request up, answer. Whatever is malformed
+ * ends the connection it came on and nothing else.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -69,7 +70,7 @@ static void reply_reset(struct reply *r)
 
 int conn_send_part(struct conn *c, const void *data, size_t len)
 {
-	struct msg_hdr h = { .type = c->msg.hdr.type, .len = len };
+	struct msg_hdr h = {.type = c->msg.hdr.type, .len = len};
 
 	return wire_send(c->sock, &h, data, NULL);
 }
@@ -77,7 +78,7 @@ int conn_send_part(struct conn *c, const void *data, size_t len)
 static int conn_reply(struct conn *c)
 {
 	struct reply *r = &c->reply;
-	struct msg_hdr h = { .type = c->msg.hdr.type, .result = r->failed ? -ENOMEM : r->result };
+	struct msg_hdr h = {.type = c->msg.hdr.type, .result = r->failed ? -ENOMEM : r->result};
 
 	if (!r->failed && (r->result >= 0 || r->len)) {
 		h.len = r->len;
@@ -90,7 +91,9 @@ static int conn_reply(struct conn *c)
 
 static int hello(struct conn *c)
 {
-	struct msg_hello in = {}, out = { .version = PROTO_VERSION, .pid = getpid(), .nr_cpus = c->d->slots->nr };
+	struct msg_hello in = {}, out = {.version = PROTO_VERSION,
+					 .pid = getpid(),
+					 .nr_cpus = c->d->slots->nr};
 	int fd;
 
 	if (c->msg.hdr.len < sizeof(in))
@@ -123,23 +126,23 @@ static const struct {
 	u32 min_len;
 	int (*handle)(struct conn *c);
 } requests[] = {
-	{ MSG_HELLO, 0, hello },
-	{ MSG_BPF, sizeof(struct msg_bpf), bpf_handle },
-	{ MSG_HANDLE, 0, image_handle_info },
-	{ MSG_IMAGE, 0, image_handle_prog },
-	{ MSG_TAIL_TARGET, sizeof(struct msg_tail_target), image_handle_tail },
-	{ MSG_PRINTK, sizeof(struct msg_printk), trace_handle_printk },
-	{ MSG_BTF_SHOW, sizeof(struct msg_btf_show), image_handle_btf_show },
-	{ MSG_ACCOUNT, sizeof(struct msg_account), image_handle_account },
-	{ MSG_STATUS, sizeof(struct msg_status), status_handle },
-	{ MSG_MOUNT, sizeof(struct msg_mount), mount_handle_mount },
-	{ MSG_REMOUNT, sizeof(struct msg_mount), mount_handle_remount },
-	{ MSG_FS_CAT, sizeof(struct msg_fs_req), mount_handle_cat },
-	{ MSG_FS_LS, sizeof(struct msg_fs_req), mount_handle_ls },
-	{ MSG_SHUTDOWN, 0, shut_down },
-	{ MSG_UMOUNT, sizeof(struct msg_fs_req), mount_handle_umount },
-	{ MSG_FS_RM, sizeof(struct msg_fs_req), mount_handle_rm },
-	{ MSG_FS_MKDIR, sizeof(struct msg_fs_req), mount_handle_mkdir },
+	{MSG_HELLO, 0, hello},
+	{MSG_BPF, sizeof(struct msg_bpf), bpf_handle},
+	{MSG_HANDLE, 0, image_handle_info},
+	{MSG_IMAGE, 0, image_handle_prog},
+	{MSG_TAIL_TARGET, sizeof(struct msg_tail_target), image_handle_tail},
+	{MSG_PRINTK, sizeof(struct msg_printk), trace_handle_printk},
+	{MSG_BTF_SHOW, sizeof(struct msg_btf_show), image_handle_btf_show},
+	{MSG_ACCOUNT, sizeof(struct msg_account), image_handle_account},
+	{MSG_STATUS, sizeof(struct msg_status), status_handle},
+	{MSG_MOUNT, sizeof(struct msg_mount), mount_handle_mount},
+	{MSG_REMOUNT, sizeof(struct msg_mount), mount_handle_remount},
+	{MSG_FS_CAT, sizeof(struct msg_fs_req), mount_handle_cat},
+	{MSG_FS_LS, sizeof(struct msg_fs_req), mount_handle_ls},
+	{MSG_SHUTDOWN, 0, shut_down},
+	{MSG_UMOUNT, sizeof(struct msg_fs_req), mount_handle_umount},
+	{MSG_FS_RM, sizeof(struct msg_fs_req), mount_handle_rm},
+	{MSG_FS_MKDIR, sizeof(struct msg_fs_req), mount_handle_mkdir},
 };
 
 /* -errno: not a request; the connection ends. */
@@ -150,7 +153,8 @@ static int serve(struct conn *c)
 
 	for (i = 0; i < ARRAY_SIZE(requests) && requests[i].type != h->type; i++)
 		;
-	if (i == ARRAY_SIZE(requests) || h->len < requests[i].min_len || (!c->greeted && h->type != MSG_HELLO))
+	if (i == ARRAY_SIZE(requests) || h->len < requests[i].min_len ||
+	    (!c->greeted && h->type != MSG_HELLO))
 		return -EBADMSG;
 	__atomic_add_fetch(&c->d->served, 1, __ATOMIC_RELAXED);
 	c->reply.result = requests[i].handle(c);
@@ -230,10 +234,11 @@ static int thread_start(struct conn *c)
 }
 
 /*
- * A client that sends us its own end of the connection keeps it open beyond its death, so the end of the file is not all we wait for. A message that
- * stalls for so long half-way ends the connection.
+ * A client that sends us its own end of the connection keeps it open beyond its death, so the end
+ * of the file is not all we wait for. A message that stalls for so long half-way ends the
+ * connection.
  */
-static const struct timeval patience = { .tv_sec = 5 };
+static const struct timeval patience = {.tv_sec = 5};
 
 static void conn_new(struct daemon *d, int sock)
 {
@@ -260,7 +265,8 @@ static void conn_new(struct daemon *d, int sock)
 		conn_free(c);
 }
 
-/* Out of fds: give up the spare one for a moment, so that the peer is refused instead of the loop spinning. */
+/* Out of fds: give up the spare one for a moment, so that the peer is refused instead of the
+ * loop spinning. */
 static void refuse_one(struct daemon *d)
 {
 	int s;

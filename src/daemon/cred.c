@@ -2,9 +2,11 @@
 /*
  * cred.c - the peer's identity (DESIGN D13).
  *
- * uid and pid are those of connect(2). Capabilities are read anew for every request, since a process may drop them; the pidfd makes sure that the pid
- * still means the peer. They count when they can matter here: in the service's own user namespace, or in one that the service's user owns (userbpf run without
- * root). A client whose /proc we may not read (set-uid, not dumpable) has none.
+ * uid and pid are those of connect(2). Capabilities are read anew for every request, since a
+ * process may drop them; the pidfd makes sure that the pid still means the peer. They count when
+ * they can matter here: in the service's own user namespace, or in one that the service's user owns
+ * (userbpf run without root). A client whose /proc we may not read (set-uid, not dumpable) has
+ * none.
  */
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -62,14 +64,14 @@ void cred_close(struct conn *c)
 
 bool cred_gone(const struct conn *c)
 {
-	struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
+	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
 
 	return c->pidfd >= 0 && poll(&p, 1, 0) > 0;
 }
 
 static bool alive(const struct conn *c)
 {
-	struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
+	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
 
 	return c->pidfd >= 0 && !poll(&p, 1, 0);
 }
@@ -104,7 +106,7 @@ static bool ns_counts(struct conn *c)
 
 static u64 effective(pid_t pid)
 {
-	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, pid };
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, pid};
 	struct __user_cap_data_struct d[2];
 
 	if (syscall(SYS_capget, &h, d))
@@ -120,7 +122,11 @@ void cred_get(struct conn *c, struct cred *out)
 		caps = 0;
 	if (c->pid == __atomic_load_n(&c->d->preload.pid, __ATOMIC_ACQUIRE) && alive(c))
 		caps = ~0ull; /* our own driver */
-	*out = (struct cred){ .pid = c->pid, .uid = c->uid, .gid = c->gid, .caps = caps, .unpriv_disabled = c->d->unpriv };
+	*out = (struct cred){.pid = c->pid,
+			     .uid = c->uid,
+			     .gid = c->gid,
+			     .caps = caps,
+			     .unpriv_disabled = c->d->unpriv};
 }
 
 static int read_map(pid_t pid, const char *what, struct fs_idmap *map)
@@ -133,8 +139,9 @@ static int read_map(pid_t pid, const char *what, struct fs_idmap *map)
 	f = fopen(path, "re");
 	if (!f)
 		return -errno;
-	while (map->nr < FS_IDMAP_MAX && fscanf(f, "%u %u %u", &map->extent[map->nr].inside, &map->extent[map->nr].outside,
-						&map->extent[map->nr].count) == 3)
+	while (map->nr < FS_IDMAP_MAX &&
+	       fscanf(f, "%u %u %u", &map->extent[map->nr].inside, &map->extent[map->nr].outside,
+		      &map->extent[map->nr].count) == 3)
 		map->nr++;
 	fclose(f);
 	return 0;
@@ -169,8 +176,9 @@ static int inode_of(int fd, u64 *ino)
 }
 
 /*
- * Of an O_PATH fd a client passed. Only what the host kernel has cached: the path may be on a file system whose server never answers. A FUSE mount made in a user
- * namespace is closed to us, who are outside of it; the kernel then still tells the device, and fdinfo the inode.
+ * Of an O_PATH fd a client passed. Only what the host kernel has cached: the path may be on a file
+ * system whose server never answers. A FUSE mount made in a user namespace is closed to us, who are
+ * outside of it; the kernel then still tells the device, and fdinfo the inode.
  */
 int cred_stat_path(int fd, dev_t *dev, u64 *ino)
 {

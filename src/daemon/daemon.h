@@ -11,7 +11,8 @@
  *   mount.c    instances and their FUSE mounts, MSG_FS_*           preload.c  the iterators' driver process
  *   sweep.c    what dead clients left behind                       status.c   MSG_STATUS
  *
- * Threads: main loop, one per connection, the FUSE workers, one for the preload driver. struct daemon is shared by all of them; what changes in it is behind
+ * Threads: main loop, one per connection, the FUSE workers, one for the preload driver. struct
+ * daemon is shared by all of them; what changes in it is behind
  * @lock or atomic, the rest is set before the first thread starts.
  */
 #include <pthread.h>
@@ -106,7 +107,8 @@ int conn_send_part(struct conn *c, const void *data, size_t len); /* one more me
 void *reply_add(struct reply *r, const void *data, size_t len); /* appends, padded to 8; NULL data: zeroes. NULL: no memory */
 void reply_fd(struct reply *r, int fd);		/* takes over */
 
-/* Handlers: body and fds are in c->msg, unchecked; the answer goes to c->reply. Return: result of the reply. */
+/* Handlers: body and fds are in c->msg, unchecked; the answer goes to c->reply. Return: result
+ * of the reply. */
 int bpf_handle(struct conn *c);
 int image_handle_info(struct conn *c);
 int image_handle_prog(struct conn *c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* image.c - what a client process needs to use maps and run programs itself: handles explained, map memory, program images. */
+/* image.c - what a client process needs to use maps and run programs itself: handles explained,
+ * map memory, program images. */
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 #include "prog/map_obj.h"
 #include "prog/prog.h"
 
-_Static_assert(OBJ_PROG == 0 && OBJ_MAP == 1 && OBJ_LINK == 2 && OBJ_BTF == 3, "msg_handle_info.kind");
+_Static_assert(OBJ_PROG == 0 && OBJ_MAP == 1 && OBJ_LINK == 2 && OBJ_BTF == 3,
+	       "msg_handle_info.kind");
 
 static int passed_fd(struct conn *c, u32 i)
 {
@@ -32,14 +34,10 @@ static int map_fd(const struct bpf_map *map, bool rdonly)
 static u32 type_of(struct obj *o)
 {
 	switch (o->class->kind) {
-	case OBJ_PROG:
-		return obj_to_prog(o)->type;
-	case OBJ_MAP:
-		return obj_to_map(o)->map.map_type;
-	case OBJ_LINK:
-		return obj_to_link(o)->type;
-	default:
-		return 0;
+	case OBJ_PROG: return obj_to_prog(o)->type;
+	case OBJ_MAP: return obj_to_map(o)->map.map_type;
+	case OBJ_LINK: return obj_to_link(o)->type;
+	default: return 0;
 	}
 }
 
@@ -86,7 +84,8 @@ int image_handle_info(struct conn *c)
 static u32 image_flags(const struct bpf_prog *p)
 {
 	return (p->aux->sleepable ? IMAGE_SLEEPABLE : 0) | (p->gpl_compatible ? IMAGE_GPL : 0) |
-	       (p->aux->xdp_has_frags ? IMAGE_XDP_FRAGS : 0) | (p->stats && READ_ONCE(*p->stats) ? IMAGE_STATS : 0);
+	       (p->aux->xdp_has_frags ? IMAGE_XDP_FRAGS : 0) |
+	       (p->stats && READ_ONCE(*p->stats) ? IMAGE_STATS : 0);
 }
 
 static int image_maps(struct conn *c, const struct exec_image *img)
@@ -94,7 +93,9 @@ static int image_maps(struct conn *c, const struct exec_image *img)
 	for (u32 i = 0; i < img->nr_maps; i++) {
 		const struct bpf_map *map = img->maps[i];
 		bool rdonly = map->map_flags & BPF_F_RDONLY_PROG;
-		struct msg_map m = { .attr = map->attr, .index = c->reply.nr_fds, .flags = rdonly ? MSG_MAP_RDONLY : 0 };
+		struct msg_map m = {.attr = map->attr,
+				    .index = c->reply.nr_fds,
+				    .flags = rdonly ? MSG_MAP_RDONLY : 0};
 		int fd = map_fd(map, rdonly);
 
 		if (fd < 0)
@@ -125,7 +126,7 @@ static int image_reply(struct conn *c, const struct bpf_prog *p)
 	reply_add(&c->reply, &m, sizeof(m));
 	reply_add(&c->reply, p->xlated, (size_t)p->len * sizeof(struct bpf_insn));
 	for (u32 i = 0; i < img->nr_subprogs; i++) {
-		struct msg_subprog s = { img->subprogs[i].start, img->subprogs[i].stack_depth };
+		struct msg_subprog s = {img->subprogs[i].start, img->subprogs[i].stack_depth};
 
 		reply_add(&c->reply, &s, sizeof(s));
 	}
@@ -155,12 +156,14 @@ int image_handle_prog(struct conn *c)
 	return err;
 }
 
-/* Who holds the memory of a prog array got it with a program that uses it, or with a handle: it may run what is in there. */
+/* Who holds the memory of a prog array got it with a program that uses it, or with a handle: it
+ * may run what is in there. */
 static bool same_file(int a, int b)
 {
 	struct stat sa, sb;
 
-	return a >= 0 && b >= 0 && !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+	return a >= 0 && b >= 0 && !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
 }
 
 int image_handle_tail(struct conn *c)
@@ -178,7 +181,8 @@ int image_handle_tail(struct conn *c)
 		obj_put(o);
 		return -EBADF;
 	}
-	p = obj_to_prog(obj_by_id(sys_objs(c->d->sys), OBJ_PROG, map_obj_prog_id(obj_to_map(o), m.index)));
+	p = obj_to_prog(
+		obj_by_id(sys_objs(c->d->sys), OBJ_PROG, map_obj_prog_id(obj_to_map(o), m.index)));
 	err = p ? image_reply(c, p) : -ENOENT;
 	if (p)
 		obj_put(&p->obj);
@@ -231,7 +235,7 @@ int image_handle_btf_show(struct conn *c)
 		struct conn *c;
 		char *text;
 		size_t len, room;
-	} out = { c };
+	} out = {c};
 	struct btf *btf = sys_vmlinux(c->d->sys);
 	const struct btf_type *t;
 	struct msg_btf_show m;

@@ -2,8 +2,9 @@
 /*
  * main.c - userbpfd: start in order, event loop, end in reverse.
  *
- * The loop has five sources: connections to accept, signals, closed handles, a timer that follows a client's end (its threads may need a moment to die), and wake-ups
- * from other threads (a mount ended, a connection ended, shutdown).
+ * The loop has five sources: connections to accept, signals, closed handles, a timer that follows a
+ * client's end (its threads may need a moment to die), and wake-ups from other threads (a mount
+ * ended, a connection ended, shutdown).
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -35,10 +36,12 @@ static void raise_limits(void)
 static int make_slots(struct daemon *d)
 {
 	d->slots_fd = memfd_create("userbpf-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (d->slots_fd < 0 || ftruncate(d->slots_fd, round_up(sizeof(struct slot_table), 4096ul)) ||
+	if (d->slots_fd < 0 ||
+	    ftruncate(d->slots_fd, round_up(sizeof(struct slot_table), 4096ul)) ||
 	    fcntl(d->slots_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return -errno;
-	d->slots = mmap(NULL, sizeof(struct slot_table), PROT_READ | PROT_WRITE, MAP_SHARED, d->slots_fd, 0);
+	d->slots = mmap(NULL, sizeof(struct slot_table), PROT_READ | PROT_WRITE, MAP_SHARED,
+			d->slots_fd, 0);
 	if (d->slots == MAP_FAILED)
 		return -errno;
 	slot_table_init(d->slots);
@@ -65,7 +68,7 @@ static int make_signals(struct daemon *d)
 
 static int watch(struct daemon *d, int fd)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
 
 	return fd < 0 || epoll_ctl(d->epfd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
@@ -79,7 +82,8 @@ static int make_loop(struct daemon *d)
 	d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (d->epfd < 0)
 		return -errno;
-	memcpy(fds, (int[]){ d->sock, d->signal_fd, d->timer_fd, d->wake_fd, sys_event_fd(d->sys) }, sizeof(fds));
+	memcpy(fds, (int[]){d->sock, d->signal_fd, d->timer_fd, d->wake_fd, sys_event_fd(d->sys)},
+	       sizeof(fds));
 	for (u32 i = 0; !err && i < ARRAY_SIZE(fds); i++)
 		err = watch(d, fds[i]);
 	return err;
@@ -87,7 +91,11 @@ static int make_loop(struct daemon *d)
 
 static int make_sys(struct daemon *d)
 {
-	struct sys_options so = { .vmlinux_btf = d->btf, .unpriv_bpf_disabled = d->unpriv, .slots = d->slots, .printk = trace_own, .printk_arg = d };
+	struct sys_options so = {.vmlinux_btf = d->btf,
+				 .unpriv_bpf_disabled = d->unpriv,
+				 .slots = d->slots,
+				 .printk = trace_own,
+				 .printk_arg = d};
 	struct fs_options fo = FS_OPTIONS_DEFAULT;
 
 	d->sys = sys_open(&so);
@@ -175,12 +183,12 @@ static int start(struct daemon *d)
 
 /* --- loop --- */
 
-static const u32 sweep_after_ms[] = { 1000, 200, 20 }; /* index: sweeps_left - 1 */
+static const u32 sweep_after_ms[] = {1000, 200, 20}; /* index: sweeps_left - 1 */
 
 static void arm_sweep(struct daemon *d)
 {
 	u32 ms = d->sweeps_left ? sweep_after_ms[d->sweeps_left - 1] : 0;
-	struct itimerspec t = { .it_value = { ms / 1000, ms % 1000 * 1000000l } };
+	struct itimerspec t = {.it_value = {ms / 1000, ms % 1000 * 1000000l}};
 
 	timerfd_settime(d->timer_fd, 0, &t, NULL);
 }
@@ -266,8 +274,17 @@ int main(int argc, char **argv)
 	static struct daemon d = {
 		.unpriv = 2,
 		.allow_uid = (uid_t)-1,
-		.ready_fd = -1, .dir_fd = -1, .lock_fd = -1, .sock = -1, .epfd = -1, .wake_fd = -1, .spare_fd = -1,
-		.signal_fd = -1, .timer_fd = -1, .slots_fd = -1, .trace_fd = -1,
+		.ready_fd = -1,
+		.dir_fd = -1,
+		.lock_fd = -1,
+		.sock = -1,
+		.epfd = -1,
+		.wake_fd = -1,
+		.spare_fd = -1,
+		.signal_fd = -1,
+		.timer_fd = -1,
+		.slots_fd = -1,
+		.trace_fd = -1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.idle = PTHREAD_COND_INITIALIZER,
 		.preload.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -276,7 +293,8 @@ int main(int argc, char **argv)
 
 	if (err)
 		return err < 0 ? 2 : 0;
-	/* Fixed, so that it does not rise: bodies of requests and logs then go back to the system, instead of leaving a heap full of holes. */
+	/* Fixed, so that it does not rise: bodies of requests and logs then go back to the
+	 * system, instead of leaving a heap full of holes. */
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	list_init(&d.conns);
 	list_init(&d.mounts);
@@ -285,7 +303,8 @@ int main(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &d.started);
 	options_find_parts(&d);
 	raise_limits();
-	/* A thread per connection would otherwise get a heap each, and what it left there stays with the service. */
+	/* A thread per connection would otherwise get a heap each, and what it left there stays
+	 * with the service. */
 	mallopt(M_ARENA_MAX, 1);
 	umask(d.allow_uid == (uid_t)-1 ? 077 : 022);
 	if (!d.foreground)

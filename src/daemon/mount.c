@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mount.c - instances and their mounts. The client mounts (it has the mount namespace), passes the /dev/fuse fd, and the service answers on it.
+ * mount.c - instances and their mounts. The client mounts (it has the mount namespace), passes the
+ * /dev/fuse fd, and the service answers on it.
  *
- * A mount that ends is noticed by its FUSE worker, which only marks it; the main loop stops the workers and drops the instance with its last mount.
+ * A mount that ends is noticed by its FUSE worker, which only marks it; the main loop stops the
+ * workers and drops the instance with its last mount.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@ struct mount {
 	struct fs_super *sb; /* referenced */
 	struct fs_fuse *fuse;
 	dev_t dev;
-	bool ended;	/* atomic */
+	bool ended; /* atomic */
 };
 
 /* --- requests with texts --- */
@@ -36,8 +38,8 @@ static int parse_mount(struct conn *c, struct mount_req *r)
 	u64 left = c->msg.hdr.len - sizeof(r->h);
 
 	memcpy(&r->h, c->msg.body, sizeof(r->h));
-	if (!r->h.options_len || !r->h.label_len || r->h.options_len > 4096 || r->h.label_len > 4096 ||
-	    (u64)r->h.options_len + r->h.label_len > left)
+	if (!r->h.options_len || !r->h.label_len || r->h.options_len > 4096 ||
+	    r->h.label_len > 4096 || (u64)r->h.options_len + r->h.label_len > left)
 		return -EINVAL;
 	r->options = p;
 	r->label = p + r->h.options_len;
@@ -47,7 +49,8 @@ static int parse_mount(struct conn *c, struct mount_req *r)
 }
 
 /* Options name ids of the client's user namespace, instances keep the service's. */
-static int parse_options(struct conn *c, const char *text, struct fs_options *opt, struct fs_idmap *uids, struct fs_idmap *gids)
+static int parse_options(struct conn *c, const char *text, struct fs_options *opt,
+			 struct fs_idmap *uids, struct fs_idmap *gids)
 {
 	const char *bad = "";
 	int err = cred_idmaps(c->pid, uids, gids);
@@ -94,7 +97,8 @@ static void mount_free(struct mount *m)
 	free(m);
 }
 
-static int attach(struct conn *c, struct fs_super *sb, const struct fs_idmap *uids, const struct fs_idmap *gids)
+static int attach(struct conn *c, struct fs_super *sb, const struct fs_idmap *uids,
+		  const struct fs_idmap *gids)
 {
 	struct mount *m = calloc(1, sizeof(*m));
 	int fd = c->msg.nr_fds > 1 ? c->msg.fds[1] : -1, err;
@@ -111,7 +115,9 @@ static int attach(struct conn *c, struct fs_super *sb, const struct fs_idmap *ui
 		goto fail;
 	fs_super_get(sb);
 	pthread_mutex_lock(&c->d->lock); /* the main loop sees it complete or not at all */
-	m->fuse = c->d->stopping ? ERR_PTR(-ESHUTDOWN) : fs_fuse_serve(sb, wire_take_fd(&c->msg, 0), uids, gids, on_unmount, m);
+	m->fuse = c->d->stopping
+			  ? ERR_PTR(-ESHUTDOWN)
+			  : fs_fuse_serve(sb, wire_take_fd(&c->msg, 0), uids, gids, on_unmount, m);
 	if (!IS_ERR(m->fuse))
 		list_add_tail(&c->d->mounts, &m->node);
 	pthread_mutex_unlock(&c->d->lock);
@@ -170,7 +176,8 @@ u32 mount_count(struct daemon *d)
 
 static bool wants_default(struct daemon *d, const struct mount_req *r)
 {
-	return !strcmp(r->label, fs_super_label(d->root)) && (r->h.flags & MOUNT_SHARED || !fs_super_devs(d->root));
+	return !strcmp(r->label, fs_super_label(d->root)) &&
+	       (r->h.flags & MOUNT_SHARED || !fs_super_devs(d->root));
 }
 
 /* Options are for whom the instance belongs to, and for the service's own user. */
@@ -224,7 +231,9 @@ static struct fs_super *find_super(struct conn *c, const char *path, const char 
 	if (!c->msg.nr_fds)
 		return fs_super_by_path(fs, path, rest);
 	*rest = "/";
-	return cred_stat_path(c->msg.fds[0], &dev, &ino) || ino != FS_ROOT_INO ? NULL : fs_super_by_dev(fs, dev);
+	return cred_stat_path(c->msg.fds[0], &dev, &ino) || ino != FS_ROOT_INO
+		       ? NULL
+		       : fs_super_by_dev(fs, dev);
 }
 
 int mount_handle_remount(struct conn *c)
@@ -247,7 +256,8 @@ int mount_handle_remount(struct conn *c)
 	}
 	opt = *fs_super_options(sb);
 	if (opt.preload_mode == (mode_t)-1)
-		opt.preload_mode = 0600; /* asking for a remount is asking for the files, preload=off says otherwise */
+		opt.preload_mode =
+			0600; /* asking for a remount is asking for the files, preload=off says otherwise */
 	err = strcmp(rest, "/") ? -EINVAL : parse_options(c, r.options, &opt, &uids, &gids);
 	if (!err) {
 		fs_super_remount(sb, &opt);
@@ -271,7 +281,8 @@ static const char *req_path(struct conn *c, struct msg_fs_req *h)
 }
 
 /* The inode at @path, referenced; *sb referenced too, and *cred filled. */
-static struct fs_inode *path_inode(struct conn *c, const char *path, bool nofollow, struct fs_super **sb, struct cred *cred)
+static struct fs_inode *path_inode(struct conn *c, const char *path, bool nofollow,
+				   struct fs_super **sb, struct cred *cred)
 {
 	struct fs_inode *i;
 	const char *rest;
@@ -289,15 +300,18 @@ static struct fs_inode *path_inode(struct conn *c, const char *path, bool nofoll
 	return i;
 }
 
-static struct fs_inode *req_inode(struct conn *c, bool nofollow, struct fs_super **sb, struct cred *cred)
+static struct fs_inode *req_inode(struct conn *c, bool nofollow, struct fs_super **sb,
+				  struct cred *cred)
 {
 	struct msg_fs_req h;
 
 	return path_inode(c, req_path(c, &h), nofollow, sb, cred);
 }
 
-/* The directory of the last component of the request's path, referenced as above; *name: that component. */
-static struct fs_inode *req_parent(struct conn *c, struct msg_fs_req *h, char *buf, size_t size, const char **name, struct fs_super **sb, struct cred *cred)
+/* The directory of the last component of the request's path, referenced as above; *name: that
+ * component. */
+static struct fs_inode *req_parent(struct conn *c, struct msg_fs_req *h, char *buf, size_t size,
+				   const char **name, struct fs_super **sb, struct cred *cred)
 {
 	const char *path = req_path(c, h), *slash = path ? strrchr(path, '/') : NULL;
 
@@ -457,7 +471,8 @@ struct listing {
 	u32 n;
 };
 
-static void add_entry(struct reply *r, const char *name, const struct stat *st, const char *target, int target_len)
+static void add_entry(struct reply *r, const char *name, const struct stat *st, const char *target,
+		      int target_len)
 {
 	struct msg_dirent e = {
 		.ino = st->st_ino,
@@ -535,7 +550,7 @@ static int send_listing(struct listing *l)
 
 static int list_dir(struct conn *c, struct fs_inode *dir, const struct cred *cred)
 {
-	struct listing l = { .c = c, .dir = dir, .cred = cred };
+	struct listing l = {.c = c, .dir = dir, .cred = cred};
 	int err;
 
 	do {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options.c - userbpfd's command line, and where the parts it needs lie: beside it in a build tree, else installed.
+ * options.c - userbpfd's command line, and where the parts it needs lie: beside it in a build tree,
+ * else installed.
  */
 #include <getopt.h>
 #include <limits.h>
@@ -31,20 +32,32 @@ static const char usage[] =
 	"  --foreground       stay in the foreground\n"
 	"  --ready-fd N       write a line to this fd and close it when clients may come\n";
 
-enum { OPT_DIR = 1, OPT_BTF, OPT_PRELOAD, OPT_PRELOAD_DIR, OPT_SHIM, OPT_UNPRIV, OPT_ALLOW, OPT_FOREGROUND, OPT_READY, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_DIR = 1,
+	OPT_BTF,
+	OPT_PRELOAD,
+	OPT_PRELOAD_DIR,
+	OPT_SHIM,
+	OPT_UNPRIV,
+	OPT_ALLOW,
+	OPT_FOREGROUND,
+	OPT_READY,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option options[] = {
-	{ "dir", required_argument, NULL, OPT_DIR },
-	{ "btf", required_argument, NULL, OPT_BTF },
-	{ "preload", required_argument, NULL, OPT_PRELOAD },
-	{ "preload-dir", required_argument, NULL, OPT_PRELOAD_DIR },
-	{ "shim", required_argument, NULL, OPT_SHIM },
-	{ "unpriv", required_argument, NULL, OPT_UNPRIV },
-	{ "allow-uid", required_argument, NULL, OPT_ALLOW },
-	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
-	{ "ready-fd", required_argument, NULL, OPT_READY },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
+	{"dir", required_argument, NULL, OPT_DIR},
+	{"btf", required_argument, NULL, OPT_BTF},
+	{"preload", required_argument, NULL, OPT_PRELOAD},
+	{"preload-dir", required_argument, NULL, OPT_PRELOAD_DIR},
+	{"shim", required_argument, NULL, OPT_SHIM},
+	{"unpriv", required_argument, NULL, OPT_UNPRIV},
+	{"allow-uid", required_argument, NULL, OPT_ALLOW},
+	{"foreground", no_argument, NULL, OPT_FOREGROUND},
+	{"ready-fd", required_argument, NULL, OPT_READY},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
 	{},
 };
 
@@ -64,21 +77,11 @@ int options_parse(struct daemon *d, int argc, char **argv)
 
 	while (!err && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case OPT_DIR:
-			d->dir = optarg;
-			break;
-		case OPT_BTF:
-			d->btf = optarg;
-			break;
-		case OPT_PRELOAD:
-			d->preload.driver = optarg;
-			break;
-		case OPT_PRELOAD_DIR:
-			d->preload.dir = optarg;
-			break;
-		case OPT_SHIM:
-			d->preload.shim = optarg;
-			break;
+		case OPT_DIR: d->dir = optarg; break;
+		case OPT_BTF: d->btf = optarg; break;
+		case OPT_PRELOAD: d->preload.driver = optarg; break;
+		case OPT_PRELOAD_DIR: d->preload.dir = optarg; break;
+		case OPT_SHIM: d->preload.shim = optarg; break;
 		case OPT_UNPRIV:
 			err = number(optarg, 2, &n);
 			d->unpriv = n;
@@ -87,27 +90,21 @@ int options_parse(struct daemon *d, int argc, char **argv)
 			err = number(optarg, UINT_MAX - 1, &n);
 			d->allow_uid = n;
 			break;
-		case OPT_FOREGROUND:
-			d->foreground = true;
-			break;
+		case OPT_FOREGROUND: d->foreground = true; break;
 		case OPT_READY:
 			err = number(optarg, INT_MAX, &n);
 			d->ready_fd = n;
 			break;
-		case OPT_HELP:
-			fputs(usage, stdout);
-			return 1;
-		case OPT_VERSION:
-			puts("userbpfd " USERBPF_VERSION);
-			return 1;
-		default:
-			err = -EINVAL;
+		case OPT_HELP: fputs(usage, stdout); return 1;
+		case OPT_VERSION: puts("userbpfd " USERBPF_VERSION); return 1;
+		default: err = -EINVAL;
 		}
 	}
 	if (c == -1 && !err && optind == argc && d->dir)
 		return 0;
 	if (err && c != '?' && c != ':')
-		daemon_say("%s: not a number that means something here; see userbpfd --help", optarg);
+		daemon_say("%s: not a number that means something here; see userbpfd --help",
+			   optarg);
 	else if (!err && optind != argc)
 		daemon_say("%s: not an option; see userbpfd --help", argv[optind]);
 	else if (!err)
@@ -115,7 +112,8 @@ int options_parse(struct daemon *d, int argc, char **argv)
 	return -EINVAL;
 }
 
-/* A part of ours: beside us in a build tree (<build>/src/daemon/userbpfd), else installed. NULL: nowhere. */
+/* A part of ours: beside us in a build tree (<build>/src/daemon/userbpfd), else installed. NULL:
+ * nowhere. */
 static char *find_part(const char *in_build, const char *installed)
 {
 	char self[PATH_MAX], path[2 * PATH_MAX], *slash;
@@ -139,17 +137,23 @@ static char *absolute(const char *path)
 	return p ? p : path ? strdup(path) : NULL;
 }
 
-/* Fork and chdir come later, so everything is made absolute; these strings live as long as the process. */
+/* Fork and chdir come later, so everything is made absolute; these strings live as long as the
+ * process. */
 void options_find_parts(struct daemon *d)
 {
 	struct preload *p = &d->preload;
 
-	d->btf = d->btf ? absolute(d->btf) : find_part("sys/vmlinux/vmlinux.btf", USERBPF_DATADIR "/vmlinux.btf");
+	d->btf = d->btf ? absolute(d->btf)
+			: find_part("sys/vmlinux/vmlinux.btf", USERBPF_DATADIR "/vmlinux.btf");
 	p->configured = !p->driver || strcmp(p->driver, "off");
 	if (!p->configured)
 		return;
-	p->driver = p->driver ? absolute(p->driver) : find_part("preload/userbpf-preload", USERBPF_LIBEXECDIR "/userbpf-preload");
-	p->shim = p->shim ? absolute(p->shim) : find_part("shim/libuserbpf-preload.so", USERBPF_LIBDIR "/libuserbpf-preload.so");
+	p->driver = p->driver ? absolute(p->driver)
+			      : find_part("preload/userbpf-preload",
+					  USERBPF_LIBEXECDIR "/userbpf-preload");
+	p->shim = p->shim ? absolute(p->shim)
+			  : find_part("shim/libuserbpf-preload.so",
+				      USERBPF_LIBDIR "/libuserbpf-preload.so");
 	p->dir = absolute(p->dir);
 	p->configured = p->driver && p->shim;
 	if (!p->configured)

@@ -2,10 +2,12 @@
 /*
  * preload.c - the iterators every bpffs instance shows (DESIGN D10).
  *
- * A driver process loads them through the same bpf(2) as everybody and tells link ids and names on its fd 3; we pin the links and close our end, it
- * goes. The service remembers ids only: when the last instance's file is removed, link, program, maps and BTF go. A later mount or remount runs the driver again.
- * One run for the built-in set, one for each object of the directory of further sets. A driver that fails or hangs leaves the instance without its files and
- * a reason for `userbpf status`, nothing else.
+ * A driver process loads them through the same bpf(2) as everybody and tells link ids and names on
+ * its fd 3; we pin the links and close our end, it goes. The service remembers ids only: when the
+ * last instance's file is removed, link, program, maps and BTF go. A later mount or remount runs
+ * the driver again. One run for the built-in set, one for each object of the directory of further
+ * sets. A driver that fails or hangs leaves the instance without its files and a reason for
+ * `userbpf status`, nothing else.
  *
  * Everything here is under preload->lock, so a mount waits for a run that is in progress.
  */
@@ -26,7 +28,7 @@
 #include <unistd.h>
 #include "daemon/daemon.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS   10000
 #define OBJECT_SUFFIX ".bpf.o"
 
 struct run {
@@ -34,9 +36,9 @@ struct run {
 	const char *object; /* NULL: the built-in set */
 	int sock, err;	    /* our ends of fd 3 and stderr */
 	pid_t pid;
-	u64 deadline;	    /* ms */
-	char said[256];	    /* last words on stderr */
-	u32 first;	    /* links of this run: preload->links[first..] */
+	u64 deadline;	/* ms */
+	char said[256]; /* last words on stderr */
+	u32 first;	/* links of this run: preload->links[first..] */
 };
 
 static u64 now_ms(void)
@@ -49,7 +51,8 @@ static u64 now_ms(void)
 
 /* --- child: between fork and exec in a process with threads, so only system calls --- */
 
-/* libbpf looks for the kernel's types in this file; in a mount namespace of its own the driver finds ours there. Failure shows when it loads. */
+/* libbpf looks for the kernel's types in this file; in a mount namespace of its own the driver
+ * finds ours there. Failure shows when it loads. */
 static void child_btf(const char *btf)
 {
 	static const char path[] = "/sys/kernel/btf/vmlinux";
@@ -60,7 +63,8 @@ static void child_btf(const char *btf)
 	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	if (!mount(btf, path, NULL, MS_BIND, NULL))
 		return;
-	/* a kernel without BTF: there is nothing to mount over, so put a directory with the file there (our source may lie below no part of it) */
+	/* a kernel without BTF: there is nothing to mount over, so put a directory with the file
+	 * there (our source may lie below no part of it) */
 	if (mount("none", "/sys/kernel", "tmpfs", 0, NULL) || mkdir("/sys/kernel/btf", 0755))
 		return;
 	fd = open(path, O_WRONLY | O_CREAT, 0444);
@@ -68,7 +72,8 @@ static void child_btf(const char *btf)
 		mount(btf, path, NULL, MS_BIND, NULL);
 }
 
-static void child(const struct run *r, int sock, int err, char *const *argv, char *const *envp, const char *btf)
+static void child(const struct run *r, int sock, int err, char *const *argv, char *const *envp,
+		  const char *btf)
 {
 	sigset_t none;
 
@@ -107,7 +112,8 @@ static char **make_env(struct daemon *d, char *preload, size_t psize, char *sock
 	e[0] = preload;
 	e[1] = sock;
 	for (u32 i = 0; i < n; i++)
-		if (strncmp(environ[i], "LD_PRELOAD=", 11) && strncmp(environ[i], "USERBPF_SOCKET=", 15))
+		if (strncmp(environ[i], "LD_PRELOAD=", 11) &&
+		    strncmp(environ[i], "USERBPF_SOCKET=", 15))
 			e[k++] = environ[i];
 	return e;
 }
@@ -115,7 +121,7 @@ static char **make_env(struct daemon *d, char *preload, size_t psize, char *sock
 static int spawn(struct run *r)
 {
 	struct daemon *d = r->d;
-	char *argv[] = { (char *)d->preload.driver, (char *)r->object, NULL };
+	char *argv[] = {(char *)d->preload.driver, (char *)r->object, NULL};
 	char lib[PATH_MAX + 16], sock[PATH_MAX + 32], btf[PATH_MAX + 16];
 	int s[2], e[2];
 	char **env = make_env(d, lib, sizeof(lib), sock, sizeof(sock));
@@ -174,7 +180,8 @@ static int take_line(struct run *r, char *line)
 
 	if (p->nr_links == PRELOAD_MAX)
 		return -E2BIG;
-	if (sscanf(line, "link %u %63s%n", &l->id, l->name, &used) != 2 || line[used] || strchr(l->name, '/') || l->name[0] == '.')
+	if (sscanf(line, "link %u %63s%n", &l->id, l->name, &used) != 2 || line[used] ||
+	    strchr(l->name, '/') || l->name[0] == '.')
 		return -EPROTO;
 	p->nr_links++;
 	return 0;
@@ -188,7 +195,7 @@ static int take_links(struct run *r)
 	int err = 0;
 
 	for (;;) {
-		struct pollfd p[2] = { { r->sock, POLLIN, 0 }, { r->err, POLLIN, 0 } };
+		struct pollfd p[2] = {{r->sock, POLLIN, 0}, {r->err, POLLIN, 0}};
 		s64 left = r->deadline - now_ms();
 		ssize_t n;
 
@@ -280,7 +287,8 @@ static bool is_alive(struct daemon *d, const struct preload_link *l)
 	return o;
 }
 
-/* Pins links[first..] where the name is free. @fresh: the driver just named them; otherwise those that went since are skipped. */
+/* Pins links[first..] where the name is free. @fresh: the driver just named them; otherwise
+ * those that went since are skipped. */
 static void pin_links(struct daemon *d, struct fs_super *sb, u32 first, bool fresh)
 {
 	struct preload *p = &d->preload;
@@ -292,16 +300,21 @@ static void pin_links(struct daemon *d, struct fs_super *sb, u32 first, bool fre
 	for (u32 i = first; i < p->nr_links; i++) {
 		if (is_pinned(root, p->links[i].name) || (!fresh && !is_alive(d, &p->links[i])))
 			continue;
-		err = sys_pin_link(d->sys, p->links[i].id, root, p->links[i].name, fs_super_options(sb)->preload_mode);
+		err = sys_pin_link(d->sys, p->links[i].id, root, p->links[i].name,
+				   fs_super_options(sb)->preload_mode);
 		if (err)
-			snprintf(p->reason, sizeof(p->reason), "%s: cannot be pinned: %s", p->links[i].name, strerror(-err));
+			snprintf(p->reason, sizeof(p->reason), "%s: cannot be pinned: %s",
+				 p->links[i].name, strerror(-err));
 	}
 	fs_inode_put(root, 1);
 }
 
 static void run_one(struct daemon *d, struct fs_super *sb, const char *object)
 {
-	struct run r = { .d = d, .object = object, .deadline = now_ms() + PATIENCE_MS, .first = d->preload.nr_links };
+	struct run r = {.d = d,
+			.object = object,
+			.deadline = now_ms() + PATIENCE_MS,
+			.first = d->preload.nr_links};
 	int err = d->preload.stopping ? -ESHUTDOWN : spawn(&r), status = 0;
 
 	if (err) {
@@ -338,9 +351,11 @@ static void run_all(struct daemon *d, struct fs_super *sb)
 	if (d->preload.dir)
 		n = scandir(d->preload.dir, &list, is_object, alphasort);
 	if (d->preload.dir && n < 0)
-		snprintf(d->preload.reason, sizeof(d->preload.reason), "%s: %s", d->preload.dir, strerror(errno));
+		snprintf(d->preload.reason, sizeof(d->preload.reason), "%s: %s", d->preload.dir,
+			 strerror(errno));
 	for (int i = 0; i < n; i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", d->preload.dir, list[i]->d_name) < sizeof(path))
+		if (snprintf(path, sizeof(path), "%s/%s", d->preload.dir, list[i]->d_name) <
+		    sizeof(path))
 			run_one(d, sb, path);
 		free(list[i]);
 	}
@@ -356,7 +371,8 @@ static u32 nr_alive(struct daemon *d)
 	return n;
 }
 
-/* A failed run is not repeated for every mount (each could hang): only when somebody asks with a remount. */
+/* A failed run is not repeated for every mount (each could hang): only when somebody asks with a
+ * remount. */
 static bool need_run(struct daemon *d, bool retry)
 {
 	struct preload *p = &d->preload;
@@ -379,7 +395,7 @@ static bool all_pinned(struct daemon *d, struct fs_super *sb)
 
 static void set_modes(struct daemon *d, struct fs_super *sb)
 {
-	struct stat st = { .st_mode = fs_super_options(sb)->preload_mode };
+	struct stat st = {.st_mode = fs_super_options(sb)->preload_mode};
 	struct fs_inode *root = fs_root(sb), *i;
 
 	for (u32 k = 0; root && k < d->preload.nr_links; k++) {
@@ -428,7 +444,8 @@ static void *first_run(void *arg)
 	return NULL;
 }
 
-/* Comes back when the run holds its lock: whoever connects from now on waits for it where that matters. */
+/* Comes back when the run holds its lock: whoever connects from now on waits for it where that
+ * matters. */
 void preload_start(struct daemon *d)
 {
 	pthread_attr_t attr;
@@ -480,7 +497,8 @@ int preload_describe(struct daemon *d, char *buf, size_t len, bool *ok)
 		return snprintf(buf, len, "running");
 	*ok = !p->reason[0];
 	if (*ok)
-		n = snprintf(buf, len, p->runs ? "%u of %u links alive" : "not run yet", nr_alive(d), p->nr_links);
+		n = snprintf(buf, len, p->runs ? "%u of %u links alive" : "not run yet",
+			     nr_alive(d), p->nr_links);
 	else
 		n = snprintf(buf, len, "%s", p->reason);
 	pthread_mutex_unlock(&p->lock);

@@ -2,17 +2,19 @@
 #ifndef USERBPF_PROTO_H
 #define USERBPF_PROTO_H
 /*
- * proto.h - the wire between a client process (shim, CLI) and userbpfd: a Unix stream socket, one request then one reply on a connection; a process
- * opens as many connections as it has calls in flight. Same machine, same build family: native byte order, fixed-width fields, 8-byte aligned.
+ * proto.h - the wire between a client process (shim, CLI) and userbpfd: a Unix stream socket, one
+ * request then one reply on a connection; a process opens as many connections as it has calls in
+ * flight. Same machine, same build family: native byte order, fixed-width fields, 8-byte aligned.
  *
  *   message  = struct msg_hdr, body (hdr.len bytes), and hdr.nfds fds as SCM_RIGHTS
  *
- * The header carries the first 250 fds (it is sent in one sendmsg with them); every further 250 travel with one byte of the body each, from its
- * first byte on. A receiver simply collects the fds of all bytes of a message; their number must be hdr.nfds then. src/daemon/wire.h does both
- * sides with libc only.
+ * The header carries the first 250 fds (it is sent in one sendmsg with them); every further 250
+ * travel with one byte of the body each, from its first byte on. A receiver simply collects the fds
+ * of all bytes of a message; their number must be hdr.nfds then. src/daemon/wire.h does both sides
+ * with libc only.
  *
- * Retired numbers are never reused; any change of a layout raises PROTO_VERSION, which both sides exchange in HELLO.
- * Nothing in a message is trusted by the service.
+ * Retired numbers are never reused; any change of a layout raises PROTO_VERSION, which both sides
+ * exchange in HELLO. Nothing in a message is trusted by the service.
  */
 #include "abi/compat.h"
 #include "base/base.h"
@@ -52,7 +54,8 @@ struct msg_hdr {
 	s32 result; /* replies: 0 / value, or negative errno */
 };
 
-/* First message of a connection; a service of another version answers with its own HELLO and -EPROTO. */
+/* First message of a connection; a service of another version answers with its own HELLO and
+ * -EPROTO. */
 struct msg_hello {
 	u32 version;
 	u32 pid;
@@ -93,9 +96,11 @@ struct msg_fd {
 };
 
 /*
- * A pathname resolved by the client in its own view (DESIGN D9). OBJ_PIN: @index is an O_PATH fd of the parent directory and name the last component
- * (no slash); OBJ_GET: @index is an O_PATH fd of the file and name is empty. When the client's walk failed, @error says how (the service returns it
- * unless an earlier check of the command fails first, or the text names a file of an instance without a FUSE mount). Followed by text and name, each NUL-terminated.
+ * A pathname resolved by the client in its own view (DESIGN D9). OBJ_PIN: @index is an O_PATH fd of
+ * the parent directory and name the last component (no slash); OBJ_GET: @index is an O_PATH fd of
+ * the file and name is empty. When the client's walk failed, @error says how (the service returns
+ * it unless an earlier check of the command fails first, or the text names a file of an instance
+ * without a FUSE mount). Followed by text and name, each NUL-terminated.
  */
 struct msg_path {
 	s32 index;	/* which passed fd; -1: none (no FUSE, or error) */
@@ -105,15 +110,17 @@ struct msg_path {
 };
 
 /*
- * MSG_BPF reply: hdr.result is the value of the system call. With one fd passed, the fd number it gets in the client is the value instead.
- * Body: struct msg_bpf_reply, then nr_segs times { struct msg_seg, len bytes padded to 8 } to be stored at seg.uaddr in order; flags of these are 0.
+ * MSG_BPF reply: hdr.result is the value of the system call. With one fd passed, the fd number it
+ * gets in the client is the value instead. Body: struct msg_bpf_reply, then nr_segs times { struct
+ * msg_seg, len bytes padded to 8 } to be stored at seg.uaddr in order; flags of these are 0.
  */
 struct msg_bpf_reply {
 	u32 nr_segs;
 	u32 pad;
 };
 
-/* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service. OBJ_MAP: reply fd 0 = memfd, read-only without HANDLE_WRITE. */
+/* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service.
+ * OBJ_MAP: reply fd 0 = memfd, read-only without HANDLE_WRITE. */
 struct msg_handle_info {
 	u32 kind;	/* enum obj_kind (obj/obj.h): 0 prog, 1 map, 2 link, 3 btf */
 	u32 perm;	/* HANDLE_READ 1, HANDLE_WRITE 2 */
@@ -153,7 +160,8 @@ struct msg_map {
 };
 #define MSG_MAP_RDONLY 1u /* memfd is read-only: programs may not write it (BPF_F_RDONLY_PROG, frozen) */
 
-/* MSG_TAIL_TARGET: fd 0 = memfd of the prog array as it came with an image or handle (proof of access). Reply as MSG_IMAGE; -ENOENT: empty slot. */
+/* MSG_TAIL_TARGET: fd 0 = memfd of the prog array as it came with an image or handle (proof of
+ * access). Reply as MSG_IMAGE; -ENOENT: empty slot. */
 struct msg_tail_target {
 	u32 map_id;
 	u32 index;
@@ -165,7 +173,8 @@ struct msg_printk {
 	u32 cpu;
 };
 
-/* MSG_BTF_SHOW: struct, then the object's bytes. Reply body: text, no NUL; result: bytes the whole text has. */
+/* MSG_BTF_SHOW: struct, then the object's bytes. Reply body: text, no NUL; result: bytes the
+ * whole text has. */
 struct msg_btf_show {
 	u32 btf_id;	/* 0: vmlinux */
 	u32 type_id;
@@ -186,10 +195,12 @@ struct msg_status {
 
 /*
  * MSG_MOUNT: struct, options text, label text. fds: 0 = /dev/fuse fd, already mounted with it; 1 = O_PATH fd of the mounted root (for its st_dev). Without fds:
- * an instance that only text paths below its label reach. Answers when the preload files are there (or preloading failed). result: instance number.
- * The service has one instance from the start, labelled MOUNT_DEFAULT_LABEL. The first mount with that label is a mount of it, and so is every one with
- * MOUNT_SHARED; others are new instances. An instance goes with its last mount, the default one stays.
- * MSG_REMOUNT: fd 0 = O_PATH fd of the root; without it the label says which. The options change what is in force.
+ * an instance that only text paths below its label reach. Answers when the preload files are there
+ * (or preloading failed). result: instance number. The service has one instance from the start,
+ * labelled MOUNT_DEFAULT_LABEL. The first mount with that label is a mount of it, and so is every
+ * one with MOUNT_SHARED; others are new instances. An instance goes with its last mount, the
+ * default one stays. MSG_REMOUNT: fd 0 = O_PATH fd of the root; without it the label says which.
+ * The options change what is in force.
  */
 #define MOUNT_DEFAULT_LABEL "/sys/fs/bpf"
 #define MOUNT_SHARED 1u
@@ -201,8 +212,10 @@ struct msg_mount {
 };
 
 /*
- * MSG_FS_CAT, MSG_FS_LS: struct, path (with NUL). The path is absolute; the longest instance label that is a prefix of it says where it is.
- * Replies: messages with a body until one with an empty one; a negative result ends it too. CAT: bytes. LS: struct msg_dirent entries; FS_LS_SELF: the named inode only.
+ * MSG_FS_CAT, MSG_FS_LS: struct, path (with NUL). The path is absolute; the longest instance label
+ * that is a prefix of it says where it is. Replies: messages with a body until one with an empty
+ * one; a negative result ends it too. CAT: bytes. LS: struct msg_dirent entries; FS_LS_SELF: the
+ * named inode only.
  */
 struct msg_fs_req {
 	u32 flags;

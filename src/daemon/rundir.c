@@ -6,7 +6,8 @@
  *   pid     its process id                         trace_pipe   bpf_trace_printk() text
  *   kallsyms, btf/vmlinux, unprivileged_bpf_disabled   what `userbpf run` puts over the host's files of these names
  *
- * Everything in it is made at start and removed at the end; what a killed service left behind is replaced.
+ * Everything in it is made at start and removed at the end; what a killed service left behind is
+ * replaced.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -20,10 +21,13 @@
 #include "daemon/daemon.h"
 #include "helper/helper.h"
 
-/* Where __bpf_call_base pretends to be. A helper call's imm in xlated code is the helper's id, so helpers lie at base + id. */
+/* Where __bpf_call_base pretends to be. A helper call's imm in xlated code is the helper's id,
+ * so helpers lie at base + id. */
 #define CALL_BASE 0xffffffff81000000ull
 
-static const char *const names[] = { "sock", "trace_pipe", "kallsyms", "btf/vmlinux", "unprivileged_bpf_disabled", "pid", "lock" };
+static const char *const names[] = {
+	"sock", "trace_pipe", "kallsyms", "btf/vmlinux", "unprivileged_bpf_disabled",
+	"pid",	"lock"};
 
 static bool shared(const struct daemon *d)
 {
@@ -40,7 +44,8 @@ static int check_dir(struct daemon *d)
 		daemon_say("%s: must belong to uid %u and have mode 0700", d->dir, d->uid);
 		return -EPERM;
 	}
-	/* the way in for --allow-uid; who may connect is decided by who it is, not by the socket's mode */
+	/* the way in for --allow-uid; who may connect is decided by who it is, not by the
+	 * socket's mode */
 	return shared(d) && fchmod(d->dir_fd, 0711) ? -errno : 0;
 }
 
@@ -72,7 +77,9 @@ int rundir_open(struct daemon *d)
 	d->lock_fd = openat(d->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (d->lock_fd < 0 || take_lock(d->lock_fd)) {
 		err = -errno;
-		daemon_say("%s: %s", d->dir, err == -EWOULDBLOCK ? "a service is running there already" : strerror(-err));
+		daemon_say("%s: %s", d->dir,
+			   err == -EWOULDBLOCK ? "a service is running there already"
+					       : strerror(-err));
 		if (d->lock_fd >= 0)
 			close(d->lock_fd);
 		d->lock_fd = -1;
@@ -170,16 +177,18 @@ int rundir_files(struct daemon *d)
 
 int rundir_listen(struct daemon *d)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	int err;
 
-	if (snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/sock", d->dir) >= sizeof(sun.sun_path)) {
+	if (snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/sock", d->dir) >=
+	    sizeof(sun.sun_path)) {
 		daemon_say("%s: path too long for a socket", d->dir);
 		return -ENAMETOOLONG;
 	}
 	unlinkat(d->dir_fd, "sock", 0);
 	d->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (d->sock < 0 || bind(d->sock, (struct sockaddr *)&sun, sizeof(sun)) || listen(d->sock, 512)) {
+	if (d->sock < 0 || bind(d->sock, (struct sockaddr *)&sun, sizeof(sun)) ||
+	    listen(d->sock, 512)) {
 		err = -errno;
 		daemon_say("%s: %s", sun.sun_path, strerror(-err));
 		return err;

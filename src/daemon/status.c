@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include "daemon/daemon.h"
 
-static const char *const kinds[OBJ_KINDS] = { "programs", "maps", "links", "btfs" };
+static const char *const kinds[OBJ_KINDS] = {"programs", "maps", "links", "btfs"};
 
 struct facts {
 	u64 uptime, memory_kib, served;
@@ -64,8 +64,9 @@ static void write_json(struct daemon *d, const struct facts *f, FILE *out)
 
 	fprintf(out, "{\"pid\":%d,\"dir\":", getpid());
 	json_text(out, d->dir);
-	fprintf(out, ",\"uptime\":%llu,\"clients\":%u,\"requests\":%llu,\"memory_kib\":%llu,\"handles\":%u,\"mounts\":%u", f->uptime, f->clients, f->served,
-		f->memory_kib, f->handles, f->mounts);
+	fprintf(out,
+		",\"uptime\":%llu,\"clients\":%u,\"requests\":%llu,\"memory_kib\":%llu,\"handles\":%u,\"mounts\":%u",
+		f->uptime, f->clients, f->served, f->memory_kib, f->handles, f->mounts);
 	fprintf(out, ",\"objects\":{");
 	for (u32 k = 0; k < OBJ_KINDS; k++)
 		fprintf(out, "%s\"%s\":%u", k ? "," : "", kinds[k], f->count[k]);
@@ -85,15 +86,17 @@ static void write_text(struct daemon *d, const struct facts *f, FILE *out)
 {
 	struct fs_super *sb = NULL;
 
-	fprintf(out, "service    pid %d in %s, up %llu:%02llu:%02llu, %llu KiB\n", getpid(), d->dir, f->uptime / 3600, f->uptime / 60 % 60, f->uptime % 60,
-		f->memory_kib);
+	fprintf(out, "service    pid %d in %s, up %llu:%02llu:%02llu, %llu KiB\n", getpid(), d->dir,
+		f->uptime / 3600, f->uptime / 60 % 60, f->uptime % 60, f->memory_kib);
 	fprintf(out, "clients    %u connected, %llu requests served\n", f->clients, f->served);
 	fprintf(out, "objects   ");
 	for (u32 k = 0; k < OBJ_KINDS; k++)
 		fprintf(out, " %u %s,", f->count[k], kinds[k]);
 	fprintf(out, " %u handles\n", f->handles);
 	while ((sb = fs_super_next(sys_fs(d->sys), sb)))
-		fprintf(out, "bpffs      %s (%s)\n", fs_super_label(sb), fs_super_devs(sb) ? "mounted" : "not mounted; reach it with userbpf cat, ls");
+		fprintf(out, "bpffs      %s (%s)\n", fs_super_label(sb),
+			fs_super_devs(sb) ? "mounted"
+					  : "not mounted; reach it with userbpf cat, ls");
 	fprintf(out, "preload    %s%s\n", f->preload_ok ? "" : "failed: ", f->preload);
 }
 

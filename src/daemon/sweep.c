@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sweep.c - slots and map locks name the thread that holds them; when a client is gone the service frees what it left. A thread counts as dead when it does
- * not exist or is a zombie, in the service's pid namespace.
+ * sweep.c - slots and map locks name the thread that holds them; when a client is gone the service
+ * frees what it left. A thread counts as dead when it does not exist or is a zombie, in the
+ * service's pid namespace.
  */
 #include <fcntl.h>
 #include <signal.h>

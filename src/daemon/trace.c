@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trace.c - trace_pipe: a FIFO that the service holds open for reading and writing, so that text waits there for a reader as it does in the kernel's ring
- * buffer. When it is full the newest text is lost.
+ * trace.c - trace_pipe: a FIFO that the service holds open for reading and writing, so that text
+ * waits there for a reader as it does in the kernel's ring buffer. When it is full the newest text
+ * is lost.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -22,8 +23,10 @@ void trace_write(struct daemon *d, u32 tid, u32 cpu, const char *text, u32 len)
 	if (d->trace_fd < 0)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	n = snprintf(line, sizeof(line), "           <...>-%-7u [%03u] ....1 %5lu.%06lu: bpf_trace_printk: %.*s\n", tid, cpu, (unsigned long)ts.tv_sec,
-		     ts.tv_nsec / 1000, (int)min(len, TEXT_MAX), text);
+	n = snprintf(line, sizeof(line),
+		     "           <...>-%-7u [%03u] ....1 %5lu.%06lu: bpf_trace_printk: %.*s\n", tid,
+		     cpu, (unsigned long)ts.tv_sec, ts.tv_nsec / 1000, (int)min(len, TEXT_MAX),
+		     text);
 	if (write(d->trace_fd, line, n) < 0)
 		return; /* full: lost */
 }
@@ -38,6 +41,7 @@ int trace_handle_printk(struct conn *c)
 	struct msg_printk m;
 
 	memcpy(&m, c->msg.body, sizeof(m));
-	trace_write(c->d, m.tid, m.cpu, (const char *)c->msg.body + sizeof(m), c->msg.hdr.len - sizeof(m));
+	trace_write(c->d, m.tid, m.cpu, (const char *)c->msg.body + sizeof(m),
+		    c->msg.hdr.len - sizeof(m));
 	return 0;
 }

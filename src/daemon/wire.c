@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #define FDS_PER_CHUNK 250u
-#define KEEP_ROOM (64u << 10)
-#define FIRST_ROOM (16u << 10)
+#define KEEP_ROOM     (64u << 10)
+#define FIRST_ROOM    (16u << 10)
 
 static int fds_reserve(struct wire_msg *m, u32 more)
 {
@@ -57,7 +57,10 @@ static ssize_t recv_some(int sock, struct wire_msg *m, struct iovec *iov, int nr
 		char space[CMSG_SPACE(253 * sizeof(int))];
 		struct cmsghdr align;
 	} ctl;
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = nr, .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
+	struct msghdr mh = {.msg_iov = iov,
+			    .msg_iovlen = nr,
+			    .msg_control = &ctl,
+			    .msg_controllen = sizeof(ctl)};
 	ssize_t n;
 	int err;
 
@@ -70,11 +73,12 @@ static ssize_t recv_some(int sock, struct wire_msg *m, struct iovec *iov, int nr
 	return err ? err : n;
 }
 
-/* The rest of @len bytes, of which @got are there; 0 when the peer closed before the first one and that is allowed. */
+/* The rest of @len bytes, of which @got are there; 0 when the peer closed before the first one
+ * and that is allowed. */
 static int recv_all(int sock, struct wire_msg *m, void *buf, size_t len, size_t got, bool may_end)
 {
 	while (got < len) {
-		struct iovec iov = { (char *)buf + got, len - got };
+		struct iovec iov = {(char *)buf + got, len - got};
 		ssize_t n = recv_some(sock, m, &iov, 1);
 
 		if (n < 0)
@@ -87,7 +91,8 @@ static int recv_all(int sock, struct wire_msg *m, void *buf, size_t len, size_t 
 }
 
 /* Room for @len bytes, of which the first @keep are there. */
-static int body_reserve(struct wire_msg *m, size_t len, size_t keep, int (*may_grow)(void *arg, size_t len), void *arg)
+static int body_reserve(struct wire_msg *m, size_t len, size_t keep,
+			int (*may_grow)(void *arg, size_t len), void *arg)
 {
 	int err = 0;
 	u8 *p;
@@ -112,7 +117,7 @@ static int body_reserve(struct wire_msg *m, size_t len, size_t keep, int (*may_g
 /* The header, and with a strict peer as much of the body as has come (*got). As wire_recv(). */
 static int recv_header(int sock, struct wire_msg *m, size_t *got)
 {
-	struct iovec iov[2] = { { &m->hdr, sizeof(m->hdr) }, { m->body, m->room } };
+	struct iovec iov[2] = {{&m->hdr, sizeof(m->hdr)}, {m->body, m->room}};
 	ssize_t n;
 
 	*got = 0;
@@ -157,14 +162,16 @@ static ssize_t send_some(int sock, struct iovec *iov, int nr, const int *fds, u3
 		char space[CMSG_SPACE(FDS_PER_CHUNK * sizeof(int))];
 		struct cmsghdr align;
 	} ctl;
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = nr };
+	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = nr};
 	ssize_t n;
 
 	if (nfds) {
 		memset(&ctl, 0, sizeof(ctl));
 		mh.msg_control = &ctl;
 		mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		ctl.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(nfds * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		ctl.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(nfds * sizeof(int)),
+					     .cmsg_level = SOL_SOCKET,
+					     .cmsg_type = SCM_RIGHTS};
 		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&mh)), fds, nfds * sizeof(int));
 	}
 	do
@@ -175,15 +182,16 @@ static ssize_t send_some(int sock, struct iovec *iov, int nr, const int *fds, u3
 
 int wire_send(int sock, const struct msg_hdr *hdr, const void *body, const int *fds)
 {
-	struct iovec iov[2] = { { (void *)hdr, sizeof(*hdr) }, { (void *)body, hdr->len } }, *v = iov;
+	struct iovec iov[2] = {{(void *)hdr, sizeof(*hdr)}, {(void *)body, hdr->len}}, *v = iov;
 	u32 left = hdr->nfds;
 	int nr = hdr->len ? 2 : 1;
 
 	while (nr) {
 		u32 chunk = min(left, FDS_PER_CHUNK);
-		struct iovec byte = { v->iov_base, 1 };
+		struct iovec byte = {v->iov_base, 1};
 		bool more = left > chunk; /* not the last fds: send them with one byte */
-		ssize_t n = send_some(sock, more ? &byte : v, more ? 1 : nr, fds + hdr->nfds - left, chunk);
+		ssize_t n = send_some(sock, more ? &byte : v, more ? 1 : nr, fds + hdr->nfds - left,
+				      chunk);
 
 		if (n < 0)
 			return n;

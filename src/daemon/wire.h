@@ -2,10 +2,12 @@
 #ifndef USERBPF_WIRE_H
 #define USERBPF_WIRE_H
 /*
- * wire.h - sending and receiving messages of proto.h on a blocking socket; libc only, used by service and CLI.
+ * wire.h - sending and receiving messages of proto.h on a blocking socket; libc only, used by
+ * service and CLI.
  *
- * Received fds belong to the message until taken (set to -1); wire_msg_reset() closes the rest. A message struct is zeroed before its first use,
- * reused for many messages and given back with wire_msg_free().
+ * Received fds belong to the message until taken (set to -1); wire_msg_reset() closes the rest. A
+ * message struct is zeroed before its first use, reused for many messages and given back with
+ * wire_msg_free().
  */
 #include "daemon/proto.h"
 
@@ -19,8 +21,8 @@ struct wire_msg {
 };
 
 /*
- * 1: a message; 0: the peer closed between messages; -errno otherwise, the connection is of no use any more. @may_grow (may be NULL) is asked before a body of
- * that size is allocated: 0 or -ENOMEM.
+ * 1: a message; 0: the peer closed between messages; -errno otherwise, the connection is of no use
+ * any more. @may_grow (may be NULL) is asked before a body of that size is allocated: 0 or -ENOMEM.
  */
 int wire_recv(int sock, struct wire_msg *m, int (*may_grow)(void *arg, size_t len), void *arg);
 int wire_send(int sock, const struct msg_hdr *hdr, const void *body, const int *fds);

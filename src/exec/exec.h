@@ -2,9 +2,11 @@
 #ifndef USERBPF_EXEC_H
 #define USERBPF_EXEC_H
 /*
- * exec.h - running a verified program (run side: any process, libc only, no allocation while running).
+ * exec.h - running a verified program (run side: any process, libc only, no allocation while
+ * running).
  *
- * struct exec_image is what the service hands out after verification: position-independent, then bound to this process.
+ * struct exec_image is what the service hands out after verification: position-independent, then
+ * bound to this process.
  * Instruction conventions between the verifier's rewrite, this file and `dump xlated` (change together: "REWRITE"):
  *   LD_IMM64 src=BPF_PSEUDO_MAP_FD     imm = index into maps[]                         bound: address of struct bpf_map, src 0
  *   LD_IMM64 src=BPF_PSEUDO_MAP_VALUE  imm = index into maps[], next imm = offset       bound: address inside the value, src 0
@@ -16,7 +18,8 @@
  *   CALL src=BPF_PSEUDO_KFUNC_CALL     imm = BTF id of the kfunc, off = its row in helper/kfuncs.def, from 1 (dump: 0)
  *   JMP|BPF_TAIL_CALL                  was CALL bpf_tail_call
  *   LDX|BPF_PROBE_MEM(SX)              load that may fault and then reads zero (D7)
- * Everything else is the plain ISA (RFC 9669 incl. cpu v4). Address of the stack frame: R10; each subprog has its own 512 byte frame at most.
+ * Everything else is the plain ISA (RFC 9669 incl. cpu v4). Address of the stack frame: R10; each
+ * subprog has its own 512 byte frame at most.
  */
 #include "base/base.h"
 #include "base/seq_file.h"
@@ -26,7 +29,8 @@
 struct exec_image;
 struct exec_run;
 
-/* All helpers, whatever their arity. The run comes sixth so that five-argument code needs no shuffling (sixth C register). */
+/* All helpers, whatever their arity. The run comes sixth so that five-argument code needs no
+ * shuffling (sixth C register). */
 typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run);
 
 /* What CALL does, by helper id; src/helper defines it from helpers.def. NULL: not callable. */
@@ -36,15 +40,19 @@ extern const helper_fn exec_helpers[EXEC_NR_HELPERS];
 extern const helper_fn exec_kfuncs[];
 extern const u32 exec_nr_kfuncs;
 
-/* What a program needs from the process it runs in. One per process kind (service, shim, unit test); all may be NULL. */
+/* What a program needs from the process it runs in. One per process kind (service, shim, unit
+ * test); all may be NULL. */
 struct exec_host {
 	/* bpf_trace_printk: one line of text, newline included if the program wrote it */
 	void (*trace_printk)(void *arg, const char *text, u32 len);
-	/* image behind slot @index of prog array @map, with a reference for the duration of the run (exec_image_put), or NULL */
+	/* image behind slot @index of prog array @map, with a reference for the duration of the
+	 * run (exec_image_put), or NULL */
 	const struct exec_image *(*tail_target)(void *arg, struct bpf_map *map, u32 index);
-	/* bpf_seq_printf_btf / bpf_snprintf_btf: format @obj as type @btf_id; appends to @out through @emit; -> length or errno */
+	/* bpf_seq_printf_btf / bpf_snprintf_btf: format @obj as type @btf_id; appends to @out
+	 * through @emit; -> length or errno */
 	long (*btf_show)(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out);
-	/* bpf_sys_bpf, bpf_sys_close, bpf_btf_find_by_name_kind, bpf_kallsyms_lookup_name (SYSCALL programs) */
+	/* bpf_sys_bpf, bpf_sys_close, bpf_btf_find_by_name_kind, bpf_kallsyms_lookup_name
+	 * (SYSCALL programs) */
 	long (*sys_bpf)(void *arg, int cmd, void *attr, u32 size);
 	long (*sys_close)(void *arg, int fd);
 	long (*btf_find)(void *arg, const char *name, u32 len, u32 kind, u64 flags);
@@ -82,19 +90,22 @@ struct exec_run {
 	struct exec_run *outer; /* the run this one interrupted on this thread, or NULL */
 };
 
-/* Binds in place: turns map references into addresses of this process. -EINVAL for an index out of range. Idempotent. */
+/* Binds in place: turns map references into addresses of this process. -EINVAL for an index out
+ * of range. Idempotent. */
 int exec_image_bind(struct exec_image *img);
 struct exec_image *exec_image_get(struct exec_image *img);
 void exec_image_put(const struct exec_image *img);
 
-/* Runs to the end; takes and leaves a CPU slot. Returns R0. @run: zeroed by the caller but for host and cookie. */
+/* Runs to the end; takes and leaves a CPU slot. Returns R0. @run: zeroed by the caller but for
+ * host and cookie. */
 u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run);
 /* Callback of a helper (bpf_loop, bpf_for_each_map_elem): @func is the bound PSEUDO_FUNC value. */
 u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 
 /*
- * Fault fix-up (D7): copies that survive bad addresses. Installs a SIGSEGV/SIGBUS handler on first use that chains to what was there
- * before. 0 or -EFAULT (destination zeroed as the helpers of the kernel do).
+ * Fault fix-up (D7): copies that survive bad addresses. Installs a SIGSEGV/SIGBUS handler on first
+ * use that chains to what was there before. 0 or -EFAULT (destination zeroed as the helpers of the
+ * kernel do).
  */
 int fault_copy(void *dst, const void *unsafe_src, size_t len);
 /* Length incl. NUL, or -EFAULT. dst always NUL-terminated when size > 0. */

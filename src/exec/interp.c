@@ -121,7 +121,8 @@ static u64 truncate(u64 v, int bits)
 #endif
 
 /* clang-format off */
-/* One atomic operation of @type at @p; fetch variants leave the old value in the source register, cmpxchg in R0. */
+/* One atomic operation of @type at @p; fetch variants leave the old value in the source
+ * register, cmpxchg in R0. */
 #define ATOMIC(bits)                                                                                 \
 	static inline void atomic##bits(u64 *regs, const struct bpf_insn *insn)                      \
 	{                                                                                            \
@@ -185,7 +186,7 @@ static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64
 	u64 v;
 
 	frame->held = false; /* of the running frame: img came with a reference */
-	regs[0] = 0; /* one by one: a memset() would cost more than a short program */
+	regs[0] = 0;	     /* one by one: a memset() would cost more than a short program */
 	regs[6] = regs[7] = regs[8] = regs[9] = 0;
 	regs[1] = r1;
 	regs[2] = r2;
@@ -316,7 +317,8 @@ jmp_call:
 		NEXT;
 	}
 	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
-		regs[0] = exec_kfuncs[(u16)insn->off](regs[1], regs[2], regs[3], regs[4], regs[5], run);
+		regs[0] = exec_kfuncs[(u16)insn->off](regs[1], regs[2], regs[3], regs[4], regs[5],
+						      run);
 		NEXT;
 	}
 	if (unlikely(frame == &frames[MAX_CALL_FRAMES - 1] || run->depth >= MAX_DEPTH))

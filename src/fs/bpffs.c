@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bpffs.c - directory operations with the rules of the kernel's bpffs and of the generic code above it.
+ * bpffs.c - directory operations with the rules of the kernel's bpffs and of the generic code above
+ * it.
  *
- * Names with a dot are reserved: they cannot be looked up (-EPERM) unless they exist, which only preload pins do. No regular files but pins.
+ * Names with a dot are reserved: they cannot be looked up (-EPERM) unless they exist, which only
+ * preload pins do. No regular files but pins.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,13 +94,14 @@ static int may_create(struct fs_inode *dir, const struct cred *c, const char *na
 
 struct make {
 	mode_t mode;
-	char *target;	  /* taken over on success */
-	struct obj *obj;  /* referenced on success */
+	char *target;	 /* taken over on success */
+	struct obj *obj; /* referenced on success */
 	bool internal;
 	struct fs_inode **out;
 };
 
-static int make_locked(struct fs_inode *dir, const struct cred *c, struct fs_entry *e, struct make *m)
+static int make_locked(struct fs_inode *dir, const struct cred *c, struct fs_entry *e,
+		       struct make *m)
 {
 	struct fs_inode *i;
 	int err = may_create(dir, c, e->name);
@@ -140,16 +143,18 @@ static int make(struct fs_inode *dir, const struct cred *c, const char *name, st
 	return err;
 }
 
-int fs_mkdir(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode, struct fs_inode **out)
+int fs_mkdir(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode,
+	     struct fs_inode **out)
 {
-	struct make m = { .mode = S_IFDIR | (mode & 01777), .out = out };
+	struct make m = {.mode = S_IFDIR | (mode & 01777), .out = out};
 
 	return make(dir, c, name, &m);
 }
 
-int fs_symlink(struct fs_inode *dir, const struct cred *c, const char *name, const char *target, struct fs_inode **out)
+int fs_symlink(struct fs_inode *dir, const struct cred *c, const char *name, const char *target,
+	       struct fs_inode **out)
 {
-	struct make m = { .mode = S_IFLNK | 0777, .out = out };
+	struct make m = {.mode = S_IFLNK | 0777, .out = out};
 	int err;
 
 	if (!*target)
@@ -165,15 +170,17 @@ int fs_symlink(struct fs_inode *dir, const struct cred *c, const char *name, con
 	return err;
 }
 
-int fs_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool internal)
+int fs_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode,
+	   bool internal)
 {
-	struct make m = { .mode = S_IFREG | (mode & 0777), .obj = o, .internal = internal };
+	struct make m = {.mode = S_IFREG | (mode & 0777), .obj = o, .internal = internal};
 
 	return make(dir, c, name, &m);
 }
 
 /* The entry @name of @dir that @c may take away, or ERR_PTR. */
-static struct fs_entry *may_delete(struct fs_inode *dir, const struct cred *c, const char *name, bool want_dir)
+static struct fs_entry *may_delete(struct fs_inode *dir, const struct cred *c, const char *name,
+				   bool want_dir)
 {
 	struct fs_entry *e;
 	int err;
@@ -290,7 +297,8 @@ static void swap_inodes(struct fs_entry *a, struct fs_entry *b)
 	fs_inode_put_locked(bd, 1);
 }
 
-static int rename_locked(struct renaming *r, struct fs_entry *fresh, struct fs_drops *drops, const char *old_name)
+static int rename_locked(struct renaming *r, struct fs_entry *fresh, struct fs_drops *drops,
+			 const char *old_name)
 {
 	int err;
 
@@ -328,16 +336,18 @@ static int rename_locked(struct renaming *r, struct fs_entry *fresh, struct fs_d
 	return 0;
 }
 
-int fs_rename(struct fs_inode *od, const struct cred *c, const char *on, struct fs_inode *nd, const char *nn, unsigned int flags)
+int fs_rename(struct fs_inode *od, const struct cred *c, const char *on, struct fs_inode *nd,
+	      const char *nn, unsigned int flags)
 {
-	struct renaming r = { .od = od, .nd = nd, .c = c, .new_name = nn, .flags = flags };
+	struct renaming r = {.od = od, .nd = nd, .c = c, .new_name = nn, .flags = flags};
 	struct fs_drops drops = {};
 	struct fs_entry *fresh;
 	int err = name_check(on);
 
 	if (!err)
 		err = name_check(nn);
-	if (!err && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)))
+	if (!err && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+		     flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)))
 		err = -EINVAL;
 	if (!err && od->sb != nd->sb)
 		err = -EXDEV;
@@ -395,11 +405,13 @@ int fs_readlink(struct fs_inode *i, char *buf, size_t len)
 	return n;
 }
 
-static int setattr_check(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set)
+static int setattr_check(struct fs_inode *i, const struct cred *c, const struct stat *st,
+			 unsigned int set)
 {
 	if (!c)
 		return 0;
-	if (set & FS_SET_UID && !cred_has(c, CAP_CHOWN) && (st->st_uid != i->uid || c->uid != i->uid))
+	if (set & FS_SET_UID && !cred_has(c, CAP_CHOWN) &&
+	    (st->st_uid != i->uid || c->uid != i->uid))
 		return -EPERM;
 	if (set & FS_SET_GID && !cred_has(c, CAP_CHOWN) &&
 	    (c->uid != i->uid || (st->st_gid != i->gid && st->st_gid != c->gid)))
@@ -433,12 +445,15 @@ int fs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st, 
 }
 
 /*
- * Positions: 0 is "." , 1 "..", then an entry's is a big number minus its sequence number: ascending along the newest-first list,
- * never reused, and entries made meanwhile come before anything already read.
+ * Positions: 0 is "." , 1 "..", then an entry's is a big number minus its sequence number:
+ * ascending along the newest-first list, never reused, and entries made meanwhile come before
+ * anything already read.
  */
 #define POS_TOP (1ull << 62)
 
-static int readdir_locked(struct fs_inode *dir, u64 pos, int (*cb)(void *arg, const char *name, const struct stat *st, u64 next), void *arg)
+static int readdir_locked(struct fs_inode *dir, u64 pos,
+			  int (*cb)(void *arg, const char *name, const struct stat *st, u64 next),
+			  void *arg)
 {
 	struct fs_entry *e;
 	struct stat st;
@@ -463,7 +478,8 @@ static int readdir_locked(struct fs_inode *dir, u64 pos, int (*cb)(void *arg, co
 	return 0;
 }
 
-int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, int (*cb)(void *arg, const char *name, const struct stat *st, u64 next), void *arg)
+int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos,
+	       int (*cb)(void *arg, const char *name, const struct stat *st, u64 next), void *arg)
 {
 	int err;
 
@@ -533,8 +549,10 @@ static struct fs_inode *follow(struct walk *w, struct fs_inode *dir, struct fs_i
 	return res;
 }
 
-/* One component from @dir (reference stays the caller's); @more: others come, so it has to be a directory. */
-static struct fs_inode *step(struct walk *w, struct fs_inode *dir, const char *name, bool more, bool nofollow)
+/* One component from @dir (reference stays the caller's); @more: others come, so it has to be a
+ * directory. */
+static struct fs_inode *step(struct walk *w, struct fs_inode *dir, const char *name, bool more,
+			     bool nofollow)
 {
 	struct fs_inode *i = fs_lookup(dir, w->c, name), *t;
 
@@ -577,7 +595,7 @@ static struct fs_inode *walk(struct walk *w, struct fs_inode *dir, const char *p
 
 struct fs_inode *fs_walk(struct fs_super *sb, const struct cred *c, const char *path, bool nofollow)
 {
-	struct walk w = { .sb = sb, .c = c };
+	struct walk w = {.sb = sb, .c = c};
 	struct fs_inode *root = fs_root(sb), *i;
 
 	if (!root)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* file.c - the content of pins: iterator links and maps with BTF read as text, everything else refuses to open with the kernel's -EIO. */
+/* file.c - the content of pins: iterator links and maps with BTF read as text, everything else
+ * refuses to open with the kernel's -EIO. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +14,9 @@ struct fs_file {
 
 static int open_check(struct fs_inode *i, const struct cred *c, int flags)
 {
-	int acc = flags & O_ACCMODE, mask = acc == O_RDONLY ? R_OK : acc == O_WRONLY ? W_OK : R_OK | W_OK;
+	int acc = flags & O_ACCMODE, mask = acc == O_RDONLY   ? R_OK
+					    : acc == O_WRONLY ? W_OK
+							      : R_OK | W_OK;
 
 	if (S_ISLNK(i->mode))
 		return -ELOOP;

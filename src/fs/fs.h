@@ -2,12 +2,14 @@
 #ifndef USERBPF_FS_H
 #define USERBPF_FS_H
 /*
- * fs.h - an in-memory inode tree with per-inode operations (DESIGN D9); bpffs instances stand on it, FUSE is an adapter (fuse.c, the only
- * file that includes FUSE), and the CLI's `cat` and `ls` use the same calls without FUSE.
+ * fs.h - an in-memory inode tree with per-inode operations (DESIGN D9); bpffs instances stand on
+ * it, FUSE is an adapter (fuse.c, the only file that includes FUSE), and the CLI's `cat` and `ls`
+ * use the same calls without FUSE.
  *
- * One mutex per struct fs protects the tree; it is never held across obj_put(), an iterator's program or a read. Inodes are reference counted: a directory
- * entry holds one, each lookup (FUSE nlookup) and open file another. An inode that carries an object holds one reference to it until its last link goes
- * (unlink removes the pin at once, as in the kernel).
+ * One mutex per struct fs protects the tree; it is never held across obj_put(), an iterator's
+ * program or a read. Inodes are reference counted: a directory entry holds one, each lookup (FUSE
+ * nlookup) and open file another. An inode that carries an object holds one reference to it until
+ * its last link goes (unlink removes the pin at once, as in the kernel).
  */
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -21,7 +23,8 @@ struct fs_file;
 
 /* What src/fs needs from above (objects' contents): set by src/sys at start. */
 struct fs_content_ops {
-	/* opens the readable content of @o (iterator link, BTF-typed map) or ERR_PTR(-EACCES: nothing to read, as the kernel) */
+	/* opens the readable content of @o (iterator link, BTF-typed map) or ERR_PTR(-EACCES:
+	 * nothing to read, as the kernel) */
 	void *(*open)(void *arg, struct obj *o);
 	ssize_t (*read)(void *arg, void *file, char *buf, size_t len, u64 off);
 	void (*close)(void *arg, void *file);
@@ -31,7 +34,8 @@ struct fs_content_ops {
 struct fs *fs_new(const struct fs_content_ops *ops);
 void fs_free(struct fs *fs);
 
-/* Mount options of a bpffs, as the kernel parses them (mode=, uid=, gid=, unknown ones ignored) plus ours (preload=MODE|off). -EINVAL. */
+/* Mount options of a bpffs, as the kernel parses them (mode=, uid=, gid=, unknown ones ignored)
+ * plus ours (preload=MODE|off). -EINVAL. */
 struct fs_options {
 	mode_t mode;	 /* default 01777 */
 	uid_t uid;
@@ -39,13 +43,15 @@ struct fs_options {
 	mode_t preload_mode; /* default 0600; (mode_t)-1: none */
 };
 #define FS_OPTIONS_DEFAULT { .mode = 01777, .uid = 0, .gid = 0, .preload_mode = 0600 }
-/* Options in @text change @opt, which holds the defaults (or, for a remount, what is in force). On error @opt stays, *bad: where in @text. */
+/* Options in @text change @opt, which holds the defaults (or, for a remount, what is in force).
+ * On error @opt stays, *bad: where in @text. */
 int fs_parse_options(const char *text, struct fs_options *opt, const char **bad);
 
 struct fs_super *fs_mount(struct fs *fs, const struct fs_options *opt, const char *label); /* new bpffs instance */
 void fs_umount(struct fs_super *sb);	/* drops all pins of it */
 struct fs_super *fs_super_by_dev(struct fs *fs, dev_t dev); /* referenced or NULL */
-/* st_dev as clients see it, once FUSE is mounted. An instance may be mounted more than once (several mount namespaces): one device each. */
+/* st_dev as clients see it, once FUSE is mounted. An instance may be mounted more than once
+ * (several mount namespaces): one device each. */
 int fs_super_add_dev(struct fs_super *sb, dev_t dev);
 void fs_super_del_dev(struct fs_super *sb, dev_t dev);
 u32 fs_super_devs(struct fs_super *sb); /* how many; 0: text paths only */
@@ -56,7 +62,8 @@ void fs_super_put(struct fs_super *sb); /* gives back what fs_super_by_dev, fs_s
 u32 fs_super_id(struct fs_super *sb);
 const struct fs_options *fs_super_options(struct fs_super *sb);
 void fs_super_remount(struct fs_super *sb, const struct fs_options *opt); /* applies mode, uid and gid to the root */
-/* Instance whose label is the longest prefix of absolute @path; *rest: the path inside it. Referenced or NULL. */
+/* Instance whose label is the longest prefix of absolute @path; *rest: the path inside it.
+ * Referenced or NULL. */
 struct fs_super *fs_super_by_path(struct fs *fs, const char *path, const char **rest);
 #define FS_ROOT_INO 1u
 struct fs_inode *fs_root(struct fs_super *sb); /* referenced; NULL after fs_umount() */
@@ -64,10 +71,12 @@ struct fs_inode *fs_root(struct fs_super *sb); /* referenced; NULL after fs_umou
 struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino); /* referenced or NULL */
 struct fs_inode *fs_inode_get(struct fs_inode *i);
 void fs_inode_put(struct fs_inode *i, u64 n);
-/* Absolute path inside an instance ("/a/b"), symlinks followed except the last when @nofollow; for machines without FUSE. ERR_PTR. */
+/* Absolute path inside an instance ("/a/b"), symlinks followed except the last when @nofollow;
+ * for machines without FUSE. ERR_PTR. */
 struct fs_inode *fs_walk(struct fs_super *sb, const struct cred *c, const char *path, bool nofollow);
 
-/* Directory operations. Permission checks (mode, sticky bit, CAP_DAC_OVERRIDE) done here when @c is not NULL. Names: 1..255 bytes, no '/'. */
+/* Directory operations. Permission checks (mode, sticky bit, CAP_DAC_OVERRIDE) done here when @c
+ * is not NULL. Names: 1..255 bytes, no '/'. */
 struct fs_inode *fs_lookup(struct fs_inode *dir, const struct cred *c, const char *name); /* referenced or ERR_PTR(-ENOENT) */
 int fs_mkdir(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode, struct fs_inode **out);
 int fs_symlink(struct fs_inode *dir, const struct cred *c, const char *name, const char *target, struct fs_inode **out);
@@ -82,13 +91,16 @@ int fs_getattr(struct fs_inode *i, struct stat *st);
 #define FS_SET_GID 4u
 #define FS_SET_TIMES 8u
 int fs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set);
-/* entries from position @pos on ("." and ".." included); cb returns nonzero to stop. Stable while others change the directory. */
+/* entries from position @pos on ("." and ".." included); cb returns nonzero to stop. Stable
+ * while others change the directory. */
 int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, int (*cb)(void *arg, const char *name, const struct stat *st, u64 next), void *arg);
 int fs_statfs(struct fs_super *sb, struct statvfs *st);
 
-/* Pins: OBJ_PIN (kernel: bpf_obj_pin_user). @internal allows dots (preload). Takes its own reference of @o. -EEXIST, -EPERM (dots) ... */
+/* Pins: OBJ_PIN (kernel: bpf_obj_pin_user). @internal allows dots (preload). Takes its own
+ * reference of @o. -EEXIST, -EPERM (dots) ... */
 int fs_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool internal);
-/* OBJ_GET: object behind a pin, referenced; checks file permissions for @want (HANDLE_*). -EACCES: not an object of bpffs, -EPERM ... */
+/* OBJ_GET: object behind a pin, referenced; checks file permissions for @want (HANDLE_*).
+ * -EACCES: not an object of bpffs, -EPERM ... */
 struct obj *fs_pinned(struct fs_inode *i, const struct cred *c, u32 want);
 
 /* Content, as open/read/release of the pinned file. */
@@ -97,8 +109,9 @@ ssize_t fs_read(struct fs_file *f, char *buf, size_t len, u64 off);
 void fs_close(struct fs_file *f);
 
 /*
- * Ids in the tree are those of the service's user namespace; a mount's are those of the namespace it was made in. One says how to get to the
- * other (as /proc/PID/uid_map: inside, outside, count). Empty: the same. Ids without a mapping become the overflow id.
+ * Ids in the tree are those of the service's user namespace; a mount's are those of the namespace
+ * it was made in. One says how to get to the other (as /proc/PID/uid_map: inside, outside, count).
+ * Empty: the same. Ids without a mapping become the overflow id.
  */
 #define FS_IDMAP_MAX 8u
 struct fs_idmap {
@@ -111,8 +124,10 @@ u32 fs_idmap_inside(const struct fs_idmap *map, u32 outside);
 u32 fs_idmap_outside(const struct fs_idmap *map, u32 inside);
 
 /*
- * fuse.c: serves @sb on an already opened and mounted /dev/fuse fd in threads of its own until unmount. Takes over the fd, also on failure. @unmounted
- * is called once, in one of these threads, when the mount ended by itself; fs_fuse_stop() (from elsewhere) is due in any case. Id maps may be NULL.
+ * fuse.c: serves @sb on an already opened and mounted /dev/fuse fd in threads of its own until
+ * unmount. Takes over the fd, also on failure. @unmounted is called once, in one of these threads,
+ * when the mount ended by itself; fs_fuse_stop() (from elsewhere) is due in any case. Id maps may
+ * be NULL.
  */
 struct fs_fuse;
 struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, const struct fs_idmap *uids, const struct fs_idmap *gids, void (*unmounted)(void *arg),

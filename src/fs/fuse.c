@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuse.c - serves an instance on a mounted /dev/fuse fd (libfuse3 low level). The only file that includes FUSE.
+ * fuse.c - serves an instance on a mounted /dev/fuse fd (libfuse3 low level). The only file that
+ * includes FUSE.
  *
- * Nothing is cached by the host kernel (timeouts 0), so pins made or removed through bpf(2) show at once. Permissions are the host kernel's
- * business: the file system has to be mounted with default_permissions. Node ids are inode numbers.
+ * Nothing is cached by the host kernel (timeouts 0), so pins made or removed through bpf(2) show at
+ * once. Permissions are the host kernel's business: the file system has to be mounted with
+ * default_permissions. Node ids are inode numbers.
  *
- * Threads: a worker takes one request at a time; when the last idle one takes a request another worker is started (up to FUSE_WORKERS), so a read that
- * blocks delays nobody. The first worker stays until the end, waits for the others and reports the unmount.
+ * Threads: a worker takes one request at a time; when the last idle one takes a request another
+ * worker is started (up to FUSE_WORKERS), so a read that blocks delays nobody. The first worker
+ * stays until the end, waits for the others and reports the unmount.
  */
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
@@ -21,8 +24,8 @@
 #include "fs/inode.h"
 
 #define FUSE_WORKERS 64u
-#define FUSE_SPARE 2u /* idle workers kept */
-#define FUSE_STACK (256u << 10)
+#define FUSE_SPARE   2u /* idle workers kept */
+#define FUSE_STACK   (256u << 10)
 
 #define LOOKUP_BUCKETS 512u
 
@@ -142,7 +145,7 @@ static void getattr(struct fs_fuse *f, struct fs_inode *i, struct stat *st)
 /* Takes over the caller's reference of @i: it becomes the kernel's lookup. */
 static void reply_entry(fuse_req_t req, struct fs_inode *i)
 {
-	struct fuse_entry_param e = { .ino = i->ino, .generation = 1 };
+	struct fuse_entry_param e = {.ino = i->ino, .generation = 1};
 	struct fs_fuse *f = ctx(req);
 
 	getattr(f, i, &e.attr);
@@ -156,7 +159,8 @@ static void reply_entry(fuse_req_t req, struct fs_inode *i)
 
 static void op_init(void *arg, struct fuse_conn_info *conn)
 {
-	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_READDIRPLUS | FUSE_CAP_AUTO_INVAL_DATA);
+	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+			FUSE_CAP_READDIRPLUS | FUSE_CAP_AUTO_INVAL_DATA);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -215,12 +219,14 @@ static const struct {
 	int fuse;
 	unsigned int fs;
 } attr_bits[] = {
-	{ FUSE_SET_ATTR_MODE, FS_SET_MODE },   { FUSE_SET_ATTR_UID, FS_SET_UID },     { FUSE_SET_ATTR_GID, FS_SET_GID },
-	{ FUSE_SET_ATTR_ATIME, FS_SET_TIMES }, { FUSE_SET_ATTR_MTIME, FS_SET_TIMES },
+	{FUSE_SET_ATTR_MODE, FS_SET_MODE},   {FUSE_SET_ATTR_UID, FS_SET_UID},
+	{FUSE_SET_ATTR_GID, FS_SET_GID},     {FUSE_SET_ATTR_ATIME, FS_SET_TIMES},
+	{FUSE_SET_ATTR_MTIME, FS_SET_TIMES},
 };
 
 /* A size is accepted and means nothing: the content is made when it is read. */
-static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		       struct fuse_file_info *fi)
 {
 	struct fs_inode *i = node(req, ino);
 	unsigned int set = 0;
@@ -269,7 +275,8 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 static void own(fuse_req_t req, struct fs_inode *dir, struct fs_inode *i)
 {
 	const struct fuse_ctx *c = fuse_req_ctx(req);
-	struct stat st = { .st_uid = fs_idmap_outside(&ctx(req)->uids, c->uid), .st_gid = fs_idmap_outside(&ctx(req)->gids, c->gid) };
+	struct stat st = {.st_uid = fs_idmap_outside(&ctx(req)->uids, c->uid),
+			  .st_gid = fs_idmap_outside(&ctx(req)->gids, c->gid)};
 	struct stat d;
 
 	fs_getattr(dir, &d);
@@ -315,7 +322,8 @@ static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	fuse_reply_err(req, S_ISREG(mode) ? EACCES : EPERM);
 }
 
-static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
 {
 	fuse_reply_err(req, EACCES);
 }
@@ -344,7 +352,8 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	reply_err(req, err);
 }
 
-static void op_rename(fuse_req_t req, fuse_ino_t op, const char *on, fuse_ino_t np, const char *nn, unsigned int flags)
+static void op_rename(fuse_req_t req, fuse_ino_t op, const char *on, fuse_ino_t np, const char *nn,
+		      unsigned int flags)
 {
 	struct fs_inode *od = node(req, op), *nd;
 
@@ -429,7 +438,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		file_del(f, o);
 }
 
-static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
 {
 	struct fuse_open *o = (struct fuse_open *)(uintptr_t)fi->fh;
 	char *buf = malloc(size);
@@ -443,7 +453,8 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 }
 
 /* As the kernel answers write(2) on a file without a write operation. */
-static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi)
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+		     struct fuse_file_info *fi)
 {
 	fuse_reply_err(req, EINVAL);
 }
@@ -471,10 +482,11 @@ static int fill(void *arg, const char *name, const struct stat *st, u64 next)
 	return 0;
 }
 
-static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		       struct fuse_file_info *fi)
 {
 	struct fs_inode *dir = node(req, ino);
-	struct filler f = { .req = req, .room = size };
+	struct filler f = {.req = req, .room = size};
 	int err;
 
 	if (!dir)
@@ -498,11 +510,26 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 }
 
 static const struct fuse_lowlevel_ops fuse_ops = {
-	.init = op_init,	 .lookup = op_lookup,	.forget = op_forget,   .forget_multi = op_forget_multi,
-	.getattr = op_getattr,	 .setattr = op_setattr, .readlink = op_readlink, .mkdir = op_mkdir,
-	.symlink = op_symlink,	 .mknod = op_mknod,	.create = op_create,   .unlink = op_unlink,
-	.rmdir = op_rmdir,	 .rename = op_rename,	.link = op_link,       .open = op_open,
-	.read = op_read,	 .write = op_write,	.release = op_release, .readdir = op_readdir,
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.readlink = op_readlink,
+	.mkdir = op_mkdir,
+	.symlink = op_symlink,
+	.mknod = op_mknod,
+	.create = op_create,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.rename = op_rename,
+	.link = op_link,
+	.open = op_open,
+	.read = op_read,
+	.write = op_write,
+	.release = op_release,
+	.readdir = op_readdir,
 	.statfs = op_statfs,
 };
 
@@ -517,7 +544,8 @@ static int worker_start(struct fs_fuse *f, pthread_t *tid, bool detached)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, FUSE_STACK);
-	pthread_attr_setdetachstate(&attr, detached ? PTHREAD_CREATE_DETACHED : PTHREAD_CREATE_JOINABLE);
+	pthread_attr_setdetachstate(&attr,
+				    detached ? PTHREAD_CREATE_DETACHED : PTHREAD_CREATE_JOINABLE);
 	err = -pthread_create(tid, &attr, worker, f);
 	pthread_attr_destroy(&attr);
 	return err;
@@ -573,7 +601,8 @@ static void stop_all(struct fs_fuse *f)
 /* One request, or a reason to stop (false). */
 static bool serve_one(struct fs_fuse *f, struct fuse_buf *buf, bool *was_busy)
 {
-	struct pollfd p[2] = { { .fd = f->fd, .events = POLLIN }, { .fd = f->stop_fd, .events = POLLIN } };
+	struct pollfd p[2] = {{.fd = f->fd, .events = POLLIN},
+			      {.fd = f->stop_fd, .events = POLLIN}};
 	int n;
 
 	*was_busy = false;
@@ -634,7 +663,7 @@ static void *worker(void *arg)
 static int session_new(struct fs_fuse *f)
 {
 	static char name[] = "userbpf";
-	char *argv[] = { name, NULL }, path[32];
+	char *argv[] = {name, NULL}, path[32];
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 
 	f->se = fuse_session_new(&args, &fuse_ops, sizeof(fuse_ops), f);
@@ -648,8 +677,8 @@ static int session_new(struct fs_fuse *f)
 	return -EINVAL;
 }
 
-struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, const struct fs_idmap *uids, const struct fs_idmap *gids, void (*unmounted)(void *arg),
-			      void *arg)
+struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, const struct fs_idmap *uids,
+			      const struct fs_idmap *gids, void (*unmounted)(void *arg), void *arg)
 {
 	struct fs_fuse *f = calloc(1, sizeof(*f));
 	int err = -ENOMEM;

@@ -6,7 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- hash tables: chains through a pointer that is the caller's business; here only bucket arrays --- */
+/* --- hash tables: chains through a pointer that is the caller's business; here only bucket
+ * arrays --- */
 
 static u32 hash_name(u64 dir, const char *name)
 {
@@ -31,22 +32,22 @@ static int table_init(struct fs_table *t)
 }
 
 /* Grows when full; a failure leaves longer chains, nothing worse. */
-#define TABLE_GROW(t, type, hash_of)                                                                \
-	do {                                                                                        \
-		u32 _nr = (t)->nr * 2;                                                              \
-		void **_new = (t)->count < (t)->nr ? NULL : calloc(_nr, sizeof(*_new));             \
-		for (u32 _i = 0; _new && _i < (t)->nr; _i++) {                                      \
-			for (type *_n = (t)->bucket[_i], *_next; _n; _n = _next) {                  \
-				_next = _n->chain;                                                  \
-				_n->chain = _new[hash_of(_n) & (_nr - 1)];                          \
-				_new[hash_of(_n) & (_nr - 1)] = _n;                                 \
-			}                                                                           \
-		}                                                                                   \
-		if (_new) {                                                                         \
-			free((t)->bucket);                                                          \
-			(t)->bucket = _new;                                                         \
-			(t)->nr = _nr;                                                              \
-		}                                                                                   \
+#define TABLE_GROW(t, type, hash_of)                                                    \
+	do {                                                                            \
+		u32 _nr = (t)->nr * 2;                                                  \
+		void **_new = (t)->count < (t)->nr ? NULL : calloc(_nr, sizeof(*_new)); \
+		for (u32 _i = 0; _new && _i < (t)->nr; _i++) {                          \
+			for (type *_n = (t)->bucket[_i], *_next; _n; _n = _next) {      \
+				_next = _n->chain;                                      \
+				_n->chain = _new[hash_of(_n) & (_nr - 1)];              \
+				_new[hash_of(_n) & (_nr - 1)] = _n;                     \
+			}                                                               \
+		}                                                                       \
+		if (_new) {                                                             \
+			free((t)->bucket);                                              \
+			(t)->bucket = _new;                                             \
+			(t)->nr = _nr;                                                  \
+		}                                                                       \
 	} while (0)
 
 #define INODE_HASH(i) hash_ino((i)->ino)
@@ -115,8 +116,10 @@ void fs_touch(struct fs_inode *i, bool m, bool c)
 
 static void super_put_locked(struct fs_super *sb, u64 n);
 
-/* Owner rules of the kernel's inode_init_owner(): a setgid directory hands down its group, and to directories the bit. */
-struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir, const struct cred *c, mode_t mode)
+/* Owner rules of the kernel's inode_init_owner(): a setgid directory hands down its group, and
+ * to directories the bit. */
+struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir,
+				     const struct cred *c, mode_t mode)
 {
 	struct fs_inode *i = calloc(1, sizeof(*i));
 

@@ -4,11 +4,14 @@
 /*
  * inode.h - inside of src/fs: inodes, directory entries and the tables that find them.
  *
- * A directory's entries are listed newest first, as the kernel's libfs does; each has a sequence number, from which its readdir position
- * comes, so positions stay valid while entries come and go. Two hash tables per instance find inodes by number and entries by (directory, name).
+ * A directory's entries are listed newest first, as the kernel's libfs does; each has a sequence
+ * number, from which its readdir position comes, so positions stay valid while entries come and go.
+ * Two hash tables per instance find inodes by number and entries by (directory, name).
  *
- * References: inode->refs counts entries, callers, open files and the FUSE lookups. Each inode holds one reference to its super. All of it is under fs->lock; functions with the
- * suffix _locked expect it held. Objects whose reference has to go are put on a struct fs_drops and dropped after unlocking.
+ * References: inode->refs counts entries, callers, open files and the FUSE lookups. Each inode
+ * holds one reference to its super. All of it is under fs->lock; functions with the suffix _locked
+ * expect it held. Objects whose reference has to go are put on a struct fs_drops and dropped after
+ * unlocking.
  */
 #include <pthread.h>
 #include "base/list.h"
@@ -86,7 +89,8 @@ void fs_entry_remove_locked(struct fs_entry *e, struct fs_drops *d); /* undoes t
 void fs_touch(struct fs_inode *i, bool m, bool c);
 void fs_stat_locked(const struct fs_inode *i, struct stat *st);
 
-/* perm.c: @mask as in access(2) (R_OK ...). NULL credentials: allowed, the host kernel has checked. */
+/* perm.c: @mask as in access(2) (R_OK ...). NULL credentials: allowed, the host kernel has
+ * checked. */
 int fs_access_locked(const struct fs_inode *i, const struct cred *c, int mask);
 int fs_sticky_locked(const struct fs_inode *dir, const struct fs_inode *victim, const struct cred *c);
 bool fs_owner_locked(const struct fs_inode *i, const struct cred *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options.c - mount options. The kernel's bpffs knows mode= (and, later than 6.1, uid= and gid=) and ignores what it does not know;
- * preload= is ours. One row per option.
+ * options.c - mount options. The kernel's bpffs knows mode= (and, later than 6.1, uid= and gid=)
+ * and ignores what it does not know; preload= is ours. One row per option.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -64,10 +64,10 @@ static const struct {
 	const char *name;
 	int (*parse)(struct fs_options *o, const char *value, size_t len);
 } options[] = {
-	{ "mode", opt_mode },
-	{ "uid", opt_uid },
-	{ "gid", opt_gid },
-	{ "preload", opt_preload },
+	{"mode", opt_mode},
+	{"uid", opt_uid},
+	{"gid", opt_gid},
+	{"preload", opt_preload},
 };
 
 static int parse_one(struct fs_options *o, const char *text, size_t len)

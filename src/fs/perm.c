@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* perm.c - who may do what in an instance: the kernel's generic rules, without supplementary groups and ACLs. */
+/* perm.c - who may do what in an instance: the kernel's generic rules, without supplementary
+ * groups and ACLs. */
 #include <unistd.h>
 #include "fs/inode.h"
 
@@ -55,7 +56,8 @@ bool fs_owner_locked(const struct fs_inode *i, const struct cred *c)
 	return !c || c->uid == i->uid || cred_has(c, CAP_FOWNER);
 }
 
-int fs_sticky_locked(const struct fs_inode *dir, const struct fs_inode *victim, const struct cred *c)
+int fs_sticky_locked(const struct fs_inode *dir, const struct fs_inode *victim,
+		     const struct cred *c)
 {
 	if (!(dir->mode & S_ISVTX) || fs_owner_locked(victim, c) || c->uid == dir->uid)
 		return 0;

@@ -2,10 +2,12 @@
 #ifndef USERBPF_HELPER_FN_H
 #define USERBPF_HELPER_FN_H
 /*
- * fn.h - writing a helper: one row in helpers.def, one HELPER_FN(name) body in a theme file. Run side.
+ * fn.h - writing a helper: one row in helpers.def, one HELPER_FN(name) body in a theme file. Run
+ * side.
  *
- * A body gets r1..r5 and run (may be used from any process; exec/exec.h). Pointers the verifier has checked are used as they are;
- * ARG_ANYTHING addresses only through fault_copy(). No allocation, no locale, no stdio. Errors are returned as negative errno.
+ * A body gets r1..r5 and run (may be used from any process; exec/exec.h). Pointers the verifier has
+ * checked are used as they are; ARG_ANYTHING addresses only through fault_copy(). No allocation, no
+ * locale, no stdio. Errors are returned as negative errno.
  */
 #include "helper/helper.h"
 

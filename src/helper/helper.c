@@ -2,12 +2,18 @@
 #include "helper/fn.h"
 #include "isa/disasm.h"
 
-#define ROW(NAME, FN, RET, A1, A2, A3, A4, A5, GROUPS, FLAGS, ...)                                   \
-	{ .name = #NAME, .id = BPF_FUNC_##NAME, .fn = FN, .ret = RET, .arg = { A1, A2, A3, A4, A5 }, \
-	  .groups = GROUPS, .flags = FLAGS, __VA_ARGS__ },
+#define ROW(NAME, FN, RET, A1, A2, A3, A4, A5, GROUPS, FLAGS, ...) \
+	{.name = #NAME,                                            \
+	 .id = BPF_FUNC_##NAME,                                    \
+	 .fn = FN,                                                 \
+	 .ret = RET,                                               \
+	 .arg = {A1, A2, A3, A4, A5},                              \
+	 .groups = GROUPS,                                         \
+	 .flags = FLAGS,                                           \
+	 __VA_ARGS__},
 
-#define HELPER(name, ...) ROW(name, helper_##name, __VA_ARGS__)
-#define HELPER_ROW(name, ...) ROW(name, helper_##name, __VA_ARGS__)
+#define HELPER(name, ...)	 ROW(name, helper_##name, __VA_ARGS__)
+#define HELPER_ROW(name, ...)	 ROW(name, helper_##name, __VA_ARGS__)
 #define HELPER_INLINE(name, ...) ROW(name, NULL, __VA_ARGS__)
 static const struct helper_proto rows[] = {
 #include "helper/helpers.def"

@@ -4,8 +4,9 @@
 /*
  * helper.h - what a helper is to the verifier (its prototype) and to the run side (its function).
  *
- * helpers.def has one row per helper: HELPER(name, RET, ARG1, ARG2, ARG3, ARG4, ARG5, groups, flags). From it come the prototype table, the
- * id -> function table and the disassembler's names. A helper that cannot run here is not in the list (the verifier then says "unknown func").
+ * helpers.def has one row per helper: HELPER(name, RET, ARG1, ARG2, ARG3, ARG4, ARG5, groups,
+ * flags). From it come the prototype table, the id -> function table and the disassembler's names.
+ * A helper that cannot run here is not in the list (the verifier then says "unknown func").
  * @groups says which families of program types may call it; src/prog maps program types to groups (and adds exceptions).
  * Names of the argument and return kinds are the verifier's of Linux 6.1.
  */
@@ -53,7 +54,8 @@ enum bpf_return_type {
 	__BPF_RET_TYPE_MAX,
 };
 
-/* Modifiers, or'ed to the base kinds above and to enum bpf_reg_type of the verifier (same bits as one space, as in the kernel). */
+/* Modifiers, or'ed to the base kinds above and to enum bpf_reg_type of the verifier (same bits
+ * as one space, as in the kernel). */
 #define BPF_BASE_TYPE_BITS 8
 #define BPF_BASE_TYPE_MASK 0xffu
 enum bpf_type_flag {
@@ -73,7 +75,8 @@ enum bpf_type_flag {
 	MEM_ALLOC = 1u << 21,
 };
 
-/* Functions only the rewrite calls (LD_ABS, LD_IND); no program can name them: their rows have no group. */
+/* Functions only the rewrite calls (LD_ABS, LD_IND); no program can name them: their rows have
+ * no group. */
 #define BPF_FUNC_int_skb_load_8 ((enum bpf_func_id)253)
 #define BPF_FUNC_int_skb_load_16 ((enum bpf_func_id)254)
 #define BPF_FUNC_int_skb_load_32 ((enum bpf_func_id)255)
@@ -123,9 +126,11 @@ struct helper_proto {
 
 /* Any row for @id, or NULL. */
 const struct helper_proto *helper_by_id(u32 id);
-/* The row for @id that a program whose type has @groups may call (a helper may have one row per group where prototypes differ), or NULL. */
+/* The row for @id that a program whose type has @groups may call (a helper may have one row per
+ * group where prototypes differ), or NULL. */
 const struct helper_proto *helper_for(u32 id, u32 groups);
-/* "unknown" beyond __BPF_FUNC_MAX_ID; otherwise the UAPI name without "bpf_", whether or not we have it. */
+/* "unknown" beyond __BPF_FUNC_MAX_ID; otherwise the UAPI name without "bpf_", whether or not we
+ * have it. */
 const char *helper_name(u32 id);
 
 #endif

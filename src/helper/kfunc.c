@@ -2,22 +2,23 @@
 #include "helper/kfunc.h"
 #include "helper/kfunc_test.h"
 
-#define TRACING (1ull << BPF_PROG_TYPE_TRACING | 1ull << BPF_PROG_TYPE_LSM)
-#define TEST (1ull << BPF_PROG_TYPE_SCHED_CLS | 1ull << BPF_PROG_TYPE_SYSCALL | TRACING)
-#define P(r) ((void *)(r))
+#define TRACING	   (1ull << BPF_PROG_TYPE_TRACING | 1ull << BPF_PROG_TYPE_LSM)
+#define TEST	   (1ull << BPF_PROG_TYPE_SCHED_CLS | 1ull << BPF_PROG_TYPE_SYSCALL | TRACING)
+#define P(r)	   ((void *)(r))
 #define VOID(call) ((call), 0)
 
-#define KFUNC(NAME, TYPES, FLAGS, CALL) { .name = #NAME, .types = TYPES, .flags = FLAGS },
+#define KFUNC(NAME, TYPES, FLAGS, CALL) {.name = #NAME, .types = TYPES, .flags = FLAGS},
 static const struct kfunc rows[] = {
 #include "helper/kfuncs.def"
 };
 #undef KFUNC
 
-#define KFUNC(NAME, TYPES, FLAGS, CALL)                                                                             \
-	static u64 call_##NAME(__maybe_unused u64 r1, __maybe_unused u64 r2, __maybe_unused u64 r3,                 \
-			       __maybe_unused u64 r4, __maybe_unused u64 r5, __maybe_unused struct exec_run *run)   \
-	{                                                                                                           \
-		return CALL;                                                                                        \
+#define KFUNC(NAME, TYPES, FLAGS, CALL)                                                    \
+	static u64 call_##NAME(__maybe_unused u64 r1, __maybe_unused u64 r2,               \
+			       __maybe_unused u64 r3, __maybe_unused u64 r4,               \
+			       __maybe_unused u64 r5, __maybe_unused struct exec_run *run) \
+	{                                                                                  \
+		return CALL;                                                               \
 	}
 #include "helper/kfuncs.def"
 #undef KFUNC

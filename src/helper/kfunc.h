@@ -4,11 +4,13 @@
 /*
  * kfunc.h - functions of the service that programs call by BTF id (the kernel's kfuncs).
  *
- * kfuncs.def has one row per function: KFUNC(name, types, flags, call). The functions are ordinary C, with the prototypes that
- * vmlinux.btf shows and the verifier checks arguments against; @call passes registers to one. The rewrite puts the number of the
- * row, counted from 1, into insn.off, and the interpreter calls exec_kfuncs[insn.off]. Run side.
+ * kfuncs.def has one row per function: KFUNC(name, types, flags, call). The functions are ordinary
+ * C, with the prototypes that vmlinux.btf shows and the verifier checks arguments against; @call
+ * passes registers to one. The rewrite puts the number of the row, counted from 1, into insn.off,
+ * and the interpreter calls exec_kfuncs[insn.off]. Run side.
  *
- * As in the kernel a pointer to plain memory may be NULL whatever its type says: functions must expect that.
+ * As in the kernel a pointer to plain memory may be NULL whatever its type says: functions must
+ * expect that.
  */
 #include "helper/helper.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The kernel's test points (kfunc_test.h). Compiled into the run side, and once more into vmlinux.btf. */
+/* The kernel's test points (kfunc_test.h). Compiled into the run side, and once more into
+ * vmlinux.btf. */
 #include "helper/kfunc_test.h"
 
-/* The one object of the acquiring functions: there is one per process, as there is one per kernel. Programs may write a and b. */
-static struct prog_test_ref_kfunc test_object = { .a = 42, .b = 108, .next = &test_object, .cnt = 1 };
+/* The one object of the acquiring functions: there is one per process, as there is one per
+ * kernel. Programs may write a and b. */
+static struct prog_test_ref_kfunc test_object = {.a = 42, .b = 108, .next = &test_object, .cnt = 1};
 
 u64 bpf_kfunc_call_test1(struct sock *sk, u32 a, u64 b, u32 c, u64 d)
 {
@@ -32,13 +34,9 @@ void bpf_kfunc_call_test_release(struct prog_test_ref_kfunc *p)
 		__atomic_sub_fetch(&p->cnt, 1, __ATOMIC_RELEASE);
 }
 
-void bpf_kfunc_call_memb_release(struct prog_test_member *p)
-{
-}
+void bpf_kfunc_call_memb_release(struct prog_test_member *p) {}
 
-void bpf_kfunc_call_memb1_release(struct prog_test_member1 *p)
-{
-}
+void bpf_kfunc_call_memb1_release(struct prog_test_member1 *p) {}
 
 /* The first members as memory. The verifier lets the program use @size bytes of it. */
 static int *first_ints(struct prog_test_ref_kfunc *p, int size)
@@ -56,56 +54,33 @@ int *bpf_kfunc_call_test_get_rdonly_mem(struct prog_test_ref_kfunc *p, const int
 	return first_ints(p, rdonly_buf_size);
 }
 
-/* Functions that acquire must return a struct, and functions that release get one: no program can call the next two. */
+/* Functions that acquire must return a struct, and functions that release get one: no program
+ * can call the next two. */
 int *bpf_kfunc_call_test_acq_rdonly_mem(struct prog_test_ref_kfunc *p, const int rdonly_buf_size)
 {
 	return first_ints(p, rdonly_buf_size);
 }
 
-void bpf_kfunc_call_int_mem_release(int *p)
-{
-}
+void bpf_kfunc_call_int_mem_release(int *p) {}
 
-void bpf_kfunc_call_test_pass_ctx(struct __sk_buff *skb)
-{
-}
+void bpf_kfunc_call_test_pass_ctx(struct __sk_buff *skb) {}
 
-void bpf_kfunc_call_test_pass1(struct prog_test_pass1 *p)
-{
-}
+void bpf_kfunc_call_test_pass1(struct prog_test_pass1 *p) {}
 
-void bpf_kfunc_call_test_pass2(struct prog_test_pass2 *p)
-{
-}
+void bpf_kfunc_call_test_pass2(struct prog_test_pass2 *p) {}
 
-void bpf_kfunc_call_test_fail1(struct prog_test_fail1 *p)
-{
-}
+void bpf_kfunc_call_test_fail1(struct prog_test_fail1 *p) {}
 
-void bpf_kfunc_call_test_fail2(struct prog_test_fail2 *p)
-{
-}
+void bpf_kfunc_call_test_fail2(struct prog_test_fail2 *p) {}
 
-void bpf_kfunc_call_test_fail3(struct prog_test_fail3 *p)
-{
-}
+void bpf_kfunc_call_test_fail3(struct prog_test_fail3 *p) {}
 
-void bpf_kfunc_call_test_mem_len_pass1(void *mem, int mem__sz)
-{
-}
+void bpf_kfunc_call_test_mem_len_pass1(void *mem, int mem__sz) {}
 
-void bpf_kfunc_call_test_mem_len_fail1(void *mem, int len)
-{
-}
+void bpf_kfunc_call_test_mem_len_fail1(void *mem, int len) {}
 
-void bpf_kfunc_call_test_mem_len_fail2(u64 *mem, int len)
-{
-}
+void bpf_kfunc_call_test_mem_len_fail2(u64 *mem, int len) {}
 
-void bpf_kfunc_call_test_ref(struct prog_test_ref_kfunc *p)
-{
-}
+void bpf_kfunc_call_test_ref(struct prog_test_ref_kfunc *p) {}
 
-void bpf_kfunc_call_test_destructive(void)
-{
-}
+void bpf_kfunc_call_test_destructive(void) {}

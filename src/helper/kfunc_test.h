@@ -2,8 +2,8 @@
 #ifndef USERBPF_KFUNC_TEST_H
 #define USERBPF_KFUNC_TEST_H
 /*
- * kfunc_test.h - the functions with which Linux tests calls of its functions, by the kernel's names and prototypes. They stand
- * for every kind of argument and result, and do next to nothing.
+ * kfunc_test.h - the functions with which Linux tests calls of its functions, by the kernel's names
+ * and prototypes. They stand for every kind of argument and result, and do next to nothing.
  */
 #include "base/base.h"
 

@@ -117,11 +117,13 @@ HELPER_FN(xdp_get_buff_len)
 	return buff_len((const struct xdp_buff *)r1);
 }
 
-/* Maps of devices, CPUs and sockets are always empty: the answer is the action the program named for that, or a broadcast to nobody. */
+/* Maps of devices, CPUs and sockets are always empty: the answer is the action the program named
+ * for that, or a broadcast to nobody. */
 HELPER_FN(redirect_map)
 {
 	const struct bpf_map *map = (void *)r1;
-	bool devices = map->map_type == BPF_MAP_TYPE_DEVMAP || map->map_type == BPF_MAP_TYPE_DEVMAP_HASH;
+	bool devices =
+		map->map_type == BPF_MAP_TYPE_DEVMAP || map->map_type == BPF_MAP_TYPE_DEVMAP_HASH;
 	u64 actions = XDP_ABORTED | XDP_DROP | XDP_PASS | XDP_TX;
 
 	if (r3 & ~(actions | (devices ? BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS : 0)))

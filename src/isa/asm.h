@@ -4,7 +4,8 @@
 /*
  * asm.h - a small assembler for tests: the very syntax disasm.h prints, one instruction per line.
  *
- * A line may begin with an index ("12:") and an opcode in parentheses ("(b7)"); both are skipped, so a verifier log can be fed back.
+ * A line may begin with an index ("12:") and an opcode in parentheses ("(b7)"); both are skipped,
+ * so a verifier log can be fed back.
  * Comments run from ';' or "//" to the end of the line. "name:" alone defines a label, usable as a jump or call target:
  *
  *   r1 = 5                       r2 = 0x123456789 ll           r0 = map_fd[3]           r1 = map_value[3][8]
@@ -14,9 +15,10 @@
  *   if r1 s> 0x3 goto pc+2       if w1 & w2 goto out           gotol pc+5               call bpf_ktime_get_ns#5
  *   call pc+3                    call bpf_loop                 r2 = func pc+4           exit
  *
- * Only here: "tail_call" and "r1 = probe *(u32 *)(r2 +0)" are the internal opcodes of the rewrite passes.
- * What the kernel prints the same way for two encodings ("r1 = 5" as MOV or as LD_IMM64 of a small constant) is the shorter one; " ll" asks for
- * LD_IMM64. ".raw code dst src off imm" is any word.
+ * Only here: "tail_call" and "r1 = probe *(u32 *)(r2 +0)" are the internal opcodes of the rewrite
+ * passes. What the kernel prints the same way for two encodings ("r1 = 5" as MOV or as LD_IMM64 of
+ * a small constant) is the shorter one; " ll" asks for LD_IMM64. ".raw code dst src off imm" is any
+ * word.
  */
 #include "isa/insn.h"
 
@@ -25,7 +27,8 @@ struct asm_error {
 	char text[120];
 };
 
-/* Assembles @text into @insns. Number of instructions, or -EINVAL (@err says where and why, may be NULL) or -E2BIG. */
+/* Assembles @text into @insns. Number of instructions, or -EINVAL (@err says where and why, may
+ * be NULL) or -E2BIG. */
 int asm_text(const char *text, struct bpf_insn *insns, int max, struct asm_error *err);
 
 #endif

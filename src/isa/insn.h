@@ -7,15 +7,18 @@
  *   bit  0      8    12   16            32                             64
  *        | code | dst | src | off (s16) | imm (s32)                    |
  *
- * LD_IMM64 takes two such words: the low half of the constant is imm of the first, the high half imm of the second, whose other
- * fields are zero. The builder macros carry the names every BPF programmer knows from the kernel's tests.
+ * LD_IMM64 takes two such words: the low half of the constant is imm of the first, the high half
+ * imm of the second, whose other fields are zero. The builder macros carry the names every BPF
+ * programmer knows from the kernel's tests.
  *
- * What is an opcode, and since which BPF cpu version, is in opcodes.def alone ("ORDER OP": nothing depends on the order).
+ * What is an opcode, and since which BPF cpu version, is in opcodes.def alone ("ORDER OP": nothing
+ * depends on the order).
  */
 #include <linux/bpf.h>
 #include "base/base.h"
 
-/* isa stands below abi, so what it needs beyond the 6.1 header is spelled here too, word for word as in abi/compat.h. */
+/* isa stands below abi, so what it needs beyond the 6.1 header is spelled here too, word for
+ * word as in abi/compat.h. */
 #ifndef BPF_MEMSX
 #define BPF_MEMSX 0x80
 #endif
@@ -63,7 +66,8 @@
 #define BPF_LDX_MEMSX(SIZE, DST, SRC, OFF) BPF_INSN(BPF_LDX | BPF_SIZE(SIZE) | BPF_MEMSX, DST, SRC, OFF, 0)
 #define BPF_STX_MEM(SIZE, DST, SRC, OFF) BPF_INSN(BPF_STX | BPF_SIZE(SIZE) | BPF_MEM, DST, SRC, OFF, 0)
 #define BPF_ST_MEM(SIZE, DST, OFF, IMM) BPF_INSN(BPF_ST | BPF_SIZE(SIZE) | BPF_MEM, DST, 0, OFF, IMM)
-/* OP: BPF_ADD, BPF_AND, BPF_OR, BPF_XOR, each | BPF_FETCH, BPF_XCHG, BPF_CMPXCHG; SIZE: BPF_W, BPF_DW */
+/* OP: BPF_ADD, BPF_AND, BPF_OR, BPF_XOR, each | BPF_FETCH, BPF_XCHG, BPF_CMPXCHG; SIZE: BPF_W,
+ * BPF_DW */
 #define BPF_ATOMIC_OP(SIZE, OP, DST, SRC, OFF) BPF_INSN(BPF_STX | BPF_SIZE(SIZE) | BPF_ATOMIC, DST, SRC, OFF, OP)
 #define BPF_LD_ABS(SIZE, IMM) BPF_INSN(BPF_LD | BPF_SIZE(SIZE) | BPF_ABS, 0, 0, 0, IMM)
 #define BPF_LD_IND(SIZE, SRC, IMM) BPF_INSN(BPF_LD | BPF_SIZE(SIZE) | BPF_IND, 0, SRC, 0, IMM)
@@ -81,11 +85,14 @@
 #define BPF_EXIT_INSN() BPF_INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 /* --- classification --- */
-/* Is @code an instruction a client may load, of any cpu version? (LD_IMM64's second half, code 0, is not.) */
+/* Is @code an instruction a client may load, of any cpu version? (LD_IMM64's second half, code
+ * 0, is not.) */
 bool isa_opcode_valid(u8 code);
-/* BPF cpu version (1..4) that introduced @code; 0 when it is not valid. Linux 6.1 knows versions up to 3. */
+/* BPF cpu version (1..4) that introduced @code; 0 when it is not valid. Linux 6.1 knows versions
+ * up to 3. */
 unsigned int isa_opcode_cpu(u8 code);
-/* "mov64_k" and so on: the row's name in opcodes.def, internal opcodes included; NULL if there is none. */
+/* "mov64_k" and so on: the row's name in opcodes.def, internal opcodes included; NULL if there
+ * is none. */
 const char *isa_opcode_name(u8 code);
 
 static inline bool insn_is_ld_imm64(const struct bpf_insn *insn) { return insn->code == (BPF_LD | BPF_IMM | BPF_DW); }

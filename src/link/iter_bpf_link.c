@@ -17,7 +17,8 @@ static bool show(void *session, void *ctx)
 }
 
 static struct vfy_ctx_arg args[] = {
-	{ .offset = offsetof(struct bpf_iter__bpf_link, link), .reg_type = PTR_TO_BTF_ID | PTR_MAYBE_NULL },
+	{.offset = offsetof(struct bpf_iter__bpf_link, link),
+	 .reg_type = PTR_TO_BTF_ID | PTR_MAYBE_NULL},
 };
 
 const struct iter_target iter_target_bpf_link = {
@@ -25,7 +26,7 @@ const struct iter_target iter_target_bpf_link = {
 	.ctx_size = sizeof(struct bpf_iter__bpf_link),
 	.ctx_args = args,
 	.nr_ctx_args = ARRAY_SIZE(args),
-	.ctx_types = { "bpf_link" },
+	.ctx_types = {"bpf_link"},
 	.start = start,
 	.show = show,
 	.next = iter_objs_next,

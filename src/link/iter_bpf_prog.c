@@ -17,7 +17,8 @@ static bool show(void *session, void *ctx)
 }
 
 static struct vfy_ctx_arg args[] = {
-	{ .offset = offsetof(struct bpf_iter__bpf_prog, prog), .reg_type = PTR_TO_BTF_ID | PTR_MAYBE_NULL },
+	{.offset = offsetof(struct bpf_iter__bpf_prog, prog),
+	 .reg_type = PTR_TO_BTF_ID | PTR_MAYBE_NULL},
 };
 
 const struct iter_target iter_target_bpf_prog = {
@@ -25,7 +26,7 @@ const struct iter_target iter_target_bpf_prog = {
 	.ctx_size = sizeof(struct bpf_iter__bpf_prog),
 	.ctx_args = args,
 	.nr_ctx_args = ARRAY_SIZE(args),
-	.ctx_types = { "bpf_prog" },
+	.ctx_types = {"bpf_prog"},
 	.start = start,
 	.show = show,
 	.next = iter_objs_next,

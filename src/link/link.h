@@ -2,9 +2,11 @@
 #ifndef USERBPF_LINK_H
 #define USERBPF_LINK_H
 /*
- * link.h - attachments as objects. A kind is a file exporting one const struct bpf_link_ops. Control side.
+ * link.h - attachments as objects. A kind is a file exporting one const struct bpf_link_ops.
+ * Control side.
  *
- * A link holds a reference to its program, and what its kind needs. The last reference detaches. Fields with kernel names are visible through BTF.
+ * A link holds a reference to its program, and what its kind needs. The last reference detaches.
+ * Fields with kernel names are visible through BTF.
  */
 #include <pthread.h>
 #include "obj/cred.h"
@@ -17,15 +19,17 @@ struct inode_file_ops;
 
 struct bpf_link_ops {
 	const char *name; /* as bpftool prints it: "iter" ... */
-	/* last reference gone: undo the attachment and free kind memory (not the link itself); may block */
+	/* last reference gone: undo the attachment and free kind memory (not the link itself);
+	 * may block */
 	void (*release)(struct bpf_link *link);
 	void (*dealloc)(struct bpf_link *link); /* after the grace period: free the containing struct */
 	int (*detach)(struct bpf_link *link);	/* BPF_LINK_DETACH; NULL: -EOPNOTSUPP */
 	/* BPF_LINK_UPDATE; takes over a reference of @new_prog on success; NULL: -EINVAL */
 	int (*update_prog)(struct bpf_link *link, struct bpf_prog *new_prog, struct bpf_prog *old_prog);
 	/*
-	 * Kind's part of bpf_link_info; 0 or errno. Strings go to user buffers through @str_out, which copies exactly @cap bytes of @s (the NUL is
-	 * among them) to @uaddr; the kind has already cut the string and decided on -ENOSPC.
+	 * Kind's part of bpf_link_info; 0 or errno. Strings go to user buffers through @str_out,
+	 * which copies exactly @cap bytes of @s (the NUL is among them) to @uaddr; the kind has
+	 * already cut the string and decided on -ENOSPC.
 	 */
 	int (*fill_info)(const struct bpf_link *link, struct bpf_link_info *info, int (*str_out)(void *arg, u64 uaddr, const char *s, u32 cap), void *arg);
 };

@@ -21,13 +21,15 @@ static int check(const struct map_attr *attr)
 	bool percpu = attr->map_type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
 	u32 max = percpu ? MAP_PERCPU_MAX : MAP_STORAGE_MAX;
 
-	if (attr->key_size != sizeof(struct bpf_cgroup_storage_key) && attr->key_size != sizeof(u64))
+	if (attr->key_size != sizeof(struct bpf_cgroup_storage_key) &&
+	    attr->key_size != sizeof(u64))
 		return -EINVAL;
 	if (!attr->value_size)
 		return -EINVAL;
 	if (attr->value_size > max)
 		return -E2BIG;
-	if (attr->map_flags & ~(BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS) || !map_access_ok(attr->map_flags))
+	if (attr->map_flags & ~(BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS) ||
+	    !map_access_ok(attr->map_flags))
 		return -EINVAL;
 	return attr->max_entries ? -EINVAL : 0; /* as many as there are attachments */
 }
@@ -88,7 +90,7 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 	return flags & ~(u64)(BPF_F_LOCK | BPF_EXIST) ? -EINVAL : -ENOENT;
 }
 
-static int delete(struct bpf_map *map, const void *key)
+static int delete (struct bpf_map *map, const void *key)
 {
 	return -EINVAL;
 }

@@ -17,10 +17,10 @@
 
 struct data_path_kind {
 	u32 type;
-	u32 key_size;	     /* ANY_SIZE: up to the 512 bytes of a program's stack */
-	u32 value_size[2];   /* sizes allowed; none: the check does it */
-	u32 flags;	     /* allowed */
-	bool hash;	     /* keys are not indices: an empty map has none */
+	u32 key_size;		    /* ANY_SIZE: up to the 512 bytes of a program's stack */
+	u32 value_size[2];	    /* sizes allowed; none: the check does it */
+	u32 flags;		    /* allowed */
+	bool hash;		    /* keys are not indices: an empty map has none */
 	int lookup, update, delete; /* errno of bpf(2) on an element */
 	int (*check)(const struct map_attr *attr);
 };
@@ -36,7 +36,8 @@ static int check_stack_trace(const struct map_attr *attr)
 {
 	u32 frame = attr->map_flags & BPF_F_STACK_BUILD_ID ? sizeof(struct bpf_stack_build_id) : 8;
 
-	if (attr->value_size < 8 || attr->value_size % frame || attr->value_size / frame > MAX_STACK)
+	if (attr->value_size < 8 || attr->value_size % frame ||
+	    attr->value_size / frame > MAX_STACK)
 		return -EINVAL;
 	return 0;
 }
@@ -49,32 +50,123 @@ static int check_socket_storage(const struct map_attr *attr)
 }
 
 static const struct data_path_kind rows[] = {
-	{BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, {4}, BPF_F_NUMA_NODE | BPF_F_PRESERVE_ELEMS | MAP_ACCESS_FLAGS,
-	 false, -ENOTSUPP, -EOPNOTSUPP, -ENOENT, check_fd_array},
-	{BPF_MAP_TYPE_CGROUP_ARRAY, 4, {4}, BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
-	 false, -ENOTSUPP, -EOPNOTSUPP, -ENOENT, check_fd_array},
-	{BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, {4}, BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_INNER_MAP | MAP_ACCESS_FLAGS,
-	 false, -ENOENT, -EOPNOTSUPP, -ENOENT, check_fd_array},
-	{BPF_MAP_TYPE_HASH_OF_MAPS, ANY_SIZE, {4}, BPF_F_NUMA_NODE | BPF_F_NO_PREALLOC | BPF_F_ZERO_SEED | MAP_ACCESS_FLAGS,
-	 true, -ENOENT, -EOPNOTSUPP, -ENOENT, check_fd_array},
-	{BPF_MAP_TYPE_STACK_TRACE, 4, {}, BPF_F_NUMA_NODE | OPEN_MODE | BPF_F_STACK_BUILD_ID,
-	 true, -ENOENT, -EINVAL, -ENOENT, check_stack_trace},
-	{BPF_MAP_TYPE_DEVMAP, 4, {4, 8}, BPF_F_NUMA_NODE | OPEN_MODE,
-	 false, -ENOENT, -EOPNOTSUPP, -EOPNOTSUPP, NULL},
-	{BPF_MAP_TYPE_DEVMAP_HASH, 4, {4, 8}, BPF_F_NUMA_NODE | OPEN_MODE,
-	 true, -ENOENT, -EOPNOTSUPP, -ENOENT, NULL},
-	{BPF_MAP_TYPE_CPUMAP, 4, {4, 8}, BPF_F_NUMA_NODE,
-	 false, -ENOENT, -EOPNOTSUPP, -EOPNOTSUPP, NULL},
-	{BPF_MAP_TYPE_XSKMAP, 4, {4}, BPF_F_NUMA_NODE | OPEN_MODE,
-	 false, -EOPNOTSUPP, -EOPNOTSUPP, -EOPNOTSUPP, NULL},
-	{BPF_MAP_TYPE_SOCKMAP, 4, {4, 8}, BPF_F_NUMA_NODE | OPEN_MODE,
-	 false, -ENOENT, -EOPNOTSUPP, -EINVAL, NULL},
-	{BPF_MAP_TYPE_SOCKHASH, ANY_SIZE, {4, 8}, BPF_F_NUMA_NODE | OPEN_MODE,
-	 true, -ENOENT, -EOPNOTSUPP, -ENOENT, NULL},
-	{BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, {4, 8}, BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
-	 false, -ENOENT, -EOPNOTSUPP, -ENOENT, NULL},
-	{BPF_MAP_TYPE_SK_STORAGE, 4, {}, BPF_F_NO_PREALLOC | BPF_F_CLONE,
-	 true, -ENOENT, -EOPNOTSUPP, -ENOENT, check_socket_storage},
+	{BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+	 4,
+	 {4},
+	 BPF_F_NUMA_NODE | BPF_F_PRESERVE_ELEMS | MAP_ACCESS_FLAGS,
+	 false,
+	 -ENOTSUPP,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 check_fd_array},
+	{BPF_MAP_TYPE_CGROUP_ARRAY,
+	 4,
+	 {4},
+	 BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
+	 false,
+	 -ENOTSUPP,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 check_fd_array},
+	{BPF_MAP_TYPE_ARRAY_OF_MAPS,
+	 4,
+	 {4},
+	 BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_INNER_MAP | MAP_ACCESS_FLAGS,
+	 false,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 check_fd_array},
+	{BPF_MAP_TYPE_HASH_OF_MAPS,
+	 ANY_SIZE,
+	 {4},
+	 BPF_F_NUMA_NODE | BPF_F_NO_PREALLOC | BPF_F_ZERO_SEED | MAP_ACCESS_FLAGS,
+	 true,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 check_fd_array},
+	{BPF_MAP_TYPE_STACK_TRACE,
+	 4,
+	 {},
+	 BPF_F_NUMA_NODE | OPEN_MODE | BPF_F_STACK_BUILD_ID,
+	 true,
+	 -ENOENT,
+	 -EINVAL,
+	 -ENOENT,
+	 check_stack_trace},
+	{BPF_MAP_TYPE_DEVMAP,
+	 4,
+	 {4, 8},
+	 BPF_F_NUMA_NODE | OPEN_MODE,
+	 false,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -EOPNOTSUPP,
+	 NULL},
+	{BPF_MAP_TYPE_DEVMAP_HASH,
+	 4,
+	 {4, 8},
+	 BPF_F_NUMA_NODE | OPEN_MODE,
+	 true,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 NULL},
+	{BPF_MAP_TYPE_CPUMAP,
+	 4,
+	 {4, 8},
+	 BPF_F_NUMA_NODE,
+	 false,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -EOPNOTSUPP,
+	 NULL},
+	{BPF_MAP_TYPE_XSKMAP,
+	 4,
+	 {4},
+	 BPF_F_NUMA_NODE | OPEN_MODE,
+	 false,
+	 -EOPNOTSUPP,
+	 -EOPNOTSUPP,
+	 -EOPNOTSUPP,
+	 NULL},
+	{BPF_MAP_TYPE_SOCKMAP,
+	 4,
+	 {4, 8},
+	 BPF_F_NUMA_NODE | OPEN_MODE,
+	 false,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -EINVAL,
+	 NULL},
+	{BPF_MAP_TYPE_SOCKHASH,
+	 ANY_SIZE,
+	 {4, 8},
+	 BPF_F_NUMA_NODE | OPEN_MODE,
+	 true,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 NULL},
+	{BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
+	 4,
+	 {4, 8},
+	 BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
+	 false,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 NULL},
+	{BPF_MAP_TYPE_SK_STORAGE,
+	 4,
+	 {},
+	 BPF_F_NO_PREALLOC | BPF_F_CLONE,
+	 true,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 check_socket_storage},
 };
 
 static const struct data_path_kind *row_of(u32 type)
@@ -133,7 +225,7 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 	return outside(map, key) ? -E2BIG : row_of(map->map_type)->update;
 }
 
-static int delete(struct bpf_map *map, const void *key)
+static int delete (struct bpf_map *map, const void *key)
 {
 	return outside(map, key) ? -EINVAL : row_of(map->map_type)->delete;
 }
@@ -148,17 +240,17 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 	return row_of(map->map_type)->hash ? -ENOENT : array_next_key(map, key, next);
 }
 
-#define DATA_PATH(lower)                                   \
-	const struct bpf_map_ops map_##lower##_ops = {     \
-		.name = #lower,                            \
-		.alloc_check = check,                      \
-		.shm_size = shm_size,                      \
-		.bind = bind,                              \
-		.lookup = lookup,                          \
-		.update = update,                          \
-		.delete = delete,                          \
-		.sys_lookup = sys_lookup,                  \
-		.get_next_key = next_key,                  \
+#define DATA_PATH(lower)                               \
+	const struct bpf_map_ops map_##lower##_ops = { \
+		.name = #lower,                        \
+		.alloc_check = check,                  \
+		.shm_size = shm_size,                  \
+		.bind = bind,                          \
+		.lookup = lookup,                      \
+		.update = update,                      \
+		.delete = delete,                      \
+		.sys_lookup = sys_lookup,              \
+		.get_next_key = next_key,              \
 	}
 
 DATA_PATH(perf_event_array);

@@ -478,7 +478,8 @@ static int update_as(struct bpf_map *map, const void *key, const void *value, u6
 	u32 hash, bucket, ref, *link;
 	int err;
 
-	if (unlikely((flags & ~(u64)BPF_F_LOCK) > BPF_EXIST || (flags & BPF_F_LOCK && !map->attr.lock_at)))
+	if (unlikely((flags & ~(u64)BPF_F_LOCK) > BPF_EXIST ||
+		     (flags & BPF_F_LOCK && !map->attr.lock_at)))
 		return -EINVAL;
 	if (unlikely(map->rdonly))
 		return -EPERM;
@@ -489,7 +490,8 @@ static int update_as(struct bpf_map *map, const void *key, const void *value, u6
 		return err;
 	link = find_locked(map, bucket, key, hash, &ref);
 	if (link && flags & BPF_F_LOCK && !(flags & BPF_NOEXIST)) /* in place: its lock is there */
-		map_value_write(map, (char *)elem_at(geom_of(map), ref) + geom_of(map)->value_off, value, flags);
+		map_value_write(map, (char *)elem_at(geom_of(map), ref) + geom_of(map)->value_off,
+				value, flags);
 	else if (link)
 		err = flags & BPF_NOEXIST ? -EEXIST
 					  : replace(map, link, ref, key, hash, value, who);
@@ -509,7 +511,7 @@ static int sys_update(struct bpf_map *map, const void *key, const void *value, u
 	return update_as(map, key, value, flags, BY_SYSCALL);
 }
 
-static int delete(struct bpf_map *map, const void *key)
+static int delete (struct bpf_map *map, const void *key)
 {
 	const struct hash_geom *g = geom_of(map);
 	u32 hash, bucket, ref, *link;

@@ -334,7 +334,7 @@ int map_sys_delete(struct bpf_map *map, const void *key)
 	w = write_begin(map, &tmp);
 	if (IS_ERR(w))
 		return PTR_ERR(w);
-	err = w->ops->delete(w, key);
+	err = w->ops->delete (w, key);
 	write_end(map, w);
 	return err;
 }

@@ -2,7 +2,8 @@
 #ifndef USERBPF_MAP_H
 #define USERBPF_MAP_H
 /*
- * map.h - the contract every map kind fulfils (DESIGN D4). Run side: libc only, no allocation after bind.
+ * map.h - the contract every map kind fulfils (DESIGN D4). Run side: libc only, no allocation after
+ * bind.
  *
  * A map is two things:
  *   - its shared memory: one memfd, mapped by the service and by each client that holds a handle; offsets and indices only, and
@@ -10,14 +11,17 @@
  *   - struct bpf_map: this process's private, trusted view. Its geometry comes from the creation attributes (sent by
  *     the service), never from shared memory. It is also the struct BPF programs see through BTF, hence the kernel's names.
  *
- * Shared memory layout: [struct map_shm, one page][kind's own part ...]; for a mmapable kind the values start at @value_off, page aligned,
- * with the kernel's element stride round_up(value_size, 8), so mmap of a handle maps @value_off.
+ * Shared memory layout: [struct map_shm, one page][kind's own part ...]; for a mmapable kind the
+ * values start at @value_off, page aligned, with the kernel's element stride round_up(value_size,
+ * 8), so mmap of a handle maps @value_off.
  *
- * Values: plain bytes, concurrent copies may tear (as in the kernel). Publication by single stores; kill -9 at any instruction leaves the
- * map usable. Elements come from a preallocated per-map pool and are reused at once.
+ * Values: plain bytes, concurrent copies may tear (as in the kernel). Publication by single stores;
+ * kill -9 at any instruction leaves the map usable. Elements come from a preallocated per-map pool
+ * and are reused at once.
  *
- * Ownership: map_open() (control side) creates memfd + view; map_bind() builds a view onto somebody else's memfd.
- * map_close() unmaps and closes. References to *other objects* inside maps (prog arrays) are kept by the service, not here.
+ * Ownership: map_open() (control side) creates memfd + view; map_bind() builds a view onto somebody
+ * else's memfd. map_close() unmaps and closes. References to *other objects* inside maps (prog
+ * arrays) are kept by the service, not here.
  */
 #include <linux/bpf.h>
 #include "base/base.h"
@@ -45,41 +49,50 @@ struct map_shm {
 };
 
 /*
- * One per kind. "key" and "value" point to key_size / value_size bytes (per-CPU syscall values: nr_cpus * round_up(value_size, 8)).
- * All of them may be called from any thread of any process at once; errors are the kernel's errno for that kind.
+ * One per kind. "key" and "value" point to key_size / value_size bytes (per-CPU syscall values:
+ * nr_cpus * round_up(value_size, 8)). All of them may be called from any thread of any process at
+ * once; errors are the kernel's errno for that kind.
  */
 struct bpf_map_ops {
 	const char *name;
-	/* control side, before anything exists: 0 or the errno MAP_CREATE gives for these attributes (E2BIG, EINVAL, EPERM ...) */
+	/* control side, before anything exists: 0 or the errno MAP_CREATE gives for these
+	 * attributes (E2BIG, EINVAL, EPERM ...) */
 	int (*alloc_check)(const struct map_attr *attr);
-	/* bytes of shared memory, struct map_shm's page included; 0 on overflow (-> -E2BIG / -ENOMEM) */
+	/* bytes of shared memory, struct map_shm's page included; 0 on overflow (-> -E2BIG /
+	 * -ENOMEM) */
 	u64 (*shm_size)(const struct map_attr *attr);
 	/* formats fresh, zeroed shared memory (service only, once) */
 	int (*format)(struct bpf_map *map);
 	/* derives the private geometry of @map from its attr; every process */
 	int (*bind)(struct bpf_map *map);
 
-	/* program side: pointer to the value in shared memory (this slot's for per-CPU kinds) or NULL */
+	/* program side: pointer to the value in shared memory (this slot's for per-CPU kinds) or
+	 * NULL */
 	void *(*lookup)(struct bpf_map *map, const void *key);
 	int (*update)(struct bpf_map *map, const void *key, const void *value, u64 flags);
 	int (*delete)(struct bpf_map *map, const void *key);
 	/* for per-CPU kinds: value of the given slot, or NULL (bpf_map_lookup_percpu_elem) */
 	void *(*lookup_percpu)(struct bpf_map *map, const void *key, u32 cpu);
 
-	/* bpf(2) side: copies; for kinds without per-CPU values NULL means "use lookup/update with value_size bytes" */
+	/* bpf(2) side: copies; for kinds without per-CPU values NULL means "use lookup/update
+	 * with value_size bytes" */
 	int (*sys_lookup)(struct bpf_map *map, const void *key, void *value, u64 flags);
 	int (*sys_update)(struct bpf_map *map, const void *key, const void *value, u64 flags);
 	/* key NULL or absent: first key; -ENOENT at the end */
 	int (*get_next_key)(struct bpf_map *map, const void *key, void *next_key);
-	/* direct value access (BPF_PSEUDO_MAP_VALUE): address of byte @off inside the value area, or NULL if outside */
+	/* direct value access (BPF_PSEUDO_MAP_VALUE): address of byte @off inside the value
+	 * area, or NULL if outside */
 	void *(*direct_value)(struct bpf_map *map, u32 off);
-	/* callback per element; stops when cb returns nonzero; -> number of elements visited (bpf_for_each_map_elem, iterators) */
+	/* callback per element; stops when cb returns nonzero; -> number of elements visited
+	 * (bpf_for_each_map_elem, iterators) */
 	long (*for_each)(struct bpf_map *map, long (*cb)(struct bpf_map *map, void *key, void *value, void *arg), void *arg);
-	/* checks that BTF key/value types suit the kind (kernel: map_check_btf); may be NULL = only -ENOTSUPP. Control side fills. */
+	/* checks that BTF key/value types suit the kind (kernel: map_check_btf); may be NULL =
+	 * only -ENOTSUPP. Control side fills. */
 
 	/*
-	 * Iterators: the first element at or after *pos (0 = beginning; *pos becomes its position, one more is the next). Copies its key; *value points to
-	 * the value (NULL for per-CPU kinds). -ENOENT at the end; NULL op: the kind cannot be iterated.
+	 * Iterators: the first element at or after *pos (0 = beginning; *pos becomes its position,
+	 * one more is the next). Copies its key; *value points to the value (NULL for per-CPU
+	 * kinds). -ENOENT at the end; NULL op: the kind cannot be iterated.
 	 */
 	int (*walk)(struct bpf_map *map, u64 *pos, void *key, void **value);
 	/* service only: what map_release_dead() does for this kind; may be NULL */
@@ -131,9 +144,11 @@ struct bpf_map {
 /* kinds.def expanded; NULL for a type this build does not have (-EINVAL for the caller). */
 const struct bpf_map_ops *map_ops_of(u32 map_type);
 
-/* Common checks of MAP_CREATE that need no other object (sizes, flags), then the kind's: 0 or negative errno. */
+/* Common checks of MAP_CREATE that need no other object (sizes, flags), then the kind's: 0 or
+ * negative errno. */
 int map_check_attr(const struct map_attr *attr);
-/* Creates the memfd (named, sealed against resizing), maps and formats it. @map is caller's memory. 0 or negative errno. */
+/* Creates the memfd (named, sealed against resizing), maps and formats it. @map is caller's
+ * memory. 0 or negative errno. */
 int map_open(struct bpf_map *map, const struct map_attr *attr);
 /* Builds a view on an existing memfd (borrowed; dup'ed when kept). @rdonly maps it read-only. */
 int map_bind(struct bpf_map *map, const struct map_attr *attr, int memfd, bool rdonly);
@@ -142,7 +157,8 @@ void map_close(struct bpf_map *map);
 /* Size of a value as bpf(2) sees it (per-CPU: all slots). */
 u32 map_sys_value_size(const struct bpf_map *map);
 /*
- * bpf(2) element operations with the kernel's flag and errno rules, shared by service and shim (which never sends a request for them).
+ * bpf(2) element operations with the kernel's flag and errno rules, shared by service and shim
+ * (which never sends a request for them).
  * @value has map_sys_value_size() bytes. Frozen, read-only view or RDONLY handle: the caller has checked the handle; frozen is checked here (-EPERM).
  */
 int map_sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags);
@@ -154,21 +170,26 @@ int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key);
 int map_freeze(struct bpf_map *map);
 
 /*
- * Views of BPF_F_RDONLY_PROG maps are always mapped read-only, the service's too: programs never write them, and a seal against writing (freeze) is
- * then refused only while somebody really writes, as in the kernel. bpf(2) updates through such a view map the memory writable for the one call.
+ * Views of BPF_F_RDONLY_PROG maps are always mapped read-only, the service's too: programs never
+ * write them, and a seal against writing (freeze) is then refused only while somebody really
+ * writes, as in the kernel. bpf(2) updates through such a view map the memory writable for the one
+ * call.
  */
 
 /*
- * Service only: frees what dead owners left in @map. @tid_dead says of a thread id whether that thread is gone. Breaks their locks, and gives back
- * elements that were in flight. Cheap (one pass over the lock words) when nothing died inside the map.
+ * Service only: frees what dead owners left in @map. @tid_dead says of a thread id whether that
+ * thread is gone. Breaks their locks, and gives back elements that were in flight. Cheap (one pass
+ * over the lock words) when nothing died inside the map.
  */
 void map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
-/* Prog arrays: the id of the program in slot @index as last published by the service, 0 = empty. A hint: whoever writes to the map can change it. */
+/* Prog arrays: the id of the program in slot @index as last published by the service, 0 = empty.
+ * A hint: whoever writes to the map can change it. */
 u32 map_prog_array_id(const struct bpf_map *map, u32 index);
 void map_prog_array_publish(struct bpf_map *map, u32 index, u32 prog_id); /* service only */
 
-/* Ring buffers (ringbuf.c): room for a record, or NULL; a record gets visible (or skipped) at commit. */
+/* Ring buffers (ringbuf.c): room for a record, or NULL; a record gets visible (or skipped) at
+ * commit. */
 void *map_ringbuf_reserve(struct bpf_map *map, u64 size);
 void map_ringbuf_commit(void *record, bool discard);
 u64 map_ringbuf_query(const struct bpf_map *map, u64 what); /* BPF_RB_* */

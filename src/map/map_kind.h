@@ -52,8 +52,8 @@ static inline bool map_update_flags_ok(u64 flags)
 }
 
 /*
- * Values with a lock or a timer inside: no copy carries these bytes, neither in nor out (value.c). @flags with BPF_F_LOCK: the copy is
- * made with the value's lock held.
+ * Values with a lock or a timer inside: no copy carries these bytes, neither in nor out (value.c).
+ * @flags with BPF_F_LOCK: the copy is made with the value's lock held.
  */
 void map_value_write_special(const struct bpf_map *map, void *at, const void *value, u64 flags);
 void map_value_read_special(const struct bpf_map *map, void *value, void *at, u64 flags);

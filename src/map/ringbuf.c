@@ -7,15 +7,15 @@
  * DISCARD bits) and its bytes, rounded up to 8. In each process the data is mapped twice in a row,
  * so that a record that wraps is contiguous.
  *
- * Reserving takes the lock in the producer page; a holder that died loses it to the next one. What a
- * hostile peer writes to the positions moves records around inside the data, no further.
+ * Reserving takes the lock in the producer page; a holder that died loses it to the next one. What
+ * a hostile peer writes to the positions moves records around inside the data, no further.
  */
 #include <sys/mman.h>
 #include "map/bucket_lock.h"
 #include "map/map_kind.h"
 
-#define HEADER	    BPF_RINGBUF_HDR_SZ
-#define MAX_RECORD  (UINT32_MAX / 4)
+#define HEADER	   BPF_RINGBUF_HDR_SZ
+#define MAX_RECORD (UINT32_MAX / 4)
 
 struct ring_page {
 	u64 pos;
@@ -68,7 +68,8 @@ static int bind(struct bpf_map *map)
 	twice = mmap(NULL, 2 * len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (twice == MAP_FAILED)
 		return -ENOMEM;
-	if (!mirror(base + 3 * MAP_PAGE, twice, len) || !mirror(base + 3 * MAP_PAGE, twice + len, len)) {
+	if (!mirror(base + 3 * MAP_PAGE, twice, len) ||
+	    !mirror(base + 3 * MAP_PAGE, twice + len, len)) {
 		munmap(twice, 2 * len);
 		return -ENOMEM;
 	}
@@ -130,14 +131,10 @@ u64 map_ringbuf_query(const struct bpf_map *map, u64 what)
 	struct ring_geom *g = geom_of(map);
 
 	switch (what) {
-	case BPF_RB_AVAIL_DATA:
-		return load_pos(g->producer) - load_pos(g->consumer);
-	case BPF_RB_RING_SIZE:
-		return g->mask + 1;
-	case BPF_RB_CONS_POS:
-		return load_pos(g->consumer);
-	case BPF_RB_PROD_POS:
-		return load_pos(g->producer);
+	case BPF_RB_AVAIL_DATA: return load_pos(g->producer) - load_pos(g->consumer);
+	case BPF_RB_RING_SIZE: return g->mask + 1;
+	case BPF_RB_CONS_POS: return load_pos(g->consumer);
+	case BPF_RB_PROD_POS: return load_pos(g->producer);
 	}
 	return 0;
 }
@@ -162,7 +159,7 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 	return -ENOTSUPP;
 }
 
-static int delete(struct bpf_map *map, const void *key)
+static int delete (struct bpf_map *map, const void *key)
 {
 	return -ENOTSUPP;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* value.c - copies of values that hold a bpf_spin_lock or a bpf_timer, which stay where they are. */
+/* value.c - copies of values that hold a bpf_spin_lock or a bpf_timer, which stay where they
+ * are. */
 #include "base/spin.h"
 #include "map/map_kind.h"
 

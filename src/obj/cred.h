@@ -2,8 +2,8 @@
 #ifndef USERBPF_CRED_H
 #define USERBPF_CRED_H
 /*
- * cred.h - who calls, and what they may (DESIGN D13). Filled per request by the daemon from the client's own credentials (or by
- * libuserbpf from its own); the kernel's rules then apply.
+ * cred.h - who calls, and what they may (DESIGN D13). Filled per request by the daemon from the
+ * client's own credentials (or by libuserbpf from its own); the kernel's rules then apply.
  */
 #include <linux/capability.h>
 #include <sys/types.h>

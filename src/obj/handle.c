@@ -15,10 +15,11 @@
 
 #include "obj/table.h"
 
-#define NS_PER_MS 1000000ull
-#define SWEEP_NS (10000 * NS_PER_MS)
+#define NS_PER_MS     1000000ull
+#define SWEEP_NS      (10000 * NS_PER_MS)
 #define SWEEP_BUCKETS 512u
-/* The kernel reports a close before the write access is given back: look again after 1, 2, 4 ... ms. */
+/* The kernel reports a close before the write access is given back: look again after 1, 2, 4 ...
+ * ms. */
 #define MAX_TRIES 8u
 
 static u64 now_ns(void)
@@ -41,7 +42,7 @@ static struct handle **wd_bucket(struct obj_table *t, int wd)
 
 static int epoll_watch(int epfd, int fd)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
 
 	return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev);
 }
@@ -159,7 +160,8 @@ static void handle_destroy(struct obj_table *t, struct handle *h)
 
 static void arm(struct obj_table *t, u64 due)
 {
-	struct itimerspec its = { .it_value = { .tv_sec = due / 1000000000ull, .tv_nsec = due % 1000000000ull } };
+	struct itimerspec its = {
+		.it_value = {.tv_sec = due / 1000000000ull, .tv_nsec = due % 1000000000ull}};
 
 	timerfd_settime(t->timer, TFD_TIMER_ABSTIME, &its, NULL);
 }
@@ -179,7 +181,8 @@ static int handle_create(struct obj_table *t, struct handle *h, const char *kind
 		close(memfd);
 		return -EMFILE;
 	}
-	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) || fstat(memfd, &st)) {
+	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ||
+	    fstat(memfd, &st)) {
 		err = -errno;
 		goto fail_memfd;
 	}
@@ -188,7 +191,8 @@ static int handle_create(struct obj_table *t, struct handle *h, const char *kind
 	err = h->rd = reopen(memfd, O_RDONLY);
 	if (err < 0)
 		goto fail_memfd;
-	/* A lease is never held while somebody may open the inode; should it be, the signal must not kill. */
+	/* A lease is never held while somebody may open the inode; should it be, the signal must
+	 * not kill. */
 	fcntl(h->rd, F_SETSIG, SIGURG);
 	err = *rw = reopen(memfd, O_RDWR);
 	if (err < 0)
@@ -318,7 +322,8 @@ static void drain_inotify(struct obj_table *t, u64 now)
 	}
 }
 
-/* True when no writable description of the inode exists anywhere; nobody can make a new one, since we hold the only fd and the lock. */
+/* True when no writable description of the inode exists anywhere; nobody can make a new one,
+ * since we hold the only fd and the lock. */
 static bool handle_is_gone(struct handle *h)
 {
 	if (fcntl(h->rd, F_SETLEASE, F_RDLCK))

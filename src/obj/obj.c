@@ -7,7 +7,8 @@
 
 #include "obj/table.h"
 
-/* What freeing a published object needs; allocated when it is published, so that dropping a reference cannot fail. */
+/* What freeing a published object needs; allocated when it is published, so that dropping a
+ * reference cannot fail. */
 struct obj_node {
 	struct rcu_head rcu;
 	struct obj *obj;
@@ -20,7 +21,8 @@ struct obj_table *obj_table_new(void)
 
 	if (!t)
 		return NULL;
-	/* Now, since the first call_rcu() would make its thread, and liburcu knows no other answer to lack of memory than abort(). */
+	/* Now, since the first call_rcu() would make its thread, and liburcu knows no other
+	 * answer to lack of memory than abort(). */
 	urcu_bp_get_default_call_rcu_data();
 	pthread_mutex_init(&t->lock, NULL);
 	for (int k = 0; k < OBJ_KINDS; k++)
@@ -48,11 +50,13 @@ u32 obj_table_free(struct obj_table *t)
 	if (!t)
 		return 0;
 	handle_table_drop(t);
-	/* Not rcu_barrier(): it aborts the process when it gets no memory. A chain of objects is counted link by link before the last one is freed. */
+	/* Not rcu_barrier(): it aborts the process when it gets no memory. A chain of objects is
+	 * counted link by link before the last one is freed. */
 	while (__atomic_load_n(&t->dying, __ATOMIC_ACQUIRE))
 		usleep(500);
 	left = obj_table_live(t);
-	/* Somebody still holds references: their objects stay, and so must the table they point to. */
+	/* Somebody still holds references: their objects stay, and so must the table they point
+	 * to. */
 	if (left)
 		return left;
 	for (int k = 0; k < OBJ_KINDS; k++)
@@ -75,7 +79,7 @@ void obj_table_stats(struct obj_table *t, u32 count[OBJ_KINDS], u32 *handles)
 
 void obj_init(struct obj *o, const struct obj_class *class)
 {
-	*o = (struct obj){ .class = class, .refs = 1 };
+	*o = (struct obj){.class = class, .refs = 1};
 	list_init(&o->handles);
 }
 
@@ -86,7 +90,7 @@ int obj_publish(struct obj_table *t, struct obj *o)
 
 	if (!node)
 		return -ENOMEM;
-	*node = (struct obj_node){ .obj = o, .table = t };
+	*node = (struct obj_node){.obj = o, .table = t};
 	pthread_mutex_lock(&t->lock);
 	id = idr_alloc_cyclic(&t->ids[o->class->kind], o, 1, INT_MAX);
 	if (id > 0) {
@@ -123,7 +127,8 @@ struct obj *obj_get_unless_zero(struct obj *o)
 		return NULL;
 	refs = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
 	while (refs) {
-		if (__atomic_compare_exchange_n(&o->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&o->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
 			return o;
 	}
 	return NULL;
@@ -164,7 +169,8 @@ static void destroy(struct obj *o)
 		o->class->free(o);
 }
 
-/* The class wants to know of references that go while others stay; it is told with one of our own. */
+/* The class wants to know of references that go while others stay; it is told with one of our
+ * own. */
 static void put_and_tell(struct obj *o)
 {
 	struct obj *mine = NULL;

@@ -6,8 +6,8 @@
  *
  *   obj_table.lock  covers ids[], handles, both hashes, the pending list; never held while a class callback runs.
  *
- * A handle record leaves the table in one step under the lock (lease taken, lease released, unhashed), its fd is closed and its reference
- * dropped afterwards without the lock.
+ * A handle record leaves the table in one step under the lock (lease taken, lease released,
+ * unhashed), its fd is closed and its reference dropped afterwards without the lock.
  */
 #include <pthread.h>
 #include "base/idr.h"

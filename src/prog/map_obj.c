@@ -179,8 +179,7 @@ static bool may_be_inner(u32 map_type)
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_PERCPU_HASH:
-	case BPF_MAP_TYPE_RINGBUF:
-		return true;
+	case BPF_MAP_TYPE_RINGBUF: return true;
 	}
 	return false;
 }
@@ -247,9 +246,10 @@ static const struct special {
 	u32 attr_field;
 	u64 kinds;
 } specials[] = {
-	{"bpf_spin_lock", sizeof(struct bpf_spin_lock), 4, -ENOTSUPP, offsetof(struct map_attr, lock_at),
-	 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_ARRAY | 1ull << BPF_MAP_TYPE_CGROUP_STORAGE |
-		 1ull << BPF_MAP_TYPE_SK_STORAGE},
+	{"bpf_spin_lock", sizeof(struct bpf_spin_lock), 4, -ENOTSUPP,
+	 offsetof(struct map_attr, lock_at),
+	 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_ARRAY |
+		 1ull << BPF_MAP_TYPE_CGROUP_STORAGE | 1ull << BPF_MAP_TYPE_SK_STORAGE},
 	{"bpf_timer", sizeof(struct bpf_timer), 8, -EOPNOTSUPP, offsetof(struct map_attr, timer_at),
 	 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_ARRAY},
 };
@@ -303,12 +303,14 @@ static int find_fields(const struct btf *btf, const struct btf_type *value, stru
 
 		if (datasec && !var)
 			return -EINVAL;
-		note_field(btf, datasec ? var->type : m->type, datasec ? v->offset : btf_member_bit_offset(value, m) / 8, f);
+		note_field(btf, datasec ? var->type : m->type,
+			   datasec ? v->offset : btf_member_bit_offset(value, m) / 8, f);
 	}
 	return 0;
 }
 
-static int check_fields(const struct map_attr *attr, const struct btf *btf, const struct btf_type *value)
+static int check_fields(const struct map_attr *attr, const struct btf *btf,
+			const struct btf_type *value)
 {
 	struct fields f;
 	int err = find_fields(btf, value, &f);

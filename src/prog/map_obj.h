@@ -2,7 +2,8 @@
 #ifndef USERBPF_MAP_OBJ_H
 #define USERBPF_MAP_OBJ_H
 /*
- * map_obj.h - maps as objects of the service: view, BTF, owner of what is stored in fd-valued maps. Control side.
+ * map_obj.h - maps as objects of the service: view, BTF, owner of what is stored in fd-valued maps.
+ * Control side.
  */
 #include <pthread.h>
 #include "btf/btf.h"
@@ -15,7 +16,8 @@ struct map_obj {
 	struct obj obj;
 	struct bpf_map map;	/* map.priv points back here */
 	pthread_mutex_t lock;	/* fd-valued slots, owner, freeze */
-	/* prog arrays: type and jitedness of the first program that was stored or used the map (kernel: map->owner) */
+	/* prog arrays: type and jitedness of the first program that was stored or used the map
+	 * (kernel: map->owner) */
 	u32 owner_type, owner_attach;
 	const struct btf_type *owner_proto;
 	bool owned;
@@ -30,7 +32,8 @@ extern const struct obj_class map_class;
 static inline struct map_obj *obj_to_map(struct obj *o) { return o ? container_of(o, struct map_obj, obj) : NULL; }
 static inline struct map_obj *map_obj_of(struct bpf_map *map) { return container_of(map, struct map_obj, map); }
 
-/* A new map object, one reference, unpublished. @btf (may be NULL) is referenced on success; map_check_btf done by the caller. */
+/* A new map object, one reference, unpublished. @btf (may be NULL) is referenced on success;
+ * map_check_btf done by the caller. */
 struct map_obj *map_obj_new(const struct map_attr *attr, struct btf *btf, u32 key_id, u32 value_id);
 /* Kernel's map_check_btf for the kinds we have. */
 int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 key_id, u32 value_id);
@@ -38,13 +41,15 @@ static inline bool map_is_of_maps(u32 map_type)
 {
 	return map_type == BPF_MAP_TYPE_ARRAY_OF_MAPS || map_type == BPF_MAP_TYPE_HASH_OF_MAPS;
 }
-/* Makes @inner the pattern of what the map of maps @m holds: what programs may assume of an element. Copied. */
+/* Makes @inner the pattern of what the map of maps @m holds: what programs may assume of an
+ * element. Copied. */
 int map_obj_set_inner(struct map_obj *m, const struct bpf_map *inner);
 
 /* Offsets of the special fields of values that passed the check: attr->lock_at, timer_at. */
 void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value_id);
 
-/* Prog array slots (kinds with fd_values). Takes its own reference of @prog. Kernel errno (-E2BIG, -EINVAL for wrong type). */
+/* Prog array slots (kinds with fd_values). Takes its own reference of @prog. Kernel errno
+ * (-E2BIG, -EINVAL for wrong type). */
 int map_obj_set_prog(struct map_obj *m, u32 index, struct bpf_prog *prog);
 int map_obj_del_prog(struct map_obj *m, u32 index); /* -ENOENT when empty */
 /* Referenced image of the program in the slot, or NULL (exec_host.tail_target of the service). */
@@ -53,7 +58,8 @@ u32 map_obj_prog_id(struct map_obj *m, u32 index); /* 0 when empty */
 /* May @prog (type, attach) tail call through / be stored in @m? Fixes the owner the first time. */
 bool map_obj_prog_ok(struct map_obj *m, u32 prog_type);
 
-/* The same with all the kernel compares: expected attach type, and for tracing kinds the target's prototype. Prefer this one. */
+/* The same with all the kernel compares: expected attach type, and for tracing kinds the
+ * target's prototype. Prefer this one. */
 bool map_obj_prog_fits(struct map_obj *m, u32 prog_type, u32 attach_type, const struct btf_type *attach_proto);
 
 #endif

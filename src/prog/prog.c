@@ -246,7 +246,8 @@ void prog_dump_xlated(const struct bpf_prog *prog, struct bpf_insn *buf)
 
 			insn->imm = (u16)insn->off;
 			insn->off = to;
-		} else if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+		} else if (insn->code == (BPF_JMP | BPF_CALL) &&
+			   insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
 			insn->off = 0; /* all are of vmlinux */
 		} else if (class == BPF_LDX && (mode == BPF_PROBE_MEM || mode == BPF_PROBE_MEMSX)) {
 			insn->code = BPF_LDX | BPF_SIZE(insn->code) |

@@ -4,9 +4,10 @@
 /*
  * prog.h - program objects: types, the load pipeline, info. Control side.
  *
- * struct bpf_prog and bpf_prog_aux are also what iterator programs see through BTF, so shared fields carry the kernel's names.
- * A program holds references to its maps, BTFs, attach BTF and target program until it is released. Everything in it is immutable after
- * prog_load() but the run counters (atomic) and used_maps (BPF_PROG_BIND_MAP, under used_maps_lock).
+ * struct bpf_prog and bpf_prog_aux are also what iterator programs see through BTF, so shared
+ * fields carry the kernel's names. A program holds references to its maps, BTFs, attach BTF and
+ * target program until it is released. Everything in it is immutable after prog_load() but the run
+ * counters (atomic) and used_maps (BPF_PROG_BIND_MAP, under used_maps_lock).
  */
 #include <pthread.h>
 #include "exec/exec.h"
@@ -73,7 +74,8 @@ struct bpf_prog {
 extern const struct obj_class prog_class;
 static inline struct bpf_prog *obj_to_prog(struct obj *o) { return o ? container_of(o, struct bpf_prog, obj) : NULL; }
 
-/* One row per program type (types.def): name as bpftool knows it, what contexts look like, which helper groups, test run support. */
+/* One row per program type (types.def): name as bpftool knows it, what contexts look like, which
+ * helper groups, test run support. */
 struct prog_type {
 	const char *name;
 	enum bpf_prog_type type;
@@ -93,13 +95,15 @@ struct prog_load_env {
 	struct bpf_prog *(*prog_by_fd)(void *arg, int fd); /* referenced or ERR_PTR */
 	/* object behind attach_btf_obj_fd (same union as attach_prog_fd): btf or prog */
 	struct btf *(*btf_by_fd)(void *arg, int fd);
-	/* arguments of the iterator programs that attach to vmlinux FUNC @func, NULL: no such iterator (src/link knows) */
+	/* arguments of the iterator programs that attach to vmlinux FUNC @func, NULL: no such
+	 * iterator (src/link knows) */
 	const struct vfy_ctx_arg *(*iter_ctx)(void *arg, const char *func, u32 *nr);
 	const u32 *stats; /* nonzero while run statistics are on (BPF_ENABLE_STATS); outlives the program; NULL: never */
 	void *arg;
 };
 
-/* PROG_LOAD after the caller's memory was copied in. Pointers are borrowed copies of client memory. */
+/* PROG_LOAD after the caller's memory was copied in. Pointers are borrowed copies of client
+ * memory. */
 struct prog_load_req {
 	union bpf_attr attr;		/* scalars; pointers in it are not to be followed */
 	const struct bpf_insn *insns;
@@ -110,16 +114,19 @@ struct prog_load_req {
 };
 
 /*
- * Checks attr, runs BTF checks and the verifier, builds image. A new program with one reference, not yet published, or ERR_PTR.
- * The order of checks and errno are the kernel's (bpf_prog_load, 6.1).
+ * Checks attr, runs BTF checks and the verifier, builds image. A new program with one reference,
+ * not yet published, or ERR_PTR. The order of checks and errno are the kernel's (bpf_prog_load,
+ * 6.1).
  */
 struct bpf_prog *prog_load(const struct prog_load_env *env, const struct prog_load_req *req, struct log *log);
 /* Publishes @prog; id mirrored into aux->id and image. */
 int prog_publish(struct obj_table *t, struct bpf_prog *prog);
 
-/* Insns as PROG_LOAD's caller may see them (xlated_prog_insns): map fds as ids, no addresses. @buf has prog->len insns. */
+/* Insns as PROG_LOAD's caller may see them (xlated_prog_insns): map fds as ids, no addresses.
+ * @buf has prog->len insns. */
 void prog_dump_xlated(const struct bpf_prog *prog, struct bpf_insn *buf);
-/* Adds @map to the program's maps (BPF_PROG_BIND_MAP); takes over one reference of @map on success. */
+/* Adds @map to the program's maps (BPF_PROG_BIND_MAP); takes over one reference of @map on
+ * success. */
 int prog_bind_map(struct bpf_prog *prog, struct bpf_map *map);
 /* Accounting of one or more runs; does nothing unless statistics are enabled. */
 void prog_account(struct bpf_prog *prog, u64 runs, u64 ns);

@@ -62,8 +62,7 @@ static bool wants_perfmon(u32 id)
 	case BPF_FUNC_skc_to_tcp_request_sock:
 	case BPF_FUNC_skc_to_udp6_sock:
 	case BPF_FUNC_skc_to_unix_sock:
-	case BPF_FUNC_skc_to_mptcp_sock:
-		return true;
+	case BPF_FUNC_skc_to_mptcp_sock: return true;
 	}
 	return false;
 }

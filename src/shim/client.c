@@ -378,7 +378,9 @@ static int conn_open(struct client *c, struct conn *n)
 		err = raw_fstat(fd, &st);
 	if (err) {
 		raw_close(fd);
-		return err == -EACCES ? -EPERM : -EIO; /* not ours: what the kernel says to those who may not */
+		return err == -EACCES
+			       ? -EPERM
+			       : -EIO; /* not ours: what the kernel says to those who may not */
 	}
 	n->ino = st.st_ino;
 	n->fd = fd;

@@ -8,7 +8,7 @@
 #include "shim/raw.h"
 #include "shim/shim.h"
 
-#define PROG_HEAD                                                                                  \
+#define PROG_HEAD \
 	72 /* bytes of the kernel's struct bpf_prog before its instructions (6.1, 64-bit): part of \
 	      "memlock" */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* state.c - the library's one state, and what several commands ask of it: a call's attr, whose an fd is. */
+/* state.c - the library's one state, and what several commands ask of it: a call's attr, whose
+ * an fd is. */
 #include "shim/guard.h"
 #include "shim/shim.h"
 

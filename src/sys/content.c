@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * content.c - what `cat` of a pin shows: the text of an iterator link, or the elements of a map that has BTF (kernel: map_seq_show and the
- * kinds' map_seq_show_elem). Everything else cannot be opened (-EIO, as the kernel's bpffs_obj_open).
+ * content.c - what `cat` of a pin shows: the text of an iterator link, or the elements of a map
+ * that has BTF (kernel: map_seq_show and the kinds' map_seq_show_elem). Everything else cannot be
+ * opened (-EIO, as the kernel's bpffs_obj_open).
  */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "sys/priv.h"
 
-#define WARNING                                                  \
+#define WARNING                                              \
 	"# WARNING!! The output is for debug purpose only\n" \
 	"# WARNING!! The output format will change\n"
 
@@ -17,13 +18,13 @@ struct content {
 	struct map_obj *m;
 	void (*show)(struct content *c);
 	pthread_mutex_t lock;
-	u64 off;	 /* file position of text[0] */
-	u64 visited;	 /* elements shown; bounds a walk others delete under */
+	u64 off;     /* file position of text[0] */
+	u64 visited; /* elements shown; bounds a walk others delete under */
 	bool started, done;
 	void *key, *next, *value;
 	char *text;
 	size_t len, room;
-	int err;	 /* no memory for text */
+	int err; /* no memory for text */
 };
 
 static int emit(void *out, const char *s, size_t n)
@@ -156,7 +157,8 @@ static int open_map(struct content *c, struct obj *o)
 	struct map_obj *m = obj_to_map(o);
 	const struct bpf_map *map = &m->map;
 
-	if (!map->btf || !map->btf_value_type_id || map->map_type >= ARRAY_SIZE(shows) || !shows[map->map_type])
+	if (!map->btf || !map->btf_value_type_id || map->map_type >= ARRAY_SIZE(shows) ||
+	    !shows[map->map_type])
 		return -EIO;
 	c->show = shows[map->map_type];
 	c->key = calloc(1, map->key_size + 1);
@@ -230,8 +232,10 @@ static void map_produce(struct content *c)
 		emit(c, WARNING, strlen(WARNING));
 		return;
 	}
-	/* A key deleted while we stand on it sends a hash back to its start: never show more than the map can hold. */
-	if (c->visited > map->max_entries || map_sys_next_key(map, c->visited ? c->key : NULL, c->next)) {
+	/* A key deleted while we stand on it sends a hash back to its start: never show more
+	 * than the map can hold. */
+	if (c->visited > map->max_entries ||
+	    map_sys_next_key(map, c->visited ? c->key : NULL, c->next)) {
 		c->done = true;
 		return;
 	}

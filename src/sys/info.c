@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* info.c - OBJ_GET_INFO_BY_FD for the four kinds. Arrays are cut to the caller's count, counts are told whole, as in the kernel. */
+/* info.c - OBJ_GET_INFO_BY_FD for the four kinds. Arrays are cut to the caller's count, counts
+ * are told whole, as in the kernel. */
 #include "sys/priv.h"
 
 #ifndef EBADFD
@@ -26,11 +27,14 @@ static int put_array(struct sys_req *r, u64 uaddr, u32 *count, u32 have, const v
 
 static int set_rec_sizes(struct bpf_prog_info *info)
 {
-	if ((info->nr_func_info || info->func_info_rec_size) && info->func_info_rec_size != sizeof(struct bpf_func_info))
+	if ((info->nr_func_info || info->func_info_rec_size) &&
+	    info->func_info_rec_size != sizeof(struct bpf_func_info))
 		return -EINVAL;
-	if ((info->nr_line_info || info->line_info_rec_size) && info->line_info_rec_size != sizeof(struct bpf_line_info))
+	if ((info->nr_line_info || info->line_info_rec_size) &&
+	    info->line_info_rec_size != sizeof(struct bpf_line_info))
 		return -EINVAL;
-	if ((info->nr_jited_line_info || info->jited_line_info_rec_size) && info->jited_line_info_rec_size != sizeof(u64))
+	if ((info->nr_jited_line_info || info->jited_line_info_rec_size) &&
+	    info->jited_line_info_rec_size != sizeof(u64))
 		return -EINVAL;
 	info->func_info_rec_size = sizeof(struct bpf_func_info);
 	info->line_info_rec_size = sizeof(struct bpf_line_info);
@@ -51,7 +55,8 @@ static int put_map_ids(struct sys_req *r, struct bpf_prog *prog, struct bpf_prog
 		ids[at++] = aux->used_maps[i]->id;
 		if (at < ARRAY_SIZE(ids) && i + 1 < n)
 			continue;
-		err = req_copy_out(r, info->map_ids + (u64)(i + 1 - at) * sizeof(ids[0]), ids, at * sizeof(ids[0]));
+		err = req_copy_out(r, info->map_ids + (u64)(i + 1 - at) * sizeof(ids[0]), ids,
+				   at * sizeof(ids[0]));
 		at = 0;
 	}
 	pthread_mutex_unlock(&aux->used_maps_lock);
@@ -78,13 +83,15 @@ static int put_xlated(struct sys_req *r, const struct bpf_prog *prog, struct bpf
 	return err;
 }
 
-/* Each function of the program as the kernel counts them: func_cnt when there is more than one, else the program itself. */
+/* Each function of the program as the kernel counts them: func_cnt when there is more than one,
+ * else the program itself. */
 static int put_tags(struct sys_req *r, const struct bpf_prog *prog, struct bpf_prog_info *info)
 {
 	u32 have = prog->aux->func_cnt ? prog->aux->func_cnt : 1, n = min(have, info->nr_prog_tags);
 
 	for (u32 i = 0; i < n; i++) {
-		const u8 *tag = prog->aux->func && prog->aux->func[i] ? prog->aux->func[i]->tag : prog->tag;
+		const u8 *tag =
+			prog->aux->func && prog->aux->func[i] ? prog->aux->func[i]->tag : prog->tag;
 
 		if (req_copy_out(r, info->prog_tags + i * BPF_TAG_SIZE, tag, BPF_TAG_SIZE))
 			return -EFAULT;
@@ -138,9 +145,11 @@ static int prog_code_info(struct sys_req *r, struct bpf_prog *prog, struct bpf_p
 	info->attach_btf_id = aux->attach_btf_id;
 	info->attach_btf_obj_id = attach_btf_obj_id(prog);
 	if (!err)
-		err = put_array(r, info->func_info, &info->nr_func_info, aux->func_info_cnt, aux->func_info, sizeof(struct bpf_func_info));
+		err = put_array(r, info->func_info, &info->nr_func_info, aux->func_info_cnt,
+				aux->func_info, sizeof(struct bpf_func_info));
 	if (!err)
-		err = put_array(r, info->line_info, &info->nr_line_info, aux->nr_linfo, aux->linfo, sizeof(struct bpf_line_info));
+		err = put_array(r, info->line_info, &info->nr_line_info, aux->nr_linfo, aux->linfo,
+				sizeof(struct bpf_line_info));
 	return err ? err : put_tags(r, prog, info);
 }
 
@@ -149,7 +158,7 @@ static long prog_info(struct sys_req *r, struct obj *o)
 	struct bpf_prog *prog = obj_to_prog(o);
 	u32 known = offsetofend(struct bpf_prog_info, attach_btf_id);
 	u32 len = min(r->attr.info.info_len, (u32)sizeof(struct bpf_prog_info));
-	struct bpf_prog_info info = { 0 };
+	struct bpf_prog_info info = {0};
 	int err = req_tail_zero(r, r->attr.info.info, known, r->attr.info.info_len);
 
 	if (err)
@@ -221,7 +230,8 @@ static long btf_info(struct sys_req *r, struct obj *o)
 	const struct btf *btf = container_of(o, struct btf, obj);
 	u32 len = min(r->attr.info.info_len, (u32)sizeof(struct bpf_btf_info)), cap;
 	struct bpf_btf_info info;
-	int err = req_copy_struct(r, &info, sizeof(info), r->attr.info.info, r->attr.info.info_len), short_name = 0;
+	int err = req_copy_struct(r, &info, sizeof(info), r->attr.info.info, r->attr.info.info_len),
+	    short_name = 0;
 
 	if (err)
 		return err;
@@ -265,14 +275,19 @@ static long link_info(struct sys_req *r, struct obj *o)
 
 long sys_get_info(struct sys_req *r)
 {
-	static long (*const by_kind[OBJ_KINDS])(struct sys_req *r, struct obj *o) = {
-		[OBJ_PROG] = prog_info, [OBJ_MAP] = map_info, [OBJ_LINK] = link_info, [OBJ_BTF] = btf_info,
+	static long (*const by_kind[OBJ_KINDS])(struct sys_req * r, struct obj * o) = {
+		[OBJ_PROG] = prog_info,
+		[OBJ_MAP] = map_info,
+		[OBJ_LINK] = link_info,
+		[OBJ_BTF] = btf_info,
 	};
 	struct obj *o = req_any_obj(r, r->attr.info.bpf_fd, NULL);
 	long ret;
 
 	if (IS_ERR(o))
-		return PTR_ERR(o) == -EBADF ? -EBADFD : PTR_ERR(o); /* the kernel's own spelling in this one command */
+		return PTR_ERR(o) == -EBADF
+			       ? -EBADFD
+			       : PTR_ERR(o); /* the kernel's own spelling in this one command */
 	ret = o->class->kind < OBJ_KINDS ? by_kind[o->class->kind](r, o) : -EINVAL;
 	obj_put(o);
 	return ret;

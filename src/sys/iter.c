@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * iter.c - ITER_CREATE. The caller gets the read end of a small pipe; a thread runs the iterator and feeds it. The thread ends at
- * EOF, when the last reader is gone, or when the subsystem closes, which waits for it.
+ * iter.c - ITER_CREATE. The caller gets the read end of a small pipe; a thread runs the iterator
+ * and feeds it. The thread ends at EOF, when the last reader is gone, or when the subsystem closes,
+ * which waits for it.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -12,21 +13,22 @@
 #include "sys/priv.h"
 
 #define PUMP_STACK (512u << 10)
-#define PUMP_BUF 4096u
+#define PUMP_BUF   4096u
 
 struct pump {
 	struct list node; /* sys->pumps */
 	struct sys *sys;
 	struct iter_file *file;
-	int fd;		/* write end, non-blocking */
-	bool done;	/* thread is about to end: join it */
+	int fd;	   /* write end, non-blocking */
+	bool done; /* thread is about to end: join it */
 	pthread_t thread;
 };
 
 /* Waits until the pipe takes more: false when nobody reads any more or the subsystem closes. */
 static bool pump_wait(const struct pump *p)
 {
-	struct pollfd fds[2] = { { .fd = p->fd, .events = POLLOUT }, { .fd = p->sys->stop_fd, .events = POLLIN } };
+	struct pollfd fds[2] = {{.fd = p->fd, .events = POLLOUT},
+				{.fd = p->sys->stop_fd, .events = POLLIN}};
 
 	while (poll(fds, 2, -1) < 0)
 		if (errno != EINTR)
@@ -58,7 +60,8 @@ static void *pump_run(void *arg)
 	char buf[PUMP_BUF];
 	ssize_t n;
 
-	/* The first read waits until the pipe has room, and no longer than somebody is there to read. */
+	/* The first read waits until the pipe has room, and no longer than somebody is there to
+	 * read. */
 	while (pump_wait(p) && (n = iter_read(p->file, buf, sizeof(buf))) > 0)
 		if (!pump_write(p, buf, n))
 			break;
@@ -141,7 +144,7 @@ static int pump_start(struct sys *sys, struct iter_file *file, int fd)
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct pump){ .sys = sys, .file = file, .fd = fd };
+	*p = (struct pump){.sys = sys, .file = file, .fd = fd};
 	pthread_mutex_lock(&sys->pump_lock);
 	err = sys->stopping ? -ENODEV : pump_thread(p);
 	if (!err)

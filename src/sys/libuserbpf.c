@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libuserbpf.c - sys_bpf() for the process it is linked into (include/userbpf.h). The caller's memory and fds are our own. */
+/* libuserbpf.c - sys_bpf() for the process it is linked into (include/userbpf.h). The caller's
+ * memory and fds are our own. */
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -34,8 +35,9 @@ static int copy_out(struct sys_call *c, u64 uaddr, const void *src, u64 len)
 	const char *from = src;
 
 	while (len) {
-		struct iovec local = { .iov_base = (void *)from, .iov_len = min(len, (u64)1 << 30) };
-		struct iovec remote = { .iov_base = (void *)(uintptr_t)uaddr, .iov_len = local.iov_len };
+		struct iovec local = {.iov_base = (void *)from, .iov_len = min(len, (u64)1 << 30)};
+		struct iovec remote = {.iov_base = (void *)(uintptr_t)uaddr,
+				       .iov_len = local.iov_len};
 		ssize_t n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
 
 		if (n < 0 && errno != EFAULT) {
@@ -121,7 +123,11 @@ static int path(struct sys_call *c, u64 uaddr, bool pin, struct sys_path *out)
 }
 
 static const struct sys_call_ops call_ops = {
-	.copy_in = copy_in, .copy_out = copy_out, .fd = borrow_fd, .install_fd = install_fd, .path = path,
+	.copy_in = copy_in,
+	.copy_out = copy_out,
+	.fd = borrow_fd,
+	.install_fd = install_fd,
+	.path = path,
 };
 
 /* --- open and close --- */
@@ -130,7 +136,8 @@ static const struct sys_call_ops call_ops = {
 static void *reaper_run(void *arg)
 {
 	struct userbpf *u = arg;
-	struct pollfd fds[2] = { { .fd = sys_event_fd(u->sys), .events = POLLIN }, { .fd = u->stop_fd, .events = POLLIN } };
+	struct pollfd fds[2] = {{.fd = sys_event_fd(u->sys), .events = POLLIN},
+				{.fd = u->stop_fd, .events = POLLIN}};
 
 	for (;;) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
@@ -161,7 +168,7 @@ static int reaper_start(struct userbpf *u)
 
 static int read_options(const struct userbpf_options *in, struct userbpf_options *out)
 {
-	*out = (struct userbpf_options){ .size = sizeof(*out) };
+	*out = (struct userbpf_options){.size = sizeof(*out)};
 	if (!in)
 		return 0;
 	if (in->size < sizeof(in->size) || in->unprivileged_bpf_disabled > 2)
@@ -188,7 +195,11 @@ static int userbpf_init(struct userbpf *u, const struct userbpf_options *o)
 	fo.uid = geteuid();
 	fo.gid = getegid();
 	u->cred = (struct cred){
-		.pid = getpid(), .uid = fo.uid, .gid = fo.gid, .caps = ~o->drop_caps, .unpriv_disabled = o->unprivileged_bpf_disabled,
+		.pid = getpid(),
+		.uid = fo.uid,
+		.gid = fo.gid,
+		.caps = ~o->drop_caps,
+		.unpriv_disabled = o->unprivileged_bpf_disabled,
 	};
 	u->sys = sys_open(&so);
 	if (IS_ERR(u->sys))
@@ -235,7 +246,7 @@ int userbpf_close(struct userbpf *u)
 
 int userbpf_bpf(struct userbpf *u, int cmd, union bpf_attr *attr, unsigned int size)
 {
-	struct sys_call call = { .ops = &call_ops, .cred = &u->cred, .arg = u };
+	struct sys_call call = {.ops = &call_ops, .cred = &u->cred, .arg = u};
 
 	return sys_bpf(u->sys, &call, cmd, (uintptr_t)attr, size);
 }
@@ -280,7 +291,8 @@ void *userbpf_map_mmap(struct userbpf *u, int map_fd, size_t len, int prot, off_
 	if (!err && (off < 0 || (u64)off + len > map->shm_len - map->value_off))
 		err = -EINVAL;
 	if (!err) {
-		p = mmap(NULL, len, prot & ~PROT_EXEC, MAP_SHARED, map->memfd, map->value_off + off);
+		p = mmap(NULL, len, prot & ~PROT_EXEC, MAP_SHARED, map->memfd,
+			 map->value_off + off);
 		err = p == MAP_FAILED ? -errno : 0;
 	}
 out:
@@ -308,7 +320,8 @@ static struct fs_inode *inode_at(struct userbpf *u, const char *text)
 	return i;
 }
 
-int userbpf_cat(struct userbpf *u, const char *text, int (*sink)(void *arg, const char *text, size_t len), void *arg)
+int userbpf_cat(struct userbpf *u, const char *text,
+		int (*sink)(void *arg, const char *text, size_t len), void *arg)
 {
 	struct fs_inode *i = inode_at(u, text);
 	struct fs_file *f;
@@ -357,7 +370,8 @@ int userbpf_mkdir(struct userbpf *u, const char *text, mode_t mode)
 	return err;
 }
 
-static int remove_at(struct userbpf *u, const char *text, int (*op)(struct fs_inode *dir, const struct cred *c, const char *name))
+static int remove_at(struct userbpf *u, const char *text,
+		     int (*op)(struct fs_inode *dir, const struct cred *c, const char *name))
 {
 	const char *name;
 	struct fs_inode *dir = parent_at(u, text, &name);
@@ -387,6 +401,10 @@ void userbpf_get_stats(struct userbpf *u, struct userbpf_stats *stats)
 	sys_reap(u->sys);
 	obj_table_stats(u->sys->objs, count, &handles);
 	*stats = (struct userbpf_stats){
-		.progs = count[OBJ_PROG], .maps = count[OBJ_MAP], .links = count[OBJ_LINK], .btfs = count[OBJ_BTF], .handles = handles,
+		.progs = count[OBJ_PROG],
+		.maps = count[OBJ_MAP],
+		.links = count[OBJ_LINK],
+		.btfs = count[OBJ_BTF],
+		.handles = handles,
 	};
 }

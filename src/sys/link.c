@@ -6,7 +6,7 @@
 
 #define CGROUP2_MAGIC 0x63677270
 #define NSFS_MAGIC_NR 0x6e736673
-#define ATTACH_MASK (BPF_F_ALLOW_OVERRIDE | BPF_F_ALLOW_MULTI | BPF_F_REPLACE)
+#define ATTACH_MASK   (BPF_F_ALLOW_OVERRIDE | BPF_F_ALLOW_MULTI | BPF_F_REPLACE)
 
 static struct bpf_map *env_map_by_fd(void *arg, int fd)
 {
@@ -17,14 +17,17 @@ static struct bpf_map *env_map_by_fd(void *arg, int fd)
 
 static bool wants_iter_info(const union bpf_attr *a, const struct bpf_prog *prog)
 {
-	return prog->type == BPF_PROG_TYPE_TRACING && prog->expected_attach_type == BPF_TRACE_ITER &&
-	       a->link_create.attach_type == BPF_TRACE_ITER && !a->link_create.target_fd && !a->link_create.flags;
+	return prog->type == BPF_PROG_TYPE_TRACING &&
+	       prog->expected_attach_type == BPF_TRACE_ITER &&
+	       a->link_create.attach_type == BPF_TRACE_ITER && !a->link_create.target_fd &&
+	       !a->link_create.flags;
 }
 
 long sys_link_create(struct sys_req *r)
 {
 	const union bpf_attr *a = &r->attr;
-	struct link_create_env env = { .cred = r->cred, .objs = r->sys->objs, .map_by_fd = env_map_by_fd, .arg = r };
+	struct link_create_env env = {
+		.cred = r->cred, .objs = r->sys->objs, .map_by_fd = env_map_by_fd, .arg = r};
 	struct bpf_prog *prog = req_prog(r, a->link_create.prog_fd);
 	union bpf_iter_link_info info;
 	bool have_info = false;
@@ -38,7 +41,8 @@ long sys_link_create(struct sys_req *r)
 		if (have_info != !!a->link_create.iter_info_len)
 			ret = -EINVAL;
 		else if (have_info)
-			ret = req_copy_struct(r, &info, sizeof(info), a->link_create.iter_info, a->link_create.iter_info_len);
+			ret = req_copy_struct(r, &info, sizeof(info), a->link_create.iter_info,
+					      a->link_create.iter_info_len);
 	}
 	if (ret)
 		goto out;
@@ -120,14 +124,16 @@ static long raw_tp_attach(struct sys_req *r, const struct bpf_prog *prog)
 	case BPF_PROG_TYPE_LSM:
 		if (r->attr.raw_tracepoint.name || prog->expected_attach_type == BPF_TRACE_ITER)
 			return -EINVAL;
-		if (prog->type == BPF_PROG_TYPE_TRACING && prog->expected_attach_type == BPF_TRACE_RAW_TP)
+		if (prog->type == BPF_PROG_TYPE_TRACING &&
+		    prog->expected_attach_type == BPF_TRACE_RAW_TP)
 			return -ENOENT;
 		return -ENOTSUPP; /* no trampolines yet */
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
-		return req_copy_str(r, name, r->attr.raw_tracepoint.name, sizeof(name)) < 0 ? -EFAULT : -ENOENT;
-	default:
-		return -EINVAL;
+		return req_copy_str(r, name, r->attr.raw_tracepoint.name, sizeof(name)) < 0
+			       ? -EFAULT
+			       : -ENOENT;
+	default: return -EINVAL;
 	}
 }
 
@@ -143,7 +149,8 @@ long sys_raw_tp_open(struct sys_req *r)
 	return ret;
 }
 
-/* --- PROG_ATTACH, PROG_DETACH, PROG_QUERY: hooks in a kernel data path, which a service has not --- */
+/* --- PROG_ATTACH, PROG_DETACH, PROG_QUERY: hooks in a kernel data path, which a service has not
+ * --- */
 
 enum hook { HOOK_NONE, HOOK_CGROUP, HOOK_SOCKMAP, HOOK_NETNS, HOOK_LIRC, HOOK_OTHER };
 
@@ -152,44 +159,44 @@ static const struct {
 	u8 prog_type;
 	bool query; /* PROG_QUERY knows it */
 } attach_types[] = {
-	[BPF_CGROUP_INET_INGRESS] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SKB, true },
-	[BPF_CGROUP_INET_EGRESS] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SKB, true },
-	[BPF_CGROUP_INET_SOCK_CREATE] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK, true },
-	[BPF_CGROUP_INET_SOCK_RELEASE] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK, true },
-	[BPF_CGROUP_INET4_POST_BIND] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK, true },
-	[BPF_CGROUP_INET6_POST_BIND] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK, true },
-	[BPF_CGROUP_INET4_BIND] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_INET6_BIND] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_INET4_CONNECT] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_INET6_CONNECT] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_INET4_GETPEERNAME] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_INET6_GETPEERNAME] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_INET4_GETSOCKNAME] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_INET6_GETSOCKNAME] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_UDP4_SENDMSG] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_UDP6_SENDMSG] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_UDP4_RECVMSG] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_UDP6_RECVMSG] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
-	[BPF_CGROUP_SOCK_OPS] = { HOOK_CGROUP, BPF_PROG_TYPE_SOCK_OPS, true },
-	[BPF_CGROUP_DEVICE] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_DEVICE, true },
-	[BPF_CGROUP_SYSCTL] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SYSCTL, true },
-	[BPF_CGROUP_GETSOCKOPT] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCKOPT, true },
-	[BPF_CGROUP_SETSOCKOPT] = { HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCKOPT, true },
-	[BPF_LSM_CGROUP] = { HOOK_CGROUP, BPF_PROG_TYPE_LSM, true },
-	[BPF_LSM_MAC] = { HOOK_OTHER, BPF_PROG_TYPE_LSM, false },
-	[BPF_SK_MSG_VERDICT] = { HOOK_SOCKMAP, BPF_PROG_TYPE_SK_MSG, true },
-	[BPF_SK_SKB_STREAM_PARSER] = { HOOK_SOCKMAP, BPF_PROG_TYPE_SK_SKB, true },
-	[BPF_SK_SKB_STREAM_VERDICT] = { HOOK_SOCKMAP, BPF_PROG_TYPE_SK_SKB, true },
-	[BPF_SK_SKB_VERDICT] = { HOOK_SOCKMAP, BPF_PROG_TYPE_SK_SKB, true },
-	[BPF_LIRC_MODE2] = { HOOK_LIRC, BPF_PROG_TYPE_LIRC_MODE2, true },
-	[BPF_FLOW_DISSECTOR] = { HOOK_NETNS, BPF_PROG_TYPE_FLOW_DISSECTOR, true },
-	[BPF_SK_LOOKUP] = { HOOK_NETNS, BPF_PROG_TYPE_SK_LOOKUP, true },
-	[BPF_TRACE_ITER] = { HOOK_OTHER, BPF_PROG_TYPE_TRACING, false },
-	[BPF_TRACE_RAW_TP] = { HOOK_OTHER, BPF_PROG_TYPE_TRACING, false },
-	[BPF_TRACE_FENTRY] = { HOOK_OTHER, BPF_PROG_TYPE_TRACING, false },
-	[BPF_TRACE_FEXIT] = { HOOK_OTHER, BPF_PROG_TYPE_TRACING, false },
-	[BPF_MODIFY_RETURN] = { HOOK_OTHER, BPF_PROG_TYPE_TRACING, false },
-	[BPF_XDP] = { HOOK_OTHER, BPF_PROG_TYPE_XDP, false },
+	[BPF_CGROUP_INET_INGRESS] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SKB, true},
+	[BPF_CGROUP_INET_EGRESS] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SKB, true},
+	[BPF_CGROUP_INET_SOCK_CREATE] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK, true},
+	[BPF_CGROUP_INET_SOCK_RELEASE] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK, true},
+	[BPF_CGROUP_INET4_POST_BIND] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK, true},
+	[BPF_CGROUP_INET6_POST_BIND] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK, true},
+	[BPF_CGROUP_INET4_BIND] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_INET6_BIND] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_INET4_CONNECT] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_INET6_CONNECT] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_INET4_GETPEERNAME] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_INET6_GETPEERNAME] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_INET4_GETSOCKNAME] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_INET6_GETSOCKNAME] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_UDP4_SENDMSG] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_UDP6_SENDMSG] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_UDP4_RECVMSG] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_UDP6_RECVMSG] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true},
+	[BPF_CGROUP_SOCK_OPS] = {HOOK_CGROUP, BPF_PROG_TYPE_SOCK_OPS, true},
+	[BPF_CGROUP_DEVICE] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_DEVICE, true},
+	[BPF_CGROUP_SYSCTL] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SYSCTL, true},
+	[BPF_CGROUP_GETSOCKOPT] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCKOPT, true},
+	[BPF_CGROUP_SETSOCKOPT] = {HOOK_CGROUP, BPF_PROG_TYPE_CGROUP_SOCKOPT, true},
+	[BPF_LSM_CGROUP] = {HOOK_CGROUP, BPF_PROG_TYPE_LSM, true},
+	[BPF_LSM_MAC] = {HOOK_OTHER, BPF_PROG_TYPE_LSM, false},
+	[BPF_SK_MSG_VERDICT] = {HOOK_SOCKMAP, BPF_PROG_TYPE_SK_MSG, true},
+	[BPF_SK_SKB_STREAM_PARSER] = {HOOK_SOCKMAP, BPF_PROG_TYPE_SK_SKB, true},
+	[BPF_SK_SKB_STREAM_VERDICT] = {HOOK_SOCKMAP, BPF_PROG_TYPE_SK_SKB, true},
+	[BPF_SK_SKB_VERDICT] = {HOOK_SOCKMAP, BPF_PROG_TYPE_SK_SKB, true},
+	[BPF_LIRC_MODE2] = {HOOK_LIRC, BPF_PROG_TYPE_LIRC_MODE2, true},
+	[BPF_FLOW_DISSECTOR] = {HOOK_NETNS, BPF_PROG_TYPE_FLOW_DISSECTOR, true},
+	[BPF_SK_LOOKUP] = {HOOK_NETNS, BPF_PROG_TYPE_SK_LOOKUP, true},
+	[BPF_TRACE_ITER] = {HOOK_OTHER, BPF_PROG_TYPE_TRACING, false},
+	[BPF_TRACE_RAW_TP] = {HOOK_OTHER, BPF_PROG_TYPE_TRACING, false},
+	[BPF_TRACE_FENTRY] = {HOOK_OTHER, BPF_PROG_TYPE_TRACING, false},
+	[BPF_TRACE_FEXIT] = {HOOK_OTHER, BPF_PROG_TYPE_TRACING, false},
+	[BPF_MODIFY_RETURN] = {HOOK_OTHER, BPF_PROG_TYPE_TRACING, false},
+	[BPF_XDP] = {HOOK_OTHER, BPF_PROG_TYPE_XDP, false},
 };
 
 static enum hook hook_of(u32 attach_type)
@@ -198,8 +205,9 @@ static enum hook hook_of(u32 attach_type)
 }
 
 /*
- * Is the caller's target what the hook attaches to? 0, or the errno the kernel gives for a wrong one. What follows a right one is -EINVAL, as on a
- * kernel built without that hook; PROG_QUERY says that nothing is attached.
+ * Is the caller's target what the hook attaches to? 0, or the errno the kernel gives for a wrong
+ * one. What follows a right one is -EINVAL, as on a kernel built without that hook; PROG_QUERY says
+ * that nothing is attached.
  */
 static long check_target(struct sys_req *r, enum hook hook, int target_fd)
 {
@@ -261,7 +269,8 @@ long sys_prog_query(struct sys_req *r)
 
 	if (a->query.query_flags & ~BPF_F_QUERY_EFFECTIVE)
 		return -EINVAL;
-	if (a->query.attach_type >= ARRAY_SIZE(attach_types) || !attach_types[a->query.attach_type].query)
+	if (a->query.attach_type >= ARRAY_SIZE(attach_types) ||
+	    !attach_types[a->query.attach_type].query)
 		return -EINVAL;
 	ret = check_target(r, hook_of(a->query.attach_type), a->query.target_fd);
 	if (ret)

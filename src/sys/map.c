@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* map.c - MAP_CREATE, the element commands, MAP_FREEZE. Order of checks and errno: kernel/bpf/syscall.c of 6.1. */
+/* map.c - MAP_CREATE, the element commands, MAP_FREEZE. Order of checks and errno:
+ * kernel/bpf/syscall.c of 6.1. */
 #include <stdio.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@ static bool numa_node_exists(u32 node)
 static int create_check(const union bpf_attr *a)
 {
 	if (a->btf_vmlinux_value_type_id) {
-		if (a->map_type != BPF_MAP_TYPE_STRUCT_OPS || a->btf_key_type_id || a->btf_value_type_id)
+		if (a->map_type != BPF_MAP_TYPE_STRUCT_OPS || a->btf_key_type_id ||
+		    a->btf_value_type_id)
 			return -EINVAL;
 	} else if (a->btf_key_type_id && !a->btf_value_type_id) {
 		return -EINVAL;
@@ -47,7 +49,8 @@ static void fill_attr(const struct sys_req *r, struct map_attr *ma)
 		.nr_cpus = r->sys->nr_cpus,
 	};
 	memcpy(ma->name, a->map_name, sizeof(ma->name));
-	if (!(a->map_flags & BPF_F_ZERO_SEED) && getrandom(&ma->seed, sizeof(ma->seed), 0) != sizeof(ma->seed))
+	if (!(a->map_flags & BPF_F_ZERO_SEED) &&
+	    getrandom(&ma->seed, sizeof(ma->seed), 0) != sizeof(ma->seed))
 		ma->seed = (u32)(uintptr_t)r ^ 0x9e3779b9u;
 }
 
@@ -81,12 +84,10 @@ static int create_perm(const struct sys_req *r)
 	case BPF_MAP_TYPE_DEVMAP_HASH:
 	case BPF_MAP_TYPE_XSKMAP:
 	case BPF_MAP_TYPE_SOCKMAP:
-	case BPF_MAP_TYPE_SOCKHASH:
-		return cred_net_admin(r->cred) ? 0 : -EPERM;
+	case BPF_MAP_TYPE_SOCKHASH: return cred_net_admin(r->cred) ? 0 : -EPERM;
 	case BPF_MAP_TYPE_CPUMAP:
 	case BPF_MAP_TYPE_STACK_TRACE:
-	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
-		return cred_bpf(r->cred) ? 0 : -EPERM;
+	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: return cred_bpf(r->cred) ? 0 : -EPERM;
 	}
 	return 0;
 }
@@ -181,7 +182,7 @@ static int elem_open(struct sys_req *r, struct elem *e, int fd, u32 want)
 {
 	u32 perm;
 
-	*e = (struct elem){ .m = req_map(r, fd, &perm), .writes = want & HANDLE_WRITE };
+	*e = (struct elem){.m = req_map(r, fd, &perm), .writes = want & HANDLE_WRITE};
 	if (IS_ERR(e->m))
 		return PTR_ERR(e->m);
 	e->map = &e->m->map;
@@ -282,7 +283,8 @@ long sys_map_update(struct sys_req *r)
 	if (!ret)
 		ret = elem_value(r, &e, true);
 	if (!ret)
-		ret = e.map->ops->fd_values ? update_fd_value(r, &e) : map_sys_update(e.map, e.key, e.value, r->attr.flags);
+		ret = e.map->ops->fd_values ? update_fd_value(r, &e)
+					    : map_sys_update(e.map, e.key, e.value, r->attr.flags);
 	elem_close(&e);
 	return ret;
 }
@@ -331,7 +333,8 @@ long sys_map_next_key(struct sys_req *r)
 static bool can_take(const struct bpf_map *map)
 {
 	return map->map_type == BPF_MAP_TYPE_HASH || map->map_type == BPF_MAP_TYPE_PERCPU_HASH ||
-	       map->map_type == BPF_MAP_TYPE_LRU_HASH || map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+	       map->map_type == BPF_MAP_TYPE_LRU_HASH ||
+	       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
 long sys_map_lookup_and_delete(struct sys_req *r)
@@ -396,10 +399,8 @@ static bool batch_kind(const struct bpf_map *map, int cmd)
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 		return cmd == BPF_MAP_LOOKUP_BATCH || cmd == BPF_MAP_UPDATE_BATCH;
 	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_PERCPU_HASH:
-		return true;
-	default:
-		return false;
+	case BPF_MAP_TYPE_PERCPU_HASH: return true;
+	default: return false;
 	}
 }
 
@@ -454,7 +455,9 @@ static int batch_read(struct batch *b, struct elem *e, void *next, bool *have_ke
 static int batch_run(struct batch *b, struct elem *e)
 {
 	const union bpf_attr *a = &b->r->attr;
-	bool reads = b->r->cmd == BPF_MAP_LOOKUP_BATCH || b->r->cmd == BPF_MAP_LOOKUP_AND_DELETE_BATCH, have_key = false;
+	bool reads = b->r->cmd == BPF_MAP_LOOKUP_BATCH ||
+		     b->r->cmd == BPF_MAP_LOOKUP_AND_DELETE_BATCH,
+	     have_key = false;
 	void *next = calloc(1, b->map->key_size + 4);
 	u32 retries = 0;
 	int err = 0;
@@ -489,7 +492,7 @@ long sys_map_batch(struct sys_req *r)
 		[BPF_MAP_UPDATE_BATCH - BPF_MAP_LOOKUP_BATCH] = HANDLE_WRITE,
 		[BPF_MAP_DELETE_BATCH - BPF_MAP_LOOKUP_BATCH] = HANDLE_WRITE,
 	};
-	struct batch b = { .r = r, .count = r->attr.batch.count };
+	struct batch b = {.r = r, .count = r->attr.batch.count};
 	struct elem e;
 	long ret = elem_open(r, &e, r->attr.batch.map_fd, want[r->cmd - BPF_MAP_LOOKUP_BATCH]);
 

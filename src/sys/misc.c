@@ -13,16 +13,12 @@ static enum obj_kind kind_of_cmd(int cmd)
 {
 	switch (cmd) {
 	case BPF_MAP_GET_NEXT_ID:
-	case BPF_MAP_GET_FD_BY_ID:
-		return OBJ_MAP;
+	case BPF_MAP_GET_FD_BY_ID: return OBJ_MAP;
 	case BPF_BTF_GET_NEXT_ID:
-	case BPF_BTF_GET_FD_BY_ID:
-		return OBJ_BTF;
+	case BPF_BTF_GET_FD_BY_ID: return OBJ_BTF;
 	case BPF_LINK_GET_NEXT_ID:
-	case BPF_LINK_GET_FD_BY_ID:
-		return OBJ_LINK;
-	default:
-		return OBJ_PROG;
+	case BPF_LINK_GET_FD_BY_ID: return OBJ_LINK;
+	default: return OBJ_PROG;
 	}
 }
 
@@ -66,7 +62,8 @@ long sys_get_fd_by_id(struct sys_req *r)
 	return ret;
 }
 
-/* Raw tracepoint links and perf events: neither exists here yet, so any open fd is "not supported". */
+/* Raw tracepoint links and perf events: neither exists here yet, so any open fd is "not
+ * supported". */
 long sys_task_fd_query(struct sys_req *r)
 {
 	pid_t pid = r->attr.task_fd_query.pid;
@@ -102,7 +99,10 @@ static void stats_free(struct obj *o)
 }
 
 static const struct obj_class stats_class = {
-	.name = "stats", .kind = OBJ_KINDS, .release = stats_release, .free = stats_free,
+	.name = "stats",
+	.kind = OBJ_KINDS,
+	.release = stats_release,
+	.free = stats_free,
 };
 
 long sys_enable_stats(struct sys_req *r)

@@ -142,7 +142,8 @@ long sys_obj_get(struct sys_req *r)
 		ret = PTR_ERR(o);
 		goto out;
 	}
-	/* Only a map's handle can be restricted; a program's ignores the flags, a link's refuses them. */
+	/* Only a map's handle can be restricted; a program's ignores the flags, a link's refuses
+	 * them. */
 	if (o->class->kind == OBJ_LINK && perm != HANDLE_RW)
 		ret = -EINVAL;
 	else

@@ -4,8 +4,9 @@
 /*
  * priv.h - what the command handlers share. Private to src/sys.
  *
- * A handler gets a struct sys_req: attr already copied in, zero padded, size and tail checked (sys.c), privilege of creation commands checked. It
- * returns what bpf(2) returns. req_*() reach the caller's memory and fds.
+ * A handler gets a struct sys_req: attr already copied in, zero padded, size and tail checked
+ * (sys.c), privilege of creation commands checked. It returns what bpf(2) returns. req_*() reach
+ * the caller's memory and fds.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -49,15 +50,18 @@ struct sys_req {
 /* --- req.c --- */
 int req_copy_in(struct sys_req *r, void *dst, u64 uaddr, u64 len);
 int req_copy_out(struct sys_req *r, u64 uaddr, const void *src, u64 len);
-/* Text up to a NUL, at most @size - 1 bytes, always terminated: its length or -EFAULT (kernel: strncpy_from_user). */
+/* Text up to a NUL, at most @size - 1 bytes, always terminated: its length or -EFAULT (kernel:
+ * strncpy_from_user). */
 int req_copy_str(struct sys_req *r, char *dst, u64 uaddr, u32 size);
 void *req_dup(struct sys_req *r, u64 uaddr, u64 len); /* malloc'ed copy; ERR_PTR(-ENOMEM/-EFAULT) */
-/* Like req_copy_in() of a struct this build knows @known bytes of: the caller's tail must be zero (-E2BIG); @dst is zero padded. */
+/* Like req_copy_in() of a struct this build knows @known bytes of: the caller's tail must be
+ * zero (-E2BIG); @dst is zero padded. */
 int req_copy_struct(struct sys_req *r, void *dst, u32 known, u64 uaddr, u32 len);
 int req_tail_zero(struct sys_req *r, u64 uaddr, u32 known, u32 len);
 int req_put_u32(struct sys_req *r, u32 attr_off, u32 value); /* into the caller's attr */
 #define req_put_attr(r, member, value) req_put_u32(r, offsetof(union bpf_attr, member), value)
-/* Object of @kind behind the caller's fd, referenced: ERR_PTR(-EBADF) for no fd, (-EINVAL) for another kind. */
+/* Object of @kind behind the caller's fd, referenced: ERR_PTR(-EBADF) for no fd, (-EINVAL) for
+ * another kind. */
 struct obj *req_obj(struct sys_req *r, int fd, enum obj_kind kind, u32 *perm);
 struct obj *req_any_obj(struct sys_req *r, int fd, u32 *perm);
 static inline struct map_obj *req_map(struct sys_req *r, int fd, u32 *perm)

@@ -5,8 +5,8 @@
 #include "exec/test_run.h"
 #include "sys/priv.h"
 
-#define MAX_INSNS BPF_COMPLEXITY_LIMIT_INSNS
-#define INFO_REC_MAX 252u
+#define MAX_INSNS     BPF_COMPLEXITY_LIMIT_INSNS
+#define INFO_REC_MAX  252u
 #define MAX_TEST_DATA (1u << 20)
 
 /* --- load: objects named by fds stay referenced until the program holds its own references --- */
@@ -16,7 +16,7 @@ struct load {
 	struct load_ref {
 		int fd;
 		struct obj *obj;
-	} *refs;
+	} * refs;
 	u32 nr, room;
 };
 
@@ -41,7 +41,7 @@ static struct obj *load_obj(struct load *l, int fd, enum obj_kind kind)
 		l->refs = refs;
 		l->room = room;
 	}
-	l->refs[l->nr++] = (struct load_ref){ .fd = fd, .obj = o };
+	l->refs[l->nr++] = (struct load_ref){.fd = fd, .obj = o};
 	return o;
 }
 
@@ -73,12 +73,14 @@ static int vfy_fd_array(void *arg, u32 idx)
 
 	if (!l->r->attr.fd_array)
 		return -EPROTO; /* as the kernel says of an index without an array */
-	return req_copy_in(l->r, &fd, l->r->attr.fd_array + (u64)idx * sizeof(fd), sizeof(fd)) ? -EFAULT : fd;
+	return req_copy_in(l->r, &fd, l->r->attr.fd_array + (u64)idx * sizeof(fd), sizeof(fd))
+		       ? -EFAULT
+		       : fd;
 }
 
 /*
- * No symbol of the service is exported to programs yet. Another kernel's symbols are taken on trust when nothing will run: their address is one that nothing
- * can have.
+ * No symbol of the service is exported to programs yet. Another kernel's symbols are taken on trust
+ * when nothing will run: their address is one that nothing can have.
  */
 static u64 vfy_ksym_addr(void *arg, const char *name)
 {
@@ -112,7 +114,8 @@ static const struct vfy_ctx_arg *load_iter_ctx(void *arg, const char *func, u32 
 	return t ? t->ctx_args : NULL;
 }
 
-/* Copies what attr points to. What cannot be read stays NULL and prog_load() finds it in its turn: 0 or -ENOMEM. */
+/* Copies what attr points to. What cannot be read stays NULL and prog_load() finds it in its
+ * turn: 0 or -ENOMEM. */
 static int load_copy(struct sys_req *r, const void **dst, u64 uaddr, u64 cnt, u64 size)
 {
 	void *p;
@@ -128,14 +131,18 @@ static int load_copy(struct sys_req *r, const void **dst, u64 uaddr, u64 cnt, u6
 static int load_copies(struct sys_req *r, struct prog_load_req *req)
 {
 	const union bpf_attr *a = &r->attr;
-	int err = load_copy(r, (const void **)&req->insns, a->insns, a->insn_cnt, sizeof(struct bpf_insn));
+	int err = load_copy(r, (const void **)&req->insns, a->insns, a->insn_cnt,
+			    sizeof(struct bpf_insn));
 
 	if (!err)
-		err = load_copy(r, &req->func_info, a->func_info, a->func_info_cnt, a->func_info_rec_size);
+		err = load_copy(r, &req->func_info, a->func_info, a->func_info_cnt,
+				a->func_info_rec_size);
 	if (!err)
-		err = load_copy(r, &req->line_info, a->line_info, a->line_info_cnt, a->line_info_rec_size);
+		err = load_copy(r, &req->line_info, a->line_info, a->line_info_cnt,
+				a->line_info_rec_size);
 	if (!err)
-		err = load_copy(r, &req->core_relos, a->core_relos, a->core_relo_cnt, a->core_relo_rec_size);
+		err = load_copy(r, &req->core_relos, a->core_relos, a->core_relo_cnt,
+				a->core_relo_rec_size);
 	return err;
 }
 
@@ -143,10 +150,12 @@ static bool may_load(const struct sys_req *r)
 {
 	u32 type = r->attr.prog_type;
 
-	return type == BPF_PROG_TYPE_SOCKET_FILTER || type == BPF_PROG_TYPE_CGROUP_SKB || cred_bpf(r->cred);
+	return type == BPF_PROG_TYPE_SOCKET_FILTER || type == BPF_PROG_TYPE_CGROUP_SKB ||
+	       cred_bpf(r->cred);
 }
 
-/* The log has a buffer only when its attributes are sane; prog_load() refuses them at its proper place otherwise. */
+/* The log has a buffer only when its attributes are sane; prog_load() refuses them at its proper
+ * place otherwise. */
 static void load_log_init(const union bpf_attr *a, struct log *log)
 {
 	bool sane = !req_log_check(a->log_level, a->log_buf, a->log_size);
@@ -188,14 +197,15 @@ static long load_run(struct sys_req *r, struct load *l, struct prog_load_req *re
 long sys_prog_load(struct sys_req *r)
 {
 	const union bpf_attr *a = &r->attr;
-	struct prog_load_req req = { .attr = *a, .attr_size = r->size };
-	struct load l = { .r = r };
+	struct prog_load_req req = {.attr = *a, .attr_size = r->size};
+	struct load l = {.r = r};
 	char license[128];
 	long ret;
 
 	if (req_copy_str(r, license, a->license, sizeof(license)) >= 0)
 		req.license = license;
-	/* Nothing big is copied for a caller who may not load it anyway; prog_load() finds the reason. */
+	/* Nothing big is copied for a caller who may not load it anyway; prog_load() finds the
+	 * reason. */
 	ret = req.license && may_load(r) ? load_copies(r, &req) : 0;
 	if (!ret)
 		ret = load_run(r, &l, &req);
@@ -230,8 +240,7 @@ static long test_sys_bpf(void *arg, int cmd, void *attr, u32 size)
 	case BPF_LINK_CREATE:
 	case BPF_RAW_TRACEPOINT_OPEN:
 		return sys_bpf(h->r->sys, h->r->call, cmd, (uintptr_t)attr, size);
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -274,7 +283,8 @@ static int test_copy(struct sys_req *r, const void **buf, u64 uaddr, u32 len)
 static int test_prepare(struct sys_req *r, struct test_run *t)
 {
 	const union bpf_attr *a = &r->attr;
-	u32 out = a->test.data_size_out ? min(a->test.data_size_out, MAX_TEST_DATA) : TEST_RUN_MAX_DATA;
+	u32 out = a->test.data_size_out ? min(a->test.data_size_out, MAX_TEST_DATA)
+					: TEST_RUN_MAX_DATA;
 	int err;
 
 	err = test_copy(r, &t->data_in, a->test.data_in, a->test.data_size_in);
@@ -283,9 +293,11 @@ static int test_prepare(struct sys_req *r, struct test_run *t)
 	if (!err)
 		err = test_buffer(&t->data_out, a->test.data_out, out);
 	if (!err)
-		err = test_buffer(&t->ctx_out, a->test.ctx_out, min(a->test.ctx_size_out, MAX_TEST_DATA));
+		err = test_buffer(&t->ctx_out, a->test.ctx_out,
+				  min(a->test.ctx_size_out, MAX_TEST_DATA));
 	if (!err)
-		err = test_buffer(&t->ctx_inout, a->test.ctx_in, min(a->test.ctx_size_in, MAX_TEST_DATA));
+		err = test_buffer(&t->ctx_inout, a->test.ctx_in,
+				  min(a->test.ctx_size_in, MAX_TEST_DATA));
 	return err;
 }
 
@@ -307,8 +319,8 @@ static int test_answer(struct sys_req *r, const struct test_run *t)
 static long test_prog(struct sys_req *r, struct bpf_prog *prog)
 {
 	const struct prog_type *type = prog_type_of(prog->type);
-	struct test_host h = { .host = r->sys->host, .r = r };
-	struct test_run t = { .attr = r->attr, .max_ctx_offset = prog->aux->max_ctx_offset };
+	struct test_host h = {.host = r->sys->host, .r = r};
+	struct test_run t = {.attr = r->attr, .max_ctx_offset = prog->aux->max_ctx_offset};
 	long ret;
 
 	t.kind = type ? type->test_run : TEST_RUN_NONE;

@@ -5,7 +5,7 @@
 #include "sys/priv.h"
 
 #define CHUNK 256u
-#define PAGE 4096u
+#define PAGE  4096u
 /* More than any command copies in one piece; keeps a hostile length from becoming an allocation. */
 #define MAX_DUP (256ull << 20)
 
@@ -26,7 +26,8 @@ int req_copy_str(struct sys_req *r, char *dst, u64 uaddr, u32 size)
 	while (len < size - 1) {
 		u32 n = min(min(CHUNK, (u32)(PAGE - (uaddr + len) % PAGE)), size - 1 - len), have;
 
-		/* The service knows exactly the bytes up to the NUL: when a chunk cannot be had, go on byte by byte. */
+		/* The service knows exactly the bytes up to the NUL: when a chunk cannot be had,
+		 * go on byte by byte. */
 		if (req_copy_in(r, dst + len, uaddr + len, n)) {
 			n = 1;
 			if (req_copy_in(r, dst + len, uaddr + len, 1))
@@ -118,14 +119,10 @@ long req_install(struct sys_req *r, struct obj *o, u32 perm)
 int req_file_perm(u32 flags)
 {
 	switch (flags & (BPF_F_RDONLY | BPF_F_WRONLY)) {
-	case 0:
-		return HANDLE_RW;
-	case BPF_F_RDONLY:
-		return HANDLE_READ;
-	case BPF_F_WRONLY:
-		return HANDLE_WRITE;
-	default:
-		return -EINVAL;
+	case 0: return HANDLE_RW;
+	case BPF_F_RDONLY: return HANDLE_READ;
+	case BPF_F_WRONLY: return HANDLE_WRITE;
+	default: return -EINVAL;
 	}
 }
 
@@ -133,7 +130,9 @@ int req_log_check(u32 level, u64 ubuf, u32 size)
 {
 	if (!level && !ubuf && !size)
 		return 0;
-	return size >= 128 && size <= UINT32_MAX >> 2 && level && ubuf && !(level & ~LOG_MASK) ? 0 : -EINVAL;
+	return size >= 128 && size <= UINT32_MAX >> 2 && level && ubuf && !(level & ~LOG_MASK)
+		       ? 0
+		       : -EINVAL;
 }
 
 int req_log_finish(struct sys_req *r, struct log *log, u64 ubuf, int verdict)

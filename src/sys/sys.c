@@ -23,7 +23,8 @@ static const struct exec_image *host_tail_target(void *arg, struct bpf_map *map,
 	return map_obj_tail_target(map_obj_of(map), index);
 }
 
-static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out)
+static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags,
+			  int (*emit)(void *out, const char *s, size_t n), void *out)
 {
 	struct sys *sys = arg;
 	const struct btf_type *t = sys->vmlinux ? btf_type_by_id(sys->vmlinux, btf_id) : NULL;
@@ -101,7 +102,8 @@ static int sys_init_vmlinux(struct sys *sys, const char *path)
 	return 0;
 }
 
-/* Without a table of its own a process shares the private one of base/slot.c among all its instances. */
+/* Without a table of its own a process shares the private one of base/slot.c among all its
+ * instances. */
 static void sys_init_slots(struct sys *sys, struct slot_table *slots)
 {
 	sys->nr_cpus = slots ? slots->nr : min(slot_possible_cpus(), SLOT_MAX);
@@ -111,7 +113,7 @@ static void sys_init_slots(struct sys *sys, struct slot_table *slots)
 
 struct sys *sys_open(const struct sys_options *opt)
 {
-	static const struct sys_options defaults = { .unpriv_bpf_disabled = 2 };
+	static const struct sys_options defaults = {.unpriv_bpf_disabled = 2};
 	struct fs_content_ops content = sys_content_ops;
 	struct sys *sys = calloc(1, sizeof(*sys));
 	int err;
@@ -172,11 +174,26 @@ u32 sys_close(struct sys *sys)
 	return left;
 }
 
-struct obj_table *sys_objs(struct sys *sys) { return sys->objs; }
-struct fs *sys_fs(struct sys *sys) { return sys->fs; }
-struct btf *sys_vmlinux(struct sys *sys) { return sys->vmlinux; }
-const struct exec_host *sys_exec_host(struct sys *sys) { return &sys->host; }
-int sys_event_fd(struct sys *sys) { return obj_table_event_fd(sys->objs); }
+struct obj_table *sys_objs(struct sys *sys)
+{
+	return sys->objs;
+}
+struct fs *sys_fs(struct sys *sys)
+{
+	return sys->fs;
+}
+struct btf *sys_vmlinux(struct sys *sys)
+{
+	return sys->vmlinux;
+}
+const struct exec_host *sys_exec_host(struct sys *sys)
+{
+	return &sys->host;
+}
+int sys_event_fd(struct sys *sys)
+{
+	return obj_table_event_fd(sys->objs);
+}
 
 void sys_reap(struct sys *sys)
 {
@@ -192,42 +209,42 @@ static const struct {
 	bool runs;	/* makes programs run: not where they are only verified */
 	bool cap_first; /* the handler checks privilege before attr's tail (PROG_QUERY) */
 } handlers[] = {
-	[BPF_MAP_CREATE] = { sys_map_create, .creates = true },
-	[BPF_MAP_LOOKUP_ELEM] = { sys_map_lookup },
-	[BPF_MAP_UPDATE_ELEM] = { sys_map_update },
-	[BPF_MAP_DELETE_ELEM] = { sys_map_delete },
-	[BPF_MAP_GET_NEXT_KEY] = { sys_map_next_key },
-	[BPF_PROG_LOAD] = { sys_prog_load, .creates = true },
-	[BPF_OBJ_PIN] = { sys_obj_pin },
-	[BPF_OBJ_GET] = { sys_obj_get },
-	[BPF_PROG_ATTACH] = { sys_prog_attach, .runs = true },
-	[BPF_PROG_DETACH] = { sys_prog_detach },
-	[BPF_PROG_TEST_RUN] = { sys_prog_test_run, .runs = true },
-	[BPF_PROG_GET_NEXT_ID] = { sys_get_next_id },
-	[BPF_MAP_GET_NEXT_ID] = { sys_get_next_id },
-	[BPF_PROG_GET_FD_BY_ID] = { sys_get_fd_by_id },
-	[BPF_MAP_GET_FD_BY_ID] = { sys_get_fd_by_id },
-	[BPF_OBJ_GET_INFO_BY_FD] = { sys_get_info },
-	[BPF_PROG_QUERY] = { sys_prog_query, .cap_first = true },
-	[BPF_RAW_TRACEPOINT_OPEN] = { sys_raw_tp_open, .runs = true },
-	[BPF_BTF_LOAD] = { sys_btf_load },
-	[BPF_BTF_GET_FD_BY_ID] = { sys_get_fd_by_id },
-	[BPF_TASK_FD_QUERY] = { sys_task_fd_query },
-	[BPF_MAP_LOOKUP_AND_DELETE_ELEM] = { sys_map_lookup_and_delete },
-	[BPF_MAP_FREEZE] = { sys_map_freeze },
-	[BPF_BTF_GET_NEXT_ID] = { sys_get_next_id },
-	[BPF_MAP_LOOKUP_BATCH] = { sys_map_batch },
-	[BPF_MAP_LOOKUP_AND_DELETE_BATCH] = { sys_map_batch },
-	[BPF_MAP_UPDATE_BATCH] = { sys_map_batch },
-	[BPF_MAP_DELETE_BATCH] = { sys_map_batch },
-	[BPF_LINK_CREATE] = { sys_link_create, .runs = true },
-	[BPF_LINK_UPDATE] = { sys_link_update, .runs = true },
-	[BPF_LINK_GET_FD_BY_ID] = { sys_get_fd_by_id },
-	[BPF_LINK_GET_NEXT_ID] = { sys_get_next_id },
-	[BPF_ENABLE_STATS] = { sys_enable_stats },
-	[BPF_ITER_CREATE] = { sys_iter_create, .runs = true },
-	[BPF_LINK_DETACH] = { sys_link_detach },
-	[BPF_PROG_BIND_MAP] = { sys_prog_bind_map },
+	[BPF_MAP_CREATE] = {sys_map_create, .creates = true},
+	[BPF_MAP_LOOKUP_ELEM] = {sys_map_lookup},
+	[BPF_MAP_UPDATE_ELEM] = {sys_map_update},
+	[BPF_MAP_DELETE_ELEM] = {sys_map_delete},
+	[BPF_MAP_GET_NEXT_KEY] = {sys_map_next_key},
+	[BPF_PROG_LOAD] = {sys_prog_load, .creates = true},
+	[BPF_OBJ_PIN] = {sys_obj_pin},
+	[BPF_OBJ_GET] = {sys_obj_get},
+	[BPF_PROG_ATTACH] = {sys_prog_attach, .runs = true},
+	[BPF_PROG_DETACH] = {sys_prog_detach},
+	[BPF_PROG_TEST_RUN] = {sys_prog_test_run, .runs = true},
+	[BPF_PROG_GET_NEXT_ID] = {sys_get_next_id},
+	[BPF_MAP_GET_NEXT_ID] = {sys_get_next_id},
+	[BPF_PROG_GET_FD_BY_ID] = {sys_get_fd_by_id},
+	[BPF_MAP_GET_FD_BY_ID] = {sys_get_fd_by_id},
+	[BPF_OBJ_GET_INFO_BY_FD] = {sys_get_info},
+	[BPF_PROG_QUERY] = {sys_prog_query, .cap_first = true},
+	[BPF_RAW_TRACEPOINT_OPEN] = {sys_raw_tp_open, .runs = true},
+	[BPF_BTF_LOAD] = {sys_btf_load},
+	[BPF_BTF_GET_FD_BY_ID] = {sys_get_fd_by_id},
+	[BPF_TASK_FD_QUERY] = {sys_task_fd_query},
+	[BPF_MAP_LOOKUP_AND_DELETE_ELEM] = {sys_map_lookup_and_delete},
+	[BPF_MAP_FREEZE] = {sys_map_freeze},
+	[BPF_BTF_GET_NEXT_ID] = {sys_get_next_id},
+	[BPF_MAP_LOOKUP_BATCH] = {sys_map_batch},
+	[BPF_MAP_LOOKUP_AND_DELETE_BATCH] = {sys_map_batch},
+	[BPF_MAP_UPDATE_BATCH] = {sys_map_batch},
+	[BPF_MAP_DELETE_BATCH] = {sys_map_batch},
+	[BPF_LINK_CREATE] = {sys_link_create, .runs = true},
+	[BPF_LINK_UPDATE] = {sys_link_update, .runs = true},
+	[BPF_LINK_GET_FD_BY_ID] = {sys_get_fd_by_id},
+	[BPF_LINK_GET_NEXT_ID] = {sys_get_next_id},
+	[BPF_ENABLE_STATS] = {sys_enable_stats},
+	[BPF_ITER_CREATE] = {sys_iter_create, .runs = true},
+	[BPF_LINK_DETACH] = {sys_link_detach},
+	[BPF_PROG_BIND_MAP] = {sys_prog_bind_map},
 };
 
 static bool attr_tail_zero(const struct sys_req *r, u32 end)
@@ -243,11 +260,13 @@ static bool attr_tail_zero(const struct sys_req *r, u32 end)
 long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 size)
 {
 	const struct abi_command *row = abi_command(cmd);
-	struct sys_req r = { .sys = sys, .call = call, .cred = call->cred, .uattr = uattr, .cmd = cmd };
+	struct sys_req r = {
+		.sys = sys, .call = call, .cred = call->cred, .uattr = uattr, .cmd = cmd};
 	bool known = row && cmd < (int)ARRAY_SIZE(handlers) && handlers[cmd].fn;
 	int err;
 
-	if (known && handlers[cmd].creates && !cred_bpf(r.cred) && (r.cred->unpriv_disabled || sys->unpriv_bpf_disabled))
+	if (known && handlers[cmd].creates && !cred_bpf(r.cred) &&
+	    (r.cred->unpriv_disabled || sys->unpriv_bpf_disabled))
 		return -EPERM;
 	err = req_copy_struct(&r, &r.attr, ABI_ATTR_SIZE, uattr, size);
 	if (err)

@@ -2,10 +2,12 @@
 #ifndef USERBPF_SYS_H
 #define USERBPF_SYS_H
 /*
- * sys.h - sys_bpf(): one handler per bpf(2) command over one subsystem instance. Control side; any number of threads.
+ * sys.h - sys_bpf(): one handler per bpf(2) command over one subsystem instance. Control side; any
+ * number of threads.
  *
- * The caller's memory, fds and paths are reached through struct sys_call only, so the same handlers serve a socket client (memory was packed into
- * the request), libuserbpf (memory is our own) and the fuzzer.
+ * The caller's memory, fds and paths are reached through struct sys_call only, so the same handlers
+ * serve a socket client (memory was packed into the request), libuserbpf (memory is our own) and
+ * the fuzzer.
  */
 #include "abi/compat.h"
 #include "btf/btf.h"
@@ -31,9 +33,11 @@ struct sys_call_ops {
 	int (*copy_out)(struct sys_call *c, u64 uaddr, const void *src, u64 len);
 	/* an fd of this process for the client's fd number, borrowed until the call ends; -EBADF */
 	int (*fd)(struct sys_call *c, int client_fd);
-	/* gives the client an fd: takes over @fd; -> value the command returns (a number in libuserbpf, 0 in the service, where the shim fills it in) */
+	/* gives the client an fd: takes over @fd; -> value the command returns (a number in
+	 * libuserbpf, 0 in the service, where the shim fills it in) */
 	int (*install_fd)(struct sys_call *c, int fd);
-	/* pathname of OBJ_PIN/OBJ_GET; @pin says which of the two. -errno as the kernel's path walk gives */
+	/* pathname of OBJ_PIN/OBJ_GET; @pin says which of the two. -errno as the kernel's path
+	 * walk gives */
 	int (*path)(struct sys_call *c, u64 uaddr, bool pin, struct sys_path *out);
 };
 
@@ -53,12 +57,14 @@ struct sys_options {
 };
 
 struct sys *sys_open(const struct sys_options *opt); /* ERR_PTR */
-/* Releases all objects and waits for them. Returns how many somebody still held: 0 unless the embedding program leaked references. */
+/* Releases all objects and waits for them. Returns how many somebody still held: 0 unless the
+ * embedding program leaked references. */
 u32 sys_close(struct sys *sys);
 
 /*
- * bpf(2): @uattr/@size as the client passed them. Result as the system call: >= 0 or negative errno. PROG_TEST_RUN runs here only when the caller
- * did not run it itself (libuserbpf); the shim asks for the image with sys_prog_image() instead and never sends the command.
+ * bpf(2): @uattr/@size as the client passed them. Result as the system call: >= 0 or negative
+ * errno. PROG_TEST_RUN runs here only when the caller did not run it itself (libuserbpf); the shim
+ * asks for the image with sys_prog_image() instead and never sends the command.
  */
 long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 size);
 
@@ -69,7 +75,8 @@ const struct exec_host *sys_exec_host(struct sys *sys);
 int sys_event_fd(struct sys *sys);  /* poll for reading, then sys_reap() */
 void sys_reap(struct sys *sys);
 
-/* Iterators as files (ITER_CREATE): default ops give the client a pipe fed by a thread. Preload pins: by link id. */
+/* Iterators as files (ITER_CREATE): default ops give the client a pipe fed by a thread. Preload
+ * pins: by link id. */
 int sys_pin_link(struct sys *sys, u32 link_id, struct fs_inode *dir, const char *name, mode_t mode);
 
 #endif

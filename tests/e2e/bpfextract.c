@@ -13,7 +13,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Size of the object that starts at @p, 0: none. Section headers are the last thing in what clang and libbpf write. */
+/* Size of the object that starts at @p, 0: none. Section headers are the last thing in what
+ * clang and libbpf write. */
 static size_t object_size(const char *p, size_t left)
 {
 	Elf64_Ehdr h;
@@ -22,7 +23,8 @@ static size_t object_size(const char *p, size_t left)
 	if (left < sizeof(h))
 		return 0;
 	memcpy(&h, p, sizeof(h));
-	if (memcmp(h.e_ident, ELFMAG, SELFMAG) || h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_machine != EM_BPF || h.e_shoff > left)
+	if (memcmp(h.e_ident, ELFMAG, SELFMAG) || h.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    h.e_machine != EM_BPF || h.e_shoff > left)
 		return 0;
 	size = h.e_shoff + (size_t)h.e_shnum * h.e_shentsize;
 	return size <= left ? size : 0;

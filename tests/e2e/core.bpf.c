@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* core.bpf.c - CO-RE against whatever kernel types there are: fields that moved, fields that are not there, sizes, enum values. Built by btf_core.sh. */
+/* core.bpf.c - CO-RE against whatever kernel types there are: fields that moved, fields that are
+ * not there, sizes, enum values. Built by btf_core.sh. */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -22,7 +23,8 @@ struct no_such_struct___x {
 } __attribute__((preserve_access_index));
 
 __u32 seen, want_id, wrong;
-__u32 max_entries_by_core, id_by_core, has_id, has_none, has_struct, has_no_struct, name_size, key_size_direct, off_id;
+__u32 max_entries_by_core, id_by_core, has_id, has_none, has_struct, has_no_struct, name_size,
+	key_size_direct, off_id;
 char name_by_core[16];
 
 SEC("iter/bpf_map")

@@ -16,7 +16,7 @@ static int fail(const char *what)
 
 int main(void)
 {
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 	__u32 len = sizeof(info);
 	struct core *s = core__open();
 	int map = bpf_map_create(BPF_MAP_TYPE_HASH, "looked_at", 12, 8, 345, NULL), it;
@@ -32,9 +32,11 @@ int main(void)
 		return fail("iterator");
 	while (read(it, buf, sizeof(buf)) > 0)
 		;
-	printf("seen %u max %u id %d has %u %u %u %u name %u %s key %u off %u wrong %u\n", s->bss->seen, s->bss->max_entries_by_core,
-	       s->bss->id_by_core == info.id, s->bss->has_id, s->bss->has_none, s->bss->has_struct, s->bss->has_no_struct, s->bss->name_size,
-	       s->bss->name_by_core, s->bss->key_size_direct, s->bss->off_id, s->bss->wrong);
+	printf("seen %u max %u id %d has %u %u %u %u name %u %s key %u off %u wrong %u\n",
+	       s->bss->seen, s->bss->max_entries_by_core, s->bss->id_by_core == info.id,
+	       s->bss->has_id, s->bss->has_none, s->bss->has_struct, s->bss->has_no_struct,
+	       s->bss->name_size, s->bss->name_by_core, s->bss->key_size_direct, s->bss->off_id,
+	       s->bss->wrong);
 	core__destroy(s);
 	return 0;
 }

@@ -17,13 +17,16 @@
 #include <unistd.h>
 
 #define NOREPLACE 1
-#define EXCHANGE 2
-#define WHITEOUT 4
+#define EXCHANGE  2
+#define WHITEOUT  4
 
 static int op_rename(int argc, char **argv)
 {
 	const char *how = argc > 2 ? argv[2] : "";
-	int flags = !strcmp(how, "noreplace") ? NOREPLACE : !strcmp(how, "exchange") ? EXCHANGE : !strcmp(how, "whiteout") ? WHITEOUT : 0;
+	int flags = !strcmp(how, "noreplace")  ? NOREPLACE
+		    : !strcmp(how, "exchange") ? EXCHANGE
+		    : !strcmp(how, "whiteout") ? WHITEOUT
+					       : 0;
 
 	return syscall(SYS_renameat2, -100, argv[0], -100, argv[1], flags);
 }
@@ -60,7 +63,7 @@ static int op_unlink(int argc, char **argv)
 
 static int op_bpf(int argc, char **argv)
 {
-	char attr[128] = { 0 };
+	char attr[128] = {0};
 	long fd = syscall(SYS_bpf, atoi(argv[0]), attr, sizeof(attr));
 
 	return fd < 0 ? -1 : 0;
@@ -71,13 +74,9 @@ static const struct {
 	int args;
 	int (*run)(int argc, char **argv);
 } ops[] = {
-	{ "rename", 2, op_rename },
-	{ "statfs", 1, op_statfs },
-	{ "mknod", 1, op_mknod },
-	{ "mkdir", 1, op_mkdir },
-	{ "rmdir", 1, op_rmdir },
-	{ "unlink", 1, op_unlink },
-	{ "bpf", 1, op_bpf },
+	{"rename", 2, op_rename}, {"statfs", 1, op_statfs}, {"mknod", 1, op_mknod},
+	{"mkdir", 1, op_mkdir},	  {"rmdir", 1, op_rmdir},   {"unlink", 1, op_unlink},
+	{"bpf", 1, op_bpf},
 };
 
 int main(int argc, char **argv)

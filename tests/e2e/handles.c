@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * handles.c - clients that hold objects in every way an fd can be held (close, dup, fork, exec, SCM_RIGHTS) are killed at random points;
- * no object may outlive its last holder by more than 200 ms. Run under `userbpf run`.
+ * handles.c - clients that hold objects in every way an fd can be held (close, dup, fork, exec,
+ * SCM_RIGHTS) are killed at random points; no object may outlive its last holder by more than 200
+ * ms. Run under `userbpf run`.
  *   usage: handles ROUNDS SEED | handles hold FD
  */
 #include <errno.h>
@@ -28,7 +29,8 @@ static long bpf(int cmd, union bpf_attr *attr)
 
 static int map_create(const char *name)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 16 };
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 16};
 
 	strcpy(attr.map_name, name);
 	return bpf(BPF_MAP_CREATE, &attr);
@@ -38,12 +40,12 @@ static int map_create(const char *name)
 static int prog_load(int map_fd, const char *name)
 {
 	struct bpf_insn insns[] = {
-		{ BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map_fd },
-		{ 0 },
-		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0 },
-		{ BPF_JMP | BPF_EXIT },
+		{BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map_fd},
+		{0},
+		{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
+		{BPF_JMP | BPF_EXIT},
 	};
-	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 4 };
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 4};
 
 	attr.insns = (uintptr_t)insns;
 	attr.license = (uintptr_t) "GPL";
@@ -53,9 +55,12 @@ static int prog_load(int map_fd, const char *name)
 
 static void send_fd(int sock, int fd)
 {
-	char c = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { &c, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	char c = 0, control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {&c, 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	h->cmsg_level = SOL_SOCKET;
@@ -68,8 +73,11 @@ static void send_fd(int sock, int fd)
 static int recv_fd(int sock)
 {
 	char c, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &c, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct iovec iov = {&c, 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
 	int fd = -1;
 
 	if (recvmsg(sock, &m, 0) > 0 && CMSG_FIRSTHDR(&m))
@@ -139,18 +147,19 @@ static void by_nothing(int map, int prog)
 	_exit(0);
 }
 
-static void (*const ways[])(int map, int prog) = { by_dup, by_fork, by_exec, by_scm_rights, by_nothing };
+static void (*const ways[])(int map, int prog) = {by_dup, by_fork, by_exec, by_scm_rights,
+						  by_nothing};
 #define NR_WAYS (sizeof(ways) / sizeof(ways[0]))
 
 /* maps named hs* that are still there */
 static int left_over(void)
 {
-	union bpf_attr attr = { 0 };
+	union bpf_attr attr = {0};
 	uint32_t id = 0;
 	int n = 0;
 
 	for (;;) {
-		struct bpf_map_info info = { 0 };
+		struct bpf_map_info info = {0};
 		int fd;
 
 		memset(&attr, 0, sizeof(attr));
@@ -183,7 +192,7 @@ static double now_ms(void)
 
 static void sleep_us(unsigned int us)
 {
-	nanosleep(&(struct timespec){ .tv_nsec = us * 1000L }, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = us * 1000L}, NULL);
 }
 
 static int one_round(int round, double *worst)
@@ -212,7 +221,8 @@ static int one_round(int round, double *worst)
 	dead = now_ms();
 	while (left_over()) {
 		if (now_ms() - dead > LIMIT_MS) {
-			fprintf(stderr, "round %d: %d maps are left after %d ms\n", round, left_over(), LIMIT_MS);
+			fprintf(stderr, "round %d: %d maps are left after %d ms\n", round,
+				left_over(), LIMIT_MS);
 			return -1;
 		}
 		sleep_us(500);

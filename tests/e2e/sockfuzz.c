@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sockfuzz.c - a client of the service's socket that means no good, for some seconds: random bytes, valid messages cut short and mutated, more fds than
- * allowed, half messages that stall, connections by the hundred.
+ * sockfuzz.c - a client of the service's socket that means no good, for some seconds: random bytes,
+ * valid messages cut short and mutated, more fds than allowed, half messages that stall,
+ * connections by the hundred.
  *	usage: sockfuzz SOCKET SECONDS SEED
  * Prints how many connections it made. The one valid message it never sends is "shut down".
  */
@@ -19,7 +20,7 @@
 #include <unistd.h>
 #include "daemon/proto.h"
 
-#define MAX_FDS 253 /* of one sendmsg */
+#define MAX_FDS	    253 /* of one sendmsg */
 #define MAX_STALLED 16
 
 static unsigned long long seed;
@@ -35,8 +36,8 @@ static u32 rnd(u32 below)
 
 static int dial(void)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = 2 };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = 2};
 	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	strncpy(sun.sun_path, path, sizeof(sun.sun_path) - 1);
@@ -55,8 +56,8 @@ static void send_with(int s, const void *data, size_t len, const int *fds, int n
 		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} ctl;
-	struct iovec iov = { (void *)data, len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = {(void *)data, len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	if (nr) {
 		struct cmsghdr *cm;
@@ -75,7 +76,7 @@ static void send_with(int s, const void *data, size_t len, const int *fds, int n
 
 static void drain(int s)
 {
-	struct pollfd p = { s, POLLIN, 0 };
+	struct pollfd p = {s, POLLIN, 0};
 	char buf[4096];
 
 	while (poll(&p, 1, 5) > 0 && recv(s, buf, sizeof(buf), MSG_DONTWAIT) > 0)
@@ -98,7 +99,7 @@ static void head(struct text *t, u32 type, u32 nfds)
 {
 	memset(t, 0, sizeof(*t));
 	t->nfds = nfds;
-	add(t, &(struct msg_hdr){ .type = type, .nfds = nfds }, sizeof(struct msg_hdr));
+	add(t, &(struct msg_hdr){.type = type, .nfds = nfds}, sizeof(struct msg_hdr));
 }
 
 static void finish(struct text *t)
@@ -109,17 +110,24 @@ static void finish(struct text *t)
 static void hello(struct text *t)
 {
 	head(t, MSG_HELLO, 0);
-	add(t, &(struct msg_hello){ .version = PROTO_VERSION, .pid = getpid(), .flags = HELLO_SLOTS }, sizeof(struct msg_hello));
+	add(t, &(struct msg_hello){.version = PROTO_VERSION, .pid = getpid(), .flags = HELLO_SLOTS},
+	    sizeof(struct msg_hello));
 	finish(t);
 }
 
-static const char *const some_paths[] = { "/sys/fs/bpf", "/sys/fs/bpf/x", "/sys/fs/bpf/progs.debug", "/sys/fs/bpf/x/../../..", "/", "" };
+static const char *const some_paths[] = {"/sys/fs/bpf",
+					 "/sys/fs/bpf/x",
+					 "/sys/fs/bpf/progs.debug",
+					 "/sys/fs/bpf/x/../../..",
+					 "/",
+					 ""};
 
 static void fs_request(struct text *t, u32 type)
 {
 	const char *p = some_paths[rnd(ARRAY_SIZE(some_paths))];
 
-	add(t, &(struct msg_fs_req){ .flags = rnd(4), .path_len = strlen(p) + 1 }, sizeof(struct msg_fs_req));
+	add(t, &(struct msg_fs_req){.flags = rnd(4), .path_len = strlen(p) + 1},
+	    sizeof(struct msg_fs_req));
 	memcpy(t->data + t->len, p, strlen(p) + 1);
 	t->len += strlen(p) + 1;
 }
@@ -128,13 +136,18 @@ static void fs_request(struct text *t, u32 type)
 static void bpf_request(struct text *t)
 {
 	static const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
-	union bpf_attr attr = { 0 };
+	union bpf_attr attr = {0};
 	u32 cmd = rnd(40);
-	struct msg_bpf b = { .cmd = cmd, .attr_size = sizeof(attr), .uattr = 0x1000, .nr_segs = 2, .nr_fds = t->nfds };
-	struct msg_seg segs[2] = { { 0x2000, sizeof(insns), SEG_DATA, 0 }, { 0x3000, 64, SEG_DATA | SEG_OUT, 0 } };
+	struct msg_bpf b = {.cmd = cmd,
+			    .attr_size = sizeof(attr),
+			    .uattr = 0x1000,
+			    .nr_segs = 2,
+			    .nr_fds = t->nfds};
+	struct msg_seg segs[2] = {{0x2000, sizeof(insns), SEG_DATA, 0},
+				  {0x3000, 64, SEG_DATA | SEG_OUT, 0}};
 	char bytes[64] = "GPL";
 
 	if (cmd == BPF_MAP_CREATE) {
@@ -159,17 +172,18 @@ static void bpf_request(struct text *t)
 	add(t, &attr, sizeof(attr));
 	add(t, segs, sizeof(segs));
 	for (u32 i = 0; i < t->nfds; i++)
-		add(t, &(struct msg_fd){ .client_fd = 7 + i, .index = i }, sizeof(struct msg_fd));
+		add(t, &(struct msg_fd){.client_fd = 7 + i, .index = i}, sizeof(struct msg_fd));
 	add(t, insns, sizeof(insns));
 	add(t, bytes, sizeof(bytes));
 }
 
 static void valid(struct text *t)
 {
-	static const u32 fs_types[] = { MSG_FS_CAT, MSG_FS_LS, MSG_FS_MKDIR, MSG_UMOUNT };
-	static const u32 fd_types[] = { MSG_HANDLE, MSG_IMAGE, MSG_TAIL_TARGET, MSG_ACCOUNT, MSG_BTF_SHOW, MSG_PRINTK, MSG_REMOUNT, MSG_MOUNT };
+	static const u32 fs_types[] = {MSG_FS_CAT, MSG_FS_LS, MSG_FS_MKDIR, MSG_UMOUNT};
+	static const u32 fd_types[] = {MSG_HANDLE,   MSG_IMAGE,	 MSG_TAIL_TARGET, MSG_ACCOUNT,
+				       MSG_BTF_SHOW, MSG_PRINTK, MSG_REMOUNT,	  MSG_MOUNT};
 	u32 what = rnd(8);
-	char bytes[64] = { 0 };
+	char bytes[64] = {0};
 
 	if (what < 4) {
 		head(t, MSG_BPF, rnd(3));
@@ -181,7 +195,7 @@ static void valid(struct text *t)
 		fs_request(t, type);
 	} else if (what == 6) {
 		head(t, MSG_STATUS, 0);
-		add(t, &(struct msg_status){ .flags = rnd(2) }, sizeof(struct msg_status));
+		add(t, &(struct msg_status){.flags = rnd(2)}, sizeof(struct msg_status));
 	} else {
 		head(t, fd_types[rnd(ARRAY_SIZE(fd_types))], 1 + rnd(2));
 		for (u32 i = 0; i < sizeof(bytes); i++)
@@ -193,7 +207,7 @@ static void valid(struct text *t)
 
 static u8 odd_byte(void)
 {
-	static const u8 odd[] = { 0, 1, 2, 4, 7, 8, 16, 0x7f, 0x80, 0xfe, 0xff };
+	static const u8 odd[] = {0, 1, 2, 4, 7, 8, 16, 0x7f, 0x80, 0xfe, 0xff};
 
 	return rnd(2) ? odd[rnd(sizeof(odd))] : rnd(256);
 }
@@ -217,8 +231,9 @@ static void mutate(struct text *t)
 static void send_text(int s, const struct text *t, bool too_many)
 {
 	int fds[MAX_FDS], nr = too_many ? MAX_FDS - rnd(4) : min(t->nfds, (u32)MAX_FDS);
-	/* its own end of the connection: seldom, since it keeps what came with it open until the service loses patience */
-	const int choice[] = { null_fd, mem_fd, rnd(200) ? null_fd : s };
+	/* its own end of the connection: seldom, since it keeps what came with it open until the
+	 * service loses patience */
+	const int choice[] = {null_fd, mem_fd, rnd(200) ? null_fd : s};
 
 	for (int i = 0; i < nr; i++)
 		fds[i] = choice[rnd(ARRAY_SIZE(choice))];
@@ -245,12 +260,8 @@ static void one_connection(void)
 				t.data[t.nfds] = rnd(256);
 			t.nfds = rnd(3);
 			break;
-		case 1:
-			valid(&t);
-			break;
-		default:
-			valid(&t);
-			mutate(&t);
+		case 1: valid(&t); break;
+		default: valid(&t); mutate(&t);
 		}
 		if (t.len >= 4 && *(u32 *)t.data == MSG_SHUTDOWN)
 			continue;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fuzz_btf.c - any bytes as BTF: parsed or refused, and what is parsed can be walked, matched and shown within bounds. */
+/* fuzz_btf.c - any bytes as BTF: parsed or refused, and what is parsed can be walked, matched
+ * and shown within bounds. */
 #include "btf/btf.h"
 
 static int count(void *out, const char *s, size_t n)

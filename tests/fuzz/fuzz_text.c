@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_text.c - any format with any arguments through bprintf, any words through the disassembler, any text through the assembler: nothing
- * outside the buffers is touched, the checker and the printer agree, and lengths do not depend on the room.
+ * fuzz_text.c - any format with any arguments through bprintf, any words through the disassembler,
+ * any text through the assembler: nothing outside the buffers is touched, the checker and the
+ * printer agree, and lengths do not depend on the room.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 static void fuzz_bprintf(const u8 *data, size_t size)
 {
 	u32 nr = size ? data[0] % (BPRINTF_MAX_ARGS + 1) : 0, fmt_size;
-	u64 args[BPRINTF_MAX_ARGS] = { 0 };
+	u64 args[BPRINTF_MAX_ARGS] = {0};
 	char *fmt, small[16], large[1024];
 	long a, b, c;
 
@@ -33,7 +34,7 @@ static void fuzz_bprintf(const u8 *data, size_t size)
 
 static void fuzz_disasm(const u8 *data, size_t size)
 {
-	struct bpf_insn insn[2] = { { 0 } }, back[2];
+	struct bpf_insn insn[2] = {{0}}, back[2];
 	char text[256], line[300];
 
 	memcpy(insn, data, min(size, sizeof(insn)));
@@ -60,7 +61,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static void (*const fuzz[])(const u8 *, size_t) = { fuzz_bprintf, fuzz_disasm, fuzz_asm };
+	static void (*const fuzz[])(const u8 *, size_t) = {fuzz_bprintf, fuzz_disasm, fuzz_asm};
 
 	if (size)
 		fuzz[data[0] % ARRAY_SIZE(fuzz)](data + 1, size - 1);

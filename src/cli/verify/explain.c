@@ -7,13 +7,13 @@
 
 #include "cli/verify/explain.h"
 
-#define FRAMES 16
+#define FRAMES	 16
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct {
 	const char *topic, *pattern, *advice;
 } table[] = {
-#define ADVICE(topic, pattern, advice) { #topic, pattern, advice },
+#define ADVICE(topic, pattern, advice) {#topic, pattern, advice},
 #include "cli/verify/advice.def"
 #undef ADVICE
 };
@@ -28,7 +28,7 @@ struct span {
 struct reader {
 	struct span reg[FRAMES][EXPLAIN_REGS];
 	unsigned int frame;
-	int insn; /* the last one printed */
+	int insn;			 /* the last one printed */
 	struct span text, source, after; /* @after: the state the instruction left, not yet taken */
 	char *message;
 	size_t message_len;
@@ -45,7 +45,7 @@ static bool starts(struct span s, const char *with)
 
 static struct span skip(struct span s, size_t n)
 {
-	return (struct span){ s.at + n, s.len - n };
+	return (struct span){s.at + n, s.len - n};
 }
 
 static struct span trim(struct span s)
@@ -64,7 +64,7 @@ static bool next_line(const char **log, struct span *line)
 	if (!**log)
 		return false;
 	end = strchrnul(*log, '\n');
-	*line = (struct span){ *log, end - *log };
+	*line = (struct span){*log, end - *log};
 	*log = *end ? end + 1 : end;
 	return true;
 }
@@ -78,7 +78,7 @@ static bool next_token(struct span *rest, struct span *token)
 	*rest = trim(*rest);
 	for (; n < rest->len && (depth > 0 || rest->at[n] != ' '); n++)
 		depth += (rest->at[n] == '(') - (rest->at[n] == ')');
-	*token = (struct span){ rest->at, n };
+	*token = (struct span){rest->at, n};
 	*rest = skip(*rest, n);
 	return n > 0;
 }
@@ -97,8 +97,9 @@ static int number(struct span s, size_t *len)
 static bool is_state(struct span s)
 {
 	s = trim(s);
-	return (starts(s, "R") && s.len > 1 && isdigit((unsigned char)s.at[1]) && memchr(s.at, '=', s.len)) || starts(s, "frame") ||
-	       starts(s, "fp-") || starts(s, "refs=");
+	return (starts(s, "R") && s.len > 1 && isdigit((unsigned char)s.at[1]) &&
+		memchr(s.at, '=', s.len)) ||
+	       starts(s, "frame") || starts(s, "fp-") || starts(s, "refs=");
 }
 
 static void take_state(struct reader *r, struct span s, bool whole)
@@ -132,7 +133,7 @@ static void call_clobbers(struct reader *r)
 {
 	const char *call = r->text.len ? memmem(r->text.at, r->text.len, "call ", 5) : NULL;
 
-	if (call && !starts((struct span){ call + 5, r->text.at + r->text.len - call - 5 }, "pc+"))
+	if (call && !starts((struct span){call + 5, r->text.at + r->text.len - call - 5}, "pc+"))
 		memset(&r->reg[r->frame][1], 0, 5 * sizeof(struct span));
 }
 
@@ -143,20 +144,28 @@ static void instruction(struct reader *r, int insn, struct span rest)
 	call_clobbers(r);
 	if (r->after.len)
 		take_state(r, r->after, false);
-	r->after = (struct span){ 0 };
+	r->after = (struct span){0};
 	r->insn = insn;
 	r->text = trim(rest);
-	if (semi && is_state((struct span){ semi + 1, rest.at + rest.len - semi - 1 })) {
-		r->text = trim((struct span){ rest.at, semi - rest.at });
-		r->after = (struct span){ semi + 1, rest.at + rest.len - semi - 1 };
+	if (semi && is_state((struct span){semi + 1, rest.at + rest.len - semi - 1})) {
+		r->text = trim((struct span){rest.at, semi - rest.at});
+		r->after = (struct span){semi + 1, rest.at + rest.len - semi - 1};
 	}
 	r->message_len = 0;
 }
 
 /* --- lines --- */
 
-static const char *const noise[] = { "func#", "Func#", "Validating ", "processed ", "verification time", "stack depth",
-				     "caller:", "callee:", "returning from callee:", "to caller at " };
+static const char *const noise[] = {"func#",
+				    "Func#",
+				    "Validating ",
+				    "processed ",
+				    "verification time",
+				    "stack depth",
+				    "caller:",
+				    "callee:",
+				    "returning from callee:",
+				    "to caller at "};
 
 static bool is_noise(struct span line)
 {
@@ -190,12 +199,12 @@ static bool take_numbered(struct reader *r, struct span line)
 
 	if (starts(line, "from ") && colon) {
 		take_state(r, skip(line, colon + 1 - line.at), true);
-		r->after = r->text = (struct span){ 0 };
+		r->after = r->text = (struct span){0};
 		return true;
 	}
 	if (starts(line, " ") && is_state(line)) {
 		take_state(r, line, true);
-		r->after = r->text = (struct span){ 0 };
+		r->after = r->text = (struct span){0};
 		return true;
 	}
 	n = number(line, &len);
@@ -203,7 +212,9 @@ static bool take_numbered(struct reader *r, struct span line)
 	if (!len || !starts(rest, ":"))
 		return false;
 	rest = trim(skip(rest, 1));
-	if (starts(rest, "(") || starts(rest, "<")) /* "7: <invalid CO-RE relocation>": libbpf's words for an instruction it made invalid */
+	if (starts(rest, "(") ||
+	    starts(rest,
+		   "<")) /* "7: <invalid CO-RE relocation>": libbpf's words for an instruction it made invalid */
 		instruction(r, n, rest);
 	else if (is_state(rest))
 		take_state(r, rest, false);
@@ -233,9 +244,10 @@ static void mark_regs(const char *text, bool upper, bool used[EXPLAIN_REGS])
 		size_t len;
 		int n;
 
-		if (!letter || !isdigit((unsigned char)p[1]) || (p > text && isalnum((unsigned char)p[-1])))
+		if (!letter || !isdigit((unsigned char)p[1]) ||
+		    (p > text && isalnum((unsigned char)p[-1])))
 			continue;
-		n = number((struct span){ p + 1, strlen(p + 1) }, &len);
+		n = number((struct span){p + 1, strlen(p + 1)}, &len);
 		if (n < EXPLAIN_REGS)
 			used[n] = true;
 	}
@@ -256,7 +268,8 @@ static char *copy(struct span s)
 	return s.len ? strndup(s.at, s.len) : NULL;
 }
 
-/* A message that shows the register itself, "R1(id=0,off=20,r=14)", knows more than the last printed state: a check may have changed it since. */
+/* A message that shows the register itself, "R1(id=0,off=20,r=14)", knows more than the last
+ * printed state: a check may have changed it since. */
 static char *reg_text(const struct explain *e, int n, struct span state)
 {
 	char name[8], *text;
@@ -270,13 +283,16 @@ static char *reg_text(const struct explain *e, int n, struct span state)
 	if (!end || !memchr(state.at, '(', state.len))
 		return copy(state);
 	own = strchr(own, '(');
-	return asprintf(&text, "%.*s%.*s", (int)((char *)memchr(state.at, '(', state.len) - state.at), state.at, (int)(end + 1 - own), own) < 0 ?
-		       NULL : text;
+	return asprintf(&text, "%.*s%.*s",
+			(int)((char *)memchr(state.at, '(', state.len) - state.at), state.at,
+			(int)(end + 1 - own), own) < 0
+		       ? NULL
+		       : text;
 }
 
 static int take_regs(const struct reader *r, struct explain *e)
 {
-	bool used[EXPLAIN_REGS] = { false }, named[EXPLAIN_REGS] = { false };
+	bool used[EXPLAIN_REGS] = {false}, named[EXPLAIN_REGS] = {false};
 
 	mark_regs(e->message, true, named);
 	if (e->text)
@@ -300,7 +316,8 @@ static int take_regs(const struct reader *r, struct explain *e)
 /* A message about another instruction than the last one printed: "unreachable insn 5". */
 static void find_insn(struct explain *e)
 {
-	static const char *const words[] = { "unreachable insn ", "detected at insn ", "back-edge from insn ", "jump out of range from insn " };
+	static const char *const words[] = {"unreachable insn ", "detected at insn ",
+					    "back-edge from insn ", "jump out of range from insn "};
 
 	for (size_t i = 0; i < COUNT(words); i++) {
 		const char *at = strstr(e->message, words[i]);
@@ -366,11 +383,13 @@ void explain_stats(const char *log, struct explain_stats *s)
 {
 	const char *at;
 
-	*s = (struct explain_stats){ .processed = -1, .total_states = -1, .peak_states = -1, .usec = -1 };
+	*s = (struct explain_stats){
+		.processed = -1, .total_states = -1, .peak_states = -1, .usec = -1};
 	at = last_line(log, "processed ");
 	if (at)
-		sscanf(at, "%ld insns (limit %*d) max_states_per_insn %*d total_states %ld peak_states %ld", &s->processed, &s->total_states,
-		       &s->peak_states);
+		sscanf(at,
+		       "%ld insns (limit %*d) max_states_per_insn %*d total_states %ld peak_states %ld",
+		       &s->processed, &s->total_states, &s->peak_states);
 	at = last_line(log, "verification time ");
 	if (at)
 		s->usec = atol(at);
@@ -404,7 +423,7 @@ int explain(const char *log, struct explain *e)
 	struct span line;
 	int err = r ? 0 : -ENOMEM;
 
-	*e = (struct explain){ .insn = -1, .row = -1 };
+	*e = (struct explain){.insn = -1, .row = -1};
 	while (!err && next_line(&at, &line))
 		err = take_line(r, line);
 	if (!err)
@@ -425,5 +444,5 @@ void explain_free(struct explain *e)
 	free(e->text);
 	free(e->source);
 	free(e->message);
-	*e = (struct explain){ .insn = -1, .row = -1 };
+	*e = (struct explain){.insn = -1, .row = -1};
 }

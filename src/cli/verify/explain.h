@@ -10,8 +10,9 @@
  *   R2 offset is outside of the packet
  *   processed 6 insns ...                               <- stats
  *
- * and one sentence on what to change: the first row of advice.def whose pattern the message has. Text in, text out: the log may be ours or
- * a kernel's. The result borrows nothing; explain_free() it.
+ * and one sentence on what to change: the first row of advice.def whose pattern the message has.
+ * Text in, text out: the log may be ours or a kernel's. The result borrows nothing; explain_free()
+ * it.
  */
 #include <stdbool.h>
 #include <stdint.h>

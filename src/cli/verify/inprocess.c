@@ -21,7 +21,7 @@ static struct {
 	char vmlinux[64]; /* what stands for kernel_btf */
 	int vmlinux_fd;
 	struct inprocess_load load;
-} self = { .vmlinux_fd = -1 };
+} self = {.vmlinux_fd = -1};
 
 static const char kernel_btf[] = "/sys/kernel/btf/vmlinux";
 
@@ -61,7 +61,8 @@ static int copy_btf(const char *path)
 
 int inprocess_open(const char *btf_path)
 {
-	struct userbpf_options opts = { .size = sizeof(opts), .vmlinux_btf = self.vmlinux, .verify_only = 1 };
+	struct userbpf_options opts = {
+		.size = sizeof(opts), .vmlinux_btf = self.vmlinux, .verify_only = 1};
 	int err = copy_btf(btf_path);
 
 	if (err)
@@ -95,7 +96,7 @@ void inprocess_forget_load(void)
 {
 	free(self.load.insns);
 	free(self.load.lines);
-	self.load = (struct inprocess_load){ 0 };
+	self.load = (struct inprocess_load){0};
 }
 
 static void *copy_of(__u64 from, size_t len)

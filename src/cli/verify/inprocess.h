@@ -2,8 +2,10 @@
 #ifndef USERBPF_CLI_INPROCESS_H
 #define USERBPF_CLI_INPROCESS_H
 /*
- * inprocess.h - libbpf on a BPF subsystem inside this process: the executable defines syscall(2)'s wrapper and those of open and access, so libbpf's bpf(2)
- * calls go to libuserbpf and /sys/kernel/btf/vmlinux is the BTF we say. No service, no privilege, nothing of it outside. One instance per process.
+ * inprocess.h - libbpf on a BPF subsystem inside this process: the executable defines syscall(2)'s
+ * wrapper and those of open and access, so libbpf's bpf(2) calls go to libuserbpf and
+ * /sys/kernel/btf/vmlinux is the BTF we say. No service, no privilege, nothing of it outside. One
+ * instance per process.
  */
 #include <linux/bpf.h>
 #include <bpf/btf.h>

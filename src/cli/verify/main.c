@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main.c - userbpf-verify, what `userbpf verify` becomes: opens an object with libbpf and loads its programs one by one into a subsystem of this process.
+ * main.c - userbpf-verify, what `userbpf verify` becomes: opens an object with libbpf and loads its
+ * programs one by one into a subsystem of this process.
  *   usage: userbpf-verify BTF LOG_LEVEL text|json OBJECT
- * A program is loaded twice when it is refused: first for the verdict and its cost, then with a log of the path that led there.
+ * A program is loaded twice when it is refused: first for the verdict and its cost, then with a log
+ * of the path that led there.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -68,8 +70,9 @@ static const char *error_text(int err)
 static bool takes_no_entries(enum bpf_map_type type)
 {
 	static const enum bpf_map_type kinds[] = {
-		BPF_MAP_TYPE_CGROUP_STORAGE, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, BPF_MAP_TYPE_SK_STORAGE,
-		BPF_MAP_TYPE_INODE_STORAGE,  BPF_MAP_TYPE_TASK_STORAGE,		 BPF_MAP_TYPE_STRUCT_OPS,
+		BPF_MAP_TYPE_CGROUP_STORAGE,   BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
+		BPF_MAP_TYPE_SK_STORAGE,       BPF_MAP_TYPE_INODE_STORAGE,
+		BPF_MAP_TYPE_TASK_STORAGE,     BPF_MAP_TYPE_STRUCT_OPS,
 		BPF_MAP_TYPE_PERF_EVENT_ARRAY,
 	};
 
@@ -80,8 +83,8 @@ static bool takes_no_entries(enum bpf_map_type type)
 }
 
 /*
- * What the object's own loader would do between open and load: sizes that are left to it become the smallest that work. No map is pinned or
- * taken from a pin.
+ * What the object's own loader would do between open and load: sizes that are left to it become the
+ * smallest that work. No map is pinned or taken from a pin.
  */
 static void settle_map(struct bpf_map *m)
 {
@@ -89,7 +92,10 @@ static void settle_map(struct bpf_map *m)
 
 	bpf_map__set_pin_path(m, NULL);
 	if (!bpf_map__max_entries(m) && !takes_no_entries(type))
-		bpf_map__set_max_entries(m, type == BPF_MAP_TYPE_RINGBUF || type == BPF_MAP_TYPE_USER_RINGBUF ? sysconf(_SC_PAGESIZE) : 1);
+		bpf_map__set_max_entries(m, type == BPF_MAP_TYPE_RINGBUF ||
+							    type == BPF_MAP_TYPE_USER_RINGBUF
+						    ? sysconf(_SC_PAGESIZE)
+						    : 1);
 	if (!bpf_map__value_size(m) && type == BPF_MAP_TYPE_STACK_TRACE)
 		bpf_map__set_value_size(m, PERF_MAX_STACK_DEPTH * sizeof(__u64));
 }
@@ -102,8 +108,7 @@ static struct bpf_object *open_object(const struct verify *v)
 	warning[0] = '\0';
 	obj = bpf_object__open_file(v->file, NULL);
 	if (obj)
-		bpf_object__for_each_map(m, obj)
-			settle_map(m);
+		bpf_object__for_each_map(m, obj) settle_map(m);
 	return obj;
 }
 
@@ -112,7 +117,8 @@ static struct bpf_program *only(struct bpf_object *obj, int index)
 	struct bpf_program *p, *found = NULL;
 	int i = 0;
 
-	bpf_object__for_each_program(p, obj) {
+	bpf_object__for_each_program(p, obj)
+	{
 		bpf_program__set_autoload(p, i == index);
 		if (i++ == index)
 			found = p;
@@ -152,7 +158,8 @@ static void find_source(struct verdict *d, struct bpf_object *obj)
 	const char *text = line && btf ? btf__str_by_offset(btf, line->line_off) : NULL;
 
 	if (file && text)
-		snprintf(d->where, sizeof(d->where), "%s:%u: %s", file, BPF_LINE_INFO_LINE_NUM(line->line_col), text + strspn(text, " \t"));
+		snprintf(d->where, sizeof(d->where), "%s:%u: %s", file,
+			 BPF_LINE_INFO_LINE_NUM(line->line_col), text + strspn(text, " \t"));
 	else if (d->e.source)
 		snprintf(d->where, sizeof(d->where), "%s", d->e.source);
 	if (d->e.text)
@@ -223,8 +230,9 @@ static void print_text(const struct verdict *d)
 	const struct explain_stats *s = &d->e.stats;
 
 	if (!d->err) {
-		printf("verified  %s  %s  %s  %ld insns  %ld states  %ld us  stack %s\n", d->name, d->section, d->type, s->processed,
-		       s->total_states, s->usec, s->stack[0] ? s->stack : "0");
+		printf("verified  %s  %s  %s  %ld insns  %ld states  %ld us  stack %s\n", d->name,
+		       d->section, d->type, s->processed, s->total_states, s->usec,
+		       s->stack[0] ? s->stack : "0");
 		return;
 	}
 	printf("refused   %s  %s  %s  %s\n", d->name, d->section, d->type, error_text(d->err));
@@ -248,8 +256,10 @@ static void json_stats(struct json *j, const struct explain_stats *s)
 	const struct {
 		const char *key;
 		long value;
-	} rows[] = { { "insns_processed", s->processed }, { "total_states", s->total_states }, { "peak_states", s->peak_states },
-		     { "verification_time_us", s->usec } };
+	} rows[] = {{"insns_processed", s->processed},
+		    {"total_states", s->total_states},
+		    {"peak_states", s->peak_states},
+		    {"verification_time_us", s->usec}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].value >= 0)
@@ -337,7 +347,8 @@ static int each_program(struct verify *v)
 		if (err)
 			return broken(v, err);
 		if (i < 0)
-			return v->programs ? v->refused > 0 : cli_fail("%s: no BPF programs in it", v->file);
+			return v->programs ? v->refused > 0
+					   : cli_fail("%s: no BPF programs in it", v->file);
 	}
 }
 
@@ -360,7 +371,8 @@ static int report(struct verify *v)
 
 static void *reserve(size_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -380,12 +392,13 @@ int cli_fail(const char *fmt, ...)
 
 int main(int argc, char **argv)
 {
-	struct json json = { .out = stdout };
-	struct verify v = { 0 };
+	struct json json = {.out = stdout};
+	struct verify v = {0};
 	int err, status;
 
 	if (argc != 5) {
-		fputs("usage: userbpf-verify BTF LOG_LEVEL text|json OBJECT; meant to be run by `userbpf verify`\n", stderr);
+		fputs("usage: userbpf-verify BTF LOG_LEVEL text|json OBJECT; meant to be run by `userbpf verify`\n",
+		      stderr);
 		return EXIT_USAGE;
 	}
 	v.file = argv[4];
@@ -397,7 +410,8 @@ int main(int argc, char **argv)
 	libbpf_set_print(on_print);
 	err = inprocess_open(argv[1]);
 	if (err)
-		return cli_fail("cannot use the kernel BTF %s: %s", argv[1], err < -4000 ? "no BTF in it" : strerror(-err));
+		return cli_fail("cannot use the kernel BTF %s: %s", argv[1],
+				err < -4000 ? "no BTF in it" : strerror(-err));
 	status = report(&v);
 	inprocess_close();
 	return status;

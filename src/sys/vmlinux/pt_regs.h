@@ -2,8 +2,9 @@
 #ifndef USERBPF_PT_REGS_H
 #define USERBPF_PT_REGS_H
 /*
- * pt_regs.h - the registers a kprobe-like program gets, with the names kernel headers (not UAPI ones) use: libbpf's PT_REGS_* macros
- * expect those when a program is built with vmlinux.h. Layouts are ABI.
+ * pt_regs.h - the registers a kprobe-like program gets, with the names kernel headers (not UAPI
+ * ones) use: libbpf's PT_REGS_* macros expect those when a program is built with vmlinux.h. Layouts
+ * are ABI.
  */
 #if defined(__x86_64__)
 struct pt_regs {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * types.c - every type BPF programs may see (DESIGN D6). Compiled for its debug information only: the build turns that into vmlinux.btf, which
- * the service serves as /sys/kernel/btf/vmlinux, and into vmlinux.h. Nothing here runs.
+ * types.c - every type BPF programs may see (DESIGN D6). Compiled for its debug information only:
+ * the build turns that into vmlinux.btf, which the service serves as /sys/kernel/btf/vmlinux, and
+ * into vmlinux.h. Nothing here runs.
  *
- * A type becomes visible by being included here; a function (iterator target, hook point) by being defined, with external linkage,
- * in a file included here.
+ * A type becomes visible by being included here; a function (iterator target, hook point) by being
+ * defined, with external linkage, in a file included here.
  */
 #include "abi/compat.h"
 #include "base/seq_file.h"
@@ -31,8 +32,12 @@ typedef _Bool bool;
 enum { false = 0, true = 1 };
 
 /* Opaque in our headers, of a fixed shape to programs. */
-typedef struct { int counter; } atomic_t;
-typedef struct { s64 counter; } atomic64_t;
+typedef struct {
+	int counter;
+} atomic_t;
+typedef struct {
+	s64 counter;
+} atomic64_t;
 struct list_head {
 	struct list_head *next, *prev;
 };

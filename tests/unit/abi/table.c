@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table.c - the command table: complete, in order, inside attr; what a walk visits; how a call prints. */
+/* table.c - the command table: complete, in order, inside attr; what a walk visits; how a call
+ * prints. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,7 +45,8 @@ static void test_fields(void **state)
 			if (f->len == LEN_FIELD)
 				assert_true(f->len_off < row->attr_end && f->unit);
 		}
-		/* LINK_CREATE's last members belong to attachments whose memory is never passed on */
+		/* LINK_CREATE's last members belong to attachments whose memory is never passed
+		 * on */
 		if (row->cmd != BPF_LINK_CREATE)
 			assert_int_equal(end, row->attr_end);
 	}
@@ -62,7 +64,8 @@ static int on_mem(void *arg, const struct abi_field *f, u64 uaddr, u64 len, bool
 {
 	struct log *l = arg;
 
-	l->n += snprintf(l->text + l->n, sizeof(l->text) - l->n, "%s:%s%s%llu ", f->name, in ? "<" : "", out ? ">" : "", len);
+	l->n += snprintf(l->text + l->n, sizeof(l->text) - l->n, "%s:%s%s%llu ", f->name,
+			 in ? "<" : "", out ? ">" : "", len);
 	return 0;
 }
 
@@ -110,7 +113,13 @@ static bool on_fd_values(void *arg, int fd)
 }
 
 static const struct abi_visitor visitor = {
-	.mem = on_mem, .fd = on_fd, .path = on_path, .read = on_read, .map_sizes = on_sizes, .fd_kind = on_kind, .fd_values = on_fd_values,
+	.mem = on_mem,
+	.fd = on_fd,
+	.path = on_path,
+	.read = on_read,
+	.map_sizes = on_sizes,
+	.fd_kind = on_kind,
+	.fd_values = on_fd_values,
 };
 
 static const char *walk(int cmd, const union bpf_attr *attr, bool unreadable)
@@ -125,22 +134,28 @@ static const char *walk(int cmd, const union bpf_attr *attr, bool unreadable)
 
 static void test_walk_maps(void **state)
 {
-	char mem[64] __attribute__((aligned(8))) = { 0 };
+	char mem[64] __attribute__((aligned(8))) = {0};
 	u64 p = (uintptr_t)mem;
-	union bpf_attr a = { .map_fd = 6, .key = p, .value = p };
+	union bpf_attr a = {.map_fd = 6, .key = p, .value = p};
 
 	assert_string_equal(walk(BPF_MAP_LOOKUP_ELEM, &a, false), "map_fd=6 key:<4 value:>24 ");
 	assert_string_equal(walk(BPF_MAP_UPDATE_ELEM, &a, false), "map_fd=6 key:<4 value:<24 ");
 	a.map_fd = 7; /* a prog array */
 	*(int *)mem = 12;
-	assert_string_equal(walk(BPF_MAP_UPDATE_ELEM, &a, false), "map_fd=7 key:<4 value:<24 value=12 ");
+	assert_string_equal(walk(BPF_MAP_UPDATE_ELEM, &a, false),
+			    "map_fd=7 key:<4 value:<24 value=12 ");
 	a.map_fd = 99; /* a map nobody knows: its memory is not passed on */
 	assert_string_equal(walk(BPF_MAP_LOOKUP_ELEM, &a, false), "map_fd=99 ");
-	a = (union bpf_attr){ .map_fd = 6, .next_key = p };
+	a = (union bpf_attr){.map_fd = 6, .next_key = p};
 	assert_string_equal(walk(BPF_MAP_GET_NEXT_KEY, &a, false), "map_fd=6 next_key:>4 ");
-	a = (union bpf_attr){ .batch.map_fd = 6, .batch.keys = p, .batch.values = p, .batch.count = 2, .batch.out_batch = p };
-	assert_string_equal(walk(BPF_MAP_LOOKUP_BATCH, &a, false), "batch.out_batch:>4 batch.keys:>8 batch.values:>48 batch.map_fd=6 ");
-	a = (union bpf_attr){ .btf_fd = 0 };
+	a = (union bpf_attr){.batch.map_fd = 6,
+			     .batch.keys = p,
+			     .batch.values = p,
+			     .batch.count = 2,
+			     .batch.out_batch = p};
+	assert_string_equal(walk(BPF_MAP_LOOKUP_BATCH, &a, false),
+			    "batch.out_batch:>4 batch.keys:>8 batch.values:>48 batch.map_fd=6 ");
+	a = (union bpf_attr){.btf_fd = 0};
 	assert_string_equal(walk(BPF_MAP_CREATE, &a, false), "");
 	a.btf_value_type_id = 1;
 	assert_string_equal(walk(BPF_MAP_CREATE, &a, false), "btf_fd=0 ");
@@ -149,21 +164,30 @@ static void test_walk_maps(void **state)
 static void test_walk_prog_load(void **state)
 {
 	const struct bpf_insn insns[] = {
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = 21 }, { .imm = 5 },
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_IDX, .imm = 1 }, { .imm = 0 },
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_BTF_ID, .imm = 100 }, { .imm = 22 },
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .imm = 33 }, { .imm = 44 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = 21},
+		{.imm = 5},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_IDX, .imm = 1},
+		{.imm = 0},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_BTF_ID, .imm = 100},
+		{.imm = 22},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .imm = 33},
+		{.imm = 44},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
-	static const char license[4096] = "GPL"; /* text is read in pieces, up to the end of its page */
-	const int fds[] = { 31, 32, 33 };
-	union bpf_attr a = { .prog_type = 1, .insn_cnt = ARRAY_SIZE(insns), .insns = (uintptr_t)insns, .license = (uintptr_t)license };
+	static const char license[4096] =
+		"GPL"; /* text is read in pieces, up to the end of its page */
+	const int fds[] = {31, 32, 33};
+	union bpf_attr a = {.prog_type = 1,
+			    .insn_cnt = ARRAY_SIZE(insns),
+			    .insns = (uintptr_t)insns,
+			    .license = (uintptr_t)license};
 
 	a.log_buf = 1;
 	a.log_size = 500;
 	a.fd_array = (uintptr_t)fds;
-	assert_string_equal(walk(BPF_PROG_LOAD, &a, false),
-			    "insns:<72 insns=21 insns=22 license:<4 log_buf:>500 fd_array:<8 fd_array=31 fd_array=32 ");
+	assert_string_equal(
+		walk(BPF_PROG_LOAD, &a, false),
+		"insns:<72 insns=21 insns=22 license:<4 log_buf:>500 fd_array:<8 fd_array=31 fd_array=32 ");
 	/* unreadable memory ends a rule; the handler will find the fault */
 	a.fd_array = 0;
 	assert_string_equal(walk(BPF_PROG_LOAD, &a, true), "insns:<72 log_buf:>500 ");
@@ -171,58 +195,71 @@ static void test_walk_prog_load(void **state)
 
 static void test_walk_info(void **state)
 {
-	struct bpf_prog_info pi = { .xlated_prog_len = 80, .xlated_prog_insns = 1, .nr_map_ids = 3, .map_ids = 1 };
-	struct bpf_btf_info bi = { .btf = 1, .btf_size = 100, .name = 1, .name_len = 10 };
-	struct bpf_link_info li = { .iter.target_name = 1, .iter.target_name_len = 9 };
-	union bpf_attr a = { .info.bpf_fd = 3, .info.info_len = sizeof(pi), .info.info = (uintptr_t)&pi };
+	struct bpf_prog_info pi = {
+		.xlated_prog_len = 80, .xlated_prog_insns = 1, .nr_map_ids = 3, .map_ids = 1};
+	struct bpf_btf_info bi = {.btf = 1, .btf_size = 100, .name = 1, .name_len = 10};
+	struct bpf_link_info li = {.iter.target_name = 1, .iter.target_name_len = 9};
+	union bpf_attr a = {
+		.info.bpf_fd = 3, .info.info_len = sizeof(pi), .info.info = (uintptr_t)&pi};
 
 	assert_string_equal(walk(BPF_OBJ_GET_INFO_BY_FD, &a, false),
 			    "info.bpf_fd=3 info.info:<>232 xlated_prog_insns:>80 map_ids:>12 ");
 	a.info.bpf_fd = 4;
 	a.info.info_len = sizeof(bi);
 	a.info.info = (uintptr_t)&bi;
-	assert_string_equal(walk(BPF_OBJ_GET_INFO_BY_FD, &a, false), "info.bpf_fd=4 info.info:<>32 btf:>100 name:>10 ");
+	assert_string_equal(walk(BPF_OBJ_GET_INFO_BY_FD, &a, false),
+			    "info.bpf_fd=4 info.info:<>32 btf:>100 name:>10 ");
 	a.info.bpf_fd = 5;
 	a.info.info_len = sizeof(li);
 	a.info.info = (uintptr_t)&li;
-	assert_string_equal(walk(BPF_OBJ_GET_INFO_BY_FD, &a, false), "info.bpf_fd=5 info.info:<>48 iter.target_name:>9 ");
+	assert_string_equal(walk(BPF_OBJ_GET_INFO_BY_FD, &a, false),
+			    "info.bpf_fd=5 info.info:<>48 iter.target_name:>9 ");
 	a.info.info_len = 5000; /* refused by length */
 	assert_string_equal(walk(BPF_OBJ_GET_INFO_BY_FD, &a, false), "info.bpf_fd=5 ");
 }
 
 static void test_walk_rest(void **state)
 {
-	union bpf_iter_link_info info = { .map.map_fd = 17 };
-	union bpf_attr a = { .link_create.prog_fd = 3, .link_create.attach_type = BPF_TRACE_ITER };
-	struct log l = { 0 };
+	union bpf_iter_link_info info = {.map.map_fd = 17};
+	union bpf_attr a = {.link_create.prog_fd = 3, .link_create.attach_type = BPF_TRACE_ITER};
+	struct log l = {0};
 
 	a.link_create.iter_info = (uintptr_t)&info;
 	a.link_create.iter_info_len = sizeof(info);
-	assert_string_equal(walk(BPF_LINK_CREATE, &a, false), "link_create.prog_fd=3 link_create.iter_info:<16 link_create.iter_info=17 ");
+	assert_string_equal(
+		walk(BPF_LINK_CREATE, &a, false),
+		"link_create.prog_fd=3 link_create.iter_info:<16 link_create.iter_info=17 ");
 	a.link_create.attach_type = BPF_PERF_EVENT; /* then the same bytes are a cookie */
 	assert_string_equal(walk(BPF_LINK_CREATE, &a, false), "link_create.prog_fd=3 ");
-	a = (union bpf_attr){ .pathname = (uintptr_t)"/sys/fs/bpf/x", .bpf_fd = 3 };
+	a = (union bpf_attr){.pathname = (uintptr_t) "/sys/fs/bpf/x", .bpf_fd = 3};
 	assert_string_equal(walk(BPF_OBJ_PIN, &a, false), "path:/sys/fs/bpf/x bpf_fd=3 ");
 	/* a callback's refusal ends the walk */
-	a = (union bpf_attr){ .prog_bind_map.prog_fd = 666, .prog_bind_map.map_fd = 3 };
+	a = (union bpf_attr){.prog_bind_map.prog_fd = 666, .prog_bind_map.map_fd = 3};
 	assert_int_equal(abi_walk(abi_command(BPF_PROG_BIND_MAP), &a, &visitor, &l), -EBADF);
 	assert_string_equal(l.text, "prog_bind_map.prog_fd=666 ");
 }
 
 static void test_print(void **state)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 1, .map_flags = 1, .map_name = "x\"y" };
-	struct log l = { 0 };
+	union bpf_attr a = {.map_type = BPF_MAP_TYPE_HASH,
+			    .key_size = 4,
+			    .value_size = 8,
+			    .max_entries = 1,
+			    .map_flags = 1,
+			    .map_name = "x\"y"};
+	struct log l = {0};
 	char buf[512], small[8];
 	int n;
 
 	n = abi_print(buf, sizeof(buf), BPF_MAP_CREATE, &a, 44, &visitor, &l);
-	assert_string_equal(buf, "bpf(BPF_MAP_CREATE, {map_type=BPF_MAP_TYPE_HASH, key_size=4, value_size=8, max_entries=1, map_flags=0x1, inner_map_fd=0, "
-				 "numa_node=0, map_name=\"x\\\"y\"}, 44)");
+	assert_string_equal(
+		buf,
+		"bpf(BPF_MAP_CREATE, {map_type=BPF_MAP_TYPE_HASH, key_size=4, value_size=8, max_entries=1, map_flags=0x1, inner_map_fd=0, "
+		"numa_node=0, map_name=\"x\\\"y\"}, 44)");
 	assert_int_equal(n, strlen(buf));
 	assert_int_equal(abi_print(small, sizeof(small), BPF_MAP_CREATE, &a, 44, NULL, NULL), n);
 	assert_string_equal(small, "bpf(BPF");
-	a = (union bpf_attr){ .pathname = (uintptr_t)"/x", .bpf_fd = 3 };
+	a = (union bpf_attr){.pathname = (uintptr_t) "/x", .bpf_fd = 3};
 	abi_print(buf, sizeof(buf), BPF_OBJ_PIN, &a, 12, &visitor, &l);
 	assert_string_equal(buf, "bpf(BPF_OBJ_PIN, {pathname=\"/x\", bpf_fd=3}, 12)");
 	abi_print(buf, sizeof(buf), 4711, &a, 12, &visitor, &l);
@@ -232,8 +269,10 @@ static void test_print(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows), cmocka_unit_test(test_fields), cmocka_unit_test(test_walk_maps), cmocka_unit_test(test_walk_prog_load),
-		cmocka_unit_test(test_walk_info), cmocka_unit_test(test_walk_rest), cmocka_unit_test(test_print),
+		cmocka_unit_test(test_rows),	  cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_walk_maps), cmocka_unit_test(test_walk_prog_load),
+		cmocka_unit_test(test_walk_info), cmocka_unit_test(test_walk_rest),
+		cmocka_unit_test(test_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,7 @@ static void test_list(void **state)
 	struct node {
 		int v;
 		struct list node;
-	} n[3] = { { .v = 0 }, { .v = 1 }, { .v = 2 } }, *p, *tmp;
+	} n[3] = {{.v = 0}, {.v = 1}, {.v = 2}}, *p, *tmp;
 	struct list head = LIST_INIT(head);
 	int want = 0;
 
@@ -114,8 +114,9 @@ static void test_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_idr_cyclic), cmocka_unit_test(test_idr_many), cmocka_unit_test(test_log),
-		cmocka_unit_test(test_log_long), cmocka_unit_test(test_list),
+		cmocka_unit_test(test_idr_cyclic), cmocka_unit_test(test_idr_many),
+		cmocka_unit_test(test_log),	   cmocka_unit_test(test_log_long),
+		cmocka_unit_test(test_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,14 +66,25 @@ static void item(struct btf_case *c, u32 a, u32 b, u32 d, int n)
 
 /* Records "kind name kflag? ..." are spelled out here; the shape is how their words follow. */
 enum shape { NAME_LAST, LAST, NAME_SIZE_KFLAG, NAME_KFLAG };
-static const struct { const char *word; u32 kind; enum shape shape; } simple[] = {
-	{ "ptr", BTF_KIND_PTR, LAST },		 { "const", BTF_KIND_CONST, LAST },
-	{ "volatile", BTF_KIND_VOLATILE, LAST }, { "restrict", BTF_KIND_RESTRICT, LAST },
-	{ "proto", BTF_KIND_FUNC_PROTO, LAST },	 { "typedef", BTF_KIND_TYPEDEF, NAME_LAST },
-	{ "type_tag", BTF_KIND_TYPE_TAG, NAME_LAST }, { "float", BTF_KIND_FLOAT, NAME_LAST },
-	{ "datasec", BTF_KIND_DATASEC, NAME_LAST }, { "struct", BTF_KIND_STRUCT, NAME_SIZE_KFLAG },
-	{ "union", BTF_KIND_UNION, NAME_SIZE_KFLAG }, { "enum", BTF_KIND_ENUM, NAME_SIZE_KFLAG },
-	{ "enum64", BTF_KIND_ENUM64, NAME_SIZE_KFLAG }, { "fwd", BTF_KIND_FWD, NAME_KFLAG },
+static const struct {
+	const char *word;
+	u32 kind;
+	enum shape shape;
+} simple[] = {
+	{"ptr", BTF_KIND_PTR, LAST},
+	{"const", BTF_KIND_CONST, LAST},
+	{"volatile", BTF_KIND_VOLATILE, LAST},
+	{"restrict", BTF_KIND_RESTRICT, LAST},
+	{"proto", BTF_KIND_FUNC_PROTO, LAST},
+	{"typedef", BTF_KIND_TYPEDEF, NAME_LAST},
+	{"type_tag", BTF_KIND_TYPE_TAG, NAME_LAST},
+	{"float", BTF_KIND_FLOAT, NAME_LAST},
+	{"datasec", BTF_KIND_DATASEC, NAME_LAST},
+	{"struct", BTF_KIND_STRUCT, NAME_SIZE_KFLAG},
+	{"union", BTF_KIND_UNION, NAME_SIZE_KFLAG},
+	{"enum", BTF_KIND_ENUM, NAME_SIZE_KFLAG},
+	{"enum64", BTF_KIND_ENUM64, NAME_SIZE_KFLAG},
+	{"fwd", BTF_KIND_FWD, NAME_KFLAG},
 };
 
 static bool simple_record(struct btf_case *c, char **a)
@@ -84,9 +95,7 @@ static bool simple_record(struct btf_case *c, char **a)
 		if (strcmp(a[0], simple[i].word))
 			continue;
 		switch (simple[i].shape) {
-		case LAST:
-			record(c, 0, info(simple[i].kind, 0, 0), num(a[1]));
-			break;
+		case LAST: record(c, 0, info(simple[i].kind, 0, 0), num(a[1])); break;
 		case NAME_LAST:
 			record(c, name(c, a[1]), info(simple[i].kind, 0, 0), num(a[2]));
 			break;
@@ -114,8 +123,10 @@ static bool other_record(struct btf_case *c, char **a)
 		word(c, num(a[3]));
 	} else if (!strcmp(a[0], "func")) { /* name proto linkage */
 		record(c, name(c, a[1]), info(BTF_KIND_FUNC, 0, num(a[3])), num(a[2]));
-	} else if (!strcmp(a[0], "var") || !strcmp(a[0], "decl_tag")) { /* name type linkage|component */
-		record(c, name(c, a[1]), info(a[0][0] == 'v' ? BTF_KIND_VAR : BTF_KIND_DECL_TAG, 0, 0), num(a[2]));
+	} else if (!strcmp(a[0], "var") ||
+		   !strcmp(a[0], "decl_tag")) { /* name type linkage|component */
+		record(c, name(c, a[1]),
+		       info(a[0][0] == 'v' ? BTF_KIND_VAR : BTF_KIND_DECL_TAG, 0, 0), num(a[2]));
 		word(c, num(a[3]));
 	} else if (!strcmp(a[0], "record")) { /* name kind kflag vlen last */
 		record(c, name(c, a[1]), info(num(a[2]), num(a[3]), num(a[4])), num(a[5]));
@@ -136,7 +147,8 @@ static bool item_line(struct btf_case *c, char **a)
 	else if (!strcmp(a[0], "val")) /* name value */
 		item(c, name(c, a[1]), num(a[2]), 0, 2);
 	else if (!strcmp(a[0], "val64"))
-		item(c, name(c, a[1]), (u32)strtoll(a[2], NULL, 0), (u32)(strtoll(a[2], NULL, 0) >> 32), 3);
+		item(c, name(c, a[1]), (u32)strtoll(a[2], NULL, 0),
+		     (u32)(strtoll(a[2], NULL, 0) >> 32), 3);
 	else if (!strcmp(a[0], "arg")) /* name type */
 		item(c, name(c, a[1]), num(a[2]), 0, 2);
 	else if (!strcmp(a[0], "in")) /* var offset size */
@@ -151,7 +163,8 @@ static void split(char *line, char **a)
 	int n = 0;
 	char *save, *tok;
 
-	for (tok = strtok_r(line, " \t\n", &save); tok && n < MAX_ARGS; tok = strtok_r(NULL, " \t\n", &save))
+	for (tok = strtok_r(line, " \t\n", &save); tok && n < MAX_ARGS;
+	     tok = strtok_r(NULL, " \t\n", &save))
 		a[n++] = tok;
 	for (; n < MAX_ARGS; n++)
 		a[n] = NULL;
@@ -189,7 +202,8 @@ bool case_read(void *f, const char *file, int *lineno, struct btf_case *c)
 			}
 			++*lineno;
 			c->lineno = *lineno;
-			snprintf(c->title, sizeof(c->title), "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+			snprintf(c->title, sizeof(c->title), "%.*s", (int)strcspn(line + 3, "\n"),
+				 line + 3);
 			continue;
 		}
 		++*lineno;
@@ -198,10 +212,12 @@ bool case_read(void *f, const char *file, int *lineno, struct btf_case *c)
 				case_fail(file, *lineno, "too many actions");
 			act = &c->actions[c->nr_actions++];
 			act->lineno = *lineno;
-			snprintf(act->line, sizeof(act->line), "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+			snprintf(act->line, sizeof(act->line), "%.*s", (int)strcspn(line + 3, "\n"),
+				 line + 3);
 		} else if (act) {
 			if (strcmp(line, "\n"))
-				snprintf(act->expect + strlen(act->expect), sizeof(act->expect) - strlen(act->expect), "%s", line);
+				snprintf(act->expect + strlen(act->expect),
+					 sizeof(act->expect) - strlen(act->expect), "%s", line);
 		} else if (*line != '#') {
 			case_line(file, *lineno, c, line);
 		}
@@ -211,13 +227,21 @@ bool case_read(void *f, const char *file, int *lineno, struct btf_case *c)
 
 u32 case_blob(const struct btf_case *c, u8 *buf, u32 room)
 {
-	static const struct { const char *field; u32 off, size; } fields[] = {
-#define F(f) { #f, offsetof(struct btf_header, f), sizeof_field(struct btf_header, f) }
-		F(magic), F(version), F(flags), F(hdr_len), F(type_off), F(type_len), F(str_off), F(str_len),
+	static const struct {
+		const char *field;
+		u32 off, size;
+	} fields[] = {
+#define F(f) {#f, offsetof(struct btf_header, f), sizeof_field(struct btf_header, f)}
+		F(magic),    F(version),  F(flags),   F(hdr_len),
+		F(type_off), F(type_len), F(str_off), F(str_len),
 	};
 	struct btf_header h = {
-		.magic = BTF_MAGIC, .version = BTF_VERSION, .hdr_len = sizeof(h), .type_len = c->nr_words * 4,
-		.str_off = c->nr_words * 4, .str_len = c->str_len,
+		.magic = BTF_MAGIC,
+		.version = BTF_VERSION,
+		.hdr_len = sizeof(h),
+		.type_len = c->nr_words * 4,
+		.str_off = c->nr_words * 4,
+		.str_len = c->str_len,
 	};
 	u32 i, j, size = sizeof(h) + h.type_len + h.str_len;
 
@@ -239,9 +263,14 @@ u32 case_blob(const struct btf_case *c, u8 *buf, u32 room)
 
 int case_errno(const char *s)
 {
-	static const struct { const char *name; int err; } names[] = {
-		{ "ok", 0 }, { "EINVAL", -EINVAL }, { "E2BIG", -E2BIG }, { "EEXIST", -EEXIST }, { "ELOOP", -ELOOP },
-		{ "ENOTSUPP", -ENOTSUPP }, { "EACCES", -EACCES }, { "EFAULT", -EFAULT }, { "ENOENT", -ENOENT }, { "ENOSPC", -ENOSPC },
+	static const struct {
+		const char *name;
+		int err;
+	} names[] = {
+		{"ok", 0},	     {"EINVAL", -EINVAL}, {"E2BIG", -E2BIG},
+		{"EEXIST", -EEXIST}, {"ELOOP", -ELOOP},	  {"ENOTSUPP", -ENOTSUPP},
+		{"EACCES", -EACCES}, {"EFAULT", -EFAULT}, {"ENOENT", -ENOENT},
+		{"ENOSPC", -ENOSPC},
 	};
 	u32 i;
 

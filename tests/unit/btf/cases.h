@@ -2,8 +2,9 @@
 #ifndef USERBPF_TEST_BTF_CASES_H
 #define USERBPF_TEST_BTF_CASES_H
 /*
- * cases.h - BTF written as text, for the data files of tests/data/btf (their README has the language). A case is a list of records, which
- * become one BTF blob, and actions on it, each with the text it must give.
+ * cases.h - BTF written as text, for the data files of tests/data/btf (their README has the
+ * language). A case is a list of records, which become one BTF blob, and actions on it, each with
+ * the text it must give.
  */
 #include "btf/btf.h"
 
@@ -30,7 +31,8 @@ struct btf_case {
 	u32 nr_actions;
 };
 
-/* Next case of the file; false at its end. Exits with a message on a line it does not understand. */
+/* Next case of the file; false at its end. Exits with a message on a line it does not
+ * understand. */
 bool case_read(void *file, const char *name, int *lineno, struct btf_case *c);
 /* The blob; returns its size. */
 u32 case_blob(const struct btf_case *c, u8 *buf, u32 room);

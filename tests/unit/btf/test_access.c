@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_access.c [vmlinux.btf] - what the text cases cannot say: lookups, life, logs that do not fit, hostile bytes, real BTF. */
+/* test_access.c [vmlinux.btf] - what the text cases cannot say: lookups, life, logs that do not
+ * fit, hostile bytes, real BTF. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,8 @@
 static const char *vmlinux_path;
 static u8 blob[1 << 16];
 
-static struct btf *from_words(const u32 *words, u32 n, const char *strings, u32 str_len, struct log *log, bool kernel)
+static struct btf *from_words(const u32 *words, u32 n, const char *strings, u32 str_len,
+			      struct log *log, bool kernel)
 {
 	static struct btf_case c;
 	u32 size;
@@ -29,13 +31,21 @@ static struct btf *from_words(const u32 *words, u32 n, const char *strings, u32 
 #define INFO(kind, vlen) (BTF_KIND_##kind << 24 | (vlen))
 static const char strings[] = "\0int\0s\0m\0int";
 static const u32 words[] = {
-	1, INFO(INT, 0), 4, 1 << 24 | 32,		/* 1 int */
-	5, INFO(STRUCT, 1), 8, 7, 3, 0,		/* 2 struct s { s_p m; } */
-	0, INFO(PTR, 0), 4,				/* 3 const s * */
-	0, INFO(CONST, 0), 2,				/* 4 */
-	9, INFO(TYPEDEF, 0), 1,				/* 5 typedef int int */
-	0, INFO(FUNC_PROTO, 0), 1,			/* 6 */
-	0, INFO(PTR, 0), 6,				/* 7 */
+	1, INFO(INT, 0),
+	4, 1 << 24 | 32, /* 1 int */
+	5, INFO(STRUCT, 1),
+	8, 7,
+	3, 0, /* 2 struct s { s_p m; } */
+	0, INFO(PTR, 0),
+	4, /* 3 const s * */
+	0, INFO(CONST, 0),
+	2, /* 4 */
+	9, INFO(TYPEDEF, 0),
+	1, /* 5 typedef int int */
+	0, INFO(FUNC_PROTO, 0),
+	1, /* 6 */
+	0, INFO(PTR, 0),
+	6, /* 7 */
 };
 
 static void test_access(void **state)
@@ -43,7 +53,8 @@ static void test_access(void **state)
 	int kernel;
 
 	for (kernel = 0; kernel < 2; kernel++) {
-		struct btf *btf = from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL, kernel);
+		struct btf *btf = from_words(words, ARRAY_SIZE(words), strings, sizeof(strings),
+					     NULL, kernel);
 		u32 id, size;
 
 		assert_false(IS_ERR(btf));
@@ -90,7 +101,9 @@ static void test_log(void **state)
 	log_init(&log, LOG_STATS, 4096); /* any level gives the whole text */
 	btf = from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), &log, false);
 	assert_false(IS_ERR(btf));
-	assert_non_null(strstr(log.buf, "[2] STRUCT s size=8 vlen=1\n\tm type_id=3 bits_offset=0\n[3] PTR (anon) type_id=4\n"));
+	assert_non_null(strstr(
+		log.buf,
+		"[2] STRUCT s size=8 vlen=1\n\tm type_id=3 bits_offset=0\n[3] PTR (anon) type_id=4\n"));
 	btf_put(btf);
 	log_free(&log);
 
@@ -110,13 +123,16 @@ static void test_log(void **state)
 /* Kernel BTF is not resolved, but no id in it may lead astray. */
 static void test_hostile_vmlinux(void **state)
 {
-	static const u32 beyond[] = { 0, INFO(PTR, 0), 9 };
-	static const u32 chain[] = { 0, INFO(CONST, 0), 2, 0, INFO(CONST, 0), 1 };
-	static const u32 self[] = { 1, INFO(STRUCT, 1), 8, 1, 1, 0 };
+	static const u32 beyond[] = {0, INFO(PTR, 0), 9};
+	static const u32 chain[] = {0, INFO(CONST, 0), 2, 0, INFO(CONST, 0), 1};
+	static const u32 self[] = {1, INFO(STRUCT, 1), 8, 1, 1, 0};
 
-	assert_int_equal(PTR_ERR(from_words(beyond, 3, strings, sizeof(strings), NULL, true)), -EINVAL);
-	assert_int_equal(PTR_ERR(from_words(chain, 6, strings, sizeof(strings), NULL, true)), -ELOOP);
-	assert_int_equal(PTR_ERR(from_words(self, 6, strings, sizeof(strings), NULL, true)), -EEXIST);
+	assert_int_equal(PTR_ERR(from_words(beyond, 3, strings, sizeof(strings), NULL, true)),
+			 -EINVAL);
+	assert_int_equal(PTR_ERR(from_words(chain, 6, strings, sizeof(strings), NULL, true)),
+			 -ELOOP);
+	assert_int_equal(PTR_ERR(from_words(self, 6, strings, sizeof(strings), NULL, true)),
+			 -EEXIST);
 }
 
 /* --- allocation failure: the n-th one fails --- */
@@ -150,7 +166,8 @@ void *__wrap_realloc(void *p, size_t n)
 	return refused() ? NULL : __real_realloc(p, n);
 }
 
-/* Each allocation refused once: -ENOMEM and nothing kept (the leak check of `make asan` looks), until one round needs none of it. */
+/* Each allocation refused once: -ENOMEM and nothing kept (the leak check of `make asan` looks),
+ * until one round needs none of it. */
 static void test_no_memory(void **state)
 {
 	u32 kernel, n;
@@ -161,7 +178,8 @@ static void test_no_memory(void **state)
 
 			allocs = 0;
 			fail_at = n;
-			btf = from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL, kernel);
+			btf = from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL,
+					 kernel);
 			fail_at = 0;
 			if (!IS_ERR(btf)) {
 				btf_put(btf);
@@ -187,7 +205,8 @@ static int refuse(void *out, const char *s, size_t n)
 /* A million elements of nothing, and 100 levels of structs: refused instead of followed. */
 static void test_show_bounds(void **state)
 {
-	static u32 w[4 + 7 + 3 * 100 * 2 + 16] = { 1, INFO(INT, 0), 4, 32, 5, INFO(STRUCT, 0), 0, 0, INFO(ARRAY, 0), 0, 2, 1, UINT32_MAX };
+	static u32 w[4 + 7 + 3 * 100 * 2 + 16] = {1, INFO(INT, 0),   4, 32, 5, INFO(STRUCT, 0), 0,
+						  0, INFO(ARRAY, 0), 0, 2,  1, UINT32_MAX};
 	u32 n = 13, i, zero = 0;
 	u64 len = 0;
 	struct btf *btf = from_words(w, n, strings, sizeof(strings), NULL, false);
@@ -200,7 +219,7 @@ static void test_show_bounds(void **state)
 	btf_put(btf);
 
 	for (i = 0, n = 4; i < 100; i++) {
-		u32 rec[] = { 5, INFO(STRUCT, 1), 4, 7, i + 1, 0 };
+		u32 rec[] = {5, INFO(STRUCT, 1), 4, 7, i + 1, 0};
 
 		memcpy(w + n, rec, sizeof(rec));
 		n += 6;
@@ -221,7 +240,8 @@ static void test_mutations(void **state)
 
 	srand(1);
 	for (round = 0; round < 20000; round++) {
-		struct btf *btf = from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL, false);
+		struct btf *btf =
+			from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL, false);
 
 		btf_put(btf);
 		size = sizeof(struct btf_header) + sizeof(words) + sizeof(strings);
@@ -234,7 +254,8 @@ static void test_mutations(void **state)
 			const struct btf_type *t = btf_type_by_id(btf, id);
 			u32 next, flags, bytes;
 
-			btf_struct_walk(NULL, btf, t, rand() % 12, 1 << (rand() % 4), &next, &flags);
+			btf_struct_walk(NULL, btf, t, rand() % 12, 1 << (rand() % 4), &next,
+					&flags);
 			btf_struct_ids_match(NULL, btf, id, rand() % 12, btf, 2, false);
 			if (!IS_ERR(btf_resolve_size(btf, t, &bytes)) && bytes < sizeof(obj) / 2)
 				btf_show(btf, id, obj, rand() % 16, count, &len);
@@ -256,16 +277,38 @@ static void *slurp(const char *path, u32 *size)
 
 static void test_vmlinux(void **state)
 {
-	static const struct { const char *name; u8 kind; } needed[] = {
-		{ "bpf_map", BTF_KIND_STRUCT }, { "bpf_prog", BTF_KIND_STRUCT }, { "bpf_prog_aux", BTF_KIND_STRUCT },
-		{ "bpf_link", BTF_KIND_STRUCT }, { "btf", BTF_KIND_STRUCT }, { "btf_header", BTF_KIND_STRUCT },
-		{ "seq_file", BTF_KIND_STRUCT }, { "bpf_iter_meta", BTF_KIND_STRUCT }, { "bpf_iter__bpf_map", BTF_KIND_STRUCT },
-		{ "bpf_iter__bpf_prog", BTF_KIND_STRUCT }, { "bpf_iter_bpf_map", BTF_KIND_FUNC }, { "bpf_iter_bpf_prog", BTF_KIND_FUNC },
-		{ "bpf_iter_bpf_link", BTF_KIND_FUNC }, { "bpf_iter_bpf_map_elem", BTF_KIND_FUNC }, { "bpf_func_id", BTF_KIND_ENUM },
-		{ "bpf_attach_type", BTF_KIND_ENUM }, { "bpf_prog_type", BTF_KIND_ENUM }, { "bpf_map_type", BTF_KIND_ENUM },
-		{ "bpf_attr", BTF_KIND_UNION }, { "__sk_buff", BTF_KIND_STRUCT }, { "xdp_md", BTF_KIND_STRUCT },
-		{ "sk_buff", BTF_KIND_STRUCT }, { "pt_regs", BTF_KIND_STRUCT }, { "bool", BTF_KIND_TYPEDEF }, { "u64", BTF_KIND_TYPEDEF },
-		{ "__be32", BTF_KIND_TYPEDEF }, { "__wsum", BTF_KIND_TYPEDEF }, { "pid_t", BTF_KIND_TYPEDEF },
+	static const struct {
+		const char *name;
+		u8 kind;
+	} needed[] = {
+		{"bpf_map", BTF_KIND_STRUCT},
+		{"bpf_prog", BTF_KIND_STRUCT},
+		{"bpf_prog_aux", BTF_KIND_STRUCT},
+		{"bpf_link", BTF_KIND_STRUCT},
+		{"btf", BTF_KIND_STRUCT},
+		{"btf_header", BTF_KIND_STRUCT},
+		{"seq_file", BTF_KIND_STRUCT},
+		{"bpf_iter_meta", BTF_KIND_STRUCT},
+		{"bpf_iter__bpf_map", BTF_KIND_STRUCT},
+		{"bpf_iter__bpf_prog", BTF_KIND_STRUCT},
+		{"bpf_iter_bpf_map", BTF_KIND_FUNC},
+		{"bpf_iter_bpf_prog", BTF_KIND_FUNC},
+		{"bpf_iter_bpf_link", BTF_KIND_FUNC},
+		{"bpf_iter_bpf_map_elem", BTF_KIND_FUNC},
+		{"bpf_func_id", BTF_KIND_ENUM},
+		{"bpf_attach_type", BTF_KIND_ENUM},
+		{"bpf_prog_type", BTF_KIND_ENUM},
+		{"bpf_map_type", BTF_KIND_ENUM},
+		{"bpf_attr", BTF_KIND_UNION},
+		{"__sk_buff", BTF_KIND_STRUCT},
+		{"xdp_md", BTF_KIND_STRUCT},
+		{"sk_buff", BTF_KIND_STRUCT},
+		{"pt_regs", BTF_KIND_STRUCT},
+		{"bool", BTF_KIND_TYPEDEF},
+		{"u64", BTF_KIND_TYPEDEF},
+		{"__be32", BTF_KIND_TYPEDEF},
+		{"__wsum", BTF_KIND_TYPEDEF},
+		{"pid_t", BTF_KIND_TYPEDEF},
 	};
 	u32 size, i;
 	void *data;
@@ -287,13 +330,16 @@ static void test_vmlinux(void **state)
 		const struct btf_type *t = btf_type_by_id(btf, i);
 
 		if (t->name_off)
-			assert_in_range(btf_find_by_name_kind(btf, btf_type_name(btf, i), btf_type_kind(t)), 1, i);
+			assert_in_range(
+				btf_find_by_name_kind(btf, btf_type_name(btf, i), btf_type_kind(t)),
+				1, i);
 	}
 	btf_put(btf);
 	free(data);
 }
 
-/* The BTF of the kernel we run on: 5 MB of the real thing. Kernels from 6.15 on use what 6.1 refuses. */
+/* The BTF of the kernel we run on: 5 MB of the real thing. Kernels from 6.15 on use what 6.1
+ * refuses. */
 static void test_host_kernel(void **state)
 {
 	struct btf *btf;
@@ -323,10 +369,10 @@ static void test_host_kernel(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_access),	    cmocka_unit_test(test_log),	     cmocka_unit_test(test_hostile_vmlinux),
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_show_bounds), cmocka_unit_test(test_mutations), cmocka_unit_test(test_vmlinux),
-		cmocka_unit_test(test_host_kernel),
+		cmocka_unit_test(test_access),		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_hostile_vmlinux), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_show_bounds),	cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_vmlinux),		cmocka_unit_test(test_host_kernel),
 	};
 
 	vmlinux_path = argv[1];

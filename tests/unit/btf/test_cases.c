@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_cases.c FILE... - runs the data files of tests/data/btf. With BTF_CASES_KERNEL=1 (root) it also loads each blob into the kernel it runs
- * on and says where errno or log differ; kernels newer than 6.1 differ in a few texts.
+ * test_cases.c FILE... - runs the data files of tests/data/btf. With BTF_CASES_KERNEL=1 (root) it
+ * also loads each blob into the kernel it runs on and says where errno or log differ; kernels newer
+ * than 6.1 differ in a few texts.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,10 +15,12 @@
 static u8 blob[1 << 16];
 static int failures;
 
-static void fail(const char *file, const struct btf_case *c, const struct case_action *a, const char *got)
+static void fail(const char *file, const struct btf_case *c, const struct case_action *a,
+		 const char *got)
 {
 	failures++;
-	printf("%s:%d: %s: -> %s\n--- expected\n%s--- got\n%s\n", file, a->lineno, c->title, a->line, a->expect, got);
+	printf("%s:%d: %s: -> %s\n--- expected\n%s--- got\n%s\n", file, a->lineno, c->title,
+	       a->line, a->expect, got);
 }
 
 /* --- actions --- */
@@ -39,10 +42,11 @@ static int text_emit(void *out, const char *s, size_t n)
 	return 0;
 }
 
-static void ask_kernel(const char *file, const struct btf_case *c, u32 size, int err, const char *log)
+static void ask_kernel(const char *file, const struct btf_case *c, u32 size, int err,
+		       const char *log)
 {
 	static char klog[1 << 16];
-	union bpf_attr attr = { 0 };
+	union bpf_attr attr = {0};
 	int fd;
 
 	attr.btf = (u64)(unsigned long)blob;
@@ -53,13 +57,14 @@ static void ask_kernel(const char *file, const struct btf_case *c, u32 size, int
 	klog[0] = 0;
 	fd = syscall(__NR_bpf, BPF_BTF_LOAD, &attr, sizeof(attr));
 	if ((fd < 0 ? -errno : 0) != err || strcmp(klog, log))
-		printf("%s:%d: %s: kernel says %d, we say %d\n--- kernel\n%s\n--- we\n%s\n", file, c->lineno, c->title, fd < 0 ? -errno : 0, err,
-		       klog, log);
+		printf("%s:%d: %s: kernel says %d, we say %d\n--- kernel\n%s\n--- we\n%s\n", file,
+		       c->lineno, c->title, fd < 0 ? -errno : 0, err, klog, log);
 	if (fd >= 0)
 		close(fd);
 }
 
-static void act_load(const char *file, const struct btf_case *c, const struct case_action *a, char *args)
+static void act_load(const char *file, const struct btf_case *c, const struct case_action *a,
+		     char *args)
 {
 	u32 size = case_blob(c, blob, sizeof(blob));
 	struct log log;
@@ -73,7 +78,8 @@ static void act_load(const char *file, const struct btf_case *c, const struct ca
 	err = IS_ERR(btf) ? PTR_ERR(btf) : 0;
 	got = log.buf ? log.buf : "";
 	/* some kernel texts lack the newline at their end */
-	snprintf(expect, sizeof(expect), "%.*s", (int)strlen(a->expect) - 1, *a->expect ? a->expect : "\n");
+	snprintf(expect, sizeof(expect), "%.*s", (int)strlen(a->expect) - 1,
+		 *a->expect ? a->expect : "\n");
 	if (err != case_errno(strtok(args, " ")) || !strstr(got, expect))
 		fail(file, c, a, got);
 	if (getenv("BTF_CASES_KERNEL"))
@@ -95,7 +101,8 @@ static struct btf *parsed(const struct btf_case *c)
 }
 
 /* walk ID OFF SIZE scalar | ptr NEXT FLAGS | ERRNO */
-static void act_walk(const char *file, const struct btf_case *c, const struct case_action *a, char *args)
+static void act_walk(const char *file, const struct btf_case *c, const struct case_action *a,
+		     char *args)
 {
 	struct btf *btf = parsed(c);
 	u32 id, off, size, next = 0, flags = 0, want_next = 0, want_flags = 0;
@@ -122,7 +129,8 @@ static void act_walk(const char *file, const struct btf_case *c, const struct ca
 }
 
 /* match ID OFF NEED STRICT yes|no */
-static void act_match(const char *file, const struct btf_case *c, const struct case_action *a, char *args)
+static void act_match(const char *file, const struct btf_case *c, const struct case_action *a,
+		      char *args)
 {
 	struct btf *btf = parsed(c);
 	u32 id, off, need, strict;
@@ -135,7 +143,8 @@ static void act_match(const char *file, const struct btf_case *c, const struct c
 }
 
 /* size ID BYTES|none */
-static void act_size(const char *file, const struct btf_case *c, const struct case_action *a, char *args)
+static void act_size(const char *file, const struct btf_case *c, const struct case_action *a,
+		     char *args)
 {
 	struct btf *btf = parsed(c);
 	u32 id, size = 0;
@@ -161,17 +170,19 @@ static u32 hex(const char *s, u8 *out, u32 room)
 }
 
 /* show ID FLAGS HEX, map ID HEX */
-static void show(const char *file, const struct btf_case *c, const struct case_action *a, u32 id, u64 flags, const char *bytes, bool map)
+static void show(const char *file, const struct btf_case *c, const struct case_action *a, u32 id,
+		 u64 flags, const char *bytes, bool map)
 {
 	struct btf *btf = parsed(c);
 	static struct text t;
-	u8 obj[512] = { 0 };
+	u8 obj[512] = {0};
 	int ret;
 
 	hex(bytes, obj, sizeof(obj));
 	t.len = 0;
 	t.buf[0] = 0;
-	ret = map ? btf_show_map_value(btf, id, obj, text_emit, &t) : btf_show(btf, id, obj, flags, text_emit, &t);
+	ret = map ? btf_show_map_value(btf, id, obj, text_emit, &t)
+		  : btf_show(btf, id, obj, flags, text_emit, &t);
 	if (ret != (int)t.len)
 		failures++;
 	if (!t.len || t.buf[t.len - 1] != '\n')
@@ -181,7 +192,8 @@ static void show(const char *file, const struct btf_case *c, const struct case_a
 	btf_put(btf);
 }
 
-static void act_show(const char *file, const struct btf_case *c, const struct case_action *a, char *args)
+static void act_show(const char *file, const struct btf_case *c, const struct case_action *a,
+		     char *args)
 {
 	char bytes[512] = "";
 	u32 id, flags;
@@ -190,7 +202,8 @@ static void act_show(const char *file, const struct btf_case *c, const struct ca
 	show(file, c, a, id, flags, bytes, false);
 }
 
-static void act_map(const char *file, const struct btf_case *c, const struct case_action *a, char *args)
+static void act_map(const char *file, const struct btf_case *c, const struct case_action *a,
+		    char *args)
 {
 	char bytes[512] = "";
 	u32 id;
@@ -201,9 +214,11 @@ static void act_map(const char *file, const struct btf_case *c, const struct cas
 
 static const struct {
 	const char *name;
-	void (*run)(const char *file, const struct btf_case *c, const struct case_action *a, char *args);
+	void (*run)(const char *file, const struct btf_case *c, const struct case_action *a,
+		    char *args);
 } actions[] = {
-	{ "load", act_load }, { "walk", act_walk }, { "match", act_match }, { "size", act_size }, { "show", act_show }, { "map", act_map },
+	{"load", act_load}, {"walk", act_walk}, {"match", act_match},
+	{"size", act_size}, {"show", act_show}, {"map", act_map},
 };
 
 static void run_action(const char *file, const struct btf_case *c, const struct case_action *a)

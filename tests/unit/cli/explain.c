@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* explain.c - logs of tests/data/bpf/verify/advice.txt through explain(); the file says how a case looks. Every row of the table must have one. */
+/* explain.c - logs of tests/data/bpf/verify/advice.txt through explain(); the file says how a
+ * case looks. Every row of the table must have one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +32,8 @@ static const char *reg_text(const struct explain *e, const char *want, char buf[
 {
 	int n = atoi(want + 1);
 
-	snprintf(buf, 512, "R%d=%s", n, n >= 0 && n < EXPLAIN_REGS && e->reg[n] ? e->reg[n] : "absent");
+	snprintf(buf, 512, "R%d=%s", n,
+		 n >= 0 && n < EXPLAIN_REGS && e->reg[n] ? e->reg[n] : "absent");
 	return buf;
 }
 
@@ -75,7 +77,8 @@ static void run_case(char *text)
 static void drop_comments(char *text)
 {
 	for (char *at = text; (at = strstr(at, "\n#"));)
-		memmove(at, at + 1 + strcspn(at + 1, "\n"), strlen(at + 1 + strcspn(at + 1, "\n")) + 1);
+		memmove(at, at + 1 + strcspn(at + 1, "\n"),
+			strlen(at + 1 + strcspn(at + 1, "\n")) + 1);
 }
 
 static void each_case(void **state)
@@ -103,8 +106,21 @@ static void each_case(void **state)
 static void nonsense(void **state)
 {
 	static const char *const logs[] = {
-		"", "\n", ":", "0:", "0: (", "0: (b7) r0 = 0 ; R", "0: (b7) r0 = 0 ; R99999999999=1 R=2 R3(", "from : R1=", " R1=",
-		"99999999999999999999: (b7)", "; ", "R1(", "frame", " frame99: R1=1\n", "invalid R11 r12 R1(x",
+		"",
+		"\n",
+		":",
+		"0:",
+		"0: (",
+		"0: (b7) r0 = 0 ; R",
+		"0: (b7) r0 = 0 ; R99999999999=1 R=2 R3(",
+		"from : R1=",
+		" R1=",
+		"99999999999999999999: (b7)",
+		"; ",
+		"R1(",
+		"frame",
+		" frame99: R1=1\n",
+		"invalid R11 r12 R1(x",
 	};
 	struct explain e;
 
@@ -119,8 +135,10 @@ static void stats(void **state)
 {
 	struct explain_stats s;
 
-	explain_stats("verification time 34 usec\nstack depth 8+16\n"
-		      "processed 7 insns (limit 1000000) max_states_per_insn 1 total_states 2 peak_states 3 mark_read 4\n", &s);
+	explain_stats(
+		"verification time 34 usec\nstack depth 8+16\n"
+		"processed 7 insns (limit 1000000) max_states_per_insn 1 total_states 2 peak_states 3 mark_read 4\n",
+		&s);
 	assert_int_equal(s.processed, 7);
 	assert_int_equal(s.total_states, 2);
 	assert_int_equal(s.peak_states, 3);
@@ -132,7 +150,8 @@ static void stats(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(each_case), cmocka_unit_test(nonsense), cmocka_unit_test(stats) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(each_case), cmocka_unit_test(nonsense),
+					   cmocka_unit_test(stats)};
 
 	file = argv[1];
 	return argc == 2 ? cmocka_run_group_tests(tests, NULL, NULL) : 2;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A private service (argv[1]) and clients that mean harm: random bytes, mutated requests, wrong counts and lengths, floods of fds and connections, clients that
- * stop reading or die. The service has to live, to answer an honest client, and to end with the fds it began with.
+ * A private service (argv[1]) and clients that mean harm: random bytes, mutated requests, wrong
+ * counts and lengths, floods of fds and connections, clients that stop reading or die. The service
+ * has to live, to answer an honest client, and to end with the fds it began with.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@ static int fds_at_start;
 
 static int dial(void)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/sock", dir);
@@ -39,9 +40,10 @@ static int dial(void)
 }
 
 /* One request, one reply: its result, or -EPIPE when the service hung up. */
-static int call(int s, u32 type, const void *body, u32 len, const int *fds, u32 nfds, struct wire_msg *m)
+static int call(int s, u32 type, const void *body, u32 len, const int *fds, u32 nfds,
+		struct wire_msg *m)
 {
-	struct msg_hdr h = { .type = type, .len = len, .nfds = nfds };
+	struct msg_hdr h = {.type = type, .len = len, .nfds = nfds};
 
 	if (wire_send(s, &h, body, fds) || wire_recv(s, m, NULL, NULL) <= 0)
 		return -EPIPE;
@@ -50,7 +52,7 @@ static int call(int s, u32 type, const void *body, u32 len, const int *fds, u32 
 
 static int greet(int s)
 {
-	struct msg_hello h = { .version = PROTO_VERSION };
+	struct msg_hello h = {.version = PROTO_VERSION};
 	struct wire_msg m = {};
 	int res = call(s, MSG_HELLO, &h, sizeof(h), NULL, 0, &m);
 
@@ -73,7 +75,7 @@ static int bpf_call(int s, u32 cmd, const void *attr, u32 size)
 	struct {
 		struct msg_bpf h;
 		u8 attr[256];
-	} q = { .h = { .cmd = cmd, .attr_size = size, .uattr = 0x10000 } };
+	} q = {.h = {.cmd = cmd, .attr_size = size, .uattr = 0x10000}};
 	struct wire_msg m = {};
 	int res;
 
@@ -101,7 +103,8 @@ static int service_fds(void)
 
 static void honest(void)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1 };
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1};
 	int s = client();
 
 	assert_int_equal(bpf_call(s, BPF_MAP_CREATE, &attr, 72), 0);
@@ -163,15 +166,15 @@ static void test_bpf_counts(void **state)
 		u64 uaddr, len;
 		int want;
 	} rows[] = {
-		{ 72, 0, 0, 0, 0, 0, -EINVAL },
-		{ ~0u, 0, 0, 0, 0, 0, -EBADMSG },
-		{ 72, ~0u, 0, 0, 0, 0, -EBADMSG },
-		{ 72, 0, ~0u, 0, 0, 0, -EBADMSG },
-		{ 72, 1, 0, SEG_DATA, 0x1000, ~0ull, -EBADMSG },
-		{ 72, 1, 0, SEG_DATA, 0x1000, 1ull << 40, -EBADMSG },
-		{ 72, 1, 0, SEG_OUT, ~0ull, 2, -EINVAL }, /* just no memory there */
-		{ 72, 1, 0, SEG_DATA | SEG_PATH, 0x1000, 3, -EINVAL },
-		{ 72, 1, 1, 0, 0, 0, -EINVAL },
+		{72, 0, 0, 0, 0, 0, -EINVAL},
+		{~0u, 0, 0, 0, 0, 0, -EBADMSG},
+		{72, ~0u, 0, 0, 0, 0, -EBADMSG},
+		{72, 0, ~0u, 0, 0, 0, -EBADMSG},
+		{72, 1, 0, SEG_DATA, 0x1000, ~0ull, -EBADMSG},
+		{72, 1, 0, SEG_DATA, 0x1000, 1ull << 40, -EBADMSG},
+		{72, 1, 0, SEG_OUT, ~0ull, 2, -EINVAL}, /* just no memory there */
+		{72, 1, 0, SEG_DATA | SEG_PATH, 0x1000, 3, -EINVAL},
+		{72, 1, 1, 0, 0, 0, -EINVAL},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -180,12 +183,13 @@ static void test_bpf_counts(void **state)
 			u8 attr[72];
 			struct msg_seg seg;
 			struct msg_fd fd;
-		} q = { .h = { BPF_MAP_CREATE, rows[i].attr_size, 0x4000, rows[i].nr_segs, rows[i].nr_fds } };
+		} q = {.h = {BPF_MAP_CREATE, rows[i].attr_size, 0x4000, rows[i].nr_segs,
+			     rows[i].nr_fds}};
 		struct wire_msg m = {};
 		int s = client();
 
-		q.seg = (struct msg_seg){ rows[i].uaddr, rows[i].len, rows[i].seg_flags, 0 };
-		q.fd = (struct msg_fd){ 3, 7 };
+		q.seg = (struct msg_seg){rows[i].uaddr, rows[i].len, rows[i].seg_flags, 0};
+		q.fd = (struct msg_fd){3, 7};
 		assert_int_equal(call(s, MSG_BPF, &q, sizeof(q), NULL, 0, &m), rows[i].want);
 		wire_msg_free(&m);
 		close(s);
@@ -195,7 +199,7 @@ static void test_bpf_counts(void **state)
 static void test_fd_flood(void **state)
 {
 	int fds[PROTO_MAX_FDS], null = open("/dev/null", O_RDONLY);
-	struct msg_hdr h = { .type = MSG_HANDLE, .nfds = PROTO_MAX_FDS };
+	struct msg_hdr h = {.type = MSG_HANDLE, .nfds = PROTO_MAX_FDS};
 	struct wire_msg m = {};
 	int s[8];
 
@@ -231,7 +235,7 @@ static void test_connections(void **state)
 /* Claims of big bodies that never come cost nothing and delay nobody. */
 static void test_promises(void **state)
 {
-	struct msg_hdr h = { .type = MSG_BPF, .len = PROTO_MAX_BODY };
+	struct msg_hdr h = {.type = MSG_BPF, .len = PROTO_MAX_BODY};
 	int s[20];
 
 	for (u32 i = 0; i < ARRAY_SIZE(s); i++) {
@@ -250,7 +254,10 @@ static void test_killed(void **state)
 		pid_t p = fork();
 
 		if (!p) {
-			union bpf_attr attr = { .map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 10 };
+			union bpf_attr attr = {.map_type = BPF_MAP_TYPE_HASH,
+					       .key_size = 4,
+					       .value_size = 8,
+					       .max_entries = 10};
 			int s = client();
 
 			for (;;)
@@ -265,7 +272,7 @@ static void test_killed(void **state)
 /* The first message has to be HELLO, of our version. */
 static void test_hello(void **state)
 {
-	struct msg_hello h = { .version = PROTO_VERSION + 1 };
+	struct msg_hello h = {.version = PROTO_VERSION + 1};
 	struct msg_status st = {};
 	struct wire_msg m = {};
 	int s = dial();
@@ -301,7 +308,8 @@ static int start(void **state)
 
 		snprintf(fd, sizeof(fd), "%d", p[1]);
 		close(p[0]);
-		execl(service, service, "--foreground", "--dir", dir, "--preload", "off", "--unpriv", "0", "--ready-fd", fd, NULL);
+		execl(service, service, "--foreground", "--dir", dir, "--preload", "off",
+		      "--unpriv", "0", "--ready-fd", fd, NULL);
 		_exit(127);
 	}
 	close(p[1]);
@@ -343,7 +351,8 @@ static int finish(void **state)
 
 	kill(pid, SIGTERM);
 	waitpid(pid, &status, 0);
-	if (status || exists("sock") || exists("trace_pipe") || exists("pid") || exists("lock") || exists("btf"))
+	if (status || exists("sock") || exists("trace_pipe") || exists("pid") || exists("lock") ||
+	    exists("btf"))
 		return -1;
 	return rmdir(dir);
 }
@@ -352,8 +361,9 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_teardown(f, alive_after)
 	const struct CMUnitTest tests[] = {
-		T(test_hello),	  T(test_random),      T(test_mutated),	 T(test_bpf_counts), T(test_fd_flood),
-		T(test_promises), T(test_connections), T(test_killed), T(test_one_instance),
+		T(test_hello),	     T(test_random),   T(test_mutated),
+		T(test_bpf_counts),  T(test_fd_flood), T(test_promises),
+		T(test_connections), T(test_killed),   T(test_one_instance),
 	};
 
 	if (argc < 2)

@@ -11,7 +11,7 @@
 #include "isa/asm.h"
 
 #define MAX_INSNS 64
-#define SLOTS 4
+#define SLOTS	  4
 
 /* An image made from text; freed with its last reference. */
 static int live;
@@ -74,7 +74,8 @@ static void *lookup(struct bpf_map *map, const void *key)
 	return k < SLOTS ? &values[k] : NULL;
 }
 
-static long each(struct bpf_map *map, long (*cb)(struct bpf_map *map, void *key, void *value, void *arg), void *arg)
+static long each(struct bpf_map *map,
+		 long (*cb)(struct bpf_map *map, void *key, void *value, void *arg), void *arg)
 {
 	for (u32 i = 0; i < SLOTS; i++)
 		if (cb(map, &i, &values[i], arg))
@@ -82,16 +83,18 @@ static long each(struct bpf_map *map, long (*cb)(struct bpf_map *map, void *key,
 	return SLOTS;
 }
 
-static const struct bpf_map_ops array_ops = { .direct_value = value_at, .lookup = lookup, .for_each = each };
-static const struct bpf_map_ops prog_ops = { .fd_values = true };
-static struct bpf_map prog_array = { .ops = &prog_ops, .max_entries = SLOTS };
-static struct bpf_map array = { .ops = &array_ops, .max_entries = SLOTS, .value_size = 8, .key_size = 4 };
-static struct bpf_map *maps[] = { &prog_array, &array };
-static const struct exec_host host = { .tail_target = tail_target };
+static const struct bpf_map_ops array_ops = {
+	.direct_value = value_at, .lookup = lookup, .for_each = each};
+static const struct bpf_map_ops prog_ops = {.fd_values = true};
+static struct bpf_map prog_array = {.ops = &prog_ops, .max_entries = SLOTS};
+static struct bpf_map array = {
+	.ops = &array_ops, .max_entries = SLOTS, .value_size = 8, .key_size = 4};
+static struct bpf_map *maps[] = {&prog_array, &array};
+static const struct exec_host host = {.tail_target = tail_target};
 
 static u64 run(const struct exec_image *img, void *ctx, struct exec_run *r)
 {
-	*r = (struct exec_run){ .host = &host };
+	*r = (struct exec_run){.host = &host};
 	return exec_run(img, ctx, r);
 }
 
@@ -129,7 +132,7 @@ static void test_tail(void **state)
 static void test_tail_without_host(void **state)
 {
 	struct exec_image *img = bound(TAIL(0) "r0 = 9\nexit\n", maps, 2);
-	struct exec_run r = { 0 };
+	struct exec_run r = {0};
 
 	assert_int_equal(exec_run(img, NULL, &r), 9);
 	exec_image_put(img);
@@ -142,7 +145,9 @@ static void test_tail_limit(void **state)
 	struct exec_run r;
 	u32 count = 0;
 
-	img = bound("r2 = *(u32 *)(r1 +0)\nr2 += 1\n*(u32 *)(r1 +0) = r2\n" TAIL(0) "r0 = 1\nexit\n", maps, 2);
+	img = bound(
+		"r2 = *(u32 *)(r1 +0)\nr2 += 1\n*(u32 *)(r1 +0) = r2\n" TAIL(0) "r0 = 1\nexit\n",
+		maps, 2);
 	targets[0] = exec_image_get(img);
 	assert_int_equal(run(img, &count, &r), 1);
 	assert_int_equal(count, 34);
@@ -158,11 +163,13 @@ static void test_tail_in_subprog(void **state)
 {
 	struct exec_image *img = bound("r6 = 10\ncall sub\nr6 += r0\ncall two\nr0 += r6\nexit\n"
 				       "sub:\n" TAIL(2) "r0 = 0\nexit\n"
-				       "two:\nr0 = 2\nexit\n",
+							"two:\nr0 = 2\nexit\n",
 				       maps, 2);
 	struct exec_run r;
 
-	targets[2] = bound("r6 = 1000\nr1 = 7\ncall deeper\nexit\ndeeper:\nr0 = r1\nr0 *= 100\nexit\n", NULL, 0);
+	targets[2] =
+		bound("r6 = 1000\nr1 = 7\ncall deeper\nexit\ndeeper:\nr0 = r1\nr0 *= 100\nexit\n",
+		      NULL, 0);
 	assert_int_equal(run(img, NULL, &r), 712);
 	assert_int_equal(targets[2]->refs, 1);
 	assert_int_equal(r.depth, 0);
@@ -183,8 +190,8 @@ static const struct exec_image *last_target(void *arg, struct bpf_map *map, u32 
 static void test_tail_freed(void **state)
 {
 	struct exec_image *img = bound(TAIL(0) "r0 = 1\nexit\n", maps, 2);
-	struct exec_host h = { .tail_target = last_target };
-	struct exec_run r = { .host = &h };
+	struct exec_host h = {.tail_target = last_target};
+	struct exec_run r = {.host = &h};
 
 	targets[0] = bound(TAIL(1) "exit\n", maps, 2);
 	targets[1] = bound("r0 = 55\nexit\n", NULL, 0);
@@ -195,10 +202,11 @@ static void test_tail_freed(void **state)
 
 static void test_map_value(void **state)
 {
-	struct exec_image *img = bound("r1 = map_value[1][8]\nr0 = *(u64 *)(r1 +0)\nr0 += 1\n*(u64 *)(r1 +0) = r0\n"
-				       "*(u32 *)(r10 -4) = 1\nr2 = r10\nr2 += -4\nr1 = map_fd[1]\n"
-				       "call bpf_map_lookup_elem\nif r0 == 0 goto out\nr0 = *(u64 *)(r0 +0)\nout:\nexit\n",
-				       maps, 2);
+	struct exec_image *img = bound(
+		"r1 = map_value[1][8]\nr0 = *(u64 *)(r1 +0)\nr0 += 1\n*(u64 *)(r1 +0) = r0\n"
+		"*(u32 *)(r10 -4) = 1\nr2 = r10\nr2 += -4\nr1 = map_fd[1]\n"
+		"call bpf_map_lookup_elem\nif r0 == 0 goto out\nr0 = *(u64 *)(r0 +0)\nout:\nexit\n",
+		maps, 2);
 	struct exec_run r;
 
 	values[1] = 41;
@@ -211,14 +219,15 @@ static void test_map_value(void **state)
 
 static void test_for_each(void **state)
 {
-	struct exec_image *img = bound("*(u64 *)(r10 -8) = 0\nr1 = map_fd[1]\nr2 = func body\nr3 = r10\nr3 += -8\nr4 = 0\n"
-				       "call bpf_for_each_map_elem\nr0 <<= 32\nr1 = *(u64 *)(r10 -8)\nr0 += r1\nexit\n"
-				       "body:\nr5 = *(u64 *)(r3 +0)\nr1 = *(u64 *)(r4 +0)\nr1 += r5\n*(u64 *)(r4 +0) = r1\n"
-				       "r0 = 0\nif r5 < 30 goto more\nr0 = 1\nmore:\nexit\n",
-				       maps, 2);
+	struct exec_image *img = bound(
+		"*(u64 *)(r10 -8) = 0\nr1 = map_fd[1]\nr2 = func body\nr3 = r10\nr3 += -8\nr4 = 0\n"
+		"call bpf_for_each_map_elem\nr0 <<= 32\nr1 = *(u64 *)(r10 -8)\nr0 += r1\nexit\n"
+		"body:\nr5 = *(u64 *)(r3 +0)\nr1 = *(u64 *)(r4 +0)\nr1 += r5\n*(u64 *)(r4 +0) = r1\n"
+		"r0 = 0\nif r5 < 30 goto more\nr0 = 1\nmore:\nexit\n",
+		maps, 2);
 	struct exec_run r;
 
-	memcpy(values, (u64[]){ 10, 20, 30, 40 }, sizeof(values));
+	memcpy(values, (u64[]){10, 20, 30, 40}, sizeof(values));
 	assert_int_equal(run(img, NULL, &r), 3ull << 32 | 60);
 	values[2] = 1;
 	assert_int_equal(run(img, NULL, &r), 4ull << 32 | 71);
@@ -228,19 +237,19 @@ static void test_for_each(void **state)
 static void test_bind_refuses(void **state)
 {
 	static const char *const bad[] = {
-		"r1 = map_fd[2]\nexit\n",	/* no such map */
+		"r1 = map_fd[2]\nexit\n",	 /* no such map */
 		"r1 = map_value[1][32]\nexit\n", /* outside the values */
-		"r1 = map_value[0][0]\nexit\n",	/* kind without values */
+		"r1 = map_value[0][0]\nexit\n",	 /* kind without values */
 		"call pc+5\nexit\n",
 		"call pc-2\nexit\n",
 		"r1 = func pc+9\nexit\n",
 		"call unknown#9999\nexit\n",
 		"call unknown#0\nexit\n",
 		"call unknown#-1\nexit\n",
-		"call bpf_tail_call\nexit\n",	/* only ever rewritten */
+		"call bpf_tail_call\nexit\n", /* only ever rewritten */
 		"call kernel-function#3\nexit\n",
 		".raw 0x18 1 9 0 0\n.raw 0 0 0 0 0\nexit\n",
-		"exit\n.raw 0x18 1 0 0 0\n",	/* half a constant */
+		"exit\n.raw 0x18 1 0 0 0\n", /* half a constant */
 		".raw 0xff 0 0 0 0\nexit\n",
 	};
 
@@ -256,14 +265,16 @@ static void test_bind_refuses(void **state)
 
 static u64 fake_helper(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run)
 {
-	return r1 + 10 * r2 + 100 * r3 + 1000 * r4 + 10000 * r5 + (run->ctx ? 100000 : 0) + slot_current();
+	return r1 + 10 * r2 + 100 * r3 + 1000 * r4 + 10000 * r5 + (run->ctx ? 100000 : 0) +
+	       slot_current();
 }
 
 static void test_own_helpers(void **state)
 {
 	static helper_fn fns[EXEC_NR_HELPERS];
-	struct exec_image *img = image("r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall unknown#250\nexit\n", NULL, 0);
-	struct exec_run r = { 0 };
+	struct exec_image *img =
+		image("r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall unknown#250\nexit\n", NULL, 0);
+	struct exec_run r = {0};
 
 	fns[250] = fake_helper;
 	img->helpers = fns;
@@ -279,7 +290,7 @@ static const struct exec_image *inner_img;
 
 static u64 run_inner(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run)
 {
-	struct exec_run inner = { .host = run->host, .cookie = 5 };
+	struct exec_run inner = {.host = run->host, .cookie = 5};
 	u64 ret = exec_run(inner_img, NULL, &inner);
 
 	assert_ptr_equal(inner.outer, run);
@@ -290,8 +301,9 @@ static u64 run_inner(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *ru
 static void test_nested(void **state)
 {
 	static helper_fn fns[EXEC_NR_HELPERS];
-	struct exec_image *img = image("r6 = 3\ncall unknown#250\nr0 += r6\nexit\n", NULL, 0), *inner;
-	struct exec_run r = { 0 };
+	struct exec_image *img = image("r6 = 3\ncall unknown#250\nr0 += r6\nexit\n", NULL, 0),
+			  *inner;
+	struct exec_run r = {0};
 
 	fns[250] = run_inner;
 	img->helpers = fns;
@@ -306,12 +318,14 @@ static void test_nested(void **state)
 static void test_endless_depth(void **state)
 {
 	struct exec_image *img = bound("self:\ncall self\nexit\n", NULL, 0);
-	struct exec_run r = { 0 };
+	struct exec_run r = {0};
 
 	assert_int_equal(exec_run(img, NULL, &r), 0);
 	assert_int_equal(r.depth, 0);
 	exec_image_put(img);
-	img = bound("again:\nr1 = 1\nr2 = func again\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\n", NULL, 0);
+	img = bound(
+		"again:\nr1 = 1\nr2 = func again\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\n",
+		NULL, 0);
 	assert_int_equal(exec_run(img, NULL, &r), 0);
 	assert_int_equal(r.depth, 0);
 	assert_int_equal(exec_callback(&r, 12345, 0, 0, 0, 0, 0), 0);
@@ -321,11 +335,11 @@ static void test_endless_depth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tail),	     cmocka_unit_test(test_tail_without_host),
-		cmocka_unit_test(test_tail_limit),   cmocka_unit_test(test_tail_in_subprog),
-		cmocka_unit_test(test_tail_freed),   cmocka_unit_test(test_map_value),
-		cmocka_unit_test(test_for_each),     cmocka_unit_test(test_bind_refuses),
-		cmocka_unit_test(test_own_helpers),  cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_tail),	      cmocka_unit_test(test_tail_without_host),
+		cmocka_unit_test(test_tail_limit),    cmocka_unit_test(test_tail_in_subprog),
+		cmocka_unit_test(test_tail_freed),    cmocka_unit_test(test_map_value),
+		cmocka_unit_test(test_for_each),      cmocka_unit_test(test_bind_refuses),
+		cmocka_unit_test(test_own_helpers),   cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_endless_depth),
 	};
 

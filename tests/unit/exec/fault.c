@@ -48,8 +48,14 @@ static void test_copy(void **state)
 
 static void test_bad_addresses(void **state)
 {
-	static const u64 bad[] = { 0, 1, 4095, 0x8000000000000000ull, 0xffffffffffffffffull, 0xffff888000000000ull,
-				   0x00007fffffffffffull, 0xdeadbeefdeadbeefull };
+	static const u64 bad[] = {0,
+				  1,
+				  4095,
+				  0x8000000000000000ull,
+				  0xffffffffffffffffull,
+				  0xffff888000000000ull,
+				  0x00007fffffffffffull,
+				  0xdeadbeefdeadbeefull};
 	char buf[16];
 
 	fault_init();
@@ -177,7 +183,7 @@ static void theirs(int sig, siginfo_t *info, void *ctx)
 
 static void chained(void)
 {
-	struct sigaction sa = { .sa_sigaction = theirs, .sa_flags = SA_SIGINFO };
+	struct sigaction sa = {.sa_sigaction = theirs, .sa_flags = SA_SIGINFO};
 	char buf[8];
 
 	sigaction(SIGSEGV, &sa, NULL);
@@ -228,7 +234,7 @@ static void in_front(int sig, siginfo_t *info, void *ctx)
 
 static void chained_in_a_circle(void)
 {
-	struct sigaction sa = { .sa_sigaction = in_front, .sa_flags = SA_SIGINFO };
+	struct sigaction sa = {.sa_sigaction = in_front, .sa_flags = SA_SIGINFO};
 	char buf[8];
 
 	signal(SIGSEGV, SIG_DFL);
@@ -253,12 +259,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chain), /* first: the handler is not there yet */
-		cmocka_unit_test(test_circle),
-		cmocka_unit_test(test_copy),
-		cmocka_unit_test(test_bad_addresses),
-		cmocka_unit_test(test_str),
-		cmocka_unit_test(test_bus),
-		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_circle),	      cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_bad_addresses), cmocka_unit_test(test_str),
+		cmocka_unit_test(test_bus),	      cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,11 +261,15 @@ static void test_spin_patience(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_nested, clear),	cmocka_unit_test_setup(test_threads, clear),
-		cmocka_unit_test_setup(test_processes, clear),	cmocka_unit_test_setup(test_fork, clear),
-		cmocka_unit_test_setup(test_dead_owner, clear), cmocka_unit_test_setup(test_spin, clear),
+		cmocka_unit_test_setup(test_nested, clear),
+		cmocka_unit_test_setup(test_threads, clear),
+		cmocka_unit_test_setup(test_processes, clear),
+		cmocka_unit_test_setup(test_fork, clear),
+		cmocka_unit_test_setup(test_dead_owner, clear),
+		cmocka_unit_test_setup(test_spin, clear),
 		cmocka_unit_test_setup(test_spin_dead_owner, clear),
-		cmocka_unit_test_setup(test_patience, clear),	cmocka_unit_test_setup(test_spin_patience, clear),
+		cmocka_unit_test_setup(test_patience, clear),
+		cmocka_unit_test_setup(test_spin_patience, clear),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef TESTS_FS_FIXTURE_H
 #define TESTS_FS_FIXTURE_H
-/* fs_fixture.h - an instance with objects that count their lives, and content that is a text per object. */
+/* fs_fixture.h - an instance with objects that count their lives, and content that is a text per
+ * object. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A real FUSE mount in a private mount namespace; system calls see what the kernel's bpffs gives. Skipped (77) without /dev/fuse. */
+/* A real FUSE mount in a private mount namespace; system calls see what the kernel's bpffs
+ * gives. Skipped (77) without /dev/fuse. */
 #include "fs_fixture.h"
 
 #include <dirent.h>
@@ -33,7 +34,7 @@ static void *text_open(void *arg, struct obj *o)
 	if (!t->text)
 		return ERR_PTR(-EIO);
 	c = malloc(sizeof(*c));
-	*c = (struct content){ t->text, t->delay_ms };
+	*c = (struct content){t->text, t->delay_ms};
 	return c;
 }
 
@@ -56,7 +57,7 @@ static void text_close(void *arg, void *file)
 	free(file);
 }
 
-static const struct fs_content_ops text_ops = { text_open, text_read, text_close, NULL };
+static const struct fs_content_ops text_ops = {text_open, text_read, text_close, NULL};
 
 static const char *at(const char *name)
 {
@@ -111,7 +112,9 @@ static const char *mount_it(void)
 		return "no temporary directory";
 	opt.uid = geteuid();
 	opt.gid = getegid();
-	snprintf(text, sizeof(text), "fd=%d,rootmode=40000,user_id=%d,group_id=%d,default_permissions", fd, geteuid(), getegid());
+	snprintf(text, sizeof(text),
+		 "fd=%d,rootmode=40000,user_id=%d,group_id=%d,default_permissions", fd, geteuid(),
+		 getegid());
 	if (mount("userbpf", dir, "fuse.userbpf", MS_NOSUID | MS_NODEV, text)) {
 		rmdir(dir);
 		return "mount refused";
@@ -200,7 +203,8 @@ static void test_names(void **s)
 	assert_int_equal(symlink("d", at("s")), 0);
 	assert_int_equal(readlink(at("s"), buf, sizeof(buf)), 1);
 	assert_int_equal(rmdir(at("s/e")), 0);
-	assert_int_equal(err_of(syscall(SYS_renameat2, AT_FDCWD, at("d"), AT_FDCWD, at("s"), 1)), EEXIST);
+	assert_int_equal(err_of(syscall(SYS_renameat2, AT_FDCWD, at("d"), AT_FDCWD, at("s"), 1)),
+			 EEXIST);
 	assert_int_equal(syscall(SYS_renameat2, AT_FDCWD, at("d"), AT_FDCWD, at("s"), 2), 0);
 	assert_int_equal(lstat(at("d"), &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
@@ -295,8 +299,9 @@ static void test_end(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_files),	 cmocka_unit_test(test_names), cmocka_unit_test(test_list),
-		cmocka_unit_test(test_parallel), cmocka_unit_test(test_end),
+		cmocka_unit_test(test_files), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_list),  cmocka_unit_test(test_parallel),
+		cmocka_unit_test(test_end),
 	};
 	const char *why = mount_it();
 

@@ -28,8 +28,9 @@ static void text_close(void *arg, void *file)
 	free(file);
 }
 
-static const struct fs_content_ops text_ops = { text_open, text_read, text_close, NULL };
-static const struct cred root = { .caps = ~0ull }, alice = { .uid = 1000, .gid = 1000 }, bob = { .uid = 1001, .gid = 1001 };
+static const struct fs_content_ops text_ops = {text_open, text_read, text_close, NULL};
+static const struct cred root = {.caps = ~0ull}, alice = {.uid = 1000, .gid = 1000},
+			 bob = {.uid = 1001, .gid = 1001};
 
 struct state {
 	struct fs *fs;
@@ -67,7 +68,27 @@ static struct fs_inode *parent_of(struct state *st, const char *path, const char
 	return fs_walk(st->sb, NULL, dir, false);
 }
 
-enum op { MKDIR, RMDIR, UNLINK, PIN, PIN_KERNEL, SYMLINK, LINK, RENAME, NOREPLACE, EXCHANGE, BADFLAGS, WALK, LWALK, CHMOD, CHOWN, CHGRP, GET, GETW, OPEN };
+enum op {
+	MKDIR,
+	RMDIR,
+	UNLINK,
+	PIN,
+	PIN_KERNEL,
+	SYMLINK,
+	LINK,
+	RENAME,
+	NOREPLACE,
+	EXCHANGE,
+	BADFLAGS,
+	WALK,
+	LWALK,
+	CHMOD,
+	CHOWN,
+	CHGRP,
+	GET,
+	GETW,
+	OPEN
+};
 
 struct row {
 	enum op op;
@@ -79,7 +100,10 @@ struct row {
 
 static int two_names(struct state *st, const struct row *r, struct fs_inode *dir, const char *name)
 {
-	static const unsigned int flags[] = { [RENAME] = 0, [NOREPLACE] = RENAME_NOREPLACE, [EXCHANGE] = RENAME_EXCHANGE, [BADFLAGS] = 4 };
+	static const unsigned int flags[] = {[RENAME] = 0,
+					     [NOREPLACE] = RENAME_NOREPLACE,
+					     [EXCHANGE] = RENAME_EXCHANGE,
+					     [BADFLAGS] = 4};
 	struct fs_inode *nd, *i;
 	const char *nn;
 	int err;
@@ -101,7 +125,7 @@ static int two_names(struct state *st, const struct row *r, struct fs_inode *dir
 static int one_inode(struct state *st, const struct row *r)
 {
 	struct fs_inode *i = fs_walk(st->sb, r->c, r->path, r->op == LWALK);
-	struct stat a = { .st_mode = r->num, .st_uid = r->num, .st_gid = r->num };
+	struct stat a = {.st_mode = r->num, .st_uid = r->num, .st_gid = r->num};
 	struct fs_file *f;
 	struct obj *o;
 	int err = 0;
@@ -109,15 +133,9 @@ static int one_inode(struct state *st, const struct row *r)
 	if (IS_ERR(i))
 		return PTR_ERR(i);
 	switch (r->op) {
-	case CHMOD:
-		err = fs_setattr(i, r->c, &a, FS_SET_MODE);
-		break;
-	case CHOWN:
-		err = fs_setattr(i, r->c, &a, FS_SET_UID);
-		break;
-	case CHGRP:
-		err = fs_setattr(i, r->c, &a, FS_SET_GID);
-		break;
+	case CHMOD: err = fs_setattr(i, r->c, &a, FS_SET_MODE); break;
+	case CHOWN: err = fs_setattr(i, r->c, &a, FS_SET_UID); break;
+	case CHGRP: err = fs_setattr(i, r->c, &a, FS_SET_GID); break;
 	case GET:
 	case GETW:
 		o = fs_pinned(i, r->c, r->op == GET ? HANDLE_READ : HANDLE_RW);
@@ -131,8 +149,7 @@ static int one_inode(struct state *st, const struct row *r)
 		if (!err)
 			fs_close(f);
 		break;
-	default:
-		break;
+	default: break;
 	}
 	fs_inode_put(i, 1);
 	return err;
@@ -151,26 +168,17 @@ static int run(struct state *st, const struct row *r)
 	if (IS_ERR(dir))
 		return PTR_ERR(dir);
 	switch (r->op) {
-	case MKDIR:
-		err = fs_mkdir(dir, r->c, name, r->num, NULL);
-		break;
-	case RMDIR:
-		err = fs_rmdir(dir, r->c, name);
-		break;
-	case UNLINK:
-		err = fs_unlink(dir, r->c, name);
-		break;
-	case SYMLINK:
-		err = fs_symlink(dir, r->c, name, r->other, NULL);
-		break;
+	case MKDIR: err = fs_mkdir(dir, r->c, name, r->num, NULL); break;
+	case RMDIR: err = fs_rmdir(dir, r->c, name); break;
+	case UNLINK: err = fs_unlink(dir, r->c, name); break;
+	case SYMLINK: err = fs_symlink(dir, r->c, name, r->other, NULL); break;
 	case PIN:
 	case PIN_KERNEL:
 		o = thing_new(r->other);
 		err = fs_pin(dir, r->c, name, o, r->num, r->op == PIN_KERNEL);
 		obj_put(o);
 		break;
-	default:
-		err = two_names(st, r, dir, name);
+	default: err = two_names(st, r, dir, name);
 	}
 	fs_inode_put(dir, 1);
 	return err;
@@ -178,97 +186,97 @@ static int run(struct state *st, const struct row *r)
 
 static const struct row rows[] = {
 	/* names */
-	{ PIN, &root, "/a.b", NULL, 0600, -EPERM },
-	{ MKDIR, &root, "/a.b", NULL, 0755, -EPERM },
-	{ SYMLINK, &root, "/a.b", "x", 0, -EPERM },
-	{ WALK, &root, "/a.b", NULL, 0, -EPERM },
-	{ WALK, &root, "/ab", NULL, 0, -ENOENT },
-	{ UNLINK, &root, "/a.b", NULL, 0, -EPERM },
-	{ PIN_KERNEL, NULL, "/progs.debug", "text", 0600, 0 },
-	{ WALK, &root, "/progs.debug", NULL, 0, 0 },
-	{ PIN, &root, "/progs.debug", NULL, 0600, -EEXIST },
-	{ RENAME, &root, "/progs.debug", "/x.y", 0, -EPERM },
-	{ RENAME, &root, "/progs.debug", "/xy", 0, 0 },
-	{ RENAME, &root, "/xy", "/progs.debug", 0, -EPERM },
-	{ WALK, &root, "/progs.debug", NULL, 0, -EPERM },
-	{ OPEN, &root, "/xy", NULL, O_RDONLY, 0 },
-	{ OPEN, &alice, "/xy", NULL, O_RDONLY, -EACCES },
-	{ UNLINK, &alice, "/xy", NULL, 0, -EPERM }, /* sticky root */
-	{ UNLINK, &root, "/xy", NULL, 0, 0 },
-	{ WALK, &root, "/.", NULL, 0, 0 },
-	{ WALK, &root, "/..", NULL, 0, 0 },
-	{ MKDIR, &root, "/..", NULL, 0755, -EEXIST },
+	{PIN, &root, "/a.b", NULL, 0600, -EPERM},
+	{MKDIR, &root, "/a.b", NULL, 0755, -EPERM},
+	{SYMLINK, &root, "/a.b", "x", 0, -EPERM},
+	{WALK, &root, "/a.b", NULL, 0, -EPERM},
+	{WALK, &root, "/ab", NULL, 0, -ENOENT},
+	{UNLINK, &root, "/a.b", NULL, 0, -EPERM},
+	{PIN_KERNEL, NULL, "/progs.debug", "text", 0600, 0},
+	{WALK, &root, "/progs.debug", NULL, 0, 0},
+	{PIN, &root, "/progs.debug", NULL, 0600, -EEXIST},
+	{RENAME, &root, "/progs.debug", "/x.y", 0, -EPERM},
+	{RENAME, &root, "/progs.debug", "/xy", 0, 0},
+	{RENAME, &root, "/xy", "/progs.debug", 0, -EPERM},
+	{WALK, &root, "/progs.debug", NULL, 0, -EPERM},
+	{OPEN, &root, "/xy", NULL, O_RDONLY, 0},
+	{OPEN, &alice, "/xy", NULL, O_RDONLY, -EACCES},
+	{UNLINK, &alice, "/xy", NULL, 0, -EPERM}, /* sticky root */
+	{UNLINK, &root, "/xy", NULL, 0, 0},
+	{WALK, &root, "/.", NULL, 0, 0},
+	{WALK, &root, "/..", NULL, 0, 0},
+	{MKDIR, &root, "/..", NULL, 0755, -EEXIST},
 	/* directories */
-	{ MKDIR, &alice, "/d", NULL, 0755, 0 },
-	{ MKDIR, &alice, "/d", NULL, 0755, -EEXIST },
-	{ MKDIR, &bob, "/d/e", NULL, 0755, -EACCES },
-	{ MKDIR, &alice, "/d/e", NULL, 0700, 0 },
-	{ WALK, &bob, "/d/e/f", NULL, 0, -EACCES },
-	{ WALK, &root, "/d/e/f", NULL, 0, -ENOENT },
-	{ RMDIR, &alice, "/d", NULL, 0, -ENOTEMPTY },
-	{ UNLINK, &alice, "/d", NULL, 0, -EISDIR },
-	{ RMDIR, &bob, "/d", NULL, 0, -EPERM },
-	{ RENAME, &alice, "/d", "/d/e/f", 0, -EINVAL },
-	{ RENAME, &alice, "/d/e", "/d", 0, -ENOTEMPTY },
-	{ RMDIR, &alice, "/d/e", NULL, 0, 0 },
-	{ RMDIR, &alice, "/d/e", NULL, 0, -ENOENT },
+	{MKDIR, &alice, "/d", NULL, 0755, 0},
+	{MKDIR, &alice, "/d", NULL, 0755, -EEXIST},
+	{MKDIR, &bob, "/d/e", NULL, 0755, -EACCES},
+	{MKDIR, &alice, "/d/e", NULL, 0700, 0},
+	{WALK, &bob, "/d/e/f", NULL, 0, -EACCES},
+	{WALK, &root, "/d/e/f", NULL, 0, -ENOENT},
+	{RMDIR, &alice, "/d", NULL, 0, -ENOTEMPTY},
+	{UNLINK, &alice, "/d", NULL, 0, -EISDIR},
+	{RMDIR, &bob, "/d", NULL, 0, -EPERM},
+	{RENAME, &alice, "/d", "/d/e/f", 0, -EINVAL},
+	{RENAME, &alice, "/d/e", "/d", 0, -ENOTEMPTY},
+	{RMDIR, &alice, "/d/e", NULL, 0, 0},
+	{RMDIR, &alice, "/d/e", NULL, 0, -ENOENT},
 	/* pins */
-	{ PIN, &alice, "/d/p", NULL, 0600, 0 },
-	{ PIN, &alice, "/d/p", NULL, 0600, -EEXIST },
-	{ PIN, &alice, "/d/p/q", NULL, 0600, -ENOTDIR },
-	{ PIN, &bob, "/d/q", NULL, 0600, -EACCES },
-	{ GET, &alice, "/d/p", NULL, 0, 0 },
-	{ GETW, &alice, "/d/p", NULL, 0, 0 },
-	{ GET, &bob, "/d/p", NULL, 0, -EACCES },
-	{ GETW, &root, "/d/p", NULL, 0, 0 },
-	{ GET, &root, "/d", NULL, 0, -EACCES },
-	{ OPEN, &root, "/d/p", NULL, O_RDONLY, -EIO },
-	{ OPEN, &root, "/d", NULL, O_RDONLY, -EISDIR },
-	{ CHMOD, &bob, "/d/p", NULL, 0644, -EPERM },
-	{ CHMOD, &alice, "/d/p", NULL, 0444, 0 },
-	{ GET, &bob, "/d/p", NULL, 0, 0 },
-	{ GETW, &bob, "/d/p", NULL, 0, -EACCES },
-	{ CHOWN, &alice, "/d/p", NULL, 1001, -EPERM },
-	{ CHGRP, &alice, "/d/p", NULL, 1001, -EPERM },
-	{ CHOWN, &root, "/d/p", NULL, 1001, 0 },
-	{ CHMOD, &alice, "/d/p", NULL, 0444, -EPERM },
-	{ RMDIR, &alice, "/d/p", NULL, 0, -ENOTDIR },
+	{PIN, &alice, "/d/p", NULL, 0600, 0},
+	{PIN, &alice, "/d/p", NULL, 0600, -EEXIST},
+	{PIN, &alice, "/d/p/q", NULL, 0600, -ENOTDIR},
+	{PIN, &bob, "/d/q", NULL, 0600, -EACCES},
+	{GET, &alice, "/d/p", NULL, 0, 0},
+	{GETW, &alice, "/d/p", NULL, 0, 0},
+	{GET, &bob, "/d/p", NULL, 0, -EACCES},
+	{GETW, &root, "/d/p", NULL, 0, 0},
+	{GET, &root, "/d", NULL, 0, -EACCES},
+	{OPEN, &root, "/d/p", NULL, O_RDONLY, -EIO},
+	{OPEN, &root, "/d", NULL, O_RDONLY, -EISDIR},
+	{CHMOD, &bob, "/d/p", NULL, 0644, -EPERM},
+	{CHMOD, &alice, "/d/p", NULL, 0444, 0},
+	{GET, &bob, "/d/p", NULL, 0, 0},
+	{GETW, &bob, "/d/p", NULL, 0, -EACCES},
+	{CHOWN, &alice, "/d/p", NULL, 1001, -EPERM},
+	{CHGRP, &alice, "/d/p", NULL, 1001, -EPERM},
+	{CHOWN, &root, "/d/p", NULL, 1001, 0},
+	{CHMOD, &alice, "/d/p", NULL, 0444, -EPERM},
+	{RMDIR, &alice, "/d/p", NULL, 0, -ENOTDIR},
 	/* rename, link */
-	{ PIN, &alice, "/d/r", "r", 0600, 0 },
-	{ NOREPLACE, &alice, "/d/p", "/d/r", 0, -EEXIST },
-	{ EXCHANGE, &alice, "/d/p", "/d/none", 0, -ENOENT },
-	{ BADFLAGS, &alice, "/d/p", "/d/none", 0, -EINVAL },
-	{ EXCHANGE, &alice, "/d/p", "/d/r", 0, 0 },
-	{ OPEN, &alice, "/d/p", NULL, O_RDONLY, 0 },
-	{ OPEN, &root, "/d/r", NULL, O_RDONLY, -EIO },
-	{ NOREPLACE, &alice, "/d/p", "/d/s", 0, 0 },
-	{ RENAME, &alice, "/d/s", "/d/r", 0, 0 },
-	{ WALK, &alice, "/d/s", NULL, 0, -ENOENT },
-	{ LINK, &alice, "/d/r", "/d/l", 0, 0 },
-	{ LINK, &alice, "/d/r", "/d/l", 0, -EEXIST },
-	{ LINK, &root, "/d", "/d2", 0, -EPERM },
-	{ RENAME, &alice, "/d/r", "/d/l", 0, 0 }, /* same inode: nothing happens */
-	{ UNLINK, &alice, "/d/r", NULL, 0, 0 },
-	{ OPEN, &alice, "/d/l", NULL, O_RDONLY, 0 },
-	{ MKDIR, &alice, "/d/e", NULL, 0700, 0 },
-	{ RENAME, &alice, "/d/l", "/d/e", 0, -EISDIR },
-	{ RENAME, &alice, "/d/e", "/d/l", 0, -ENOTDIR },
-	{ EXCHANGE, &alice, "/d/e", "/d/l", 0, 0 },
-	{ RMDIR, &alice, "/d/l", NULL, 0, 0 },
-	{ RENAME, &alice, "/d/e", "/e", 0, 0 },
+	{PIN, &alice, "/d/r", "r", 0600, 0},
+	{NOREPLACE, &alice, "/d/p", "/d/r", 0, -EEXIST},
+	{EXCHANGE, &alice, "/d/p", "/d/none", 0, -ENOENT},
+	{BADFLAGS, &alice, "/d/p", "/d/none", 0, -EINVAL},
+	{EXCHANGE, &alice, "/d/p", "/d/r", 0, 0},
+	{OPEN, &alice, "/d/p", NULL, O_RDONLY, 0},
+	{OPEN, &root, "/d/r", NULL, O_RDONLY, -EIO},
+	{NOREPLACE, &alice, "/d/p", "/d/s", 0, 0},
+	{RENAME, &alice, "/d/s", "/d/r", 0, 0},
+	{WALK, &alice, "/d/s", NULL, 0, -ENOENT},
+	{LINK, &alice, "/d/r", "/d/l", 0, 0},
+	{LINK, &alice, "/d/r", "/d/l", 0, -EEXIST},
+	{LINK, &root, "/d", "/d2", 0, -EPERM},
+	{RENAME, &alice, "/d/r", "/d/l", 0, 0}, /* same inode: nothing happens */
+	{UNLINK, &alice, "/d/r", NULL, 0, 0},
+	{OPEN, &alice, "/d/l", NULL, O_RDONLY, 0},
+	{MKDIR, &alice, "/d/e", NULL, 0700, 0},
+	{RENAME, &alice, "/d/l", "/d/e", 0, -EISDIR},
+	{RENAME, &alice, "/d/e", "/d/l", 0, -ENOTDIR},
+	{EXCHANGE, &alice, "/d/e", "/d/l", 0, 0},
+	{RMDIR, &alice, "/d/l", NULL, 0, 0},
+	{RENAME, &alice, "/d/e", "/e", 0, 0},
 	/* symlinks */
-	{ SYMLINK, &alice, "/s", "/sys/fs/bpf/e", 0, 0 },
-	{ SYMLINK, &alice, "/t", "s", 0, 0 },
-	{ SYMLINK, &alice, "/loop", "loop", 0, 0 },
-	{ SYMLINK, &alice, "/out", "/etc/passwd", 0, 0 },
-	{ SYMLINK, &alice, "/t", "s", 0, -EEXIST },
-	{ GET, &alice, "/t", NULL, 0, 0 },
-	{ WALK, &alice, "/loop", NULL, 0, -ELOOP },
-	{ LWALK, &alice, "/loop", NULL, 0, 0 },
-	{ WALK, &alice, "/out", NULL, 0, -ENOENT },
-	{ UNLINK, &bob, "/s", NULL, 0, -EPERM },
-	{ UNLINK, &alice, "/s", NULL, 0, 0 },
-	{ WALK, &alice, "/t", NULL, 0, -ENOENT },
+	{SYMLINK, &alice, "/s", "/sys/fs/bpf/e", 0, 0},
+	{SYMLINK, &alice, "/t", "s", 0, 0},
+	{SYMLINK, &alice, "/loop", "loop", 0, 0},
+	{SYMLINK, &alice, "/out", "/etc/passwd", 0, 0},
+	{SYMLINK, &alice, "/t", "s", 0, -EEXIST},
+	{GET, &alice, "/t", NULL, 0, 0},
+	{WALK, &alice, "/loop", NULL, 0, -ELOOP},
+	{LWALK, &alice, "/loop", NULL, 0, 0},
+	{WALK, &alice, "/out", NULL, 0, -ENOENT},
+	{UNLINK, &bob, "/s", NULL, 0, -EPERM},
+	{UNLINK, &alice, "/s", NULL, 0, 0},
+	{WALK, &alice, "/t", NULL, 0, -ENOENT},
 };
 
 static void test_rows(void **s)
@@ -277,7 +285,8 @@ static void test_rows(void **s)
 		int got = run(*s, &rows[i]);
 
 		if (got != rows[i].want)
-			fail_msg("row %u (op %d %s): %d, not %d", i, rows[i].op, rows[i].path, got, rows[i].want);
+			fail_msg("row %u (op %d %s): %d, not %d", i, rows[i].op, rows[i].path, got,
+				 rows[i].want);
 	}
 }
 
@@ -378,20 +387,20 @@ static void test_readdir(void **s)
 {
 	struct state *st = *s;
 	struct fs_inode *r = fs_root(st->sb);
-	struct seen seen = { .max = 4 };
+	struct seen seen = {.max = 4};
 
 	for (const char *n = "abcdef"; *n; n++)
-		assert_int_equal(fs_mkdir(r, NULL, (char[]){ *n, 0 }, 0755, NULL), 0);
+		assert_int_equal(fs_mkdir(r, NULL, (char[]){*n, 0}, 0755, NULL), 0);
 	fs_readdir(r, NULL, 0, see, &seen);
 	assert_string_equal(seen.names, ". .. f e ");
 	/* what comes, goes and moves in between neither repeats nor hides others */
 	fs_rmdir(r, NULL, "e");
 	fs_rmdir(r, NULL, "c");
 	fs_mkdir(r, NULL, "g", 0755, NULL);
-	seen = (struct seen){ .max = 100, .next = seen.next };
+	seen = (struct seen){.max = 100, .next = seen.next};
 	fs_readdir(r, NULL, seen.next, see, &seen);
 	assert_string_equal(seen.names, "d b a ");
-	seen = (struct seen){ .max = 100 };
+	seen = (struct seen){.max = 100};
 	fs_readdir(r, NULL, 0, see, &seen);
 	assert_string_equal(seen.names, ". .. g f d b a ");
 	fs_inode_put(r, 1);
@@ -420,15 +429,15 @@ static void test_options(void **s)
 		int err;
 		struct fs_options want;
 	} rows[] = {
-		{ "", 0, FS_OPTIONS_DEFAULT },
-		{ "mode=700", 0, { 01700, 0, 0, 0600 } },
-		{ "mode=0755,uid=5,gid=6,preload=0644", 0, { 01755, 5, 6, 0644 } },
-		{ "rw,nosuid,frob=1,preload=off", 0, { 01777, 0, 0, (mode_t)-1 } },
-		{ "mode=8", -EINVAL, FS_OPTIONS_DEFAULT },
-		{ "mode", -EINVAL, FS_OPTIONS_DEFAULT },
-		{ "uid=-1", -EINVAL, FS_OPTIONS_DEFAULT },
-		{ "gid=4294967296", -EINVAL, FS_OPTIONS_DEFAULT },
-		{ "preload=rw", -EINVAL, FS_OPTIONS_DEFAULT },
+		{"", 0, FS_OPTIONS_DEFAULT},
+		{"mode=700", 0, {01700, 0, 0, 0600}},
+		{"mode=0755,uid=5,gid=6,preload=0644", 0, {01755, 5, 6, 0644}},
+		{"rw,nosuid,frob=1,preload=off", 0, {01777, 0, 0, (mode_t)-1}},
+		{"mode=8", -EINVAL, FS_OPTIONS_DEFAULT},
+		{"mode", -EINVAL, FS_OPTIONS_DEFAULT},
+		{"uid=-1", -EINVAL, FS_OPTIONS_DEFAULT},
+		{"gid=4294967296", -EINVAL, FS_OPTIONS_DEFAULT},
+		{"preload=rw", -EINVAL, FS_OPTIONS_DEFAULT},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -444,7 +453,7 @@ static void test_options(void **s)
 static void test_supers(void **s)
 {
 	struct fs_options opt = FS_OPTIONS_DEFAULT;
-	struct fs_idmap map = { .nr = 1, .extent = { { 0, 1000, 1 } } };
+	struct fs_idmap map = {.nr = 1, .extent = {{0, 1000, 1}}};
 	struct state *st = *s;
 	struct fs_super *sb = fs_mount(st->fs, &opt, "/sys/fs/bpf/deep"), *p;
 	struct fs_inode *r = fs_root(sb);

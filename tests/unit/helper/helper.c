@@ -16,8 +16,8 @@
 
 static struct exec_run run;
 
-#define CALL(name, ...) call(BPF_FUNC_##name, (u64[5]){ __VA_ARGS__ })
-#define PTR(p) ((u64)(p))
+#define CALL(name, ...) call(BPF_FUNC_##name, (u64[5]){__VA_ARGS__})
+#define PTR(p)		((u64)(p))
 
 static s64 call(u32 id, const u64 r[5])
 {
@@ -48,7 +48,8 @@ static void test_table(void **state)
 			assert_false(p->arg[i] && !p->arg[i - 1]);
 		for (int i = 0; i < 5; i++)
 			if (p->arg[i] == ARG_CONST_SIZE || p->arg[i] == ARG_CONST_SIZE_OR_ZERO)
-				assert_true(i && ((p->arg[i - 1] & BPF_BASE_TYPE_MASK) == ARG_PTR_TO_MEM));
+				assert_true(i && ((p->arg[i - 1] & BPF_BASE_TYPE_MASK) ==
+						  ARG_PTR_TO_MEM));
 	}
 	assert_true(nr >= 40);
 	assert_string_equal(helper_name(1), "map_lookup_elem");
@@ -67,7 +68,8 @@ static void test_groups(void **state)
 	assert_non_null(helper_for(BPF_FUNC_spin_lock, HG_BASE | HG_BPF));
 	assert_null(helper_for(BPF_FUNC_seq_printf, HG_BASE | HG_BPF | HG_PERFMON | HG_TRACING));
 	assert_string_equal(helper_for(BPF_FUNC_seq_printf, HG_ITER)->arg_btf[0], "seq_file");
-	assert_int_equal(helper_for(BPF_FUNC_map_lookup_elem, HG_BASE)->ret, RET_PTR_TO_MAP_VALUE | PTR_MAYBE_NULL);
+	assert_int_equal(helper_for(BPF_FUNC_map_lookup_elem, HG_BASE)->ret,
+			 RET_PTR_TO_MAP_VALUE | PTR_MAYBE_NULL);
 	assert_true(helper_for(BPF_FUNC_trace_printk, HG_PERFMON)->flags & HELPER_GPL);
 }
 
@@ -81,39 +83,40 @@ static void test_strtol(void **state)
 		s64 ret, value;
 		bool is_unsigned;
 	} rows[] = {
-		{ "123", 0, 3, 123, 0 },
-		{ "  -123", 10, 6, -123, 0 },
-		{ "0x1f", 0, 4, 31, 0 },
-		{ "0x1F", 16, 4, 31, 0 },
-		{ "1f", 16, 2, 31, 0 },
-		{ "017", 0, 3, 15, 0 },
-		{ "19", 8, 1, 1, 0 },
-		{ "12abc", 0, 2, 12, 0 },
-		{ "0xg", 0, 1, 0, 0 },
-		{ "0x", 16, -EINVAL, 0, 0 },
-		{ "", 0, -EINVAL, 0, 0 },
-		{ "-", 0, -EINVAL, 0, 0 },
-		{ "   ", 0, -EINVAL, 0, 0 },
-		{ "abc", 0, -EINVAL, 0, 0 },
-		{ "+5", 0, -EINVAL, 0, 0 },
-		{ "--5", 0, -EINVAL, 0, 0 },
-		{ "5", 7, -EINVAL, 0, 0 },
-		{ "5", 32, -EINVAL, 0, 0 },
-		{ "5", 1ull << 40, -EINVAL, 0, 0 },
-		{ "9223372036854775807", 0, 19, INT64_MAX, 0 },
-		{ "9223372036854775808", 0, -ERANGE, 0, 0 },
-		{ "-9223372036854775808", 0, 20, INT64_MIN, 0 },
-		{ "-9223372036854775809", 0, -ERANGE, 0, 0 },
-		{ "18446744073709551615", 0, 20, -1, 1 },
-		{ "18446744073709551616", 0, -ERANGE, 0, 1 },
-		{ "-5", 0, -EINVAL, 0, 1 },
-		{ "0xffffffffffffffff", 0, 18, -1, 1 },
+		{"123", 0, 3, 123, 0},
+		{"  -123", 10, 6, -123, 0},
+		{"0x1f", 0, 4, 31, 0},
+		{"0x1F", 16, 4, 31, 0},
+		{"1f", 16, 2, 31, 0},
+		{"017", 0, 3, 15, 0},
+		{"19", 8, 1, 1, 0},
+		{"12abc", 0, 2, 12, 0},
+		{"0xg", 0, 1, 0, 0},
+		{"0x", 16, -EINVAL, 0, 0},
+		{"", 0, -EINVAL, 0, 0},
+		{"-", 0, -EINVAL, 0, 0},
+		{"   ", 0, -EINVAL, 0, 0},
+		{"abc", 0, -EINVAL, 0, 0},
+		{"+5", 0, -EINVAL, 0, 0},
+		{"--5", 0, -EINVAL, 0, 0},
+		{"5", 7, -EINVAL, 0, 0},
+		{"5", 32, -EINVAL, 0, 0},
+		{"5", 1ull << 40, -EINVAL, 0, 0},
+		{"9223372036854775807", 0, 19, INT64_MAX, 0},
+		{"9223372036854775808", 0, -ERANGE, 0, 0},
+		{"-9223372036854775808", 0, 20, INT64_MIN, 0},
+		{"-9223372036854775809", 0, -ERANGE, 0, 0},
+		{"18446744073709551615", 0, 20, -1, 1},
+		{"18446744073709551616", 0, -ERANGE, 0, 1},
+		{"-5", 0, -EINVAL, 0, 1},
+		{"0xffffffffffffffff", 0, 18, -1, 1},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
 		u32 id = rows[i].is_unsigned ? BPF_FUNC_strtoul : BPF_FUNC_strtol;
 		s64 v = 77;
-		s64 ret = call(id, (u64[5]){ PTR(rows[i].text), strlen(rows[i].text), rows[i].flags, PTR(&v) });
+		s64 ret = call(id, (u64[5]){PTR(rows[i].text), strlen(rows[i].text), rows[i].flags,
+					    PTR(&v)});
 
 		if (ret != rows[i].ret || v != rows[i].value)
 			fail_msg("'%s': %lld, %lld", rows[i].text, ret, v);
@@ -134,26 +137,27 @@ static void test_strncmp(void **state)
 
 static void test_probe(void **state)
 {
-	static const u32 ids[] = { BPF_FUNC_probe_read, BPF_FUNC_probe_read_kernel, BPF_FUNC_probe_read_user,
-				   BPF_FUNC_copy_from_user };
-	static const u32 strs[] = { BPF_FUNC_probe_read_str, BPF_FUNC_probe_read_kernel_str, BPF_FUNC_probe_read_user_str };
+	static const u32 ids[] = {BPF_FUNC_probe_read, BPF_FUNC_probe_read_kernel,
+				  BPF_FUNC_probe_read_user, BPF_FUNC_copy_from_user};
+	static const u32 strs[] = {BPF_FUNC_probe_read_str, BPF_FUNC_probe_read_kernel_str,
+				   BPF_FUNC_probe_read_user_str};
 	char buf[8], zero[8] = "";
 
 	fault_init();
 	for (u32 i = 0; i < ARRAY_SIZE(ids); i++) {
-		assert_int_equal(call(ids[i], (u64[5]){ PTR(buf), 8, PTR("1234567") }), 0);
+		assert_int_equal(call(ids[i], (u64[5]){PTR(buf), 8, PTR("1234567")}), 0);
 		assert_string_equal(buf, "1234567");
-		assert_int_equal(call(ids[i], (u64[5]){ PTR(buf), 8, 16 }), -EFAULT);
+		assert_int_equal(call(ids[i], (u64[5]){PTR(buf), 8, 16}), -EFAULT);
 		assert_memory_equal(buf, zero, 8);
-		assert_int_equal(call(ids[i], (u64[5]){ PTR(buf), 0, 16 }), 0);
+		assert_int_equal(call(ids[i], (u64[5]){PTR(buf), 0, 16}), 0);
 	}
 	for (u32 i = 0; i < ARRAY_SIZE(strs); i++) {
 		memset(buf, 'x', 8);
-		assert_int_equal(call(strs[i], (u64[5]){ PTR(buf), 8, PTR("abc") }), 4);
+		assert_int_equal(call(strs[i], (u64[5]){PTR(buf), 8, PTR("abc")}), 4);
 		assert_string_equal(buf, "abc");
-		assert_int_equal(call(strs[i], (u64[5]){ PTR(buf), 3, PTR("abcdef") }), 3);
+		assert_int_equal(call(strs[i], (u64[5]){PTR(buf), 3, PTR("abcdef")}), 3);
 		assert_string_equal(buf, "ab");
-		assert_int_equal(call(strs[i], (u64[5]){ PTR(buf), 8, 1 }), -EFAULT);
+		assert_int_equal(call(strs[i], (u64[5]){PTR(buf), 8, 1}), -EFAULT);
 		assert_memory_equal(buf, zero, 8);
 	}
 }
@@ -206,9 +210,12 @@ static void test_task(void **state)
 	assert_int_equal(CALL(get_current_comm, PTR(small), sizeof(small)), 0);
 	assert_string_equal(small, "a-t");
 	assert_int_equal(stat("/proc/self/ns/pid", &st), 0);
-	assert_int_equal(CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino, PTR(&ns), sizeof(ns)), 0);
+	assert_int_equal(CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino, PTR(&ns), sizeof(ns)),
+			 0);
 	assert_int_equal(ns.tgid, getpid());
-	assert_int_equal(CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino + 1, PTR(&ns), sizeof(ns)), -EINVAL);
+	assert_int_equal(
+		CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino + 1, PTR(&ns), sizeof(ns)),
+		-EINVAL);
 	assert_int_equal(ns.tgid, 0);
 	run.cookie = 0x1122334455667788;
 	assert_int_equal(CALL(get_attach_cookie), 0x1122334455667788);
@@ -219,7 +226,7 @@ static void test_task(void **state)
 
 static void test_locks(void **state)
 {
-	struct bpf_spin_lock lock = { 0 };
+	struct bpf_spin_lock lock = {0};
 
 	CALL(spin_lock, PTR(&lock));
 	assert_int_equal(lock.val, gettid());
@@ -236,7 +243,8 @@ static void to_printed(void *arg, const char *text, u32 len)
 	snprintf(printed, sizeof(printed), "%.*s", (int)len, text);
 }
 
-static long show_btf(void *arg, u32 id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out)
+static long show_btf(void *arg, u32 id, const void *obj, u64 flags,
+		     int (*emit)(void *out, const char *s, size_t n), void *out)
 {
 	if (id == 99)
 		return -ENOENT;
@@ -245,11 +253,11 @@ static long show_btf(void *arg, u32 id, const void *obj, u64 flags, int (*emit)(
 	return 10;
 }
 
-static const struct exec_host host = { .trace_printk = to_printed, .btf_show = show_btf };
+static const struct exec_host host = {.trace_printk = to_printed, .btf_show = show_btf};
 
 static void test_printk(void **state)
 {
-	u64 args[] = { 4, 5 };
+	u64 args[] = {4, 5};
 
 	run.host = &host;
 	assert_int_equal(CALL(trace_printk, PTR("%d %d %d\n"), 10, 1, 2, 3), 6);
@@ -268,7 +276,7 @@ static void test_printk(void **state)
 
 static void test_snprintf(void **state)
 {
-	u64 args[] = { 4, 5 };
+	u64 args[] = {4, 5};
 	char buf[4];
 
 	assert_int_equal(CALL(snprintf, PTR(buf), 4, PTR("%d--%d"), PTR(args), 16), 5);
@@ -282,8 +290,8 @@ static void test_snprintf(void **state)
 static void test_seq(void **state)
 {
 	char buf[16];
-	struct seq_file m = { .buf = buf, .size = sizeof(buf) };
-	u64 args[] = { 42, PTR("name") };
+	struct seq_file m = {.buf = buf, .size = sizeof(buf)};
+	u64 args[] = {42, PTR("name")};
 
 	fault_init();
 	assert_int_equal(CALL(seq_printf, PTR(&m), PTR("%4u %s\n"), 8, PTR(args), 16), 0);
@@ -303,9 +311,9 @@ static void test_seq(void **state)
 
 static void test_btf(void **state)
 {
-	struct btf_ptr p = { .ptr = &p, .type_id = 1 };
+	struct btf_ptr p = {.ptr = &p, .type_id = 1};
 	char buf[8];
-	struct seq_file m = { .buf = buf, .size = sizeof(buf) };
+	struct seq_file m = {.buf = buf, .size = sizeof(buf)};
 
 	assert_int_equal(CALL(snprintf_btf, PTR(buf), 8, PTR(&p), sizeof(p), 0), -EINVAL);
 	run.host = &host;
@@ -326,13 +334,22 @@ static void test_btf(void **state)
 
 /* --- syscall programs --- */
 
-static long my_bpf(void *arg, int cmd, void *attr, u32 size) { return 100 + cmd; }
-static long my_close(void *arg, int fd) { return fd == 3 ? 0 : -EBADF; }
-static long my_find(void *arg, const char *name, u32 len, u32 kind, u64 flags) { return kind; }
+static long my_bpf(void *arg, int cmd, void *attr, u32 size)
+{
+	return 100 + cmd;
+}
+static long my_close(void *arg, int fd)
+{
+	return fd == 3 ? 0 : -EBADF;
+}
+static long my_find(void *arg, const char *name, u32 len, u32 kind, u64 flags)
+{
+	return kind;
+}
 
 static void test_syscall(void **state)
 {
-	const struct exec_host h = { .sys_bpf = my_bpf, .sys_close = my_close, .btf_find = my_find };
+	const struct exec_host h = {.sys_bpf = my_bpf, .sys_close = my_close, .btf_find = my_find};
 
 	assert_int_equal(CALL(sys_bpf, BPF_MAP_CREATE), -EINVAL);
 	run.host = &h;
@@ -351,13 +368,14 @@ static void test_syscall(void **state)
 /* maps that are always empty answer as a kernel's empty ones */
 static void test_empty_maps(void **state)
 {
-	struct bpf_map dev = { .map_type = BPF_MAP_TYPE_DEVMAP, .max_entries = 4 };
-	struct bpf_map cpu = { .map_type = BPF_MAP_TYPE_CPUMAP, .max_entries = 4 };
-	struct bpf_map cgroups = { .map_type = BPF_MAP_TYPE_CGROUP_ARRAY, .max_entries = 4 };
+	struct bpf_map dev = {.map_type = BPF_MAP_TYPE_DEVMAP, .max_entries = 4};
+	struct bpf_map cpu = {.map_type = BPF_MAP_TYPE_CPUMAP, .max_entries = 4};
+	struct bpf_map cgroups = {.map_type = BPF_MAP_TYPE_CGROUP_ARRAY, .max_entries = 4};
 
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, 0), XDP_ABORTED);
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, XDP_PASS), XDP_PASS);
-	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, BPF_F_BROADCAST | XDP_DROP), XDP_REDIRECT);
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, BPF_F_BROADCAST | XDP_DROP),
+			 XDP_REDIRECT);
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, 1u << 5), XDP_ABORTED);
 	assert_int_equal(CALL(redirect_map, PTR(&cpu), 0, XDP_TX), XDP_TX);
 	assert_int_equal(CALL(redirect_map, PTR(&cpu), 0, BPF_F_BROADCAST | XDP_PASS), XDP_ABORTED);
@@ -368,11 +386,14 @@ static void test_empty_maps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),  cmocka_unit_test(test_groups),  cmocka_unit_test(test_strtol),
-		cmocka_unit_test(test_strncmp), cmocka_unit_test(test_probe),  cmocka_unit_test(test_time),
-		cmocka_unit_test(test_random), cmocka_unit_test(test_task),    cmocka_unit_test(test_locks),
-		cmocka_unit_test(test_printk), cmocka_unit_test(test_snprintf), cmocka_unit_test(test_seq),
-		cmocka_unit_test(test_btf),    cmocka_unit_test(test_syscall), cmocka_unit_test(test_empty_maps),
+		cmocka_unit_test(test_table),	   cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_strtol),	   cmocka_unit_test(test_strncmp),
+		cmocka_unit_test(test_probe),	   cmocka_unit_test(test_time),
+		cmocka_unit_test(test_random),	   cmocka_unit_test(test_task),
+		cmocka_unit_test(test_locks),	   cmocka_unit_test(test_printk),
+		cmocka_unit_test(test_snprintf),   cmocka_unit_test(test_seq),
+		cmocka_unit_test(test_btf),	   cmocka_unit_test(test_syscall),
+		cmocka_unit_test(test_empty_maps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

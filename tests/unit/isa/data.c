@@ -6,7 +6,10 @@
 enum section { S_NONE, S_ASM, S_MEM, S_RESULT, S_AFTER };
 
 static const char *const section_line[] = {
-	[S_ASM] = "-- asm", [S_MEM] = "-- mem", [S_RESULT] = "-- result", [S_AFTER] = "-- mem after",
+	[S_ASM] = "-- asm",
+	[S_MEM] = "-- mem",
+	[S_RESULT] = "-- result",
+	[S_AFTER] = "-- mem after",
 };
 
 static int add_hex(u8 *mem, int len, const char *s)
@@ -27,25 +30,21 @@ static int add_line(struct isa_case *c, enum section s, const char *line)
 			return -1;
 		strcat(c->text, line);
 		break;
-	case S_MEM:
-		c->mem_len = add_hex(c->mem, c->mem_len, line);
-		break;
-	case S_AFTER:
-		c->after_len = add_hex(c->after, c->after_len, line);
-		break;
+	case S_MEM: c->mem_len = add_hex(c->mem, c->mem_len, line); break;
+	case S_AFTER: c->after_len = add_hex(c->after, c->after_len, line); break;
 	case S_RESULT:
 		if (*line == '\n')
 			break;
 		c->result = line[0] == '-' ? (u64)strtoll(line, NULL, 0) : strtoull(line, NULL, 0);
 		c->has_result = true;
 		break;
-	case S_NONE:
-		break;
+	case S_NONE: break;
 	}
 	return 0;
 }
 
-static int finish(struct isa_case *c, const char *path, void (*fn)(const struct isa_case *c, void *arg), void *arg)
+static int finish(struct isa_case *c, const char *path,
+		  void (*fn)(const struct isa_case *c, void *arg), void *arg)
 {
 	struct asm_error err;
 

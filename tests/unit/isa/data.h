@@ -2,8 +2,9 @@
 #ifndef TEST_ISA_DATA_H
 #define TEST_ISA_DATA_H
 /*
- * data.h - reads tests/data/isa files: cases of "-- asm", optional "-- mem" (hex bytes), "-- result" (a number), optional
- * "-- mem after". Lines from '#' before the first case are comment. A case ends where the next "-- asm" begins.
+ * data.h - reads tests/data/isa files: cases of "-- asm", optional "-- mem" (hex bytes), "--
+ * result" (a number), optional "-- mem after". Lines from '#' before the first case are comment. A
+ * case ends where the next "-- asm" begins.
  */
 #include "isa/asm.h"
 
@@ -22,7 +23,8 @@ struct isa_case {
 	int nr_insns;
 };
 
-/* Calls @fn for each case, assembled. Returns number of cases; prints and returns -1 when a file is malformed. */
+/* Calls @fn for each case, assembled. Returns number of cases; prints and returns -1 when a file
+ * is malformed. */
 int isa_for_each(const char *path, void (*fn)(const struct isa_case *c, void *arg), void *arg);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * kernel_data FILE... - the cases of data.h given to this machine's own kernel, whose answers must be the ones written in the files.
- * Cases the kernel refuses or cannot know (internal opcodes, callbacks without BTF) are counted, not failed. 77 when it has no bpf(2) for us.
+ * kernel_data FILE... - the cases of data.h given to this machine's own kernel, whose answers must
+ * be the ones written in the files. Cases the kernel refuses or cannot know (internal opcodes,
+ * callbacks without BTF) are counted, not failed. 77 when it has no bpf(2) for us.
  *
- * The case becomes a subprogram, so that all 64 bits of its r0 come back: through a map value, as its memory does.
+ * The case becomes a subprogram, so that all 64 bits of its r0 come back: through a map value, as
+ * its memory does.
  */
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -27,7 +29,10 @@ static int bpf(int cmd, union bpf_attr *attr)
 
 static int make_map(void)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = sizeof(struct value), .max_entries = 1 };
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,
+			       .key_size = 4,
+			       .value_size = sizeof(struct value),
+			       .max_entries = 1};
 
 	return bpf(BPF_MAP_CREATE, &attr);
 }
@@ -35,7 +40,7 @@ static int make_map(void)
 static int map_elem(const struct state *st, int cmd, struct value *v)
 {
 	u32 key = 0;
-	union bpf_attr attr = { .map_fd = (u32)st->map, .key = (u64)&key, .value = (u64)v };
+	union bpf_attr attr = {.map_fd = (u32)st->map, .key = (u64)&key, .value = (u64)v};
 
 	return bpf(cmd, &attr);
 }
@@ -61,8 +66,11 @@ static int load(const struct state *st, const struct isa_case *c)
 		BPF_MOV64_IMM(0, 0),
 		BPF_EXIT_INSN(),
 	};
-	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SYSCALL, .prog_flags = BPF_F_SLEEPABLE, .insns = (u64)insns,
-				.insn_cnt = 9 + (u32)c->nr_insns, .license = (u64) "GPL" };
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SYSCALL,
+			       .prog_flags = BPF_F_SLEEPABLE,
+			       .insns = (u64)insns,
+			       .insn_cnt = 9 + (u32)c->nr_insns,
+			       .license = (u64) "GPL"};
 
 	memcpy(&insns[9], c->insns, (size_t)c->nr_insns * sizeof(insns[0]));
 	return bpf(BPF_PROG_LOAD, &attr);
@@ -71,8 +79,8 @@ static int load(const struct state *st, const struct isa_case *c)
 static void one_case(const struct isa_case *c, void *arg)
 {
 	struct state *st = arg;
-	struct value v = { 0 };
-	union bpf_attr attr = { 0 };
+	struct value v = {0};
+	union bpf_attr attr = {0};
 	const u8 *want = c->after_len ? c->after : c->mem;
 	int fd = for_kernel(c) ? load(st, c) : -1;
 
@@ -83,9 +91,10 @@ static void one_case(const struct isa_case *c, void *arg)
 	memcpy(v.mem, c->mem, (size_t)c->mem_len);
 	map_elem(st, BPF_MAP_UPDATE_ELEM, &v);
 	attr.test.prog_fd = (u32)fd;
-	if (bpf(BPF_PROG_TEST_RUN, &attr) < 0 || map_elem(st, BPF_MAP_LOOKUP_ELEM, &v) < 0 || v.r0 != c->result ||
-	    memcmp(v.mem, want, (size_t)c->mem_len)) {
-		printf("%s:%d: the kernel's r0 is 0x%llx, the file's 0x%llx\n%s", st->path, c->line, v.r0, c->result, c->text);
+	if (bpf(BPF_PROG_TEST_RUN, &attr) < 0 || map_elem(st, BPF_MAP_LOOKUP_ELEM, &v) < 0 ||
+	    v.r0 != c->result || memcmp(v.mem, want, (size_t)c->mem_len)) {
+		printf("%s:%d: the kernel's r0 is 0x%llx, the file's 0x%llx\n%s", st->path, c->line,
+		       v.r0, c->result, c->text);
 		st->failed++;
 	}
 	st->ran++;
@@ -94,7 +103,7 @@ static void one_case(const struct isa_case *c, void *arg)
 
 int main(int argc, char **argv)
 {
-	struct state st = { .map = make_map() };
+	struct state st = {.map = make_map()};
 
 	if (st.map < 0) {
 		printf("no bpf(2) here\n");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* run_data FILE... - runs each case of the files through the interpreter; see data.h. --coverage: every opcode must occur. */
+/* run_data FILE... - runs each case of the files through the interpreter; see data.h.
+ * --coverage: every opcode must occur. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "data.h"
@@ -15,8 +16,8 @@ struct state {
 static u64 run(const struct isa_case *c, u8 *mem, int *err)
 {
 	struct bpf_insn insns[CASE_INSNS];
-	struct exec_image img = { .refs = 1, .insns = insns, .len = (u32)c->nr_insns };
-	struct exec_run r = { 0 };
+	struct exec_image img = {.refs = 1, .insns = insns, .len = (u32)c->nr_insns};
+	struct exec_run r = {0};
 	u64 (*volatile go)(const struct exec_image *, void *, struct exec_run *) = exec_run;
 
 	memcpy(insns, c->insns, sizeof(insns));
@@ -34,7 +35,8 @@ static bool round_trip(const struct isa_case *c)
 		const struct bpf_insn *insn = &c->insns[i];
 		bool imm64 = insn_is_ld_imm64(insn);
 
-		if (BPF_CLASS(insn->code) == BPF_LDX && BPF_MODE(insn->code) != BPF_MEM && BPF_MODE(insn->code) != BPF_MEMSX)
+		if (BPF_CLASS(insn->code) == BPF_LDX && BPF_MODE(insn->code) != BPF_MEM &&
+		    BPF_MODE(insn->code) != BPF_MEMSX)
 			continue; /* internal: not printed as such */
 		if (imm64 && insn->src_reg) {
 			i++;
@@ -42,7 +44,8 @@ static bool round_trip(const struct isa_case *c)
 		}
 		disasm_str(text, sizeof(text), insn);
 		snprintf(wide, sizeof(wide), "%s%s", text, imm64 ? " ll" : "");
-		if (asm_text(wide, back, 2, NULL) != (imm64 ? 2 : 1) || memcmp(back, insn, imm64 ? 16 : 8)) {
+		if (asm_text(wide, back, 2, NULL) != (imm64 ? 2 : 1) ||
+		    memcmp(back, insn, imm64 ? 16 : 8)) {
 			printf("line %d: '%s' does not read back\n", c->line, text);
 			return false;
 		}
@@ -66,9 +69,11 @@ static void one_case(const struct isa_case *c, void *arg)
 	memcpy(mem, c->mem, (size_t)c->mem_len);
 	got = run(c, mem, &err);
 	if (err || got != c->result) {
-		printf("%s:%d: r0 is 0x%llx, not 0x%llx (bind %d)\n%s", st->path, c->line, got, c->result, err, c->text);
+		printf("%s:%d: r0 is 0x%llx, not 0x%llx (bind %d)\n%s", st->path, c->line, got,
+		       c->result, err, c->text);
 		st->failed++;
-	} else if (c->after_len && (c->after_len != c->mem_len || memcmp(mem, c->after, (size_t)c->mem_len))) {
+	} else if (c->after_len &&
+		   (c->after_len != c->mem_len || memcmp(mem, c->after, (size_t)c->mem_len))) {
 		printf("%s:%d: memory differs:", st->path, c->line);
 		for (int i = 0; i < c->mem_len; i++)
 			printf(" %02x", mem[i]);
@@ -84,20 +89,21 @@ static const struct {
 	u8 code;
 	const char *name;
 } opcodes[] = {
-#define OP(name, code, cpu, text) { code, #name },
-#define INTERNAL(name, code, text) { code, #name },
+#define OP(name, code, cpu, text)  {code, #name},
+#define INTERNAL(name, code, text) {code, #name},
 #include "isa/opcodes.def"
 };
 
 /* LD_ABS, LD_IND are rewritten before they get here; tail calls need a host: tests/unit/exec. */
 static bool elsewhere(u8 code)
 {
-	return (BPF_CLASS(code) == BPF_LD && BPF_MODE(code) != BPF_IMM) || code == (BPF_JMP | BPF_TAIL_CALL);
+	return (BPF_CLASS(code) == BPF_LD && BPF_MODE(code) != BPF_IMM) ||
+	       code == (BPF_JMP | BPF_TAIL_CALL);
 }
 
 int main(int argc, char **argv)
 {
-	struct state st = { 0 };
+	struct state st = {0};
 	bool coverage = argc > 1 && !strcmp(argv[1], "--coverage");
 
 	for (int i = 1 + coverage; i < argc; i++) {

@@ -51,7 +51,8 @@ static int load(const char *dir, const char *file)
 		printf("%s cannot be loaded\n", path);
 		exit(1);
 	}
-	fd = dup(bpf_program__fd(bpf_object__next_program(obj, NULL))); /* stays open until we exit */
+	fd = dup(bpf_program__fd(
+		bpf_object__next_program(obj, NULL))); /* stays open until we exit */
 	bpf_object__close(obj);
 	return fd;
 }

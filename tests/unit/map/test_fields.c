@@ -43,7 +43,8 @@ static void test_lock_stays(void **state)
 		assert_int_equal(out.sum, 3);
 		v->lock = 0;
 		assert_int_equal(map_sys_lookup(&map, &key, &out, BPF_F_LOCK), 0);
-		assert_int_equal(map_sys_update(&map, &key, &in, BPF_F_LOCK | BPF_NOEXIST), -EEXIST);
+		assert_int_equal(map_sys_update(&map, &key, &in, BPF_F_LOCK | BPF_NOEXIST),
+				 -EEXIST);
 		map_close(&map);
 	}
 }
@@ -126,7 +127,8 @@ static void test_ring_hostile(void **state)
 			record = map_ringbuf_reserve(&map, RING - 16);
 			if (!record)
 				continue;
-			assert_true(record >= (char *)map.extra && record + RING - 16 <= (char *)map.extra + map.extra_len);
+			assert_true(record >= (char *)map.extra &&
+				    record + RING - 16 <= (char *)map.extra + map.extra_len);
 			memset(record, 0xff, RING - 16);
 			map_ringbuf_commit(record, false);
 		}
@@ -136,8 +138,8 @@ static void test_ring_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lock_stays), cmocka_unit_test(test_fresh_lock),
-		cmocka_unit_test(test_ring_wraps), cmocka_unit_test(test_ring_full),
+		cmocka_unit_test(test_lock_stays),   cmocka_unit_test(test_fresh_lock),
+		cmocka_unit_test(test_ring_wraps),   cmocka_unit_test(test_ring_full),
 		cmocka_unit_test(test_ring_hostile),
 	};
 

@@ -65,7 +65,7 @@ static int child_may_not_write(struct bpf_map *view)
 		return 1;
 	if (put(view, 1, 1, BPF_ANY) != -EPERM || view->ops->update(view, &key, &v, 0) != -EPERM)
 		return 2;
-	if (view->ops->delete(view, &key) != (view->map_type == A ? -EINVAL : -EPERM))
+	if (view->ops->delete (view, &key) != (view->map_type == A ? -EINVAL : -EPERM))
 		return 3;
 	return 0;
 }
@@ -320,7 +320,7 @@ static void test_busy(void **state)
 
 /* --- readers and writers at once --- */
 
-#define STABLE                                                                                   \
+#define STABLE \
 	8u /* keys 0..7 are replaced all the time, never deleted; others come and go in the same \
 	      chains */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Handles: whoever holds the fd in whatever way keeps the object, and nobody else does (DESIGN D2). */
+/* Handles: whoever holds the fd in whatever way keeps the object, and nobody else does (DESIGN
+ * D2). */
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -46,7 +47,11 @@ static void thing_free(struct obj *o)
 }
 
 static const struct obj_class thing_class = {
-	.name = "map", .kind = OBJ_MAP, .set_id = thing_set_id, .release = thing_release, .free = thing_free,
+	.name = "map",
+	.kind = OBJ_MAP,
+	.set_id = thing_set_id,
+	.release = thing_release,
+	.free = thing_free,
 };
 
 static struct thing *thing_new(void)
@@ -84,7 +89,7 @@ static int thing_fd(struct obj_table *t, u32 perm)
 
 static void settle(struct obj_table *t, int ms)
 {
-	struct pollfd p = { .fd = obj_table_event_fd(t), .events = POLLIN };
+	struct pollfd p = {.fd = obj_table_event_fd(t), .events = POLLIN};
 	struct timespec a, b;
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
@@ -208,9 +213,12 @@ static void test_scm_rights(void **state)
 {
 	struct obj_table *t = *state;
 	int fd = thing_fd(t, HANDLE_RW), sv[2];
-	char byte = 0, ctl[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	char byte = 0, ctl[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = ctl,
+			     .msg_controllen = sizeof(ctl)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
@@ -270,8 +278,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_ids), T(test_close), T(test_dup), T(test_second_handle), T(test_fork_kill),
-		T(test_scm_rights), T(test_many), T(test_reference_chain),
+		T(test_ids),	   T(test_close),      T(test_dup),  T(test_second_handle),
+		T(test_fork_kill), T(test_scm_rights), T(test_many), T(test_reference_chain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * errno.c - every bpf(2) command with wrong arguments: the kernel's errno each time, and the subsystem alive afterwards.
+ * errno.c - every bpf(2) command with wrong arguments: the kernel's errno each time, and the
+ * subsystem alive afterwards.
  *
- * Two parts: what holds for all commands is generated from the command table (src/abi); the rest is errno.txt, one call a line, its fields named as in the
+ * Two parts: what holds for all commands is generated from the command table (src/abi); the rest is
+ * errno.txt, one call a line, its fields named as in the
  * command table. With --kernel the same calls go to bpf(2) of the running kernel (root), which is how the table is checked:
  *
  *	tests/unit/sys/unit_sys_errno --kernel errno.txt
  *
- * With --service they go to bpf(2) too, but what answers is a service (userbpf run -- unit_sys_errno --service errno.txt). Without: unit_sys_errno errno.txt VMLINUX.btf
+ * With --service they go to bpf(2) too, but what answers is a service (userbpf run --
+ * unit_sys_errno --service errno.txt). Without: unit_sys_errno errno.txt VMLINUX.btf
  */
 #include <bpf/btf.h>
 #include <fcntl.h>
@@ -21,12 +24,12 @@
 #include "abi/command.h"
 #include "userbpf.h"
 
-#define BAD_FD 9999
+#define BAD_FD	 9999
 #define BUF_SIZE 65536
 
 static struct userbpf *u, *weak; /* weak: no capabilities */
-static bool by_syscall; /* calls go to bpf(2) */
-static bool on_kernel;	/* of the machine's kernel, which is newer than 6.1 */
+static bool by_syscall;		 /* calls go to bpf(2) */
+static bool on_kernel;		 /* of the machine's kernel, which is newer than 6.1 */
 static int failures, checks;
 static char *buf; /* zeroed memory calls may point to */
 
@@ -49,10 +52,26 @@ static const struct {
 	const char *name;
 	int value;
 } errnos[] = {
-	{ "OK", 0 }, { "EPERM", EPERM }, { "ENOENT", ENOENT }, { "E2BIG", E2BIG }, { "EBADF", EBADF }, { "ENOMEM", ENOMEM },
-	{ "EACCES", EACCES }, { "EFAULT", EFAULT }, { "EBUSY", EBUSY }, { "EEXIST", EEXIST }, { "EINVAL", EINVAL },
-	{ "ENOSPC", ENOSPC }, { "EBADFD", EBADFD }, { "EOPNOTSUPP", EOPNOTSUPP }, { "ENOTSUPP", ENOTSUPP },
-	{ "ESRCH", ESRCH }, { "ENAMETOOLONG", ENAMETOOLONG }, { "ENOTDIR", ENOTDIR }, { "EPROTO", EPROTO }, { "EIO", EIO },
+	{"OK", 0},
+	{"EPERM", EPERM},
+	{"ENOENT", ENOENT},
+	{"E2BIG", E2BIG},
+	{"EBADF", EBADF},
+	{"ENOMEM", ENOMEM},
+	{"EACCES", EACCES},
+	{"EFAULT", EFAULT},
+	{"EBUSY", EBUSY},
+	{"EEXIST", EEXIST},
+	{"EINVAL", EINVAL},
+	{"ENOSPC", ENOSPC},
+	{"EBADFD", EBADFD},
+	{"EOPNOTSUPP", EOPNOTSUPP},
+	{"ENOTSUPP", ENOTSUPP},
+	{"ESRCH", ESRCH},
+	{"ENAMETOOLONG", ENAMETOOLONG},
+	{"ENOTDIR", ENOTDIR},
+	{"EPROTO", EPROTO},
+	{"EIO", EIO},
 };
 
 static const char *errno_text(long ret)
@@ -103,13 +122,17 @@ static int add(const char *name, long fd)
 		printf("cannot make %s: %s\n", name, errno_text(fd));
 		exit(1);
 	}
-	objects[nr_objects++] = (struct named){ name, fd };
+	objects[nr_objects++] = (struct named){name, fd};
 	return fd;
 }
 
 static long make_map(u32 type, u32 key, u32 value, u32 flags)
 {
-	union bpf_attr a = { .map_type = type, .key_size = key, .value_size = value, .max_entries = 4, .map_flags = flags };
+	union bpf_attr a = {.map_type = type,
+			    .key_size = key,
+			    .value_size = value,
+			    .max_entries = 4,
+			    .map_flags = flags};
 
 	return call(BPF_MAP_CREATE, &a, sizeof(a));
 }
@@ -117,10 +140,13 @@ static long make_map(u32 type, u32 key, u32 value, u32 flags)
 static long make_prog(u32 type, u32 attach, u32 btf_id)
 {
 	static const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
-	union bpf_attr a = { .prog_type = type, .insns = (uintptr_t)insns, .insn_cnt = 2, .license = (uintptr_t)"GPL" };
+	union bpf_attr a = {.prog_type = type,
+			    .insns = (uintptr_t)insns,
+			    .insn_cnt = 2,
+			    .license = (uintptr_t) "GPL"};
 
 	a.expected_attach_type = attach;
 	a.attach_btf_id = btf_id;
@@ -135,12 +161,18 @@ static long make_btf(void)
 		u32 bits;
 		char strings[5];
 	} data = {
-		.hdr = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(struct btf_header), .type_len = 16, .str_off = 16, .str_len = 5 },
-		.type = { .name_off = 1, .info = BTF_KIND_INT << 24, .size = 4 },
+		.hdr = {.magic = BTF_MAGIC,
+			.version = 1,
+			.hdr_len = sizeof(struct btf_header),
+			.type_len = 16,
+			.str_off = 16,
+			.str_len = 5},
+		.type = {.name_off = 1, .info = BTF_KIND_INT << 24, .size = 4},
 		.bits = 32,
 		.strings = "\0int",
 	};
-	union bpf_attr a = { .btf = (uintptr_t)&data, .btf_size = sizeof(struct btf_header) + 16 + 5 };
+	union bpf_attr a = {.btf = (uintptr_t)&data,
+			    .btf_size = sizeof(struct btf_header) + 16 + 5};
 
 	return call(BPF_BTF_LOAD, &a, sizeof(a));
 }
@@ -148,12 +180,13 @@ static long make_btf(void)
 static long make_link(const char *vmlinux)
 {
 	struct btf *btf = by_syscall ? btf__load_vmlinux_btf() : btf__parse_raw(vmlinux);
-	union bpf_attr a = { 0 };
+	union bpf_attr a = {0};
 	long prog, link;
 
 	if (!btf)
 		return -errno;
-	prog = make_prog(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, btf__find_by_name_kind(btf, "bpf_iter_bpf_map", BTF_KIND_FUNC));
+	prog = make_prog(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER,
+			 btf__find_by_name_kind(btf, "bpf_iter_bpf_map", BTF_KIND_FUNC));
 	btf__free(btf);
 	if (prog < 0)
 		return prog;
@@ -166,9 +199,11 @@ static long make_link(const char *vmlinux)
 
 static long restricted(int map_fd, u32 flags)
 {
-	struct bpf_map_info info = { 0 };
-	union bpf_attr a = { .info.bpf_fd = map_fd, .info.info_len = sizeof(info), .info.info = (uintptr_t)&info };
-	union bpf_attr get = { 0 };
+	struct bpf_map_info info = {0};
+	union bpf_attr a = {.info.bpf_fd = map_fd,
+			    .info.info_len = sizeof(info),
+			    .info.info = (uintptr_t)&info};
+	union bpf_attr get = {0};
 	long ret = call(BPF_OBJ_GET_INFO_BY_FD, &a, sizeof(a));
 
 	if (ret)
@@ -180,7 +215,7 @@ static long restricted(int map_fd, u32 flags)
 
 static void make_objects(const char *vmlinux)
 {
-	union bpf_attr a = { 0 };
+	union bpf_attr a = {0};
 	int map = add("map", make_map(BPF_MAP_TYPE_ARRAY, 4, 8, 0));
 
 	add("hash", make_map(BPF_MAP_TYPE_HASH, 4, 8, 0));
@@ -266,7 +301,7 @@ static void set_field(const struct abi_command *row, char *attr, char *word, u32
 /* COMMAND [weak] field=value ... => ERRNO [differs ERRNO: what newer kernels say] */
 static void run_line(char *line)
 {
-	char attr[256] = { 0 }, what[512], *save, *word, *want, *newer;
+	char attr[256] = {0}, what[512], *save, *word, *want, *newer;
 	const struct abi_command *row;
 	bool as_weak = false;
 	u32 slot = 0;
@@ -318,33 +353,41 @@ static void run_file(const char *path)
 
 static void run_sizes(const struct abi_command *row)
 {
-	char *page = mmap(NULL, 12288, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), what[128];
-	u32 kernel_size = on_kernel ? 4096 - 8 : ABI_ATTR_SIZE; /* a newer kernel knows more of attr */
+	char *page = mmap(NULL, 12288, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	     what[128];
+	u32 kernel_size =
+		on_kernel ? 4096 - 8 : ABI_ATTR_SIZE; /* a newer kernel knows more of attr */
 	long zero = call(row->cmd, page, ABI_ATTR_SIZE);
 
 	mprotect(page + 8192, 4096, PROT_NONE);
 
-#define CHECK(text, expr, want) (snprintf(what, sizeof(what), "%s: %s", row->name, text), memset(page, 0, 8192), check(what, expr, want))
+#define CHECK(text, expr, want)                                                          \
+	(snprintf(what, sizeof(what), "%s: %s", row->name, text), memset(page, 0, 8192), \
+	 check(what, expr, want))
 	/* a shorter attr is a zero padded one */
 	for (u32 size = 0; size < row->attr_end; size += 4)
 		CHECK("truncated", call(row->cmd, page, size), errno_text(zero));
 	CHECK("longer, zero tail", call(row->cmd, page, 4096), errno_text(zero));
 	CHECK("longer than a page", call(row->cmd, page, 4097), "E2BIG");
-	CHECK("longer, garbage tail", (page[kernel_size] = 1, call(row->cmd, page, kernel_size + 8)), "E2BIG");
+	CHECK("longer, garbage tail",
+	      (page[kernel_size] = 1, call(row->cmd, page, kernel_size + 8)), "E2BIG");
 	CHECK("longer, garbage at the end", (page[4095] = 1, call(row->cmd, page, 4096)), "E2BIG");
 	if (!on_kernel)
-		CHECK("garbage behind the last field", (page[row->attr_end] = 1, call(row->cmd, page, ABI_ATTR_SIZE)), "EINVAL");
+		CHECK("garbage behind the last field",
+		      (page[row->attr_end] = 1, call(row->cmd, page, ABI_ATTR_SIZE)), "EINVAL");
 	if (!on_kernel || row->cmd != BPF_PROG_LOAD) /* which has grown since */
-		CHECK("garbage at the end of attr", (page[ABI_ATTR_SIZE - 1] = 1, call(row->cmd, page, ABI_ATTR_SIZE)), "EINVAL");
+		CHECK("garbage at the end of attr",
+		      (page[ABI_ATTR_SIZE - 1] = 1, call(row->cmd, page, ABI_ATTR_SIZE)), "EINVAL");
 	CHECK("attr is no address", call(row->cmd, (void *)8, 64), "EFAULT");
 	CHECK("attr ends outside", call(row->cmd, page + 8192 - 8, 4096), "EFAULT");
 	munmap(page, 12288);
 }
 
-/* Every fd field in turn is one that is not open, then each kind of object it is not for; whatever the answer, it is an error and nobody crashes. */
+/* Every fd field in turn is one that is not open, then each kind of object it is not for;
+ * whatever the answer, it is an error and nobody crashes. */
 static void run_fds(const struct abi_command *row)
 {
-	static const char *const kinds[] = { "map", "prog", "link", "btf", "host", "dir", "bad" };
+	static const char *const kinds[] = {"map", "prog", "link", "btf", "host", "dir", "bad"};
 
 	for (u32 i = 0; i < row->nr_fields; i++) {
 		const struct abi_field *f = &row->fields[i];
@@ -352,7 +395,7 @@ static void run_fds(const struct abi_command *row)
 		if (f->kind != ABI_FD)
 			continue;
 		for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
-			char attr[256] = { 0 };
+			char attr[256] = {0};
 			int fd = object(kinds[k]);
 			long ret;
 
@@ -361,7 +404,8 @@ static void run_fds(const struct abi_command *row)
 			checks++;
 			if (k >= 4 && ret >= 0) {
 				failures++;
-				printf("not ok: %s: %s=$%s succeeded\n", row->name, f->name, kinds[k]);
+				printf("not ok: %s: %s=$%s succeeded\n", row->name, f->name,
+				       kinds[k]);
 			}
 			if (ret > 2)
 				close(ret);
@@ -373,16 +417,17 @@ static void alive(void)
 {
 	u32 key = 0;
 	u64 value = 0;
-	union bpf_attr a = { .map_fd = object("map"), .key = (uintptr_t)&key, .value = (uintptr_t)&value };
+	union bpf_attr a = {
+		.map_fd = object("map"), .key = (uintptr_t)&key, .value = (uintptr_t)&value};
 
 	check("alive", call(BPF_MAP_LOOKUP_ELEM, &a, sizeof(a)), "OK");
 }
 
 int main(int argc, char **argv)
 {
-	struct userbpf_options o = { .size = sizeof(o) };
+	struct userbpf_options o = {.size = sizeof(o)};
 	const char *table;
-	char big[8] = { 0 };
+	char big[8] = {0};
 
 	on_kernel = argc > 1 && !strcmp(argv[1], "--kernel");
 	by_syscall = on_kernel || (argc > 1 && !strcmp(argv[1], "--service"));

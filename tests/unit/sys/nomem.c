@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nomem.c - every operation with its first, second, third ... allocation refused, until it runs through: it fails with an errno, leaves nothing behind
- * and works the next time. Only allocations of the calling thread are refused. argv[1]: the service's BTF.
+ * nomem.c - every operation with its first, second, third ... allocation refused, until it runs
+ * through: it fails with an errno, leaves nothing behind and works the next time. Only allocations
+ * of the calling thread are refused. argv[1]: the service's BTF.
  */
 #include <bpf/btf.h>
 #include <errno.h>
@@ -59,7 +60,7 @@ static int map, prog, link_fd, typed; /* made once, for the operations on them *
 
 static int op_open(void)
 {
-	struct userbpf_options o = { .size = sizeof(o), .vmlinux_btf = vmlinux };
+	struct userbpf_options o = {.size = sizeof(o), .vmlinux_btf = vmlinux};
 	struct userbpf *other = userbpf_open(&o);
 	int err = other ? 0 : -errno;
 
@@ -71,47 +72,65 @@ static int op_open(void)
 
 static int op_array(void)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 4 };
+	union bpf_attr a = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 4};
 
 	return userbpf_bpf(u, BPF_MAP_CREATE, &a, sizeof(a));
 }
 
 static int op_hash(void)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 4 };
+	union bpf_attr a = {
+		.map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 4};
 
 	return userbpf_bpf(u, BPF_MAP_CREATE, &a, sizeof(a));
 }
 
 static int op_progs(void)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_PROG_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 4 };
+	union bpf_attr a = {.map_type = BPF_MAP_TYPE_PROG_ARRAY,
+			    .key_size = 4,
+			    .value_size = 4,
+			    .max_entries = 4};
 
 	return userbpf_bpf(u, BPF_MAP_CREATE, &a, sizeof(a));
 }
 
 static int op_btf(void)
 {
-	union bpf_attr a = { .btf = (uintptr_t)btf_data, .btf_size = btf_size };
+	union bpf_attr a = {.btf = (uintptr_t)btf_data, .btf_size = btf_size};
 
 	return userbpf_bpf(u, BPF_BTF_LOAD, &a, sizeof(a));
 }
 
-#define INSN(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
+#define INSN(c, d, s, o, i)                                                         \
+	{                                                                           \
+		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) \
+	}
 
 static int op_load(void)
 {
 	char log[4096];
 	struct bpf_insn insns[] = {
-		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0), INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0), INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
-		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map), INSN(0, 0, 0, 0, 0), INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
-		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1, 0), INSN(BPF_LDX | BPF_MEM | BPF_DW, 1, 0, 0, 0), INSN(BPF_JMP | BPF_CALL, 0, 1, 0, 2),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0), INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0), INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1),
+		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
+		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map),
+		INSN(0, 0, 0, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1, 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_DW, 1, 0, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 1, 0, 2),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1),
 		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
-	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insns = (uintptr_t)insns, .insn_cnt = ARRAY_SIZE(insns) };
+	union bpf_attr a = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+			    .insns = (uintptr_t)insns,
+			    .insn_cnt = ARRAY_SIZE(insns)};
 
-	a.license = (uintptr_t)"GPL";
+	a.license = (uintptr_t) "GPL";
 	a.log_level = 2;
 	a.log_size = sizeof(log);
 	a.log_buf = (uintptr_t)log;
@@ -121,13 +140,21 @@ static int op_load(void)
 static int load_iter(void)
 {
 	const struct bpf_insn insns[] = {
-		INSN(BPF_LDX | BPF_MEM | BPF_DW, 1, 1, 0, 0), INSN(BPF_LDX | BPF_MEM | BPF_DW, 1, 1, 0, 0), INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 10),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0), INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4), INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 1),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_seq_write), INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0), INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_DW, 1, 1, 0, 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_DW, 1, 1, 0, 0),
+		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 10),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 1),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_seq_write),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
-	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_TRACING, .insns = (uintptr_t)insns, .insn_cnt = ARRAY_SIZE(insns) };
+	union bpf_attr a = {.prog_type = BPF_PROG_TYPE_TRACING,
+			    .insns = (uintptr_t)insns,
+			    .insn_cnt = ARRAY_SIZE(insns)};
 
-	a.license = (uintptr_t)"GPL";
+	a.license = (uintptr_t) "GPL";
 	a.expected_attach_type = BPF_TRACE_ITER;
 	a.attach_btf_id = iter_btf_id;
 	return userbpf_bpf(u, BPF_PROG_LOAD, &a, sizeof(a));
@@ -135,21 +162,21 @@ static int load_iter(void)
 
 static int op_link(void)
 {
-	union bpf_attr a = { .link_create.prog_fd = prog, .link_create.attach_type = BPF_TRACE_ITER };
+	union bpf_attr a = {.link_create.prog_fd = prog, .link_create.attach_type = BPF_TRACE_ITER};
 
 	return userbpf_bpf(u, BPF_LINK_CREATE, &a, sizeof(a));
 }
 
 static int op_iter(void)
 {
-	union bpf_attr a = { .iter_create.link_fd = link_fd };
+	union bpf_attr a = {.iter_create.link_fd = link_fd};
 
 	return userbpf_bpf(u, BPF_ITER_CREATE, &a, sizeof(a));
 }
 
 static int op_pin(void)
 {
-	union bpf_attr a = { .bpf_fd = map, .pathname = (uintptr_t)"/sys/fs/bpf/pin" };
+	union bpf_attr a = {.bpf_fd = map, .pathname = (uintptr_t) "/sys/fs/bpf/pin"};
 	int err = userbpf_bpf(u, BPF_OBJ_PIN, &a, sizeof(a));
 
 	return err ? err : userbpf_unlink(u, "/sys/fs/bpf/pin");
@@ -179,7 +206,7 @@ static int op_cat_link(void)
 
 static int op_get(void)
 {
-	union bpf_attr a = { .pathname = (uintptr_t)"/sys/fs/bpf/typed" };
+	union bpf_attr a = {.pathname = (uintptr_t) "/sys/fs/bpf/typed"};
 
 	return userbpf_bpf(u, BPF_OBJ_GET, &a, sizeof(a));
 }
@@ -187,8 +214,10 @@ static int op_get(void)
 static int op_info(void)
 {
 	struct bpf_insn insns[64];
-	struct bpf_prog_info info = { .xlated_prog_len = sizeof(insns), .xlated_prog_insns = (uintptr_t)insns };
-	union bpf_attr a = { .info.bpf_fd = prog, .info.info_len = sizeof(info), .info.info = (uintptr_t)&info };
+	struct bpf_prog_info info = {.xlated_prog_len = sizeof(insns),
+				     .xlated_prog_insns = (uintptr_t)insns};
+	union bpf_attr a = {
+		.info.bpf_fd = prog, .info.info_len = sizeof(info), .info.info = (uintptr_t)&info};
 
 	return userbpf_bpf(u, BPF_OBJ_GET_INFO_BY_FD, &a, sizeof(a));
 }
@@ -197,21 +226,21 @@ static int op_update(void)
 {
 	u32 key = 0;
 	u64 value = 1;
-	union bpf_attr a = { .map_fd = map, .key = (uintptr_t)&key, .value = (uintptr_t)&value };
+	union bpf_attr a = {.map_fd = map, .key = (uintptr_t)&key, .value = (uintptr_t)&value};
 
 	return userbpf_bpf(u, BPF_MAP_UPDATE_ELEM, &a, sizeof(a));
 }
 
 static int op_stats(void)
 {
-	union bpf_attr a = { .enable_stats.type = BPF_STATS_RUN_TIME };
+	union bpf_attr a = {.enable_stats.type = BPF_STATS_RUN_TIME};
 
 	return userbpf_bpf(u, BPF_ENABLE_STATS, &a, sizeof(a));
 }
 
 static int op_bind(void)
 {
-	union bpf_attr a = { .prog_bind_map.prog_fd = prog, .prog_bind_map.map_fd = map };
+	union bpf_attr a = {.prog_bind_map.prog_fd = prog, .prog_bind_map.map_fd = map};
 
 	return userbpf_bpf(u, BPF_PROG_BIND_MAP, &a, sizeof(a));
 }
@@ -220,9 +249,12 @@ static const struct {
 	const char *name;
 	int (*fn)(void);
 } ops[] = {
-	{ "open", op_open }, { "array", op_array }, { "hash", op_hash }, { "prog array", op_progs }, { "btf", op_btf }, { "load", op_load },
-	{ "load iter", load_iter }, { "link", op_link }, { "iter", op_iter }, { "pin", op_pin }, { "mkdir", op_mkdir }, { "cat map", op_cat_map },
-	{ "cat link", op_cat_link }, { "get", op_get }, { "info", op_info }, { "update", op_update }, { "stats", op_stats }, { "bind", op_bind },
+	{"open", op_open},	   {"array", op_array}, {"hash", op_hash},
+	{"prog array", op_progs},  {"btf", op_btf},	{"load", op_load},
+	{"load iter", load_iter},  {"link", op_link},	{"iter", op_iter},
+	{"pin", op_pin},	   {"mkdir", op_mkdir}, {"cat map", op_cat_map},
+	{"cat link", op_cat_link}, {"get", op_get},	{"info", op_info},
+	{"update", op_update},	   {"stats", op_stats}, {"bind", op_bind},
 };
 
 static u32 objects(void)
@@ -267,11 +299,13 @@ static int run(const char *name, int (*fn)(void), bool always)
 			return 1;
 		}
 		if (!fair(ret)) {
-			printf("not ok: %s: allocation %ld%s refused: %d\n", name, n, always ? " and all after it" : "", ret);
+			printf("not ok: %s: allocation %ld%s refused: %d\n", name, n,
+			       always ? " and all after it" : "", ret);
 			return 1;
 		}
 		if (!settles(before)) {
-			printf("not ok: %s: allocation %ld refused: %u objects, there were %u\n", name, n, objects(), before);
+			printf("not ok: %s: allocation %ld refused: %u objects, there were %u\n",
+			       name, n, objects(), before);
 			return 1;
 		}
 		if (!hit)
@@ -292,12 +326,14 @@ static int must(const char *what, int ret)
 
 static void prepare(void)
 {
-	struct userbpf_options o = { .size = sizeof(o), .vmlinux_btf = vmlinux };
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 2 };
+	struct userbpf_options o = {.size = sizeof(o), .vmlinux_btf = vmlinux};
+	union bpf_attr a = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 2};
 	struct btf *btf = btf__parse_raw(vmlinux), *own = btf__new_empty();
 	u32 size;
 
-	iter_btf_id = must("btf", btf ? btf__find_by_name_kind(btf, "bpf_iter_bpf_map", BTF_KIND_FUNC) : -1);
+	iter_btf_id = must(
+		"btf", btf ? btf__find_by_name_kind(btf, "bpf_iter_bpf_map", BTF_KIND_FUNC) : -1);
 	btf__add_int(own, "int", 4, BTF_INT_SIGNED);
 	btf_data = btf__raw_data(own, &size);
 	btf_size = size;
@@ -310,9 +346,9 @@ static void prepare(void)
 	a.btf_key_type_id = a.btf_value_type_id = 1;
 	typed = must("typed map", userbpf_bpf(u, BPF_MAP_CREATE, &a, sizeof(a)));
 	close(a.btf_fd);
-	a = (union bpf_attr){ .bpf_fd = typed, .pathname = (uintptr_t)"/sys/fs/bpf/typed" };
+	a = (union bpf_attr){.bpf_fd = typed, .pathname = (uintptr_t) "/sys/fs/bpf/typed"};
 	must("pin", userbpf_bpf(u, BPF_OBJ_PIN, &a, sizeof(a)));
-	a = (union bpf_attr){ .bpf_fd = link_fd, .pathname = (uintptr_t)"/sys/fs/bpf/link" };
+	a = (union bpf_attr){.bpf_fd = link_fd, .pathname = (uintptr_t) "/sys/fs/bpf/link"};
 	must("pin", userbpf_bpf(u, BPF_OBJ_PIN, &a, sizeof(a)));
 	btf__free(btf);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sys.c - bpf(2) through libuserbpf: objects and their infos, iterators, pins, statistics, lifetimes. argv[1]: the service's BTF. */
+/* sys.c - bpf(2) through libuserbpf: objects and their infos, iterators, pins, statistics,
+ * lifetimes. argv[1]: the service's BTF. */
 #include <bpf/btf.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,21 +21,25 @@
 
 static const char *vmlinux;
 
-#define INSN(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
-#define MOV_IMM(d, i) INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
-#define MOV_REG(d, s) INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
-#define ADD_IMM(d, i) INSN(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, i)
+#define INSN(c, d, s, o, i)                                                         \
+	{                                                                           \
+		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) \
+	}
+#define MOV_IMM(d, i)	INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
+#define MOV_REG(d, s)	INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
+#define ADD_IMM(d, i)	INSN(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, i)
 #define LDX_DW(d, s, o) INSN(BPF_LDX | BPF_MEM | BPF_DW, d, s, o, 0)
-#define ST_W(d, o, i) INSN(BPF_ST | BPF_MEM | BPF_W, d, 0, o, i)
-#define LD_MAP(d, fd) INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
+#define ST_W(d, o, i)	INSN(BPF_ST | BPF_MEM | BPF_W, d, 0, o, i)
+#define LD_MAP(d, fd) \
+	INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
 #define CALL(f) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, f)
-#define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define EXIT	INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 /* --- helpers --- */
 
 static int setup(void **state)
 {
-	struct userbpf_options o = { .size = sizeof(o), .vmlinux_btf = vmlinux };
+	struct userbpf_options o = {.size = sizeof(o), .vmlinux_btf = vmlinux};
 
 	*state = userbpf_open(&o);
 	return *state ? 0 : -1;
@@ -48,7 +53,11 @@ static int teardown(void **state)
 
 static int create(struct userbpf *u, u32 type, u32 value_size, u32 max, u32 flags, const char *name)
 {
-	union bpf_attr a = { .map_type = type, .key_size = 4, .value_size = value_size, .max_entries = max, .map_flags = flags };
+	union bpf_attr a = {.map_type = type,
+			    .key_size = 4,
+			    .value_size = value_size,
+			    .max_entries = max,
+			    .map_flags = flags};
 
 	strcpy(a.map_name, name);
 	return userbpf_bpf(u, BPF_MAP_CREATE, &a, sizeof(a));
@@ -56,15 +65,20 @@ static int create(struct userbpf *u, u32 type, u32 value_size, u32 max, u32 flag
 
 static int elem(struct userbpf *u, int cmd, int fd, u32 key, void *value, u64 flags)
 {
-	union bpf_attr a = { .map_fd = fd, .key = (uintptr_t)&key, .value = (uintptr_t)value, .flags = flags };
+	union bpf_attr a = {
+		.map_fd = fd, .key = (uintptr_t)&key, .value = (uintptr_t)value, .flags = flags};
 
 	return userbpf_bpf(u, cmd, &a, sizeof(a));
 }
 
-static int load_as(struct userbpf *u, u32 type, u32 attach, u32 btf_id, const struct bpf_insn *insns, u32 cnt, const char *name)
+static int load_as(struct userbpf *u, u32 type, u32 attach, u32 btf_id,
+		   const struct bpf_insn *insns, u32 cnt, const char *name)
 {
 	static char log[65536];
-	union bpf_attr a = { .prog_type = type, .insns = (uintptr_t)insns, .insn_cnt = cnt, .license = (uintptr_t)"GPL" };
+	union bpf_attr a = {.prog_type = type,
+			    .insns = (uintptr_t)insns,
+			    .insn_cnt = cnt,
+			    .license = (uintptr_t) "GPL"};
 	int fd;
 
 	a.expected_attach_type = attach;
@@ -89,9 +103,16 @@ static int load(struct userbpf *u, const struct bpf_insn *insns, u32 cnt, const 
 static int load_counter(struct userbpf *u, int map)
 {
 	const struct bpf_insn insns[] = {
-		ST_W(BPF_REG_10, -4, 0), MOV_REG(BPF_REG_2, BPF_REG_10), ADD_IMM(BPF_REG_2, -4), LD_MAP(BPF_REG_1, map),
-		CALL(BPF_FUNC_map_lookup_elem), INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 2, 0), MOV_IMM(BPF_REG_1, 1),
-		INSN(BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_0, BPF_REG_1, 0, BPF_ADD), MOV_IMM(BPF_REG_0, 7), EXIT,
+		ST_W(BPF_REG_10, -4, 0),
+		MOV_REG(BPF_REG_2, BPF_REG_10),
+		ADD_IMM(BPF_REG_2, -4),
+		LD_MAP(BPF_REG_1, map),
+		CALL(BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 2, 0),
+		MOV_IMM(BPF_REG_1, 1),
+		INSN(BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_0, BPF_REG_1, 0, BPF_ADD),
+		MOV_IMM(BPF_REG_0, 7),
+		EXIT,
 	};
 
 	return load(u, insns, ARRAY_SIZE(insns), "counter");
@@ -111,16 +132,24 @@ static u32 func_id(const char *func)
 static int load_iter(struct userbpf *u)
 {
 	const struct bpf_insn insns[] = {
-		LDX_DW(BPF_REG_1, BPF_REG_1, 0), LDX_DW(BPF_REG_1, BPF_REG_1, 0), ST_W(BPF_REG_10, -4, 0x0a70616d), MOV_REG(BPF_REG_2, BPF_REG_10),
-		ADD_IMM(BPF_REG_2, -4), MOV_IMM(BPF_REG_3, 4), CALL(BPF_FUNC_seq_write), MOV_IMM(BPF_REG_0, 0), EXIT,
+		LDX_DW(BPF_REG_1, BPF_REG_1, 0),
+		LDX_DW(BPF_REG_1, BPF_REG_1, 0),
+		ST_W(BPF_REG_10, -4, 0x0a70616d),
+		MOV_REG(BPF_REG_2, BPF_REG_10),
+		ADD_IMM(BPF_REG_2, -4),
+		MOV_IMM(BPF_REG_3, 4),
+		CALL(BPF_FUNC_seq_write),
+		MOV_IMM(BPF_REG_0, 0),
+		EXIT,
 	};
 
-	return load_as(u, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, func_id("bpf_iter_bpf_map"), insns, ARRAY_SIZE(insns), "iter");
+	return load_as(u, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, func_id("bpf_iter_bpf_map"), insns,
+		       ARRAY_SIZE(insns), "iter");
 }
 
 static int link_iter(struct userbpf *u)
 {
-	union bpf_attr a = { 0 };
+	union bpf_attr a = {0};
 	int prog = load_iter(u), link;
 
 	assert_true(prog >= 0);
@@ -134,14 +163,14 @@ static int link_iter(struct userbpf *u)
 
 static int iter_create(struct userbpf *u, int link)
 {
-	union bpf_attr a = { .iter_create.link_fd = link };
+	union bpf_attr a = {.iter_create.link_fd = link};
 
 	return userbpf_bpf(u, BPF_ITER_CREATE, &a, sizeof(a));
 }
 
 static int info_of(struct userbpf *u, int fd, void *info, u32 len)
 {
-	union bpf_attr a = { .info.bpf_fd = fd, .info.info_len = len, .info.info = (uintptr_t)info };
+	union bpf_attr a = {.info.bpf_fd = fd, .info.info_len = len, .info.info = (uintptr_t)info};
 	int err = userbpf_bpf(u, BPF_OBJ_GET_INFO_BY_FD, &a, sizeof(a));
 
 	return err ? err : (int)a.info.info_len;
@@ -149,22 +178,25 @@ static int info_of(struct userbpf *u, int fd, void *info, u32 len)
 
 static int pin(struct userbpf *u, int fd, const char *path)
 {
-	union bpf_attr a = { .bpf_fd = fd, .pathname = (uintptr_t)path };
+	union bpf_attr a = {.bpf_fd = fd, .pathname = (uintptr_t)path};
 
 	return userbpf_bpf(u, BPF_OBJ_PIN, &a, sizeof(a));
 }
 
 static int get(struct userbpf *u, const char *path, u32 flags)
 {
-	union bpf_attr a = { .pathname = (uintptr_t)path, .file_flags = flags };
+	union bpf_attr a = {.pathname = (uintptr_t)path, .file_flags = flags};
 
 	return userbpf_bpf(u, BPF_OBJ_GET, &a, sizeof(a));
 }
 
 static int test_run_prog(struct userbpf *u, int prog, u32 repeat, u32 *retval)
 {
-	char data[64] = { 0 };
-	union bpf_attr a = { .test.prog_fd = prog, .test.data_in = (uintptr_t)data, .test.data_size_in = sizeof(data), .test.repeat = repeat };
+	char data[64] = {0};
+	union bpf_attr a = {.test.prog_fd = prog,
+			    .test.data_in = (uintptr_t)data,
+			    .test.data_size_in = sizeof(data),
+			    .test.repeat = repeat};
 	int err = userbpf_bpf(u, BPF_PROG_TEST_RUN, &a, sizeof(a));
 
 	*retval = a.test.retval;
@@ -197,8 +229,8 @@ static int collect(void *arg, const char *text, size_t len)
 static void test_map_info(void **state)
 {
 	struct userbpf *u = *state;
-	struct bpf_map_info info = { 0 };
-	char tail[128] = { 0 };
+	struct bpf_map_info info = {0};
+	char tail[128] = {0};
 	int fd = create(u, BPF_MAP_TYPE_HASH, 8, 10, BPF_F_NO_PREALLOC, "my_map");
 
 	assert_int_equal(info_of(u, fd, &info, sizeof(info)), sizeof(info));
@@ -225,10 +257,10 @@ static void test_prog_info(void **state)
 {
 	struct userbpf *u = *state;
 	int map = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "m"), prog = load_counter(u, map), fd;
-	struct bpf_prog_info info = { 0 };
-	struct bpf_map_info mi = { 0 };
+	struct bpf_prog_info info = {0};
+	struct bpf_map_info mi = {0};
 	struct bpf_insn insns[32];
-	u32 ids[4] = { 0 };
+	u32 ids[4] = {0};
 	u8 tag[BPF_TAG_SIZE];
 
 	assert_true(prog >= 0);
@@ -247,7 +279,10 @@ static void test_prog_info(void **state)
 	assert_true(info.load_time > 0);
 	assert_int_equal(info.func_info_rec_size, sizeof(struct bpf_func_info));
 
-	info = (struct bpf_prog_info){ .nr_map_ids = 4, .map_ids = (uintptr_t)ids, .nr_prog_tags = 1, .prog_tags = (uintptr_t)tag };
+	info = (struct bpf_prog_info){.nr_map_ids = 4,
+				      .map_ids = (uintptr_t)ids,
+				      .nr_prog_tags = 1,
+				      .prog_tags = (uintptr_t)tag};
 	info.xlated_prog_len = sizeof(insns);
 	info.xlated_prog_insns = (uintptr_t)insns;
 	assert_int_equal(info_of(u, prog, &info, sizeof(info)), sizeof(info));
@@ -255,21 +290,22 @@ static void test_prog_info(void **state)
 	assert_memory_equal(tag, info.tag, sizeof(tag));
 	/* the map appears by id, not by address or fd */
 	for (u32 i = 0; i < info.xlated_prog_len / sizeof(insns[0]); i++)
-		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW) && insns[i].src_reg == BPF_PSEUDO_MAP_FD)
+		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW) &&
+		    insns[i].src_reg == BPF_PSEUDO_MAP_FD)
 			assert_int_equal(insns[i].imm, mi.id);
-	info = (struct bpf_prog_info){ .nr_map_ids = 1, .map_ids = 8 };
+	info = (struct bpf_prog_info){.nr_map_ids = 1, .map_ids = 8};
 	assert_int_equal(info_of(u, prog, &info, sizeof(info)), -EFAULT);
-	info = (struct bpf_prog_info){ .nr_func_info = 1, .func_info_rec_size = 4 };
+	info = (struct bpf_prog_info){.nr_func_info = 1, .func_info_rec_size = 4};
 	assert_int_equal(info_of(u, prog, &info, sizeof(info)), -EINVAL);
 
 	fd = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "bound");
 	{
-		union bpf_attr a = { .prog_bind_map.prog_fd = prog, .prog_bind_map.map_fd = fd };
+		union bpf_attr a = {.prog_bind_map.prog_fd = prog, .prog_bind_map.map_fd = fd};
 
 		assert_int_equal(userbpf_bpf(u, BPF_PROG_BIND_MAP, &a, sizeof(a)), 0);
 		assert_int_equal(userbpf_bpf(u, BPF_PROG_BIND_MAP, &a, sizeof(a)), 0);
 	}
-	info = (struct bpf_prog_info){ 0 };
+	info = (struct bpf_prog_info){0};
 	info_of(u, prog, &info, sizeof(info));
 	assert_int_equal(info.nr_map_ids, 2);
 	close(fd);
@@ -283,8 +319,8 @@ static void test_run_and_stats(void **state)
 {
 	struct userbpf *u = *state;
 	int map = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "m"), prog = load_counter(u, map), stats;
-	union bpf_attr a = { .enable_stats.type = BPF_STATS_RUN_TIME };
-	struct bpf_prog_info info = { 0 };
+	union bpf_attr a = {.enable_stats.type = BPF_STATS_RUN_TIME};
+	struct bpf_prog_info info = {0};
 	u64 count = 0;
 	u32 retval;
 
@@ -299,7 +335,7 @@ static void test_run_and_stats(void **state)
 	assert_true(stats >= 0);
 	assert_int_equal(info_of(u, stats, &info, sizeof(info)), -EINVAL);
 	test_run_prog(u, prog, 3, &retval);
-	info = (struct bpf_prog_info){ 0 };
+	info = (struct bpf_prog_info){0};
 	info_of(u, prog, &info, sizeof(info));
 	assert_int_equal(info.run_cnt, 3);
 	assert_true(info.run_time_ns > 0);
@@ -318,16 +354,27 @@ static void test_run_and_stats(void **state)
 static void test_kfuncs(void **state)
 {
 	const struct bpf_insn insns[] = {
-		MOV_REG(BPF_REG_1, BPF_REG_10), ADD_IMM(BPF_REG_1, -8), INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_1, 0, 0, 0),
-		KFUNC("bpf_kfunc_call_test_acquire"), INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 11, 0),
-		MOV_REG(BPF_REG_6, BPF_REG_0), MOV_REG(BPF_REG_1, BPF_REG_0), MOV_IMM(BPF_REG_2, 8),
-		KFUNC("bpf_kfunc_call_test_get_rdwr_mem"), MOV_IMM(BPF_REG_7, 0),
-		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 1, 0), INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_7, BPF_REG_0, 4, 0),
-		LDX_DW(BPF_REG_1, BPF_REG_6, 16), MOV_REG(BPF_REG_1, BPF_REG_6), KFUNC("bpf_kfunc_call_test_release"),
-		MOV_REG(BPF_REG_0, BPF_REG_7), EXIT,
+		MOV_REG(BPF_REG_1, BPF_REG_10),
+		ADD_IMM(BPF_REG_1, -8),
+		INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_1, 0, 0, 0),
+		KFUNC("bpf_kfunc_call_test_acquire"),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 11, 0),
+		MOV_REG(BPF_REG_6, BPF_REG_0),
+		MOV_REG(BPF_REG_1, BPF_REG_0),
+		MOV_IMM(BPF_REG_2, 8),
+		KFUNC("bpf_kfunc_call_test_get_rdwr_mem"),
+		MOV_IMM(BPF_REG_7, 0),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 1, 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_7, BPF_REG_0, 4, 0),
+		LDX_DW(BPF_REG_1, BPF_REG_6, 16),
+		MOV_REG(BPF_REG_1, BPF_REG_6),
+		KFUNC("bpf_kfunc_call_test_release"),
+		MOV_REG(BPF_REG_0, BPF_REG_7),
+		EXIT,
 	};
-	struct bpf_insn dump[64] = { 0 };
-	struct bpf_prog_info info = { .xlated_prog_insns = (uintptr_t)dump, .xlated_prog_len = sizeof(dump) };
+	struct bpf_insn dump[64] = {0};
+	struct bpf_prog_info info = {.xlated_prog_insns = (uintptr_t)dump,
+				     .xlated_prog_len = sizeof(dump)};
 	struct userbpf *u = *state;
 	int prog = load_as(u, BPF_PROG_TYPE_SCHED_CLS, 0, 0, insns, ARRAY_SIZE(insns), "kfuncs");
 	u32 retval;
@@ -344,8 +391,8 @@ static void test_kfuncs(void **state)
 static void test_btf_info(void **state)
 {
 	struct userbpf *u = *state;
-	union bpf_attr a = { .btf_id = 1 };
-	struct bpf_btf_info info = { 0 };
+	union bpf_attr a = {.btf_id = 1};
+	struct bpf_btf_info info = {0};
 	char name[16], small[4];
 	int fd = userbpf_bpf(u, BPF_BTF_GET_FD_BY_ID, &a, sizeof(a));
 	void *data;
@@ -363,10 +410,10 @@ static void test_btf_info(void **state)
 	info.name_len = sizeof(name);
 	assert_int_equal(info_of(u, fd, &info, sizeof(info)), sizeof(info));
 	assert_int_equal(*(u16 *)data, BTF_MAGIC);
-	info = (struct bpf_btf_info){ .name = (uintptr_t)small, .name_len = sizeof(small) };
+	info = (struct bpf_btf_info){.name = (uintptr_t)small, .name_len = sizeof(small)};
 	assert_int_equal(info_of(u, fd, &info, sizeof(info)), -ENOSPC);
 	assert_string_equal(small, "vml");
-	info = (struct bpf_btf_info){ .name_len = 4 };
+	info = (struct bpf_btf_info){.name_len = 4};
 	assert_int_equal(info_of(u, fd, &info, sizeof(info)), -EINVAL);
 	free(data);
 	close(fd);
@@ -375,8 +422,9 @@ static void test_btf_info(void **state)
 static void test_ids(void **state)
 {
 	struct userbpf *u = *state;
-	int a = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "a"), b = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "b"), c, fd;
-	union bpf_attr at = { 0 };
+	int a = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "a"),
+	    b = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "b"), c, fd;
+	union bpf_attr at = {0};
 
 	assert_int_equal(userbpf_bpf(u, BPF_MAP_GET_NEXT_ID, &at, sizeof(at)), 0);
 	assert_int_equal(at.next_id, 1);
@@ -387,9 +435,9 @@ static void test_ids(void **state)
 	assert_int_equal(userbpf_bpf(u, BPF_MAP_GET_NEXT_ID, &at, sizeof(at)), -ENOENT);
 	userbpf_close_fd(u, b);
 	c = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "c");
-	at = (union bpf_attr){ .map_id = 2 };
+	at = (union bpf_attr){.map_id = 2};
 	assert_int_equal(userbpf_bpf(u, BPF_MAP_GET_FD_BY_ID, &at, sizeof(at)), -ENOENT);
-	at = (union bpf_attr){ .map_id = 3 };
+	at = (union bpf_attr){.map_id = 3};
 	fd = userbpf_bpf(u, BPF_MAP_GET_FD_BY_ID, &at, sizeof(at));
 	assert_true(fd >= 0);
 	userbpf_close_fd(u, c);
@@ -414,8 +462,9 @@ static char *read_all(int fd)
 static void test_iter(void **state)
 {
 	struct userbpf *u = *state;
-	int a = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "a"), b = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "b"), link = link_iter(u), it;
-	struct bpf_link_info info = { 0 };
+	int a = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "a"),
+	    b = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "b"), link = link_iter(u), it;
+	struct bpf_link_info info = {0};
 	char target[16], cat[256] = "";
 
 	info.iter.target_name = (uintptr_t)target;
@@ -512,7 +561,7 @@ static void test_pins(void **state)
 static int load_btf(struct userbpf *u)
 {
 	struct btf *btf = btf__new_empty();
-	union bpf_attr a = { 0 };
+	union bpf_attr a = {0};
 	u32 size;
 	int fd;
 
@@ -529,7 +578,7 @@ static int load_btf(struct userbpf *u)
 
 static int create_typed(struct userbpf *u, u32 type, int btf)
 {
-	union bpf_attr a = { .map_type = type, .key_size = 4, .value_size = 8, .max_entries = 2 };
+	union bpf_attr a = {.map_type = type, .key_size = 4, .value_size = 8, .max_entries = 2};
 
 	a.btf_fd = btf;
 	a.btf_key_type_id = 1;
@@ -539,12 +588,13 @@ static int create_typed(struct userbpf *u, u32 type, int btf)
 
 static void test_cat_maps(void **state)
 {
-	static const char head[] = "# WARNING!! The output is for debug purpose only\n# WARNING!! The output format will change\n";
+	static const char head[] =
+		"# WARNING!! The output is for debug purpose only\n# WARNING!! The output format will change\n";
 	struct userbpf *u = *state;
 	int btf = load_btf(u), array, hash, percpu;
-	int pair[2] = { 1, 2 }, *all = calloc(1024, 8);
+	int pair[2] = {1, 2}, *all = calloc(1024, 8);
 	char text[65536] = "", want[256];
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 
 	assert_true(btf >= 0);
 	array = create_typed(u, BPF_MAP_TYPE_ARRAY, btf);
@@ -583,8 +633,9 @@ static void test_cat_maps(void **state)
 static void test_mmap(void **state)
 {
 	struct userbpf *u = *state;
-	int map = create(u, BPF_MAP_TYPE_ARRAY, 8, 16, BPF_F_MMAPABLE, "mm"), plain = create(u, BPF_MAP_TYPE_ARRAY, 8, 16, 0, "p");
-	union bpf_attr a = { .map_fd = map };
+	int map = create(u, BPF_MAP_TYPE_ARRAY, 8, 16, BPF_F_MMAPABLE, "mm"),
+	    plain = create(u, BPF_MAP_TYPE_ARRAY, 8, 16, 0, "p");
+	union bpf_attr a = {.map_fd = map};
 	u64 v = 0, *p = userbpf_map_mmap(u, map, 128, PROT_READ | PROT_WRITE, 0);
 
 	assert_non_null(p);
@@ -607,12 +658,17 @@ static void test_mmap(void **state)
 static void test_prog_array(void **state)
 {
 	struct userbpf *u = *state;
-	const struct bpf_insn seven[] = { MOV_IMM(BPF_REG_0, 77), EXIT };
-	int progs = create(u, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 0, "progs"), target = load(u, seven, 2, "target"), caller;
+	const struct bpf_insn seven[] = {MOV_IMM(BPF_REG_0, 77), EXIT};
+	int progs = create(u, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 0, "progs"),
+	    target = load(u, seven, 2, "target"), caller;
 	const struct bpf_insn insns[] = {
-		LD_MAP(BPF_REG_2, progs), MOV_IMM(BPF_REG_3, 1), CALL(BPF_FUNC_tail_call), MOV_IMM(BPF_REG_0, 1), EXIT,
+		LD_MAP(BPF_REG_2, progs),
+		MOV_IMM(BPF_REG_3, 1),
+		CALL(BPF_FUNC_tail_call),
+		MOV_IMM(BPF_REG_0, 1),
+		EXIT,
 	};
-	struct bpf_prog_info info = { 0 };
+	struct bpf_prog_info info = {0};
 	u32 retval, id = 0;
 
 	caller = load(u, insns, ARRAY_SIZE(insns), "caller");
@@ -686,13 +742,19 @@ static void test_batch(void **state)
 {
 	struct userbpf *u = *state;
 	int hash = create(u, BPF_MAP_TYPE_HASH, 8, 8, 0, "h");
-	u32 keys[8] = { 1, 2, 3, 4 }, got[8], cursor = 0, sum = 0;
-	u64 values[8] = { 10, 20, 30, 40 }, vals[8];
-	union bpf_attr a = { .batch.map_fd = hash, .batch.keys = (uintptr_t)keys, .batch.values = (uintptr_t)values, .batch.count = 4 };
+	u32 keys[8] = {1, 2, 3, 4}, got[8], cursor = 0, sum = 0;
+	u64 values[8] = {10, 20, 30, 40}, vals[8];
+	union bpf_attr a = {.batch.map_fd = hash,
+			    .batch.keys = (uintptr_t)keys,
+			    .batch.values = (uintptr_t)values,
+			    .batch.count = 4};
 
 	assert_int_equal(userbpf_bpf(u, BPF_MAP_UPDATE_BATCH, &a, sizeof(a)), 0);
 	assert_int_equal(a.batch.count, 4);
-	a = (union bpf_attr){ .batch.map_fd = hash, .batch.keys = (uintptr_t)got, .batch.values = (uintptr_t)vals, .batch.count = 8 };
+	a = (union bpf_attr){.batch.map_fd = hash,
+			     .batch.keys = (uintptr_t)got,
+			     .batch.values = (uintptr_t)vals,
+			     .batch.count = 8};
 	a.batch.out_batch = (uintptr_t)&cursor;
 	assert_int_equal(userbpf_bpf(u, BPF_MAP_LOOKUP_AND_DELETE_BATCH, &a, sizeof(a)), -ENOENT);
 	assert_int_equal(a.batch.count, 4);
@@ -708,10 +770,10 @@ static void test_batch(void **state)
 /* Without capabilities, where unprivileged_bpf_disabled is 0: the kernel's rules. */
 static void test_unprivileged(void **state)
 {
-	struct userbpf_options o = { .size = sizeof(o), .vmlinux_btf = vmlinux, .drop_caps = ~0ull };
-	const struct bpf_insn zero[] = { MOV_IMM(BPF_REG_0, 0), EXIT };
-	struct bpf_prog_info info = { .xlated_prog_len = 8 };
-	union bpf_attr a = { 0 };
+	struct userbpf_options o = {.size = sizeof(o), .vmlinux_btf = vmlinux, .drop_caps = ~0ull};
+	const struct bpf_insn zero[] = {MOV_IMM(BPF_REG_0, 0), EXIT};
+	struct bpf_prog_info info = {.xlated_prog_len = 8};
+	union bpf_attr a = {0};
 	struct userbpf *u = userbpf_open(&o);
 	int map = create(u, BPF_MAP_TYPE_HASH, 8, 1, 0, "m"), prog = load(u, zero, 2, "zero");
 
@@ -721,9 +783,9 @@ static void test_unprivileged(void **state)
 	assert_int_equal(load_as(u, BPF_PROG_TYPE_XDP, 0, 0, zero, 2, "xdp"), -EPERM);
 	assert_int_equal(load_as(u, BPF_PROG_TYPE_KPROBE, 0, 0, zero, 2, "kprobe"), -EPERM);
 	assert_int_equal(userbpf_bpf(u, BPF_MAP_GET_NEXT_ID, &a, sizeof(a)), -EPERM);
-	a = (union bpf_attr){ .map_id = 1 };
+	a = (union bpf_attr){.map_id = 1};
 	assert_int_equal(userbpf_bpf(u, BPF_MAP_GET_FD_BY_ID, &a, sizeof(a)), -EPERM);
-	a = (union bpf_attr){ .map_fd = map };
+	a = (union bpf_attr){.map_fd = map};
 	assert_int_equal(userbpf_bpf(u, BPF_MAP_FREEZE, &a, sizeof(a)), -EPERM);
 	/* one may ask about one's own program, but not see its code */
 	assert_int_equal(info_of(u, prog, &info, sizeof(info)), sizeof(info));
@@ -745,7 +807,7 @@ static void test_options(void **state)
 	struct {
 		struct userbpf_options o;
 		u64 more;
-	} big = { .o.size = sizeof(big) };
+	} big = {.o.size = sizeof(big)};
 	struct userbpf *u = userbpf_open(&big.o);
 
 	assert_non_null(u);
@@ -753,10 +815,10 @@ static void test_options(void **state)
 	big.more = 1;
 	assert_null(userbpf_open(&big.o));
 	assert_int_equal(errno, E2BIG);
-	big.o = (struct userbpf_options){ .size = 4 };
+	big.o = (struct userbpf_options){.size = 4};
 	assert_null(userbpf_open(&big.o));
 	assert_int_equal(errno, EINVAL);
-	big.o = (struct userbpf_options){ .size = sizeof(big.o), .vmlinux_btf = "/no/such/file" };
+	big.o = (struct userbpf_options){.size = sizeof(big.o), .vmlinux_btf = "/no/such/file"};
 	assert_null(userbpf_open(&big.o));
 	assert_int_equal(errno, ENOENT);
 }
@@ -766,7 +828,7 @@ static void test_instances(void **state)
 {
 	struct userbpf *u = *state, *other = userbpf_open(NULL);
 	int map = create(u, BPF_MAP_TYPE_ARRAY, 8, 1, 0, "m");
-	union bpf_attr a = { .map_id = 1 };
+	union bpf_attr a = {.map_id = 1};
 	u64 v;
 
 	assert_int_equal(elem(u, BPF_MAP_LOOKUP_ELEM, map, 0, &v, 0), 0);
@@ -780,9 +842,12 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_map_info), T(test_prog_info), T(test_run_and_stats), T(test_kfuncs), T(test_btf_info), T(test_ids), T(test_iter), T(test_iter_abandoned),
-		T(test_pins), T(test_cat_maps), T(test_mmap), T(test_prog_array), T(test_fork_keeps), T(test_threads), T(test_batch),
-		T(test_unprivileged), T(test_options), T(test_instances),
+		T(test_map_info),     T(test_prog_info),      T(test_run_and_stats),
+		T(test_kfuncs),	      T(test_btf_info),	      T(test_ids),
+		T(test_iter),	      T(test_iter_abandoned), T(test_pins),
+		T(test_cat_maps),     T(test_mmap),	      T(test_prog_array),
+		T(test_fork_keeps),   T(test_threads),	      T(test_batch),
+		T(test_unprivileged), T(test_options),	      T(test_instances),
 	};
 
 	vmlinux = argc > 1 ? argv[1] : NULL;

@@ -65,9 +65,9 @@ static const struct {
 	const char *name;
 	int err;
 } errors[] = {
-	{ "ok", 0 },	      { "EACCES", -EACCES }, { "EINVAL", -EINVAL }, { "EPERM", -EPERM },
-	{ "E2BIG", -E2BIG }, { "EBADF", -EBADF },   { "ENOTSUPP", -ENOTSUPP }, { "ENOENT", -ENOENT },
-	{ "EBUSY", -EBUSY },
+	{"ok", 0},	   {"EACCES", -EACCES}, {"EINVAL", -EINVAL},	 {"EPERM", -EPERM},
+	{"E2BIG", -E2BIG}, {"EBADF", -EBADF},	{"ENOTSUPP", -ENOTSUPP}, {"ENOENT", -ENOENT},
+	{"EBUSY", -EBUSY},
 };
 
 static const char *error_name(int err)
@@ -92,8 +92,9 @@ static void read_attr(const struct test_case *t, struct map_attr *a, const char 
 {
 	char kind[32];
 
-	*a = (struct map_attr){ .nr_cpus = 1, .id = t->nr_maps };
-	if (sscanf(s, "%31s %u %u %u %i", kind, &a->key_size, &a->value_size, &a->max_entries, (int *)&a->map_flags) < 4)
+	*a = (struct map_attr){.nr_cpus = 1, .id = t->nr_maps};
+	if (sscanf(s, "%31s %u %u %u %i", kind, &a->key_size, &a->value_size, &a->max_entries,
+		   (int *)&a->map_flags) < 4)
 		fail_msg("%s: bad map '%s'", t->name, s);
 	a->map_type = map_kind(kind);
 }
@@ -148,7 +149,8 @@ static void read_key(struct test_case *t, char *line)
 	} else if (!strcmp(line, "funcs"))
 		read_funcs(t, value);
 	else if (!strcmp(line, "kfunc") && t->nr_kfuncs < ARRAY_SIZE(t->kfunc) &&
-		 sscanf(value, "%u %63s", &t->kfunc[t->nr_kfuncs].at, t->kfunc[t->nr_kfuncs].name) == 2)
+		 sscanf(value, "%u %63s", &t->kfunc[t->nr_kfuncs].at,
+			t->kfunc[t->nr_kfuncs].name) == 2)
 		t->nr_kfuncs++;
 	else if (!strcmp(line, "log") && t->nr_log < MAX_LINES)
 		t->log[t->nr_log++] = strdup(value);
@@ -172,7 +174,8 @@ static u32 read_cases(const char *path, struct test_case *cases)
 		line[strcspn(line, "\n")] = 0;
 		if (!strncmp(line, "== ", 3) && n < MAX_CASES) {
 			t = &cases[n++];
-			*t = (struct test_case){ .expect = 1, .level = LOG_LEVEL2, .text = calloc(1, 1 << 16) };
+			*t = (struct test_case){
+				.expect = 1, .level = LOG_LEVEL2, .text = calloc(1, 1 << 16)};
 			snprintf(t->name, sizeof(t->name), "%.100s", line + 3);
 			strcpy(t->type, "socket_filter");
 			body = false;
@@ -209,11 +212,16 @@ static int fd_array(void *arg, u32 idx)
 	return idx;
 }
 
-static const struct vfy_env_ops env_ops = { .map_by_fd = map_by_fd, .fd_array = fd_array };
+static const struct vfy_env_ops env_ops = {.map_by_fd = map_by_fd, .fd_array = fd_array};
 
 static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
 {
-	struct btf_header h = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(h), .type_len = n * 4, .str_off = n * 4, .str_len = len };
+	struct btf_header h = {.magic = BTF_MAGIC,
+			       .version = 1,
+			       .hdr_len = sizeof(h),
+			       .type_len = n * 4,
+			       .str_off = n * 4,
+			       .str_len = len};
 	u8 blob[1024];
 	struct log log;
 	struct btf *btf;
@@ -232,12 +240,15 @@ static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
 /* int; int f(void); the functions. */
 static struct btf *funcs_btf(const struct test_case *t)
 {
-	u32 w[64] = { 1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32, 0, BTF_KIND_FUNC_PROTO << 24, 1 }, n = 7;
+	u32 w[64] = {1, BTF_KIND_INT << 24,	   4, BTF_INT_SIGNED << 24 | 32,
+		     0, BTF_KIND_FUNC_PROTO << 24, 1},
+	    n = 7;
 	static const char strings[] = "\0int\0f\0";
 
 	for (u32 i = 0; i < t->nr_funcs; i++) {
 		w[n++] = 5;
-		w[n++] = BTF_KIND_FUNC << 24 | (t->func[i].global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
+		w[n++] = BTF_KIND_FUNC << 24 |
+			 (t->func[i].global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
 		w[n++] = 2;
 	}
 	return btf_of(w, n, strings, sizeof(strings) - 1);
@@ -247,10 +258,17 @@ static struct btf *funcs_btf(const struct test_case *t)
 static struct btf *value_btf(u32 size, u32 lock_at, u32 timer_at)
 {
 	static const char strings[] = "\0int\0bpf_spin_lock\0bpf_timer\0v";
-	u32 w[64] = { 1, BTF_KIND_INT << 24, 4, 32,
-		      5, BTF_KIND_STRUCT << 24 | 1, 4, 29, 1, 0,
-		      19, BTF_KIND_STRUCT << 24 | 1, 16, 29, 1, 0,
-		      29, BTF_KIND_STRUCT << 24 | (!!lock_at + !!timer_at), size }, n = 19;
+	u32 w[64] = {1,	  BTF_KIND_INT << 24,
+		     4,	  32,
+		     5,	  BTF_KIND_STRUCT << 24 | 1,
+		     4,	  29,
+		     1,	  0,
+		     19,  BTF_KIND_STRUCT << 24 | 1,
+		     16,  29,
+		     1,	  0,
+		     29,  BTF_KIND_STRUCT << 24 | (!!lock_at + !!timer_at),
+		     size},
+	    n = 19;
 	bool timer_first = timer_at && (!lock_at || timer_at < lock_at);
 
 	for (u32 i = 0; i < 2; i++) {
@@ -274,7 +292,8 @@ static void add_funcs(const struct test_case *t, struct vfy_prog *p)
 	p->func_info = calloc(t->nr_funcs, sizeof(*p->func_info));
 	p->func_info_cnt = t->nr_funcs;
 	for (u32 i = 0; i < t->nr_funcs; i++)
-		p->func_info[i] = (struct bpf_func_info){ .insn_off = t->func[i].at, .type_id = 3 + i };
+		p->func_info[i] =
+			(struct bpf_func_info){.insn_off = t->func[i].at, .type_id = 3 + i};
 }
 
 static const struct prog_type *type_by_name(const char *name)
@@ -366,8 +385,8 @@ static void run_case(void **state)
 {
 	const struct test_case *t = *state;
 	const struct prog_type *type = type_by_name(t->type);
-	struct cred cred = { .caps = t->unpriv ? 0 : ~t->no_caps };
-	struct world w = { .nr_maps = 0 };
+	struct cred cred = {.caps = t->unpriv ? 0 : ~t->no_caps};
+	struct world w = {.nr_maps = 0};
 	struct asm_error bad;
 	struct log log;
 	int err, len;
@@ -375,8 +394,13 @@ static void run_case(void **state)
 	if (!type)
 		fail_msg("no type %s", t->type);
 	open_maps(t, &w);
-	struct vfy_prog p = { .type = type->type, .prog_flags = t->flags, .gpl_compatible = true, .cred = &cred,
-			      .ops = type->ops, .env = &env_ops, .env_arg = &w };
+	struct vfy_prog p = {.type = type->type,
+			     .prog_flags = t->flags,
+			     .gpl_compatible = true,
+			     .cred = &cred,
+			     .ops = type->ops,
+			     .env = &env_ops,
+			     .env_arg = &w};
 
 	p.insns = calloc(MAX_INSNS, sizeof(*p.insns));
 	len = asm_text(t->text, p.insns, MAX_INSNS, &bad);
@@ -389,7 +413,8 @@ static void run_case(void **state)
 	log_init(&log, t->level, 1 << 24);
 	err = vfy_check(&p, &log);
 	if (err != t->expect)
-		fail_msg("got %s (%d), not %s:\n%s", error_name(err), err, error_name(t->expect), log.buf ? log.buf : "");
+		fail_msg("got %s (%d), not %s:\n%s", error_name(err), err, error_name(t->expect),
+			 log.buf ? log.buf : "");
 	check_log(t, log.buf ? log.buf : "");
 	log_free(&log);
 	btf_put(p.btf);
@@ -410,7 +435,8 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		read_vmlinux(argv[2]);
 	for (u32 i = 0; i < n; i++)
-		tests[i] = (struct CMUnitTest){ .name = cases[i].name, .test_func = run_case, .initial_state = &cases[i] };
+		tests[i] = (struct CMUnitTest){
+			.name = cases[i].name, .test_func = run_case, .initial_state = &cases[i]};
 	n = _cmocka_run_group_tests(argv[1], tests, n, NULL, NULL);
 	for (u32 i = 0; i < MAX_CASES; i++) {
 		free(cases[i].text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* limit.c - programs that use up the million instructions, or the 8192 paths still to walk: refused in the kernel's words, in bounded memory, all of which is given back. */
+/* limit.c - programs that use up the million instructions, or the 8192 paths still to walk:
+ * refused in the kernel's words, in bounded memory, all of which is given back. */
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,13 +54,18 @@ static const struct limit_case {
 	int rounds; /* how often @round stands in the program */
 	int err;
 } cases[] = {
-	{ "a loop over a full stack", "r6 = r1\nr8 = 0\nagain:\n", "r7 = *(u32 *)(r6 +0)\n*(u64 *)(r10 -OFF) = r7\nr8 += 1\n",
-	  "if r8 < 100000000 goto again\nr0 = 0\nexit\n", 64, -E2BIG },
-	{ "states that differ in each round, two ways through each", "r6 = r1\nr8 = 0\nr9 = 0\nagain:\n",
-	  "r7 = *(u32 *)(r6 +0)\nif r7 & 1 goto pc+1\nr9 += 1\nr8 += 1\n*(u8 *)(r10 -OFF) = 1\n", "if r8 < 100000000 goto again\nr0 = r9\nexit\n", 20, -EFAULT },
-	{ "calls that branch", "r6 = r1\nr8 = 0\nagain:\n", "r1 = r6\ncall sub\nr8 += 1\n",
-	  "if r8 < 100000000 goto again\nr0 = 0\nexit\nsub:\nr7 = *(u32 *)(r1 +0)\n*(u64 *)(r10 -8) = r7\nif r7 > 5 goto pc+2\nr0 = 1\nexit\nr0 = 2\nexit\n", 10, -EFAULT },
-	{ "a loop of nothing", "r8 = 0\nagain:\n", "r8 += 1\n", "if r8 < 100000000 goto again\nr0 = 0\nexit\n", 1, -E2BIG },
+	{"a loop over a full stack", "r6 = r1\nr8 = 0\nagain:\n",
+	 "r7 = *(u32 *)(r6 +0)\n*(u64 *)(r10 -OFF) = r7\nr8 += 1\n",
+	 "if r8 < 100000000 goto again\nr0 = 0\nexit\n", 64, -E2BIG},
+	{"states that differ in each round, two ways through each",
+	 "r6 = r1\nr8 = 0\nr9 = 0\nagain:\n",
+	 "r7 = *(u32 *)(r6 +0)\nif r7 & 1 goto pc+1\nr9 += 1\nr8 += 1\n*(u8 *)(r10 -OFF) = 1\n",
+	 "if r8 < 100000000 goto again\nr0 = r9\nexit\n", 20, -EFAULT},
+	{"calls that branch", "r6 = r1\nr8 = 0\nagain:\n", "r1 = r6\ncall sub\nr8 += 1\n",
+	 "if r8 < 100000000 goto again\nr0 = 0\nexit\nsub:\nr7 = *(u32 *)(r1 +0)\n*(u64 *)(r10 -8) = r7\nif r7 > 5 goto pc+2\nr0 = 1\nexit\nr0 = 2\nexit\n",
+	 10, -EFAULT},
+	{"a loop of nothing", "r8 = 0\nagain:\n", "r8 += 1\n",
+	 "if r8 < 100000000 goto again\nr0 = 0\nexit\n", 1, -E2BIG},
 };
 
 /* @round, with OFF the offset of stack slot @i */
@@ -68,7 +74,8 @@ static void add_round(char *text, const char *round, int i)
 	const char *at = strstr(round, "OFF");
 
 	if (at)
-		sprintf(text + strlen(text), "%.*s%d%s", (int)(at - round), round, 8 * (i + 1), at + 3);
+		sprintf(text + strlen(text), "%.*s%d%s", (int)(at - round), round, 8 * (i + 1),
+			at + 3);
 	else
 		strcat(text, round);
 }
@@ -97,10 +104,13 @@ static struct bpf_map *no_map(void *arg, int fd)
 static void in_bounds(void **state)
 {
 	const struct limit_case *c = *state;
-	static const struct vfy_env_ops env_ops = { .map_by_fd = no_map };
-	struct cred cred = { .caps = ~0ull };
-	struct vfy_prog p = { .type = BPF_PROG_TYPE_SOCKET_FILTER, .gpl_compatible = true, .cred = &cred,
-			      .ops = prog_type_of(BPF_PROG_TYPE_SOCKET_FILTER)->ops, .env = &env_ops };
+	static const struct vfy_env_ops env_ops = {.map_by_fd = no_map};
+	struct cred cred = {.caps = ~0ull};
+	struct vfy_prog p = {.type = BPF_PROG_TYPE_SOCKET_FILTER,
+			     .gpl_compatible = true,
+			     .cred = &cred,
+			     .ops = prog_type_of(BPF_PROG_TYPE_SOCKET_FILTER)->ops,
+			     .env = &env_ops};
 	size_t before = used;
 	struct log log;
 	int err;
@@ -110,7 +120,9 @@ static void in_bounds(void **state)
 	log_init(&log, 4, 4096);
 	peak = used;
 	err = vfy_check(&p, &log);
-	if (err != c->err || !strstr(log.buf, err == -E2BIG ? "BPF program is too large. Processed 1000001 insn" : "The sequence of 8193 jumps is too complex."))
+	if (err != c->err ||
+	    !strstr(log.buf, err == -E2BIG ? "BPF program is too large. Processed 1000001 insn"
+					   : "The sequence of 8193 jumps is too complex."))
 		fail_msg("got %d: %s", err, log.buf);
 	print_message("%s: peak %zu KiB\n", c->name, (peak - before) >> 10);
 	assert_true(peak - before < BOUND);
@@ -124,6 +136,8 @@ int main(void)
 	struct CMUnitTest tests[ARRAY_SIZE(cases)];
 
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++)
-		tests[i] = (struct CMUnitTest){ .name = cases[i].name, .test_func = in_bounds, .initial_state = (void *)&cases[i] };
+		tests[i] = (struct CMUnitTest){.name = cases[i].name,
+					       .test_func = in_bounds,
+					       .initial_state = (void *)&cases[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* nomem.c - vfy_check() with the n-th allocation refused, once and from there on: -ENOMEM (or -EFAULT, as the kernel for a lost branch), no leak, no crash. */
+/* nomem.c - vfy_check() with the n-th allocation refused, once and from there on: -ENOMEM (or
+ * -EFAULT, as the kernel for a lost branch), no leak, no crash. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -35,41 +36,44 @@ void *__wrap_calloc(size_t n, size_t m)
 	return refuse() ? NULL : __real_calloc(n, m);
 }
 
-static const char text[] =
-	"r6 = r1\n"
-	"r7 = *(u32 *)(r6 +0)\n"
-	"*(u64 *)(r10 -8) = r7\n"
-	"r8 = 0\n"
-	"loop:\n"
-	"call sub\n"
-	"r9 = *(u64 *)(r10 -8)\n"
-	"if r9 s> 3 goto pc+2\n"
-	"r9 += 1\n"
-	"r0 += r9\n"
-	"if r0 == 7 goto pc+1\n"
-	"r0 = 0\n"
-	"r8 += 1\n"
-	"if r8 < 40 goto loop\n"
-	"r0 = 0\n"
-	"exit\n"
-	"sub:\n"
-	"r0 = 3\n"
-	"exit\n";
+static const char text[] = "r6 = r1\n"
+			   "r7 = *(u32 *)(r6 +0)\n"
+			   "*(u64 *)(r10 -8) = r7\n"
+			   "r8 = 0\n"
+			   "loop:\n"
+			   "call sub\n"
+			   "r9 = *(u64 *)(r10 -8)\n"
+			   "if r9 s> 3 goto pc+2\n"
+			   "r9 += 1\n"
+			   "r0 += r9\n"
+			   "if r0 == 7 goto pc+1\n"
+			   "r0 = 0\n"
+			   "r8 += 1\n"
+			   "if r8 < 40 goto loop\n"
+			   "r0 = 0\n"
+			   "exit\n"
+			   "sub:\n"
+			   "r0 = 3\n"
+			   "exit\n";
 
 static struct bpf_map *no_map(void *arg, int fd)
 {
 	return ERR_PTR(-EBADF);
 }
 
-static const struct vfy_env_ops env_ops = { .map_by_fd = no_map };
+static const struct vfy_env_ops env_ops = {.map_by_fd = no_map};
 static struct bpf_insn insns[64];
 static int nr_insns;
 
 static int check_once(void)
 {
-	struct cred cred = { .caps = ~0ull };
-	struct vfy_prog p = { .type = BPF_PROG_TYPE_SOCKET_FILTER, .gpl_compatible = true, .cred = &cred,
-			      .ops = prog_type_of(BPF_PROG_TYPE_SOCKET_FILTER)->ops, .env = &env_ops, .len = nr_insns };
+	struct cred cred = {.caps = ~0ull};
+	struct vfy_prog p = {.type = BPF_PROG_TYPE_SOCKET_FILTER,
+			     .gpl_compatible = true,
+			     .cred = &cred,
+			     .ops = prog_type_of(BPF_PROG_TYPE_SOCKET_FILTER)->ops,
+			     .env = &env_ops,
+			     .len = nr_insns};
 	int err;
 
 	p.insns = __real_malloc(nr_insns * sizeof(*insns));
@@ -105,7 +109,7 @@ static void nth_allocation(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(nth_allocation) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(nth_allocation)};
 
 	nr_insns = asm_text(text, insns, ARRAY_SIZE(insns), NULL);
 	if (nr_insns < 0)

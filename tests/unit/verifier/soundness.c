@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * soundness.c - what the check accepts may not go wrong: random programs over a map value, the stack and random numbers. The accepted ones
- * run in a little machine of our own that knows where memory is; an access outside, or a load of bytes the unprivileged never wrote, fails the
- * test. Usage: soundness [first seed] [count]
+ * soundness.c - what the check accepts may not go wrong: random programs over a map value, the
+ * stack and random numbers. The accepted ones run in a little machine of our own that knows where
+ * memory is; an access outside, or a load of bytes the unprivileged never wrote, fails the test.
+ * Usage: soundness [first seed] [count]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +12,13 @@
 #include "prog/prog.h"
 
 #define VALUE_SIZE 64
-#define MAX_LEN 96
-#define RUNS 24
+#define MAX_LEN	   96
+#define RUNS	   24
 #define STACK_BASE 0x100000000000ull
 #define VALUE_BASE 0x200000000000ull
-#define CTX_BASE 0x300000000000ull
-#define INSN(c, d, s, o, i) ((struct bpf_insn){ .code = c, .dst_reg = d, .src_reg = s, .off = o, .imm = i })
+#define CTX_BASE   0x300000000000ull
+#define INSN(c, d, s, o, i) \
+	((struct bpf_insn){.code = c, .dst_reg = d, .src_reg = s, .off = o, .imm = i})
 
 /* --- random programs --- */
 
@@ -39,23 +41,25 @@ static void emit(struct gen *g, struct bpf_insn i)
 
 static s32 number(struct gen *g)
 {
-	static const s32 n[] = { 0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 48, 56, 60, 63, 64, 255, 256, 4095, 65535, -1, -2, -8, -16,
-				 -64, -4096, INT32_MAX, INT32_MIN, 0x10000 };
+	static const s32 n[] = {0,  1,	2,  3,	 4,   7,     8,		15,	   16,	   31,
+				32, 48, 56, 60,	 63,  64,    255,	256,	   4095,   65535,
+				-1, -2, -8, -16, -64, -4096, INT32_MAX, INT32_MIN, 0x10000};
 
 	return n[pick(g, ARRAY_SIZE(n))];
 }
 
 static u32 scalar_reg(struct gen *g)
 {
-	static const u8 r[] = { 0, 1, 4, 5, 8, 9 };
+	static const u8 r[] = {0, 1, 4, 5, 8, 9};
 
 	return pick(g, 16) ? r[pick(g, ARRAY_SIZE(r))] : 2 + pick(g, 2);
 }
 
 static void gen_alu(struct gen *g)
 {
-	static const u8 ops[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_OR, BPF_AND, BPF_AND, BPF_LSH, BPF_RSH, BPF_XOR, BPF_MOV, BPF_MOV,
-				  BPF_ARSH, BPF_NEG, BPF_DIV, BPF_MOD };
+	static const u8 ops[] = {BPF_ADD, BPF_SUB,  BPF_MUL, BPF_OR,  BPF_AND,
+				 BPF_AND, BPF_LSH,  BPF_RSH, BPF_XOR, BPF_MOV,
+				 BPF_MOV, BPF_ARSH, BPF_NEG, BPF_DIV, BPF_MOD};
 	u8 op = ops[pick(g, ARRAY_SIZE(ops))], class = pick(g, 3) ? BPF_ALU64 : BPF_ALU;
 	bool x = pick(g, 2) && op != BPF_NEG;
 	s32 imm = number(g);
@@ -66,24 +70,31 @@ static void gen_alu(struct gen *g)
 		imm = 3;
 	if (op == BPF_NEG)
 		imm = 0;
-	emit(g, INSN(class | op | (x ? BPF_X : BPF_K), scalar_reg(g), x ? scalar_reg(g) : 0, 0, x ? 0 : imm));
+	emit(g, INSN(class | op | (x ? BPF_X : BPF_K), scalar_reg(g), x ? scalar_reg(g) : 0, 0,
+		     x ? 0 : imm));
 }
 
 static void gen_jump(struct gen *g)
 {
-	static const u8 ops[] = { BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET, BPF_JNE, BPF_JSGT, BPF_JSGE, BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE };
+	static const u8 ops[] = {BPF_JEQ,  BPF_JGT, BPF_JGE, BPF_JSET, BPF_JNE, BPF_JSGT,
+				 BPF_JSGE, BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE};
 	u8 class = pick(g, 3) ? BPF_JMP : BPF_JMP32;
 	bool x = !pick(g, 3);
 
-	emit(g, INSN(class | ops[pick(g, ARRAY_SIZE(ops))] | (x ? BPF_X : BPF_K), scalar_reg(g), x ? scalar_reg(g) : 0,
-		     pick(g, min(7, g->end - g->len + 1)), x ? 0 : number(g)));
+	emit(g,
+	     INSN(class | ops[pick(g, ARRAY_SIZE(ops))] | (x ? BPF_X : BPF_K), scalar_reg(g),
+		  x ? scalar_reg(g) : 0, pick(g, min(7, g->end - g->len + 1)), x ? 0 : number(g)));
 }
 
 static void gen_access(struct gen *g)
 {
-	static const u8 sizes[] = { BPF_B, BPF_H, BPF_W, BPF_DW };
-	u32 z = pick(g, 4), bytes = 1u << z, base = pick(g, 4) ? 2 + pick(g, 2) : pick(g, 2) ? 10 : 7;
-	s32 off = base == 10 || base == 2 ? -(s32)(bytes * (1 + pick(g, 64 / bytes))) : (s32)(pick(g, 64 / bytes) * bytes);
+	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W, BPF_DW};
+	u32 z = pick(g, 4), bytes = 1u << z,
+	    base = pick(g, 4)	? 2 + pick(g, 2)
+		   : pick(g, 2) ? 10
+				: 7;
+	s32 off = base == 10 || base == 2 ? -(s32)(bytes * (1 + pick(g, 64 / bytes)))
+					  : (s32)(pick(g, 64 / bytes) * bytes);
 
 	if (pick(g, 2))
 		emit(g, INSN(BPF_LDX | BPF_MEM | sizes[z], scalar_reg(g), base, off, 0));
@@ -98,17 +109,10 @@ static void gen_pointer(struct gen *g)
 	u32 p = 2 + pick(g, 2);
 
 	switch (pick(g, 4)) {
-	case 0:
-		emit(g, INSN(BPF_ALU64 | BPF_MOV | BPF_X, p, pick(g, 2) ? 10 : 7, 0, 0));
-		break;
-	case 1:
-		emit(g, INSN(BPF_ALU64 | BPF_ADD | BPF_K, p, 0, 0, number(g)));
-		break;
-	case 2:
-		emit(g, INSN(BPF_ALU64 | BPF_ADD | BPF_X, p, scalar_reg(g), 0, 0));
-		break;
-	default:
-		emit(g, INSN(BPF_ALU64 | BPF_SUB | BPF_X, p, scalar_reg(g), 0, 0));
+	case 0: emit(g, INSN(BPF_ALU64 | BPF_MOV | BPF_X, p, pick(g, 2) ? 10 : 7, 0, 0)); break;
+	case 1: emit(g, INSN(BPF_ALU64 | BPF_ADD | BPF_K, p, 0, 0, number(g))); break;
+	case 2: emit(g, INSN(BPF_ALU64 | BPF_ADD | BPF_X, p, scalar_reg(g), 0, 0)); break;
+	default: emit(g, INSN(BPF_ALU64 | BPF_SUB | BPF_X, p, scalar_reg(g), 0, 0));
 	}
 }
 
@@ -122,13 +126,15 @@ static void gen_spill(struct gen *g)
 		emit(g, INSN(BPF_LDX | BPF_MEM | BPF_DW, scalar_reg(g), 10, off, 0));
 }
 
-/* A check of a number, then its use as an offset: what real programs do, so that some are accepted. */
+/* A check of a number, then its use as an offset: what real programs do, so that some are
+ * accepted. */
 static void gen_checked_use(struct gen *g)
 {
 	u32 r = scalar_reg(g), p = 2 + pick(g, 2), copy = scalar_reg(g);
 
 	emit(g, INSN(BPF_ALU64 | BPF_MOV | BPF_X, copy, r, 0, 0));
-	emit(g, INSN(BPF_JMP | (pick(g, 2) ? BPF_JGT : BPF_JGE) | BPF_K, pick(g, 2) ? r : copy, 0, 3, pick(g, 64)));
+	emit(g, INSN(BPF_JMP | (pick(g, 2) ? BPF_JGT : BPF_JGE) | BPF_K, pick(g, 2) ? r : copy, 0,
+		     3, pick(g, 64)));
 	emit(g, INSN(BPF_ALU64 | BPF_MOV | BPF_X, p, 7, 0, 0));
 	emit(g, INSN(BPF_ALU64 | BPF_ADD | BPF_X, p, pick(g, 2) ? r : copy, 0, 0));
 	emit(g, INSN(BPF_LDX | BPF_MEM | BPF_B, scalar_reg(g), p, 0, 0));
@@ -136,7 +142,7 @@ static void gen_checked_use(struct gen *g)
 
 static void generate(struct gen *g, u64 seed)
 {
-	*g = (struct gen){ .seed = seed * 0x9e3779b97f4a7c15ull + 12345 };
+	*g = (struct gen){.seed = seed * 0x9e3779b97f4a7c15ull + 12345};
 	emit(g, INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0));
 	emit(g, INSN(BPF_LD | BPF_IMM | BPF_DW, 7, BPF_PSEUDO_MAP_VALUE, 0, 0));
 	emit(g, INSN(0, 0, 0, 0, 0));
@@ -151,8 +157,10 @@ static void generate(struct gen *g, u64 seed)
 	emit(g, INSN(BPF_ST | BPF_MEM | BPF_DW, 10, 0, -8, 0));
 	emit(g, INSN(BPF_STX | BPF_MEM | BPF_DW, 10, 8, -16, 0));
 	for (g->end = g->len + 6 + pick(g, 40); g->len < g->end;) {
-		static void (*const kinds[])(struct gen *g) = { gen_alu, gen_alu, gen_alu, gen_jump, gen_jump, gen_access, gen_access,
-								gen_pointer, gen_spill, gen_checked_use, gen_checked_use };
+		static void (*const kinds[])(struct gen * g) = {
+			gen_alu,   gen_alu,	    gen_alu,	    gen_jump,
+			gen_jump,  gen_access,	    gen_access,	    gen_pointer,
+			gen_spill, gen_checked_use, gen_checked_use};
 
 		kinds[pick(g, ARRAY_SIZE(kinds))](g);
 	}
@@ -235,7 +243,8 @@ static bool holds(u8 op, u64 a, u64 b, bool w)
 
 static bool access_mem(struct machine *m, const struct bpf_insn *in)
 {
-	static const u8 sizes[] = { [BPF_W >> 3] = 4, [BPF_H >> 3] = 2, [BPF_B >> 3] = 1, [BPF_DW >> 3] = 8 };
+	static const u8 sizes[] = {
+		[BPF_W >> 3] = 4, [BPF_H >> 3] = 2, [BPF_B >> 3] = 1, [BPF_DW >> 3] = 8};
 	u32 size = sizes[BPF_SIZE(in->code) >> 3];
 	bool load = BPF_CLASS(in->code) == BPF_LDX;
 	u8 *p = at(m, m->reg[load ? in->src_reg : in->dst_reg] + in->off, size, load);
@@ -255,7 +264,8 @@ static int run(struct machine *m, const struct gen *g)
 	for (int i = 0; i < g->len; i++) {
 		const struct bpf_insn *in = &g->insns[i];
 		u8 class = BPF_CLASS(in->code);
-		u64 b = BPF_SRC(in->code) == BPF_X ? m->reg[in->src_reg] : (u64)(s64)in->imm, *d = &m->reg[in->dst_reg];
+		u64 b = BPF_SRC(in->code) == BPF_X ? m->reg[in->src_reg] : (u64)(s64)in->imm,
+		    *d = &m->reg[in->dst_reg];
 
 		if (class == BPF_ALU64) {
 			*d = alu(BPF_OP(in->code), *d, b, false);
@@ -286,10 +296,14 @@ static struct bpf_map *map_by_fd(void *arg, int fd)
 
 static bool accepted(const struct gen *g, bool unpriv)
 {
-	static const struct vfy_env_ops env_ops = { .map_by_fd = map_by_fd };
-	struct cred cred = { .caps = unpriv ? 0 : ~0ull };
-	struct vfy_prog p = { .type = BPF_PROG_TYPE_SOCKET_FILTER, .gpl_compatible = true, .cred = &cred, .env = &env_ops,
-			      .ops = prog_type_of(BPF_PROG_TYPE_SOCKET_FILTER)->ops, .len = g->len };
+	static const struct vfy_env_ops env_ops = {.map_by_fd = map_by_fd};
+	struct cred cred = {.caps = unpriv ? 0 : ~0ull};
+	struct vfy_prog p = {.type = BPF_PROG_TYPE_SOCKET_FILTER,
+			     .gpl_compatible = true,
+			     .cred = &cred,
+			     .env = &env_ops,
+			     .ops = prog_type_of(BPF_PROG_TYPE_SOCKET_FILTER)->ops,
+			     .len = g->len};
 	bool ok;
 
 	p.insns = malloc(sizeof(g->insns));
@@ -310,16 +324,19 @@ static void say(void *arg, const char *fmt, ...)
 
 static bool survives(struct gen *g, u64 seed, bool unpriv)
 {
-	struct disasm d = { .print = say };
+	struct disasm d = {.print = say};
 
 	for (int r = 0; r < RUNS; r++) {
-		struct machine m = { .unpriv = unpriv };
+		struct machine m = {.unpriv = unpriv};
 		int bad;
 
 		m.reg[1] = CTX_BASE;
 		m.reg[10] = STACK_BASE;
 		for (u32 i = 0; i < sizeof(m.value); i++)
-			m.value[i] = r == 0 ? 0 : r == 1 ? 255 : pick(g, 4) ? pick(g, 256) : pick(g, 2) * 255;
+			m.value[i] = r == 0	  ? 0
+				     : r == 1	  ? 255
+				     : pick(g, 4) ? pick(g, 256)
+						  : pick(g, 2) * 255;
 		for (u32 i = 0; i < sizeof(m.ctx); i++)
 			m.ctx[i] = r < 4 ? r : pick(g, 256);
 		if (r > 12) /* small numbers reach more */
@@ -330,7 +347,8 @@ static bool survives(struct gen *g, u64 seed, bool unpriv)
 		bad = run(&m, g);
 		if (bad < 0)
 			continue;
-		printf("seed %llu%s: accepted, but instruction %d goes wrong\n", (unsigned long long)seed, unpriv ? " unprivileged" : "", bad);
+		printf("seed %llu%s: accepted, but instruction %d goes wrong\n",
+		       (unsigned long long)seed, unpriv ? " unprivileged" : "", bad);
 		for (int i = 0; i < g->len; i++) {
 			printf("%d: ", i);
 			disasm_insn(&d, &g->insns[i], true);
@@ -343,9 +361,14 @@ static bool survives(struct gen *g, u64 seed, bool unpriv)
 
 int main(int argc, char **argv)
 {
-	struct map_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = VALUE_SIZE, .max_entries = 1, .nr_cpus = 1 };
-	u64 first = argc > 1 ? strtoull(argv[1], NULL, 0) : 0, count = argc > 2 ? strtoull(argv[2], NULL, 0) : 30000;
-	u32 ok[2] = { 0, 0 };
+	struct map_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,
+				.key_size = 4,
+				.value_size = VALUE_SIZE,
+				.max_entries = 1,
+				.nr_cpus = 1};
+	u64 first = argc > 1 ? strtoull(argv[1], NULL, 0) : 0,
+	    count = argc > 2 ? strtoull(argv[2], NULL, 0) : 30000;
+	u32 ok[2] = {0, 0};
 	struct gen g;
 
 	if (map_open(&map, &attr))
@@ -360,6 +383,7 @@ int main(int argc, char **argv)
 				return 1;
 		}
 	map_close(&map);
-	printf("%llu programs, accepted %u, unprivileged %u\n", (unsigned long long)count, ok[0], ok[1]);
+	printf("%llu programs, accepted %u, unprivileged %u\n", (unsigned long long)count, ok[0],
+	       ok[1]);
 	return count >= 10000 && (ok[0] < count / 100 || !ok[1]); /* or the test tests nothing */
 }

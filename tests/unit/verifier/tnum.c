@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tnum.c - every operation holds every result: all tnums of four bits, all values in them; and 64-bit ones at random. */
+/* tnum.c - every operation holds every result: all tnums of four bits, all values in them; and
+ * 64-bit ones at random. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ static bool holds(struct tnum t, u64 v)
 
 static struct tnum nth(u32 n)
 {
-	struct tnum t = { n & 15, n >> 4 & 15 };
+	struct tnum t = {n & 15, n >> 4 & 15};
 
 	t.value &= ~t.mask;
 	return t;
@@ -32,7 +33,8 @@ static u64 apply(u32 op, u64 a, u64 b)
 	return a ^ b;
 }
 
-static struct tnum (*const ops[])(struct tnum, struct tnum) = { tnum_add, tnum_sub, tnum_mul, tnum_and, tnum_or, tnum_xor };
+static struct tnum (*const ops[])(struct tnum, struct tnum) = {tnum_add, tnum_sub, tnum_mul,
+							       tnum_and, tnum_or,  tnum_xor};
 
 static void small(void **state)
 {
@@ -64,7 +66,7 @@ static void wide(void **state)
 	for (u32 i = 0; i < 200000; i++) {
 		u64 ma = random64() & random64(), mb = random64() & random64() & random64();
 		u64 x = random64(), y = random64();
-		struct tnum a = { x & ~ma, ma }, b = { y & ~mb, mb };
+		struct tnum a = {x & ~ma, ma}, b = {y & ~mb, mb};
 		u32 op = i % ARRAY_SIZE(ops), shift = rand() % 64;
 
 		x ^= random64() & ma;
@@ -73,7 +75,8 @@ static void wide(void **state)
 		assert_true(holds(tnum_shl(a, shift), x << shift));
 		assert_true(holds(tnum_shr(a, shift), x >> shift));
 		assert_true(holds(tnum_sar(a, shift, false), (u64)((s64)x >> shift)));
-		assert_true(holds(tnum_sar(tnum_low32(a), shift % 32, true), (u32)((s32)x >> shift % 32)));
+		assert_true(holds(tnum_sar(tnum_low32(a), shift % 32, true),
+				  (u32)((s32)x >> shift % 32)));
 		assert_true(holds(tnum_cast(a, 1 + i % 7), x & ((1ull << (1 + i % 7) * 8) - 1)));
 	}
 }
@@ -92,7 +95,8 @@ static void ranges(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(small), cmocka_unit_test(wide), cmocka_unit_test(ranges) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(small), cmocka_unit_test(wide),
+					   cmocka_unit_test(ranges)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
