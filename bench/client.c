@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * client.c - one measurement of a bpf(2) client, printed as "name value unit". Run it under `userbpf run` and on the kernel's own
- * bpf(2) to compare the two; it knows nothing about either.
+ * client.c - one measurement of a bpf(2) client, printed as "name value unit". Run it under
+ * `userbpf run` and on the kernel's own bpf(2) to compare the two; it knows nothing about either.
  *   usage: client roundtrip | array | hash | load | progs N FILE | spawn NAME CMD...
  * Every figure is the median of several rounds.
  */
@@ -61,7 +61,7 @@ static int bench_roundtrip(void)
 		double t = now_ns();
 
 		for (int i = 0; i < n; i++) {
-			union bpf_attr attr = { .start_id = 0 };
+			union bpf_attr attr = {.start_id = 0};
 
 			if (bpf(BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr)) && errno != ENOENT)
 				return die("PROG_GET_NEXT_ID");
@@ -74,7 +74,8 @@ static int bench_roundtrip(void)
 
 static int bench_lookup(int type, const char *name)
 {
-	union bpf_attr attr = { .map_type = type, .key_size = 4, .value_size = 8, .max_entries = 1024 };
+	union bpf_attr attr = {
+		.map_type = type, .key_size = 4, .value_size = 8, .max_entries = 1024};
 	double v[ROUNDS];
 	uint64_t value;
 	uint32_t key;
@@ -106,33 +107,55 @@ static int bench_lookup(int type, const char *name)
 	return 0;
 }
 
-/* A program the verifier has to look at insn by insn: stores, loads, arithmetic with unknown scalars, a branch every eighth insn. */
+/* A program the verifier has to look at insn by insn: stores, loads, arithmetic with unknown
+ * scalars, a branch every eighth insn. */
 static int make_program(struct bpf_insn *p, int n)
 {
 	int i = 0;
 
-	p[i++] = (struct bpf_insn){ BPF_LDX | BPF_W | BPF_MEM, BPF_REG_0, BPF_REG_1, 0, 0 };
-	p[i++] = (struct bpf_insn){ BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_0, 0, 0 };
+	p[i++] = (struct bpf_insn){BPF_LDX | BPF_W | BPF_MEM, BPF_REG_0, BPF_REG_1, 0, 0};
+	p[i++] = (struct bpf_insn){BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_0, 0, 0};
 	while (i < n - 1) {
 		switch (i & 7) {
-		case 0: p[i] = (struct bpf_insn){ BPF_JMP | BPF_JGT | BPF_K, BPF_REG_2, 0, 0, i }; break;
-		case 1: p[i] = (struct bpf_insn){ BPF_STX | BPF_DW | BPF_MEM, BPF_REG_10, BPF_REG_2, -8, 0 }; break;
-		case 2: p[i] = (struct bpf_insn){ BPF_LDX | BPF_DW | BPF_MEM, BPF_REG_3, BPF_REG_10, -8, 0 }; break;
-		case 3: p[i] = (struct bpf_insn){ BPF_ALU64 | BPF_ADD | BPF_X, BPF_REG_0, BPF_REG_3, 0, 0 }; break;
-		case 4: p[i] = (struct bpf_insn){ BPF_ALU64 | BPF_XOR | BPF_X, BPF_REG_2, BPF_REG_0, 0, 0 }; break;
-		case 5: p[i] = (struct bpf_insn){ BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_2, 0, 0, 3 }; break;
-		case 6: p[i] = (struct bpf_insn){ BPF_ALU | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, 77 }; break;
-		default: p[i] = (struct bpf_insn){ BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff }; break;
+		case 0:
+			p[i] = (struct bpf_insn){BPF_JMP | BPF_JGT | BPF_K, BPF_REG_2, 0, 0, i};
+			break;
+		case 1:
+			p[i] = (struct bpf_insn){BPF_STX | BPF_DW | BPF_MEM, BPF_REG_10, BPF_REG_2,
+						 -8, 0};
+			break;
+		case 2:
+			p[i] = (struct bpf_insn){BPF_LDX | BPF_DW | BPF_MEM, BPF_REG_3, BPF_REG_10,
+						 -8, 0};
+			break;
+		case 3:
+			p[i] = (struct bpf_insn){BPF_ALU64 | BPF_ADD | BPF_X, BPF_REG_0, BPF_REG_3,
+						 0, 0};
+			break;
+		case 4:
+			p[i] = (struct bpf_insn){BPF_ALU64 | BPF_XOR | BPF_X, BPF_REG_2, BPF_REG_0,
+						 0, 0};
+			break;
+		case 5:
+			p[i] = (struct bpf_insn){BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_2, 0, 0, 3};
+			break;
+		case 6:
+			p[i] = (struct bpf_insn){BPF_ALU | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, 77};
+			break;
+		default:
+			p[i] = (struct bpf_insn){BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0,
+						 0xffff};
+			break;
 		}
 		i++;
 	}
-	p[i++] = (struct bpf_insn){ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 };
+	p[i++] = (struct bpf_insn){BPF_JMP | BPF_EXIT, 0, 0, 0, 0};
 	return i;
 }
 
 static int load(struct bpf_insn *insns, int n, const char *name)
 {
-	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER };
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER};
 
 	attr.insns = (uintptr_t)insns;
 	attr.insn_cnt = n;
@@ -162,7 +185,8 @@ static int bench_load(void)
 
 static int bench_progs(int n, const char *path)
 {
-	struct bpf_insn two[] = { { BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0 }, { BPF_JMP | BPF_EXIT, 0, 0, 0, 0 } };
+	struct bpf_insn two[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0},
+				 {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
 	static char buf[1 << 16];
 	double v[5];
 	long lines = 0;
@@ -203,7 +227,8 @@ static int bench_spawn(const char *name, char **argv)
 		pid_t pid;
 		int status;
 
-		if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) || waitpid(pid, &status, 0) < 0 || status)
+		if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) ||
+		    waitpid(pid, &status, 0) < 0 || status)
 			return die(argv[0]);
 		if (r >= 0)
 			v[r] = now_ns() - t;
@@ -228,6 +253,7 @@ int main(int argc, char **argv)
 		return bench_progs(atoi(argv[2]), argv[3]);
 	if (!strcmp(what, "spawn") && argc > 3)
 		return bench_spawn(argv[2], argv + 3);
-	fprintf(stderr, "usage: client roundtrip | array | hash | load | progs N FILE | spawn NAME CMD...\n");
+	fprintf(stderr,
+		"usage: client roundtrip | array | hash | load | progs N FILE | spawn NAME CMD...\n");
 	return 2;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pin_progs.c - pins one named iterator program of an object (bpftool's `iter pin` takes the first one only).
+ * pin_progs.c - pins one named iterator program of an object (bpftool's `iter pin` takes the first
+ * one only).
  *   usage: pin_progs OBJECT PROGRAM PATH
  */
 #include <bpf/libbpf.h>

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verify.c - loads objects and prints what the verifier says of its work, one line each: "name ns-per-insn insns usec peak_states". Run it under `userbpf
- * run` and on the kernel's own bpf(2) to compare the two.
+ * verify.c - loads objects and prints what the verifier says of its work, one line each: "name
+ * ns-per-insn insns usec peak_states". Run it under `userbpf run` and on the kernel's own bpf(2) to
+ * compare the two.
  *   usage: verify ROUNDS OBJECT...
- * Each object has one program; the time is the median over the rounds. Everything is closed before the next load.
+ * Each object has one program; the time is the median over the rounds. Everything is closed before
+ * the next load.
  *
- * With 0 rounds: what the states take in the kernel's memory, "name KiB-explored KiB-waiting frames", from a log of every step (level 2). Sizes are those of
- * the kernel's BTF (all 0 where it has no such types). Explored: peak_states, each with as many frames and as much stack as the verifier had on average over
- * the steps; a state in a function has its callers' frames, too. Waiting: the most paths that waited at one time, each with the frames it went on with. No
- * verifier reports these; here a path has waited since the last time its jump was walked, which is too short when that jump was decided then. Jump histories
- * are not counted, so both are rather too small.
+ * With 0 rounds: what the states take in the kernel's memory, "name KiB-explored KiB-waiting
+ * frames", from a log of every step (level 2). Sizes are those of the kernel's BTF (all 0 where it
+ * has no such types). Explored: peak_states, each with as many frames and as much stack as the
+ * verifier had on average over the steps; a state in a function has its callers' frames, too.
+ * Waiting: the most paths that waited at one time, each with the frames it went on with. No
+ * verifier reports these; here a path has waited since the last time its jump was walked, which is
+ * too short when that jump was decided then. Jump histories are not counted, so both are rather too
+ * small.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +23,13 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#define LOG_STEPS 2
-#define LOG_STATS 4
-#define LOG_CAP	  (512u << 20)
-#define MAX_FRAMES 8
+#define LOG_STEPS    2
+#define LOG_STATS    4
+#define LOG_CAP	     (512u << 20)
+#define MAX_FRAMES   8
 #define MAX_SUBPROGS 256
-#define MAX_INSNS 65536
-#define MAX_ROUNDS 99
+#define MAX_INSNS    65536
+#define MAX_ROUNDS   99
 
 struct cost {
 	long usec, insns, peak;
@@ -32,12 +37,14 @@ struct cost {
 
 /* The verifier's walk, as the log tells it. */
 struct walk {
-	int start[MAX_SUBPROGS], stack[MAX_SUBPROGS], nr_subprogs; /* first instruction, bytes of stack */
-	int depth, sub[MAX_FRAMES];				   /* where it is */
-	long steps, frames, slots;				   /* sums over the steps */
-	long *last[MAX_INSNS];					   /* jumps: steps they were walked at, of which nothing came back yet */
+	int start[MAX_SUBPROGS], stack[MAX_SUBPROGS],
+		nr_subprogs;	    /* first instruction, bytes of stack */
+	int depth, sub[MAX_FRAMES]; /* where it is */
+	long steps, frames, slots;  /* sums over the steps */
+	long *last
+		[MAX_INSNS]; /* jumps: steps they were walked at, of which nothing came back yet */
 	int nr_last[MAX_INSNS];
-	long *bytes; /* by step: waiting since, less waiting until */
+	long *bytes;		       /* by step: waiting since, less waiting until */
 	long state, frame, slot, elem; /* sizes */
 };
 
@@ -68,7 +75,8 @@ static int load(const char *path, int level, struct cost *c)
 		bpf_program__set_log_buf(p, log_buf, level & LOG_STEPS ? LOG_CAP : 1 << 16);
 		err = bpf_object__load(obj);
 	}
-	*c = (struct cost){ number_after(log, "verification time "), number_after(log, "processed "), number_after(log, "peak_states ") };
+	*c = (struct cost){number_after(log, "verification time "), number_after(log, "processed "),
+			   number_after(log, "peak_states ")};
 	if (err)
 		fprintf(stderr, "%s: refused: %.*s\n", path, (int)strcspn(log, "\n"), log);
 	bpf_object__close(obj);
@@ -101,7 +109,10 @@ static void subprogs(struct walk *w, const char *log)
 	const char *at = strstr(log, "stack depth ");
 	int n;
 
-	for (at = at ? at + strlen("stack depth ") : ""; sscanf(at, "%d%n", &w->stack[w->nr_subprogs], &n) == 1 && w->nr_subprogs < MAX_SUBPROGS - 1; at += n + (at[n] == '+'))
+	for (at = at ? at + strlen("stack depth ") : "";
+	     sscanf(at, "%d%n", &w->stack[w->nr_subprogs], &n) == 1 &&
+	     w->nr_subprogs < MAX_SUBPROGS - 1;
+	     at += n + (at[n] == '+'))
 		w->nr_subprogs++;
 	for (at = log; !strncmp(at, "func#", 5); at = strchr(at, '\n') + 1)
 		if (sscanf(at, "func#%d @", &n) == 1 && n < MAX_SUBPROGS)
@@ -133,7 +144,8 @@ static void find_depth(struct walk *w, const char *line, size_t len)
 
 	if (at && at[5] > '0' && at[5] < '0' + MAX_FRAMES && at[6] == ':')
 		w->depth = at[5] - '0';
-	else if (!strncmp(line, " R", 2) || memmem(line, len, "; R", 3) || memmem(line, len, ": R", 3))
+	else if (!strncmp(line, " R", 2) || memmem(line, len, "; R", 3) ||
+		 memmem(line, len, ": R", 3))
 		w->depth = 0;
 }
 
@@ -186,7 +198,7 @@ static int states(const char *path)
 	struct cost c;
 	int err = load(path, LOG_STEPS | LOG_STATS, &c);
 
-	w = (struct walk){ 0 };
+	w = (struct walk){0};
 	if (btf && size_of(btf, "bpf_func_state")) {
 		w.state = size_of(btf, "bpf_verifier_state_list");
 		w.frame = size_of(btf, "bpf_func_state");
@@ -207,7 +219,11 @@ static int states(const char *path)
 		most = waiting > most ? waiting : most;
 	}
 	printf("%.*s %ld %ld %.2f\n", (int)strcspn(name, "."), name,
-	       c.peak * (w.state + (w.frames * w.frame + w.slots * w.slot) / (w.steps ? w.steps : 1)) / 1024, most / 1024, (double)w.frames / w.steps);
+	       c.peak *
+		       (w.state +
+			(w.frames * w.frame + w.slots * w.slot) / (w.steps ? w.steps : 1)) /
+		       1024,
+	       most / 1024, (double)w.frames / w.steps);
 	for (int i = 0; i < MAX_INSNS; i++)
 		free(w.last[i]);
 	free(w.bytes);
@@ -224,7 +240,8 @@ static int measure(const char *path, int rounds)
 			return 1;
 	qsort(c, rounds, sizeof(c[0]), by_time);
 	c[0] = c[rounds / 2];
-	printf("%.*s %.1f %ld %ld %ld\n", (int)strcspn(name, "."), name, c[0].usec * 1e3 / c[0].insns, c[0].insns, c[0].usec, c[0].peak);
+	printf("%.*s %.1f %ld %ld %ld\n", (int)strcspn(name, "."), name,
+	       c[0].usec * 1e3 / c[0].insns, c[0].insns, c[0].usec, c[0].peak);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* branches.bpf.c - a chain of branches on unknown values, whose sides leave different states behind: many states, compared with many. */
+/* branches.bpf.c - a chain of branches on unknown values, whose sides leave different states
+ * behind: many states, compared with many. */
 #include "bench.bpf.h"
 
 #define STEP(n)                                                                                                                        \

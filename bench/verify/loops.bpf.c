@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* loops.bpf.c - nested bounded loops over a table on the stack: each round is walked anew, with a branch in it. */
+/* loops.bpf.c - nested bounded loops over a table on the stack: each round is walked anew, with
+ * a branch in it. */
 #include "bench.bpf.h"
 
 SEC("socket") int loops(struct __sk_buff *skb)

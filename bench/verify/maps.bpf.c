@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* maps.bpf.c - lookups in a row, each with its null check, and accesses at variable offsets of the values; pointers live on the stack in between. */
+/* maps.bpf.c - lookups in a row, each with its null check, and accesses at variable offsets of
+ * the values; pointers live on the stack in between. */
 #include "bench.bpf.h"
 
 struct value {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* parse.bpf.c - a packet parser: VLAN tags, IPv4, options byte by byte, each access behind a bounds check with a moving pointer. */
+/* parse.bpf.c - a packet parser: VLAN tags, IPv4, options byte by byte, each access behind a
+ * bounds check with a moving pointer. */
 #include "bench.bpf.h"
 
 struct vlan {

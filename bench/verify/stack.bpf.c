@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stack.bpf.c - straight code, unrolled: a full stack of spilled values, a hash over it, variable access into it; big states. */
+/* stack.bpf.c - straight code, unrolled: a full stack of spilled values, a hash over it,
+ * variable access into it; big states. */
 #include "bench.bpf.h"
 
 SEC("socket") int stack(struct __sk_buff *skb)

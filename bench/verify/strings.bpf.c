@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* strings.bpf.c - text searched byte by byte in a buffer of a map value: an inner loop that may leave early at each step. */
+/* strings.bpf.c - text searched byte by byte in a buffer of a map value: an inner loop that may
+ * leave early at each step. */
 #include "bench.bpf.h"
 
 struct text {

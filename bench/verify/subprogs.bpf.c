@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* subprogs.bpf.c - static functions, each walked anew at every call, nested three deep; arguments are numbers and pointers into the caller's stack. */
+/* subprogs.bpf.c - static functions, each walked anew at every call, nested three deep;
+ * arguments are numbers and pointers into the caller's stack. */
 #include "bench.bpf.h"
 
 struct state {

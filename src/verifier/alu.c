@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * alu.c - arithmetic: scalars, pointers plus or minus scalars, and for the unprivileged the rules that keep speculative execution inside
- * the bounds (masks recorded in aux->alu_state and alu_limit; what cannot be masked is refused).
+ * alu.c - arithmetic: scalars, pointers plus or minus scalars, and for the unprivileged the rules
+ * that keep speculative execution inside the bounds (masks recorded in aux->alu_state and
+ * alu_limit; what cannot be masked is refused).
  */
 #include <stdlib.h>
 
@@ -11,9 +12,9 @@
 /* aux->alu_state bits; the rewrite reads them too */
 #define ALU_SANITIZE_SRC 1u
 #define ALU_SANITIZE_DST 2u
-#define ALU_NEG_VALUE 4u
-#define ALU_NON_POINTER 8u
-#define ALU_IMMEDIATE 16u
+#define ALU_NEG_VALUE	 4u
+#define ALU_NON_POINTER	 8u
+#define ALU_IMMEDIATE	 16u
 
 enum refusal { BAD_BOUNDS = 1, BAD_TYPE, BAD_PATHS, BAD_LIMIT, BAD_STACK };
 
@@ -59,8 +60,7 @@ static int ptr_limit(const struct vreg *p, u32 *limit, bool to_left)
 		most = p->map->value_size;
 		have = (to_left ? (u64)p->smin64 : p->umax64) + p->off;
 		break;
-	default:
-		return BAD_TYPE;
+	default: return BAD_TYPE;
 	}
 	if (have >= most)
 		return BAD_LIMIT;
@@ -99,8 +99,8 @@ static int simulate_truncation(struct venv *env, const struct vreg *ptr, struct 
 }
 
 /* Before the operation: window from the pointer as it is. */
-static int sanitize_before(struct venv *env, const struct bpf_insn *in, const struct vreg *ptr, const struct vreg *off,
-			   struct vreg *dst, struct sanitize *s)
+static int sanitize_before(struct venv *env, const struct bpf_insn *in, const struct vreg *ptr,
+			   const struct vreg *off, struct vreg *dst, struct sanitize *s)
 {
 	bool imm = tnum_is_const(off->var), neg = off->smin64 < 0;
 	u32 limit = 0;
@@ -115,7 +115,8 @@ static int sanitize_before(struct venv *env, const struct bpf_insn *in, const st
 		bad = ptr_limit(ptr, &limit, s->to_left);
 		if (bad)
 			return bad;
-		s->state = (neg ? ALU_NEG_VALUE : 0) | (imm ? ALU_IMMEDIATE : 0) | (ptr == dst ? ALU_SANITIZE_SRC : ALU_SANITIZE_DST);
+		s->state = (neg ? ALU_NEG_VALUE : 0) | (imm ? ALU_IMMEDIATE : 0) |
+			   (ptr == dst ? ALU_SANITIZE_SRC : ALU_SANITIZE_DST);
 		s->limit = limit;
 		if (!imm)
 			env->explore_alu_limits = true; /* look for paths with other limits */
@@ -124,7 +125,8 @@ static int sanitize_before(struct venv *env, const struct bpf_insn *in, const st
 }
 
 /* After it: the window narrows to what the pointer moved. */
-static int sanitize_after(struct venv *env, const struct bpf_insn *in, const struct vreg *dst, struct sanitize *s)
+static int sanitize_after(struct venv *env, const struct bpf_insn *in, const struct vreg *dst,
+			  struct sanitize *s)
 {
 	struct vfy_insn_aux *aux = &env->aux[env->insn_idx];
 	u32 limit = 0;
@@ -135,7 +137,8 @@ static int sanitize_after(struct venv *env, const struct bpf_insn *in, const str
 	bad = ptr_limit(dst, &limit, s->to_left);
 	if (bad)
 		return bad;
-	return set_sanitation(&aux->alu_state, &aux->alu_limit, s->state, abs((int)(s->limit - limit)));
+	return set_sanitation(&aux->alu_state, &aux->alu_limit, s->state,
+			      abs((int)(s->limit - limit)));
 }
 
 static int sanitize_scalar(struct venv *env, const struct bpf_insn *in)
@@ -155,13 +158,16 @@ static int refuse(struct venv *env, const struct bpf_insn *in, int why, bool off
 
 	switch (why) {
 	case BAD_BOUNDS:
-		vlog(env, "R%d has unknown scalar with mixed signed bounds, %s\n", off_is_dst ? dst : src, err);
+		vlog(env, "R%d has unknown scalar with mixed signed bounds, %s\n",
+		     off_is_dst ? dst : src, err);
 		break;
 	case BAD_TYPE:
-		vlog(env, "R%d has pointer with unsupported alu operation, %s\n", off_is_dst ? src : dst, err);
+		vlog(env, "R%d has pointer with unsupported alu operation, %s\n",
+		     off_is_dst ? src : dst, err);
 		break;
 	case BAD_PATHS:
-		vlog(env, "R%d tried to %s from different maps, paths or scalars, %s\n", dst, op, err);
+		vlog(env, "R%d tried to %s from different maps, paths or scalars, %s\n", dst, op,
+		     err);
 		break;
 	case BAD_LIMIT:
 		vlog(env, "R%d tried to %s beyond pointer bounds, %s\n", dst, op, err);
@@ -185,16 +191,22 @@ static int result_in_bounds(struct venv *env, u32 regno)
 	if (r->type == PTR_TO_STACK) {
 		off = r->off + (s32)r->var.value;
 		if (!tnum_is_const(r->var)) {
-			vlog(env, "R%d variable stack access prohibited for !root, var_off=%s off=%d\n", regno,
-			     tnum_text(buf, r->var), off);
+			vlog(env,
+			     "R%d variable stack access prohibited for !root, var_off=%s off=%d\n",
+			     regno, tnum_text(buf, r->var), off);
 			return -EACCES;
 		}
 		if (off >= 0 || off < -MAX_BPF_STACK) {
-			vlog(env, "R%d stack pointer arithmetic goes out of range, prohibited for !root; off=%d\n", regno, off);
+			vlog(env,
+			     "R%d stack pointer arithmetic goes out of range, prohibited for !root; off=%d\n",
+			     regno, off);
 			return -EACCES;
 		}
-	} else if (r->type == PTR_TO_MAP_VALUE && vfy_map_access(env, regno, r->off, 1, false, SRC_HELPER)) {
-		vlog(env, "R%d pointer arithmetic of map value goes out of range, prohibited for !root\n", regno);
+	} else if (r->type == PTR_TO_MAP_VALUE &&
+		   vfy_map_access(env, regno, r->off, 1, false, SRC_HELPER)) {
+		vlog(env,
+		     "R%d pointer arithmetic of map value goes out of range, prohibited for !root\n",
+		     regno);
 		return -EACCES;
 	}
 	return 0;
@@ -207,33 +219,38 @@ static bool offset_sane(struct venv *env, const struct vreg *r, u32 type)
 	s64 v = r->var.value;
 
 	if (tnum_is_const(r->var) && (v >= VFY_MAX_VAR_OFF || v <= -VFY_MAX_VAR_OFF)) {
-		vlog(env, "math between %s pointer and %lld is not allowed\n", vfy_type_text(env, type), (long long)v);
+		vlog(env, "math between %s pointer and %lld is not allowed\n",
+		     vfy_type_text(env, type), (long long)v);
 		return false;
 	}
 	if (r->off >= VFY_MAX_VAR_OFF || r->off <= -VFY_MAX_VAR_OFF) {
-		vlog(env, "%s pointer offset %d is not allowed\n", vfy_type_text(env, type), r->off);
+		vlog(env, "%s pointer offset %d is not allowed\n", vfy_type_text(env, type),
+		     r->off);
 		return false;
 	}
 	if (r->smin64 == INT64_MIN) {
-		vlog(env, "math between %s pointer and register with unbounded min value is not allowed\n",
+		vlog(env,
+		     "math between %s pointer and register with unbounded min value is not allowed\n",
 		     vfy_type_text(env, type));
 		return false;
 	}
 	if (r->smin64 >= VFY_MAX_VAR_OFF || r->smin64 <= -VFY_MAX_VAR_OFF) {
-		vlog(env, "value %lld makes %s pointer be out of bounds\n", (long long)r->smin64, vfy_type_text(env, type));
+		vlog(env, "value %lld makes %s pointer be out of bounds\n", (long long)r->smin64,
+		     vfy_type_text(env, type));
 		return false;
 	}
 	return true;
 }
 
 /* Is arithmetic on this kind of pointer possible at all? */
-static int ptr_arith_ok(struct venv *env, const struct bpf_insn *in, const struct vreg *ptr, const struct vreg *off)
+static int ptr_arith_ok(struct venv *env, const struct bpf_insn *in, const struct vreg *ptr,
+			const struct vreg *off)
 {
 	bool known = tnum_is_const(off->var);
 
 	if (ptr->type & PTR_MAYBE_NULL) {
-		vlog(env, "R%d pointer arithmetic on %s prohibited, null-check it first\n", in->dst_reg,
-		     vfy_type_text(env, ptr->type));
+		vlog(env, "R%d pointer arithmetic on %s prohibited, null-check it first\n",
+		     in->dst_reg, vfy_type_text(env, ptr->type));
 		return -EACCES;
 	}
 	switch (type_base(ptr->type)) {
@@ -252,15 +269,16 @@ static int ptr_arith_ok(struct venv *env, const struct bpf_insn *in, const struc
 	case PTR_TO_XDP_SOCK:
 	case PTR_TO_FUNC:
 	case CONST_PTR_TO_DYNPTR:
-		vlog(env, "R%d pointer arithmetic on %s prohibited\n", in->dst_reg, vfy_type_text(env, ptr->type));
+		vlog(env, "R%d pointer arithmetic on %s prohibited\n", in->dst_reg,
+		     vfy_type_text(env, ptr->type));
 		return -EACCES;
 	}
 	return 0;
 }
 
 /* dst = ptr + off or ptr - off, bounds and offset; @p is a copy of the pointer as it was. */
-static int ptr_move(struct venv *env, const struct bpf_insn *in, struct vreg *dst, const struct vreg *p, const struct vreg *off,
-		    bool ptr_is_dst)
+static int ptr_move(struct venv *env, const struct bpf_insn *in, struct vreg *dst,
+		    const struct vreg *p, const struct vreg *off, bool ptr_is_dst)
 {
 	bool sub = BPF_OP(in->code) == BPF_SUB, pkt = type_is_pkt(p->type);
 	s64 fixed;
@@ -274,7 +292,8 @@ static int ptr_move(struct venv *env, const struct bpf_insn *in, struct vreg *ds
 		vlog(env, "R%d subtraction from stack pointer prohibited\n", in->dst_reg);
 		return -EACCES;
 	}
-	fixed = sub ? (s64)((u64)(s64)p->off - (u64)off->smin64) : (s64)((u64)(s64)p->off + (u64)off->smin64);
+	fixed = sub ? (s64)((u64)(s64)p->off - (u64)off->smin64)
+		    : (s64)((u64)(s64)p->off + (u64)off->smin64);
 	if (tnum_is_const(off->var) && fixed == (s32)fixed) {
 		dst->off = fixed;
 		return 0;
@@ -293,11 +312,12 @@ static int ptr_move(struct venv *env, const struct bpf_insn *in, struct vreg *ds
 	return 0;
 }
 
-static int ptr_op(struct venv *env, struct bpf_insn *in, const struct vreg *ptr, const struct vreg *off)
+static int ptr_op(struct venv *env, struct bpf_insn *in, const struct vreg *ptr,
+		  const struct vreg *off)
 {
 	struct vreg *dst = vfy_reg(env, in->dst_reg), was;
 	bool off_is_dst = ptr != dst;
-	struct sanitize s = { 0 };
+	struct sanitize s = {0};
 	u8 op = BPF_OP(in->code);
 	int err, bad;
 
@@ -331,8 +351,9 @@ static int ptr_op(struct venv *env, struct bpf_insn *in, const struct vreg *ptr,
 	if (op != BPF_ADD && op != BPF_SUB) {
 		bool bits = op == BPF_AND || op == BPF_OR || op == BPF_XOR;
 
-		vlog(env, bits ? "R%d bitwise operator %s on pointer prohibited\n" :
-				 "R%d pointer arithmetic with %s operator prohibited\n",
+		vlog(env,
+		     bits ? "R%d bitwise operator %s on pointer prohibited\n"
+			  : "R%d pointer arithmetic with %s operator prohibited\n",
 		     in->dst_reg, vfy_alu_sign(op));
 		return -EACCES;
 	}
@@ -389,11 +410,8 @@ static int scalars(struct venv *env, struct bpf_insn *in, struct vreg *dst, cons
 	case BPF_MUL:
 	case BPF_AND:
 	case BPF_OR:
-	case BPF_XOR:
-		scalar_op(dst, src, op, is32);
-		break;
-	default:
-		reg_unknown(env, dst);
+	case BPF_XOR: scalar_op(dst, src, op, is32); break;
+	default: reg_unknown(env, dst);
 	}
 	if (is32)
 		reg_zext32(dst);
@@ -422,7 +440,8 @@ static int binary(struct venv *env, struct bpf_insn *in)
 				reg_unknown(env, dst);
 				return 0;
 			}
-			vlog(env, "R%d pointer %s pointer prohibited\n", in->dst_reg, vfy_alu_sign(BPF_OP(in->code)));
+			vlog(env, "R%d pointer %s pointer prohibited\n", in->dst_reg,
+			     vfy_alu_sign(BPF_OP(in->code)));
 			return -EACCES;
 		}
 		err = vfy_precise(env, in->dst_reg);
@@ -479,14 +498,17 @@ static int unary(struct venv *env, struct bpf_insn *in)
 	}
 	was = *vfy_reg(env, in->dst_reg);
 	err = vfy_use_reg(env, in->dst_reg, USE_DST);
-	/* a constant is not followed: 6.1 words its verdicts for that, and compilers do not negate constants */
+	/* a constant is not followed: 6.1 words its verdicts for that, and compilers do not
+	 * negate constants */
 	if (!err && !end && was.type == SCALAR_VALUE && !tnum_is_const(was.var))
 		negate(vfy_reg(env, in->dst_reg), &was, !alu64);
 	return err;
 }
 
-/* Sign extension of cpu v4, moves and loads. A low half that fits the width is what is extended; of others only the width is known. */
-void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64)
+/* Sign extension of cpu v4, moves and loads. A low half that fits the width is what is extended;
+ * of others only the width is known. */
+void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits,
+		     bool alu64)
 {
 	u64 v = src->var.value;
 	bool known = src->type == SCALAR_VALUE && tnum_is_const(src->var);
@@ -547,7 +569,8 @@ static int mov_reg(struct venv *env, struct bpf_insn *in)
 		return 0;
 	}
 	if (src->type == SCALAR_VALUE) {
-		bool whole = src->umax64 <= UINT32_MAX; /* nothing is cut off: a copy all the same */
+		bool whole =
+			src->umax64 <= UINT32_MAX; /* nothing is cut off: a copy all the same */
 
 		if (whole && !src->id)
 			src->id = ++env->id_gen;
@@ -603,7 +626,8 @@ int vfy_alu(struct venv *env, struct bpf_insn *in)
 		return -EINVAL;
 	}
 	/* off 1 of a division: signed, cpu v4 */
-	if ((in->off && !(div && in->off == 1 && vfy_cpu_v4(env))) || (x ? in->imm != 0 : in->src_reg != 0)) {
+	if ((in->off && !(div && in->off == 1 && vfy_cpu_v4(env))) ||
+	    (x ? in->imm != 0 : in->src_reg != 0)) {
 		vlog(env, "BPF_ALU uses reserved fields\n");
 		return -EINVAL;
 	}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bounds.c - what is known of a number: a tnum and eight bounds, how they teach each other, and arithmetic on them.
+ * bounds.c - what is known of a number: a tnum and eight bounds, how they teach each other, and
+ * arithmetic on them.
  *
- * The 64- and 32-bit halves obey the same laws, so both come from one template (RANGE_TEMPLATE) over the width.
+ * The 64- and 32-bit halves obey the same laws, so both come from one template (RANGE_TEMPLATE)
+ * over the width.
  */
 #include "verifier/vfy.h"
 
@@ -31,8 +33,9 @@ void reg_forget32(struct vreg *r)
 
 bool reg_unbounded(const struct vreg *r)
 {
-	return tnum_is_unknown(r->var) && r->smin64 == S64_MIN && r->smax64 == S64_MAX && !r->umin64 &&
-	       r->umax64 == U64_MAX && r->smin32 == S32_MIN && r->smax32 == S32_MAX && !r->umin32 && r->umax32 == U32_MAX;
+	return tnum_is_unknown(r->var) && r->smin64 == S64_MIN && r->smax64 == S64_MAX &&
+	       !r->umin64 && r->umax64 == U64_MAX && r->smin32 == S32_MIN && r->smax32 == S32_MAX &&
+	       !r->umin32 && r->umax32 == U32_MAX;
 }
 
 void reg_set_const(struct vreg *r, u64 v)
@@ -102,131 +105,131 @@ void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 
 }
 
 /*
- * update: the least number of the tnum has all unknown bits clear (sign bit set, for signed), the greatest the reverse.
- * deduce: while a range does not cross the sign boundary, signed and unsigned bounds say the same thing; a signed range around zero is
- * two unsigned ranges, of which the unsigned bounds may leave one.
- * The bitwise operations get the new tnum in d->var.
+ * update: the least number of the tnum has all unknown bits clear (sign bit set, for signed), the
+ * greatest the reverse. deduce: while a range does not cross the sign boundary, signed and unsigned
+ * bounds say the same thing; a signed range around zero is two unsigned ranges, of which the
+ * unsigned bounds may leave one. The bitwise operations get the new tnum in d->var.
  */
-#define RANGE_TEMPLATE(W, TNUM_PART)                                                                  \
-	static void update##W(struct vreg *r)                                                         \
-	{                                                                                             \
-		struct tnum t = TNUM_PART(r->var);                                                    \
-		u##W low = t.value, high = t.value | t.mask;                                          \
-                                                                                                      \
-		r->smin##W = max(r->smin##W, (s##W)(low | (t.mask & (u##W)S##W##_MIN)));              \
-		r->smax##W = min(r->smax##W, (s##W)(low | (t.mask & (u##W)S##W##_MAX)));              \
-		r->umin##W = max(r->umin##W, low);                                                    \
-		r->umax##W = min(r->umax##W, high);                                                   \
-	}                                                                                             \
-                                                                                                      \
-	static void deduce##W(struct vreg *r)                                                         \
-	{                                                                                             \
-		if ((s##W)r->umin##W <= (s##W)r->umax##W) {                                           \
-			r->smin##W = max(r->smin##W, (s##W)r->umin##W);                               \
-			r->smax##W = min(r->smax##W, (s##W)r->umax##W);                               \
-		}                                                                                     \
-		if ((u##W)r->smin##W <= (u##W)r->smax##W) {                                           \
-			r->umin##W = max(r->umin##W, (u##W)r->smin##W);                               \
-			r->umax##W = min(r->umax##W, (u##W)r->smax##W);                               \
-		} else if (r->umax##W < (u##W)r->smin##W) {                                           \
-			r->smin##W = r->umin##W;                                                      \
-			r->umax##W = min(r->umax##W, (u##W)r->smax##W);                               \
-		} else if (r->umin##W > (u##W)r->smax##W) {                                           \
-			r->smax##W = r->umax##W;                                                      \
-			r->umin##W = max(r->umin##W, (u##W)r->smin##W);                               \
-		}                                                                                     \
-	}                                                                                             \
-                                                                                                      \
-	static void forget_sign##W(struct vreg *d)                                                    \
-	{                                                                                             \
-		d->smin##W = S##W##_MIN;                                                              \
-		d->smax##W = S##W##_MAX;                                                              \
-	}                                                                                             \
-                                                                                                      \
-	static void add##W(struct vreg *d, const struct vreg *s)                                      \
-	{                                                                                             \
-		s##W smin, smax;                                                                      \
-		u##W umin, umax;                                                                      \
-                                                                                                      \
-		if (__builtin_add_overflow(d->smin##W, s->smin##W, &smin) |                           \
-		    __builtin_add_overflow(d->smax##W, s->smax##W, &smax)) {                          \
-			smin = S##W##_MIN;                                                            \
-			smax = S##W##_MAX;                                                            \
-		}                                                                                     \
-		/* when both wrap the order stays */                                                  \
-		if (!__builtin_add_overflow(d->umin##W, s->umin##W, &umin) &                          \
-		    __builtin_add_overflow(d->umax##W, s->umax##W, &umax)) {                          \
-			umin = 0;                                                                     \
-			umax = U##W##_MAX;                                                            \
-		}                                                                                     \
-		d->smin##W = smin, d->smax##W = smax, d->umin##W = umin, d->umax##W = umax;           \
-	}                                                                                             \
-                                                                                                      \
-	static void sub##W(struct vreg *d, const struct vreg *s)                                      \
-	{                                                                                             \
-		s##W smin, smax;                                                                      \
-		u##W umin, umax;                                                                      \
-                                                                                                      \
-		if (__builtin_sub_overflow(d->smin##W, s->smax##W, &smin) |                           \
-		    __builtin_sub_overflow(d->smax##W, s->smin##W, &smax)) {                          \
-			smin = S##W##_MIN;                                                            \
-			smax = S##W##_MAX;                                                            \
-		}                                                                                     \
-		if (__builtin_sub_overflow(d->umin##W, s->umax##W, &umin) &                           \
-		    !__builtin_sub_overflow(d->umax##W, s->umin##W, &umax)) {                         \
-			umin = 0;                                                                     \
-			umax = U##W##_MAX;                                                            \
-		}                                                                                     \
-		d->smin##W = smin, d->smax##W = smax, d->umin##W = umin, d->umax##W = umax;           \
-	}                                                                                             \
-                                                                                                      \
-	/* the extremes are among the products of the ends */                                         \
-	static void mul##W(struct vreg *d, const struct vreg *s)                                      \
-	{                                                                                             \
-		s##W p[4];                                                                            \
-		u##W umin = d->umin##W * s->umin##W, umax;                                            \
-                                                                                                      \
-		if (__builtin_mul_overflow(d->umax##W, s->umax##W, &umax)) {                          \
-			umin = 0;                                                                     \
-			umax = U##W##_MAX;                                                            \
-		}                                                                                     \
-		if (__builtin_mul_overflow(d->smin##W, s->smin##W, &p[0]) |                           \
-		    __builtin_mul_overflow(d->smin##W, s->smax##W, &p[1]) |                           \
-		    __builtin_mul_overflow(d->smax##W, s->smin##W, &p[2]) |                           \
-		    __builtin_mul_overflow(d->smax##W, s->smax##W, &p[3])) {                          \
-			forget_sign##W(d);                                                            \
-		} else {                                                                              \
-			d->smin##W = min(min(p[0], p[1]), min(p[2], p[3]));                           \
-			d->smax##W = max(max(p[0], p[1]), max(p[2], p[3]));                           \
-		}                                                                                     \
-		d->umin##W = umin, d->umax##W = umax;                                                 \
-	}                                                                                             \
-                                                                                                      \
-	static void bitwise##W(struct vreg *d, const struct vreg *s, u8 op)                           \
-	{                                                                                             \
-		bool positive = d->smin##W >= 0 && s->smin##W >= 0;                                   \
-		struct tnum t = TNUM_PART(d->var);                                                    \
-		u##W low = t.value, high = t.value | t.mask;                                          \
-                                                                                                      \
-		d->umin##W = op == BPF_OR ? max(d->umin##W, s->umin##W) : low;                        \
-		d->umax##W = op == BPF_AND ? min(d->umax##W, s->umax##W) : high;                      \
-		forget_sign##W(d);                                                                    \
-		if (positive) {                                                                       \
-			d->smin##W = d->umin##W;                                                      \
-			d->smax##W = d->umax##W;                                                      \
-		}                                                                                     \
-	}                                                                                             \
-                                                                                                      \
-	/* unsigned left shift by smin..smax bits */                                                  \
-	static void shl##W(struct vreg *d, u64 least, u64 most)                                       \
-	{                                                                                             \
-		if (most > W - 1 || d->umax##W > 1ull << (W - 1 - most)) {                            \
-			d->umin##W = 0;                                                               \
-			d->umax##W = U##W##_MAX;                                                      \
-		} else {                                                                              \
-			d->umin##W <<= least;                                                         \
-			d->umax##W <<= most;                                                          \
-		}                                                                                     \
+#define RANGE_TEMPLATE(W, TNUM_PART)                                                        \
+	static void update##W(struct vreg *r)                                               \
+	{                                                                                   \
+		struct tnum t = TNUM_PART(r->var);                                          \
+		u##W low = t.value, high = t.value | t.mask;                                \
+                                                                                            \
+		r->smin##W = max(r->smin##W, (s##W)(low | (t.mask & (u##W)S##W##_MIN)));    \
+		r->smax##W = min(r->smax##W, (s##W)(low | (t.mask & (u##W)S##W##_MAX)));    \
+		r->umin##W = max(r->umin##W, low);                                          \
+		r->umax##W = min(r->umax##W, high);                                         \
+	}                                                                                   \
+                                                                                            \
+	static void deduce##W(struct vreg *r)                                               \
+	{                                                                                   \
+		if ((s##W)r->umin##W <= (s##W)r->umax##W) {                                 \
+			r->smin##W = max(r->smin##W, (s##W)r->umin##W);                     \
+			r->smax##W = min(r->smax##W, (s##W)r->umax##W);                     \
+		}                                                                           \
+		if ((u##W)r->smin##W <= (u##W)r->smax##W) {                                 \
+			r->umin##W = max(r->umin##W, (u##W)r->smin##W);                     \
+			r->umax##W = min(r->umax##W, (u##W)r->smax##W);                     \
+		} else if (r->umax##W < (u##W)r->smin##W) {                                 \
+			r->smin##W = r->umin##W;                                            \
+			r->umax##W = min(r->umax##W, (u##W)r->smax##W);                     \
+		} else if (r->umin##W > (u##W)r->smax##W) {                                 \
+			r->smax##W = r->umax##W;                                            \
+			r->umin##W = max(r->umin##W, (u##W)r->smin##W);                     \
+		}                                                                           \
+	}                                                                                   \
+                                                                                            \
+	static void forget_sign##W(struct vreg *d)                                          \
+	{                                                                                   \
+		d->smin##W = S##W##_MIN;                                                    \
+		d->smax##W = S##W##_MAX;                                                    \
+	}                                                                                   \
+                                                                                            \
+	static void add##W(struct vreg *d, const struct vreg *s)                            \
+	{                                                                                   \
+		s##W smin, smax;                                                            \
+		u##W umin, umax;                                                            \
+                                                                                            \
+		if (__builtin_add_overflow(d->smin##W, s->smin##W, &smin) |                 \
+		    __builtin_add_overflow(d->smax##W, s->smax##W, &smax)) {                \
+			smin = S##W##_MIN;                                                  \
+			smax = S##W##_MAX;                                                  \
+		}                                                                           \
+		/* when both wrap the order stays */                                        \
+		if (!__builtin_add_overflow(d->umin##W, s->umin##W, &umin) &                \
+		    __builtin_add_overflow(d->umax##W, s->umax##W, &umax)) {                \
+			umin = 0;                                                           \
+			umax = U##W##_MAX;                                                  \
+		}                                                                           \
+		d->smin##W = smin, d->smax##W = smax, d->umin##W = umin, d->umax##W = umax; \
+	}                                                                                   \
+                                                                                            \
+	static void sub##W(struct vreg *d, const struct vreg *s)                            \
+	{                                                                                   \
+		s##W smin, smax;                                                            \
+		u##W umin, umax;                                                            \
+                                                                                            \
+		if (__builtin_sub_overflow(d->smin##W, s->smax##W, &smin) |                 \
+		    __builtin_sub_overflow(d->smax##W, s->smin##W, &smax)) {                \
+			smin = S##W##_MIN;                                                  \
+			smax = S##W##_MAX;                                                  \
+		}                                                                           \
+		if (__builtin_sub_overflow(d->umin##W, s->umax##W, &umin) &                 \
+		    !__builtin_sub_overflow(d->umax##W, s->umin##W, &umax)) {               \
+			umin = 0;                                                           \
+			umax = U##W##_MAX;                                                  \
+		}                                                                           \
+		d->smin##W = smin, d->smax##W = smax, d->umin##W = umin, d->umax##W = umax; \
+	}                                                                                   \
+                                                                                            \
+	/* the extremes are among the products of the ends */                               \
+	static void mul##W(struct vreg *d, const struct vreg *s)                            \
+	{                                                                                   \
+		s##W p[4];                                                                  \
+		u##W umin = d->umin##W * s->umin##W, umax;                                  \
+                                                                                            \
+		if (__builtin_mul_overflow(d->umax##W, s->umax##W, &umax)) {                \
+			umin = 0;                                                           \
+			umax = U##W##_MAX;                                                  \
+		}                                                                           \
+		if (__builtin_mul_overflow(d->smin##W, s->smin##W, &p[0]) |                 \
+		    __builtin_mul_overflow(d->smin##W, s->smax##W, &p[1]) |                 \
+		    __builtin_mul_overflow(d->smax##W, s->smin##W, &p[2]) |                 \
+		    __builtin_mul_overflow(d->smax##W, s->smax##W, &p[3])) {                \
+			forget_sign##W(d);                                                  \
+		} else {                                                                    \
+			d->smin##W = min(min(p[0], p[1]), min(p[2], p[3]));                 \
+			d->smax##W = max(max(p[0], p[1]), max(p[2], p[3]));                 \
+		}                                                                           \
+		d->umin##W = umin, d->umax##W = umax;                                       \
+	}                                                                                   \
+                                                                                            \
+	static void bitwise##W(struct vreg *d, const struct vreg *s, u8 op)                 \
+	{                                                                                   \
+		bool positive = d->smin##W >= 0 && s->smin##W >= 0;                         \
+		struct tnum t = TNUM_PART(d->var);                                          \
+		u##W low = t.value, high = t.value | t.mask;                                \
+                                                                                            \
+		d->umin##W = op == BPF_OR ? max(d->umin##W, s->umin##W) : low;              \
+		d->umax##W = op == BPF_AND ? min(d->umax##W, s->umax##W) : high;            \
+		forget_sign##W(d);                                                          \
+		if (positive) {                                                             \
+			d->smin##W = d->umin##W;                                            \
+			d->smax##W = d->umax##W;                                            \
+		}                                                                           \
+	}                                                                                   \
+                                                                                            \
+	/* unsigned left shift by smin..smax bits */                                        \
+	static void shl##W(struct vreg *d, u64 least, u64 most)                             \
+	{                                                                                   \
+		if (most > W - 1 || d->umax##W > 1ull << (W - 1 - most)) {                  \
+			d->umin##W = 0;                                                     \
+			d->umax##W = U##W##_MAX;                                            \
+		} else {                                                                    \
+			d->umin##W <<= least;                                               \
+			d->umax##W <<= most;                                                \
+		}                                                                           \
 	}
 
 #define WHOLE(t) (t)
@@ -254,8 +257,9 @@ static void bounds_into_tnum(struct vreg *r)
 }
 
 /*
- * The low half of a number between @least and @most: it counts up without a wrap while the upper half stays the same; when that goes up
- * by one, the signed low half does so from a negative to a positive number.
+ * The low half of a number between @least and @most: it counts up without a wrap while the upper
+ * half stays the same; when that goes up by one, the signed low half does so from a negative to a
+ * positive number.
  */
 static void low_half_between(struct vreg *r, u64 least, u64 most)
 {
@@ -272,13 +276,14 @@ static void low_half_between(struct vreg *r, u64 least, u64 most)
 }
 
 /*
- * With the upper half of a bound, the low half cannot be beyond its own bound; what fits a signed 32-bit number equals its low half.
- * Did that teach anything?
+ * With the upper half of a bound, the low half cannot be beyond its own bound; what fits a signed
+ * 32-bit number equals its low half. Did that teach anything?
  */
 static bool low_half_bounds_all(struct vreg *r)
 {
 	const u64 upper = ~(u64)U32_MAX;
-	u64 umin = max(r->umin64, (r->umin64 & upper) | r->umin32), umax = min(r->umax64, (r->umax64 & upper) | r->umax32);
+	u64 umin = max(r->umin64, (r->umin64 & upper) | r->umin32),
+	    umax = min(r->umax64, (r->umax64 & upper) | r->umax32);
 	s64 smin = max(r->smin64, (s64)((r->smin64 & upper) | r->umin32));
 	s64 smax = min(r->smax64, (s64)((r->smax64 & upper) | r->umax32));
 	bool more;
@@ -311,8 +316,9 @@ static bool reg_is_const(const struct vreg *r)
 {
 	u64 v = r->var.value;
 
-	return tnum_is_const(r->var) && r->umin64 == v && r->umax64 == v && r->smin64 == (s64)v && r->smax64 == (s64)v &&
-	       r->umin32 == (u32)v && r->umax32 == (u32)v && r->smin32 == (s32)v && r->smax32 == (s32)v;
+	return tnum_is_const(r->var) && r->umin64 == v && r->umax64 == v && r->smin64 == (s64)v &&
+	       r->smax64 == (s64)v && r->umin32 == (u32)v && r->umax32 == (u32)v &&
+	       r->smin32 == (s32)v && r->smax32 == (s32)v;
 }
 
 void reg_sync(struct vreg *r)
@@ -374,14 +380,17 @@ bool scalar_sane(const struct vreg *r, bool is32)
 {
 	if (is32)
 		return r->smin32 <= r->smax32 && r->umin32 <= r->umax32 &&
-		       !(tnum_low32_const(r->var) && (r->smin32 != r->smax32 || r->umin32 != r->umax32));
+		       !(tnum_low32_const(r->var) &&
+			 (r->smin32 != r->smax32 || r->umin32 != r->umax32));
 	return r->smin64 <= r->smax64 && r->umin64 <= r->umax64 &&
 	       !(tnum_is_const(r->var) && (r->smin64 != r->smax64 || r->umin64 != r->umax64));
 }
 
 static void bitwise(struct vreg *d, const struct vreg *s, u8 op)
 {
-	struct tnum (*f)(struct tnum, struct tnum) = op == BPF_AND ? tnum_and : op == BPF_OR ? tnum_or : tnum_xor;
+	struct tnum (*f)(struct tnum, struct tnum) = op == BPF_AND  ? tnum_and
+						     : op == BPF_OR ? tnum_or
+								    : tnum_xor;
 
 	d->var = f(d->var, s->var);
 	if (tnum_low32_const(d->var) && tnum_low32_const(s->var))
@@ -466,7 +475,8 @@ static bool const_op(struct vreg *d, const struct vreg *s, u8 op)
 {
 	u64 a = d->var.value, b = s->var.value;
 
-	if (!tnum_is_const(d->var) || !tnum_is_const(s->var) || (op != BPF_ADD && op != BPF_SUB && op != BPF_MUL))
+	if (!tnum_is_const(d->var) || !tnum_is_const(s->var) ||
+	    (op != BPF_ADD && op != BPF_SUB && op != BPF_MUL))
 		return false;
 	reg_set_const(d, op == BPF_ADD ? a + b : op == BPF_SUB ? a - b : a * b);
 	return true;
@@ -494,17 +504,9 @@ void scalar_op(struct vreg *d, const struct vreg *s, u8 op, bool is32)
 		break;
 	case BPF_AND:
 	case BPF_OR:
-	case BPF_XOR:
-		bitwise(d, s, op);
-		break;
-	case BPF_LSH:
-		shift_left(d, s, is32);
-		break;
-	case BPF_RSH:
-		shift_right(d, s, is32);
-		break;
-	case BPF_ARSH:
-		shift_right_signed(d, s, is32);
-		break;
+	case BPF_XOR: bitwise(d, s, op); break;
+	case BPF_LSH: shift_left(d, s, is32); break;
+	case BPF_RSH: shift_right(d, s, is32); break;
+	case BPF_ARSH: shift_right_signed(d, s, is32); break;
 	}
 }

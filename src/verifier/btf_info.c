@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* btf_info.c - func_info and line_info against instructions and BTF. Record sizes were settled by whoever copied them. */
+/* btf_info.c - func_info and line_info against instructions and BTF. Record sizes were settled
+ * by whoever copied them. */
 #include "verifier/vfy.h"
 
 /* Without types nobody knows that a subprogram returns int, which LD_ABS and tail calls need. */
@@ -38,7 +39,8 @@ static int check_func(struct venv *env, u32 i)
 		return -EINVAL;
 	}
 	if (i && fi->insn_off <= fi[-1].insn_off) {
-		vlog(env, "same or smaller insn offset (%u) than previous func info record (%u)", fi->insn_off, fi[-1].insn_off);
+		vlog(env, "same or smaller insn offset (%u) than previous func info record (%u)",
+		     fi->insn_off, fi[-1].insn_off);
 		return -EINVAL;
 	}
 	if (sub->start != fi->insn_off) {
@@ -55,7 +57,8 @@ static int check_func(struct venv *env, u32 i)
 	if (!proto || !btf_type_is_func_proto(proto))
 		return -EINVAL;
 	if (i && !returns_scalar(btf, proto) && (sub->has_ld_abs || sub->has_tail_call)) {
-		vlog(env, "%s is only allowed in functions that return 'int'.\n", sub->has_ld_abs ? "LD_ABS" : "tail_call");
+		vlog(env, "%s is only allowed in functions that return 'int'.\n",
+		     sub->has_ld_abs ? "LD_ABS" : "tail_call");
 		return -EINVAL;
 	}
 	sub->is_global = i && env->funcs[i].linkage == BTF_FUNC_GLOBAL;
@@ -87,7 +90,8 @@ static int check_line(struct venv *env, u32 i, u32 *sub)
 	u32 prev = i ? l[-1].insn_off : 0;
 
 	if ((i && l->insn_off <= prev) || l->insn_off >= (u32)env->len) {
-		vlog(env, "Invalid line_info[%u].insn_off:%u (prev_offset:%u prog->len:%u)\n", i, l->insn_off, prev, env->len);
+		vlog(env, "Invalid line_info[%u].insn_off:%u (prev_offset:%u prog->len:%u)\n", i,
+		     l->insn_off, prev, env->len);
 		return -EINVAL;
 	}
 	if (!env->insns[l->insn_off].code) {
@@ -121,7 +125,8 @@ static int check_lines(struct venv *env)
 		err = check_line(env, i, &sub);
 	env->prog->nr_linfo = n;
 	if (!err && sub != env->nr_subprogs) {
-		vlog(env, "missing bpf_line_info for %u funcs starting from func#%u\n", env->nr_subprogs - sub, sub);
+		vlog(env, "missing bpf_line_info for %u funcs starting from func#%u\n",
+		     env->nr_subprogs - sub, sub);
 		err = -EINVAL;
 	}
 	return err;

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * callback.c - helpers that call a subprogram of the program any number of times (bpf_loop, bpf_for_each_map_elem).
+ * callback.c - helpers that call a subprogram of the program any number of times (bpf_loop,
+ * bpf_for_each_map_elem).
  *
- * Linux 6.1 walks the callback once and goes on with what it left, which is not sound for zero or many rounds. Here the callers' stack
- * (the callback may get a pointer into it) has an invariant: numbers in it are forgotten before the call; spilled pointers and
- * zeroes are assumed to stay. Then two paths are walked: the code after the call, and the callback once, from the same state.
- * When the callback ends, what was assumed must hold. If not, the walk starts again without that assumption (vinsn.changed).
+ * Linux 6.1 walks the callback once and goes on with what it left, which is not sound for zero or
+ * many rounds. Here the callers' stack (the callback may get a pointer into it) has an invariant:
+ * numbers in it are forgotten before the call; spilled pointers and zeroes are assumed to stay.
+ * Then two paths are walked: the code after the call, and the callback once, from the same state.
+ * When the callback ends, what was assumed must hold. If not, the walk starts again without that
+ * assumption (vinsn.changed).
  */
 #include "verifier/vfy.h"
 
 bool vfy_calls_back(s32 id)
 {
-	return id == BPF_FUNC_for_each_map_elem || id == BPF_FUNC_timer_set_callback || id == BPF_FUNC_find_vma ||
-	       id == BPF_FUNC_loop || id == BPF_FUNC_user_ringbuf_drain;
+	return id == BPF_FUNC_for_each_map_elem || id == BPF_FUNC_timer_set_callback ||
+	       id == BPF_FUNC_find_vma || id == BPF_FUNC_loop || id == BPF_FUNC_user_ringbuf_drain;
 }
 
 bool vfy_in_callback(const struct venv *env)
@@ -50,7 +53,8 @@ static void forget_numbers(struct venv *env, struct vframe *f, u64 changed)
 }
 
 /* Arguments of the callback from those of the helper. */
-static int set_args(struct venv *env, const struct vframe *caller, struct vframe *callee, struct vcall *call)
+static int set_args(struct venv *env, const struct vframe *caller, struct vframe *callee,
+		    struct vcall *call)
 {
 	struct vreg *to = callee->regs;
 	const struct vreg *from = caller->regs;
@@ -99,7 +103,8 @@ int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call)
 		return err;
 	if (ctx->type == PTR_TO_STACK)
 		for (u32 i = 0; i <= env->cur->curframe; i++)
-			forget_numbers(env, env->cur->frame[i], env->vi[idx].changed ? env->vi[idx].changed[i] : 0);
+			forget_numbers(env, env->cur->frame[i],
+				       env->vi[idx].changed ? env->vi[idx].changed[i] : 0);
 	st = vfy_push(env, env->subprogs[subprog].start, idx, false);
 	if (!st)
 		return -EFAULT;
@@ -113,7 +118,8 @@ int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call)
 		err = set_args(env, caller, callee, call);
 	if (err)
 		return err;
-	callee->cb_entry = vfy_state_copy(env, st); /* lives as long as the check: states share it */
+	callee->cb_entry =
+		vfy_state_copy(env, st); /* lives as long as the check: states share it */
 	if (!callee->cb_entry)
 		return -ENOMEM;
 	for (u32 i = 0; i <= 5; i++) {
@@ -169,10 +175,14 @@ int vfy_callback_exit(struct venv *env, struct vframe *callee)
 			const struct vslot *w = i < was->nr_slots ? &was->slots[i] : &empty;
 			bool kept = slot_kept(w, &now->slots[i]);
 
-			/* a slot that is a number to the callers may not be a pointer for who may not know addresses */
-			if (!env->ptr_leaks && (kept ? !is_ptr_spill(w) && is_ptr_spill(&now->slots[i]) :
-						       is_ptr_spill(w) || is_ptr_spill(&now->slots[i]))) {
-				vlog(env, "callback changes pointer in stack slot fp%d of frame %d\n", (-(int)i - 1) * SLOT_SIZE, f);
+			/* a slot that is a number to the callers may not be a pointer for who
+			 * may not know addresses */
+			if (!env->ptr_leaks &&
+			    (kept ? !is_ptr_spill(w) && is_ptr_spill(&now->slots[i])
+				  : is_ptr_spill(w) || is_ptr_spill(&now->slots[i]))) {
+				vlog(env,
+				     "callback changes pointer in stack slot fp%d of frame %d\n",
+				     (-(int)i - 1) * SLOT_SIZE, f);
 				return -EINVAL;
 			}
 			if (!kept)
@@ -210,7 +220,8 @@ bool vfy_callback_same_entry(const struct vframe *a, const struct vframe *b)
 		const struct vframe *x = a->cb_entry->frame[f], *y = b->cb_entry->frame[f];
 
 		for (u32 i = 0; i < max(x->nr_slots, y->nr_slots); i++)
-			if (!same_promise(i < x->nr_slots ? &x->slots[i] : &empty, i < y->nr_slots ? &y->slots[i] : &empty))
+			if (!same_promise(i < x->nr_slots ? &x->slots[i] : &empty,
+					  i < y->nr_slots ? &y->slots[i] : &empty))
 				return false;
 	}
 	return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* calls.c - helper calls: arguments against the prototype, what the call changes, what it returns. */
+/* calls.c - helper calls: arguments against the prototype, what the call changes, what it
+ * returns. */
 #include "helper/format.h"
 #include "isa/disasm.h"
 #include "verifier/vfy.h"
@@ -8,28 +9,35 @@
 
 /* --- what registers an argument kind takes --- */
 
-#define TYPES(...) { __VA_ARGS__, NOT_INIT }
-#define MEM_TYPES \
-	PTR_TO_STACK, PTR_TO_PACKET, PTR_TO_PACKET_META, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE, PTR_TO_MEM, \
-		PTR_TO_MEM | MEM_ALLOC_FLAG, PTR_TO_BUF
+#define TYPES(...)                    \
+	{                             \
+		__VA_ARGS__, NOT_INIT \
+	}
+#define MEM_TYPES                                                                          \
+	PTR_TO_STACK, PTR_TO_PACKET, PTR_TO_PACKET_META, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE, \
+		PTR_TO_MEM, PTR_TO_MEM | MEM_ALLOC_FLAG, PTR_TO_BUF
 
 static const u32 arg_types[__BPF_ARG_TYPE_MAX][10] = {
 	[ARG_CONST_MAP_PTR] = TYPES(CONST_PTR_TO_MAP),
-	[ARG_PTR_TO_MAP_KEY] = TYPES(PTR_TO_STACK, PTR_TO_PACKET, PTR_TO_PACKET_META, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE),
-	[ARG_PTR_TO_MAP_VALUE] = TYPES(PTR_TO_STACK, PTR_TO_PACKET, PTR_TO_PACKET_META, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE),
+	[ARG_PTR_TO_MAP_KEY] = TYPES(PTR_TO_STACK, PTR_TO_PACKET, PTR_TO_PACKET_META,
+				     PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE),
+	[ARG_PTR_TO_MAP_VALUE] = TYPES(PTR_TO_STACK, PTR_TO_PACKET, PTR_TO_PACKET_META,
+				       PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE),
 	[ARG_PTR_TO_MEM] = TYPES(MEM_TYPES),
 	[ARG_CONST_SIZE] = TYPES(SCALAR_VALUE),
 	[ARG_CONST_SIZE_OR_ZERO] = TYPES(SCALAR_VALUE),
 	[ARG_PTR_TO_CTX] = TYPES(PTR_TO_CTX),
 	[ARG_PTR_TO_SPIN_LOCK] = TYPES(PTR_TO_MAP_VALUE),
-	[ARG_PTR_TO_SOCK_COMMON] = TYPES(PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_TCP_SOCK, PTR_TO_XDP_SOCK),
+	[ARG_PTR_TO_SOCK_COMMON] =
+		TYPES(PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_TCP_SOCK, PTR_TO_XDP_SOCK),
 	[ARG_PTR_TO_INT] = TYPES(MEM_TYPES),
 	[ARG_PTR_TO_LONG] = TYPES(MEM_TYPES),
 	[ARG_PTR_TO_SOCKET] = TYPES(PTR_TO_SOCKET),
 	[ARG_PTR_TO_BTF_ID] = TYPES(PTR_TO_BTF_ID),
 	[ARG_PTR_TO_RINGBUF_MEM] = TYPES(PTR_TO_MEM | MEM_ALLOC_FLAG),
 	[ARG_CONST_ALLOC_SIZE_OR_ZERO] = TYPES(SCALAR_VALUE),
-	[ARG_PTR_TO_BTF_ID_SOCK_COMMON] = TYPES(PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_TCP_SOCK, PTR_TO_XDP_SOCK, PTR_TO_BTF_ID),
+	[ARG_PTR_TO_BTF_ID_SOCK_COMMON] = TYPES(PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_TCP_SOCK,
+						PTR_TO_XDP_SOCK, PTR_TO_BTF_ID),
 	[ARG_PTR_TO_PERCPU_BTF_ID] = TYPES(PTR_TO_BTF_ID | MEM_PERCPU),
 	[ARG_PTR_TO_FUNC] = TYPES(PTR_TO_FUNC),
 	[ARG_PTR_TO_STACK] = TYPES(PTR_TO_STACK),
@@ -60,10 +68,10 @@ static bool acquires(s32 id, const struct bpf_map *map)
 	case BPF_FUNC_sk_lookup_udp:
 	case BPF_FUNC_skc_lookup_tcp:
 	case BPF_FUNC_ringbuf_reserve:
-	case BPF_FUNC_kptr_xchg:
-		return true;
+	case BPF_FUNC_kptr_xchg: return true;
 	case BPF_FUNC_map_lookup_elem:
-		return map && (map->map_type == BPF_MAP_TYPE_SOCKMAP || map->map_type == BPF_MAP_TYPE_SOCKHASH);
+		return map && (map->map_type == BPF_MAP_TYPE_SOCKMAP ||
+			       map->map_type == BPF_MAP_TYPE_SOCKHASH);
 	}
 	return false;
 }
@@ -78,16 +86,16 @@ static bool casts_ptr(s32 id)
 	case BPF_FUNC_skc_to_udp6_sock:
 	case BPF_FUNC_skc_to_mptcp_sock:
 	case BPF_FUNC_skc_to_tcp_timewait_sock:
-	case BPF_FUNC_skc_to_tcp_request_sock:
-		return true;
+	case BPF_FUNC_skc_to_tcp_request_sock: return true;
 	}
 	return false;
 }
 
 static bool returns_size(s32 id)
 {
-	return id == BPF_FUNC_get_stack || id == BPF_FUNC_get_task_stack || id == BPF_FUNC_probe_read_str ||
-	       id == BPF_FUNC_probe_read_kernel_str || id == BPF_FUNC_probe_read_user_str;
+	return id == BPF_FUNC_get_stack || id == BPF_FUNC_get_task_stack ||
+	       id == BPF_FUNC_probe_read_str || id == BPF_FUNC_probe_read_kernel_str ||
+	       id == BPF_FUNC_probe_read_user_str;
 }
 
 static bool records_map(s32 id)
@@ -102,16 +110,15 @@ static bool records_map(s32 id)
 	case BPF_FUNC_map_peek_elem:
 	case BPF_FUNC_for_each_map_elem:
 	case BPF_FUNC_redirect_map:
-	case BPF_FUNC_map_lookup_percpu_elem:
-		return true;
+	case BPF_FUNC_map_lookup_percpu_elem: return true;
 	}
 	return false;
 }
 
 static bool writes_map(s32 id)
 {
-	return id == BPF_FUNC_map_delete_elem || id == BPF_FUNC_map_update_elem || id == BPF_FUNC_map_push_elem ||
-	       id == BPF_FUNC_map_pop_elem;
+	return id == BPF_FUNC_map_delete_elem || id == BPF_FUNC_map_update_elem ||
+	       id == BPF_FUNC_map_push_elem || id == BPF_FUNC_map_pop_elem;
 }
 
 /* --- packet data that moves --- */
@@ -154,7 +161,8 @@ void vfy_find_pkt_changers(struct venv *env)
 	while (more) {
 		more = false;
 		for (u32 n = 0; n < env->nr_subprogs; n++)
-			for (u32 i = env->subprogs[n].start; i < env->subprogs[n + 1].start && !env->funcs[n].changes_pkt; i++)
+			for (u32 i = env->subprogs[n].start;
+			     i < env->subprogs[n + 1].start && !env->funcs[n].changes_pkt; i++)
 				if (insn_changes_pkt(env, i))
 					more = env->funcs[n].changes_pkt = true;
 	}
@@ -177,14 +185,18 @@ static int type_mismatch(struct venv *env, u32 regno, const u32 *types)
 static int check_struct(struct venv *env, u32 regno, u32 arg, const struct vcall *call)
 {
 	struct vreg *r = vfy_reg(env, regno);
-	const char *want = type_base(arg) == ARG_PTR_TO_BTF_ID_SOCK_COMMON ? "sock_common" : call->fn->arg_btf[regno - 1];
+	const char *want = type_base(arg) == ARG_PTR_TO_BTF_ID_SOCK_COMMON
+				   ? "sock_common"
+				   : call->fn->arg_btf[regno - 1];
 	struct btf *vmlinux = env->prog->vmlinux;
 	bool strict = (arg & OBJ_RELEASE) && call->func_id != BPF_FUNC_sk_release;
 	s32 id = want && vmlinux ? btf_find_by_name_kind(vmlinux, want, BTF_KIND_STRUCT) : -ENOENT;
 
-	if (id > 0 && btf_struct_ids_match(env->log, r->btf, r->btf_id, r->off, vmlinux, id, strict))
+	if (id > 0 &&
+	    btf_struct_ids_match(env->log, r->btf, r->btf_id, r->off, vmlinux, id, strict))
 		return 0;
-	vlog(env, "R%d is of type %s but %s is expected\n", regno, vfy_btf_name(r->btf, r->btf_id), want ? want : "?");
+	vlog(env, "R%d is of type %s but %s is expected\n", regno, vfy_btf_name(r->btf, r->btf_id),
+	     want ? want : "?");
 	return -EACCES;
 }
 
@@ -204,8 +216,10 @@ static int check_type(struct venv *env, u32 regno, u32 arg, const struct vcall *
 		type &= ~PTR_MAYBE_NULL;
 	for (u32 i = 0; types[i] != NOT_INIT; i++)
 		if (types[i] == type)
-			return type_base(type) == PTR_TO_BTF_ID && type_base(arg) != ARG_PTR_TO_PERCPU_BTF_ID ?
-				       check_struct(env, regno, arg, call) : 0;
+			return type_base(type) == PTR_TO_BTF_ID &&
+					       type_base(arg) != ARG_PTR_TO_PERCPU_BTF_ID
+				       ? check_struct(env, regno, arg, call)
+				       : 0;
 	return type_mismatch(env, regno, types);
 }
 
@@ -246,7 +260,8 @@ static int note_reference(struct venv *env, u32 regno, u32 arg, struct vcall *ca
 
 	if (arg & OBJ_RELEASE) {
 		if (!r->ref_id && !reg_is_null(r)) {
-			vlog(env, "R%d must be referenced when passed to release function\n", regno);
+			vlog(env, "R%d must be referenced when passed to release function\n",
+			     regno);
 			return -EINVAL;
 		}
 		if (call->release_reg) {
@@ -257,8 +272,9 @@ static int note_reference(struct venv *env, u32 regno, u32 arg, struct vcall *ca
 	}
 	if (r->ref_id) {
 		if (call->ref_id) {
-			vlog(env, "verifier internal error: more than one arg with ref_obj_id R%d %u %u\n", regno, r->ref_id,
-			     call->ref_id);
+			vlog(env,
+			     "verifier internal error: more than one arg with ref_obj_id R%d %u %u\n",
+			     regno, r->ref_id, call->ref_id);
 			return -EFAULT;
 		}
 		call->ref_id = r->ref_id;
@@ -275,7 +291,9 @@ static int spin_lock(struct venv *env, u32 regno, bool lock)
 	s32 at;
 
 	if (!tnum_is_const(r->var)) {
-		vlog(env, "R%d doesn't have constant offset. bpf_spin_lock has to be at the constant offset\n", regno);
+		vlog(env,
+		     "R%d doesn't have constant offset. bpf_spin_lock has to be at the constant offset\n",
+		     regno);
 		return -EACCES;
 	}
 	if (!map->btf) {
@@ -289,7 +307,8 @@ static int spin_lock(struct venv *env, u32 regno, bool lock)
 		else if (at == -ENOENT)
 			vlog(env, "map '%s' doesn't have 'struct bpf_spin_lock'\n", map->name);
 		else
-			vlog(env, "map '%s' is not a struct type or bpf_spin_lock is mangled\n", map->name);
+			vlog(env, "map '%s' is not a struct type or bpf_spin_lock is mangled\n",
+			     map->name);
 		return -EACCES;
 	}
 	if (at != off) {
@@ -297,7 +316,8 @@ static int spin_lock(struct venv *env, u32 regno, bool lock)
 		return -EACCES;
 	}
 	if (lock ? st->lock_id != 0 : st->lock_id == 0) {
-		vlog(env, lock ? "Locking two bpf_spin_locks are not allowed\n" : "bpf_spin_unlock without taking a lock\n");
+		vlog(env, lock ? "Locking two bpf_spin_locks are not allowed\n"
+			       : "bpf_spin_unlock without taking a lock\n");
 		return -EACCES;
 	}
 	if (!lock && st->lock_id != r->id) {
@@ -318,7 +338,8 @@ static int size_arg(struct venv *env, u32 regno, bool zero_ok, struct vcall *cal
 
 	call->msize_max = r->umax64;
 	if (r->smin64 < 0) {
-		vlog(env, "R%d min value is negative, either use unsigned or 'var &= const'\n", regno);
+		vlog(env, "R%d min value is negative, either use unsigned or 'var &= const'\n",
+		     regno);
 		return -EACCES;
 	}
 	if (!r->umin64) {
@@ -327,12 +348,15 @@ static int size_arg(struct venv *env, u32 regno, bool zero_ok, struct vcall *cal
 			return err;
 	}
 	if (r->umax64 >= VFY_MAX_VAR_SIZE) {
-		vlog(env, "R%d unbounded memory access, use 'var &= const' or 'if (var < const)'\n", regno);
+		vlog(env, "R%d unbounded memory access, use 'var &= const' or 'if (var < const)'\n",
+		     regno);
 		return -EACCES;
 	}
-	/* where NULL may be passed it goes with size 0; the kernel (6.18, too) takes pointers that may be NULL with any size */
+	/* where NULL may be passed it goes with size 0; the kernel (6.18, too) takes pointers
+	 * that may be NULL with any size */
 	if (r->umax64 && (vfy_reg(env, regno - 1)->type & PTR_MAYBE_NULL)) {
-		vlog(env, "R%d invalid mem access '%s'\n", regno - 1, vfy_type_text(env, vfy_reg(env, regno - 1)->type));
+		vlog(env, "R%d invalid mem access '%s'\n", regno - 1,
+		     vfy_type_text(env, vfy_reg(env, regno - 1)->type));
 		return -EACCES;
 	}
 	err = vfy_helper_mem(env, regno - 1, r->umax64, t, zero_ok, raw);
@@ -344,8 +368,9 @@ static int map_ptr_arg(struct venv *env, u32 regno, struct vcall *call)
 	const struct vreg *r = vfy_reg(env, regno);
 
 	if (call->map && (call->map != r->map || call->map_uid != r->map_uid)) {
-		vlog(env, "timer pointer in R1 map_uid=%d doesn't match map pointer in R2 map_uid=%d\n", (int)call->map_uid,
-		     (int)r->map_uid);
+		vlog(env,
+		     "timer pointer in R1 map_uid=%d doesn't match map pointer in R2 map_uid=%d\n",
+		     (int)call->map_uid, (int)r->map_uid);
 		return -EINVAL;
 	}
 	call->map = r->map;
@@ -408,20 +433,22 @@ static int use_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 	u32 base = type_base(arg);
 
 	switch (base) {
-	case ARG_CONST_MAP_PTR:
-		return map_ptr_arg(env, regno, call);
+	case ARG_CONST_MAP_PTR: return map_ptr_arg(env, regno, call);
 	case ARG_PTR_TO_MAP_KEY:
 	case ARG_PTR_TO_MAP_VALUE:
 		if (base == ARG_PTR_TO_MAP_VALUE && (arg & PTR_MAYBE_NULL) && reg_is_null(r))
 			return 0;
 		if (!call->map) {
-			vlog(env, "invalid map_ptr to access map->%s\n", base == ARG_PTR_TO_MAP_KEY ? "key" : "value");
+			vlog(env, "invalid map_ptr to access map->%s\n",
+			     base == ARG_PTR_TO_MAP_KEY ? "key" : "value");
 			return -EACCES;
 		}
 		if (base == ARG_PTR_TO_MAP_KEY)
-			return vfy_helper_mem(env, regno, call->map->key_size, BPF_READ, false, NULL);
+			return vfy_helper_mem(env, regno, call->map->key_size, BPF_READ, false,
+					      NULL);
 		call->raw_mode = arg & MEM_UNINIT;
-		return vfy_helper_mem(env, regno, call->map->value_size, arg_access(arg), false, call);
+		return vfy_helper_mem(env, regno, call->map->value_size, arg_access(arg), false,
+				      call);
 	case ARG_PTR_TO_PERCPU_BTF_ID:
 		if (!r->btf_id) {
 			vlog(env, "Helper has invalid btf_id in R%d\n", regno);
@@ -432,20 +459,18 @@ static int use_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 		return 0;
 	case ARG_PTR_TO_SPIN_LOCK:
 		return spin_lock(env, regno, call->func_id == BPF_FUNC_spin_lock);
-	case ARG_PTR_TO_FUNC:
-		call->subprog = r->subprog;
-		return 0;
+	case ARG_PTR_TO_FUNC: call->subprog = r->subprog; return 0;
 	case ARG_PTR_TO_MEM:
 		if (arg & MEM_FIXED_SIZE)
 			return -EFAULT; /* prototypes carry no size */
 		call->raw_mode = arg & MEM_UNINIT;
 		return 0;
 	case ARG_PTR_TO_INT:
-	case ARG_PTR_TO_LONG:
-		return fixed_mem_arg(env, regno, arg, call);
+	case ARG_PTR_TO_LONG: return fixed_mem_arg(env, regno, arg, call);
 	case ARG_CONST_SIZE:
 	case ARG_CONST_SIZE_OR_ZERO:
-		return regno < 2 ? -EFAULT : size_arg(env, regno, base == ARG_CONST_SIZE_OR_ZERO, call);
+		return regno < 2 ? -EFAULT
+				 : size_arg(env, regno, base == ARG_CONST_SIZE_OR_ZERO, call);
 	case ARG_CONST_ALLOC_SIZE_OR_ZERO:
 		if (!tnum_is_const(r->var)) {
 			vlog(env, "R%d is not a known constant'\n", regno);
@@ -453,8 +478,7 @@ static int use_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 		}
 		call->mem_size = r->var.value;
 		return vfy_precise(env, regno);
-	case ARG_PTR_TO_CONST_STR:
-		return const_str_arg(env, regno);
+	case ARG_PTR_TO_CONST_STR: return const_str_arg(env, regno);
 	}
 	return 0;
 }
@@ -466,13 +490,15 @@ static int map_value_arg(struct venv *env, struct vcall *call, u32 *arg)
 		vlog(env, "invalid map_ptr to access map->type\n");
 		return -EACCES;
 	}
-	if (call->map->map_type == BPF_MAP_TYPE_SOCKMAP || call->map->map_type == BPF_MAP_TYPE_SOCKHASH) {
+	if (call->map->map_type == BPF_MAP_TYPE_SOCKMAP ||
+	    call->map->map_type == BPF_MAP_TYPE_SOCKHASH) {
 		if (*arg != ARG_PTR_TO_MAP_VALUE) {
 			vlog(env, "invalid arg_type for sockmap/sockhash\n");
 			return -EINVAL;
 		}
 		*arg = ARG_PTR_TO_BTF_ID_SOCK_COMMON;
-	} else if (call->map->map_type == BPF_MAP_TYPE_BLOOM_FILTER && call->func_id == BPF_FUNC_map_peek_elem) {
+	} else if (call->map->map_type == BPF_MAP_TYPE_BLOOM_FILTER &&
+		   call->func_id == BPF_FUNC_map_peek_elem) {
 		*arg = ARG_PTR_TO_MAP_VALUE;
 	}
 	return 0;
@@ -549,7 +575,8 @@ static int release(struct venv *env, const struct vcall *call)
 	else if (reg_is_null(vfy_reg(env, call->release_reg)))
 		err = 0;
 	if (err)
-		vlog(env, "func %s#%d reference has not been acquired before\n", disasm_helper_name(call->func_id), call->func_id);
+		vlog(env, "func %s#%d reference has not been acquired before\n",
+		     disasm_helper_name(call->func_id), call->func_id);
 	return err;
 }
 
@@ -562,11 +589,13 @@ static void ret_ptr(struct vreg *r, u32 type, u32 flags)
 static int ret_struct(struct venv *env, struct vreg *r, const struct vcall *call, u32 flags)
 {
 	struct btf *vmlinux = env->prog->vmlinux;
-	s32 id = call->fn->ret_btf && vmlinux ? btf_find_by_name_kind(vmlinux, call->fn->ret_btf, BTF_KIND_STRUCT) : 0;
+	s32 id = call->fn->ret_btf && vmlinux
+			 ? btf_find_by_name_kind(vmlinux, call->fn->ret_btf, BTF_KIND_STRUCT)
+			 : 0;
 
 	if (id <= 0) {
-		vlog(env, "invalid return type %u of func %s#%d\n", RET_PTR_TO_BTF_ID, disasm_helper_name(call->func_id),
-		     call->func_id);
+		vlog(env, "invalid return type %u of func %s#%d\n", RET_PTR_TO_BTF_ID,
+		     disasm_helper_name(call->func_id), call->func_id);
 		return -EINVAL;
 	}
 	ret_ptr(r, PTR_TO_BTF_ID, flags);
@@ -588,7 +617,8 @@ static int ret_mem_or_struct(struct venv *env, struct vreg *r, const struct vcal
 	}
 	sized = t ? btf_resolve_size(call->btf, t, &size) : ERR_PTR(-EINVAL);
 	if (IS_ERR(sized)) {
-		vlog(env, "unable to resolve the size of type '%s': %ld\n", vfy_btf_name(call->btf, call->btf_id), PTR_ERR(sized));
+		vlog(env, "unable to resolve the size of type '%s': %ld\n",
+		     vfy_btf_name(call->btf, call->btf_id), PTR_ERR(sized));
 		return -EINVAL;
 	}
 	ret_ptr(r, PTR_TO_MEM, flags);
@@ -603,12 +633,8 @@ static int set_return(struct venv *env, const struct vcall *call)
 	int err = 0;
 
 	switch (type_base(call->fn->ret)) {
-	case RET_INTEGER:
-		reg_unknown(env, r);
-		break;
-	case RET_VOID:
-		r->type = NOT_INIT;
-		break;
+	case RET_INTEGER: reg_unknown(env, r); break;
+	case RET_VOID: r->type = NOT_INIT; break;
 	case RET_PTR_TO_MAP_VALUE:
 		if (!call->map) {
 			vlog(env, "kernel subsystem misconfigured verifier\n");
@@ -620,28 +646,18 @@ static int set_return(struct venv *env, const struct vcall *call)
 		if (!(flags & PTR_MAYBE_NULL) && vfy_map_has_lock(env, call->map))
 			r->id = ++env->id_gen;
 		break;
-	case RET_PTR_TO_SOCKET:
-		ret_ptr(r, PTR_TO_SOCKET, flags);
-		break;
-	case RET_PTR_TO_SOCK_COMMON:
-		ret_ptr(r, PTR_TO_SOCK_COMMON, flags);
-		break;
-	case RET_PTR_TO_TCP_SOCK:
-		ret_ptr(r, PTR_TO_TCP_SOCK, flags);
-		break;
+	case RET_PTR_TO_SOCKET: ret_ptr(r, PTR_TO_SOCKET, flags); break;
+	case RET_PTR_TO_SOCK_COMMON: ret_ptr(r, PTR_TO_SOCK_COMMON, flags); break;
+	case RET_PTR_TO_TCP_SOCK: ret_ptr(r, PTR_TO_TCP_SOCK, flags); break;
 	case RET_PTR_TO_MEM:
 		ret_ptr(r, PTR_TO_MEM, flags);
 		r->mem_size = call->mem_size;
 		break;
-	case RET_PTR_TO_MEM_OR_BTF_ID:
-		err = ret_mem_or_struct(env, r, call, flags);
-		break;
-	case RET_PTR_TO_BTF_ID:
-		err = ret_struct(env, r, call, flags);
-		break;
+	case RET_PTR_TO_MEM_OR_BTF_ID: err = ret_mem_or_struct(env, r, call, flags); break;
+	case RET_PTR_TO_BTF_ID: err = ret_struct(env, r, call, flags); break;
 	default:
-		vlog(env, "unknown return type %u of func %s#%d\n", type_base(call->fn->ret), disasm_helper_name(call->func_id),
-		     call->func_id);
+		vlog(env, "unknown return type %u of func %s#%d\n", type_base(call->fn->ret),
+		     disasm_helper_name(call->func_id), call->func_id);
 		return -EINVAL;
 	}
 	if (!err && (r->type & PTR_MAYBE_NULL))
@@ -702,7 +718,8 @@ static int check_format(struct venv *env)
 	return -EINVAL;
 }
 
-/* bpf_loop() with one known callback and no flags on every path will become a loop in the program (rewrite.c). */
+/* bpf_loop() with one known callback and no flags on every path will become a loop in the
+ * program (rewrite.c). */
 static int note_loop(struct venv *env, s32 idx, u32 subprog)
 {
 	struct vinsn *vi = &env->vi[idx];
@@ -714,7 +731,8 @@ static int note_loop(struct venv *env, s32 idx, u32 subprog)
 		return 0;
 	}
 	vi->loop = subprog;
-	return vfy_precise(env, 4); /* a path with other flags must not end at a state of this one */
+	return vfy_precise(env,
+			   4); /* a path with other flags must not end at a state of this one */
 }
 
 static int special(struct venv *env, s32 idx, struct vcall *call)
@@ -738,12 +756,9 @@ static int special(struct venv *env, s32 idx, struct vcall *call)
 			return 0;
 		vlog(env, "get_local_storage() doesn't support non-zero flags\n");
 		return -EINVAL;
-	case BPF_FUNC_snprintf:
-		return check_format(env);
+	case BPF_FUNC_snprintf: return check_format(env);
 	case BPF_FUNC_get_stackid:
-	case BPF_FUNC_get_stack:
-		env->prog->has_callchain = true;
-		return 0;
+	case BPF_FUNC_get_stack: env->prog->has_callchain = true; return 0;
 	}
 	return vfy_calls_back(call->func_id) ? vfy_callback(env, idx, call->subprog, call) : 0;
 }
@@ -770,7 +785,8 @@ static int find_proto(struct venv *env, s32 id, struct vcall *call)
 		vlog(env, "helper call might sleep in a non-sleepable prog\n");
 		return -EINVAL;
 	}
-	if ((call->fn->flags & HELPER_CHANGES_PKT) && type_base(call->fn->arg[0]) != ARG_PTR_TO_CTX) {
+	if ((call->fn->flags & HELPER_CHANGES_PKT) &&
+	    type_base(call->fn->arg[0]) != ARG_PTR_TO_CTX) {
 		vlog(env, "kernel subsystem misconfigured func %s#%d: r1 != ctx\n", name, id);
 		return -EINVAL;
 	}
@@ -779,8 +795,8 @@ static int find_proto(struct venv *env, s32 id, struct vcall *call)
 }
 
 /*
- * A tail call in a subprogram returns to the caller what the other program returned, after that did with the packet what it wanted. (6.1 walks
- * only the tail call that fails.) 1: the path ends.
+ * A tail call in a subprogram returns to the caller what the other program returned, after that did
+ * with the packet what it wanted. (6.1 walks only the tail call that fails.) 1: the path ends.
  */
 static int tail_call_taken(struct venv *env, s32 *idx)
 {
@@ -802,7 +818,7 @@ static int tail_call_taken(struct venv *env, s32 *idx)
 
 int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx)
 {
-	struct vcall call = { 0 };
+	struct vcall call = {0};
 	s32 at = *idx;
 	int err;
 
@@ -831,5 +847,6 @@ int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx)
 		return err;
 	if (call.fn->flags & HELPER_CHANGES_PKT)
 		return vfy_pkt_changed(env);
-	return call.func_id == BPF_FUNC_tail_call && env->cur->curframe ? tail_call_taken(env, idx) : 0;
+	return call.func_id == BPF_FUNC_tail_call && env->cur->curframe ? tail_call_taken(env, idx)
+									: 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cfg.c - the shape of the program: subprograms, jumps that stay inside them, reachability, loops, stack depth of call chains. */
+/* cfg.c - the shape of the program: subprograms, jumps that stay inside them, reachability,
+ * loops, stack depth of call chains. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,7 +41,7 @@ static int add_subprog(struct venv *env, s64 start)
 	}
 	for (; i && env->subprogs[i - 1].start > start; i--)
 		env->subprogs[i] = env->subprogs[i - 1];
-	env->subprogs[i] = (struct vfy_subprog){ .start = start };
+	env->subprogs[i] = (struct vfy_subprog){.start = start};
 	env->nr_subprogs++;
 	return 0;
 }
@@ -56,9 +57,11 @@ static int check_bounds(struct venv *env, u32 n)
 		bool jmp = class == BPF_JMP || class == BPF_JMP32;
 		s64 to;
 
-		if (in->code == (BPF_JMP | BPF_CALL) && in->imm == BPF_FUNC_tail_call && in->src_reg != BPF_PSEUDO_CALL)
+		if (in->code == (BPF_JMP | BPF_CALL) && in->imm == BPF_FUNC_tail_call &&
+		    in->src_reg != BPF_PSEUDO_CALL)
 			env->subprogs[n].has_tail_call = true;
-		if (class == BPF_LD && (BPF_MODE(in->code) == BPF_ABS || BPF_MODE(in->code) == BPF_IND))
+		if (class == BPF_LD &&
+		    (BPF_MODE(in->code) == BPF_ABS || BPF_MODE(in->code) == BPF_IND))
 			env->subprogs[n].has_ld_abs = true;
 		if (jmp && op != BPF_EXIT && op != BPF_CALL) {
 			to = (s64)i + (in->code == (BPF_JMP32 | BPF_JA) ? in->imm : in->off) + 1;
@@ -67,8 +70,8 @@ static int check_bounds(struct venv *env, u32 n)
 				return -EINVAL;
 			}
 		}
-		if (i == end - 1 && in->code != (BPF_JMP | BPF_EXIT) && in->code != (BPF_JMP | BPF_JA) &&
-		    in->code != (BPF_JMP32 | BPF_JA)) {
+		if (i == end - 1 && in->code != (BPF_JMP | BPF_EXIT) &&
+		    in->code != (BPF_JMP | BPF_JA) && in->code != (BPF_JMP32 | BPF_JA)) {
 			vlog(env, "last insn is not an exit or jmp\n");
 			return -EINVAL;
 		}
@@ -87,14 +90,15 @@ int vfy_cfg_subprogs(struct venv *env)
 		if (!kfunc && !insn_is_call(in, BPF_PSEUDO_CALL) && !insn_is_func_ptr(in))
 			continue;
 		if (!env->capable) {
-			vlog(env, "loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN\n");
+			vlog(env,
+			     "loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN\n");
 			return -EPERM;
 		}
 		err = kfunc ? vfy_kfunc_named(env, in) : add_subprog(env, (s64)i + in->imm + 1);
 	}
 	if (err)
 		return err;
-	env->subprogs[env->nr_subprogs] = (struct vfy_subprog){ .start = env->len };
+	env->subprogs[env->nr_subprogs] = (struct vfy_subprog){.start = env->len};
 	if (vlog_level(env) & LOG_LEVEL2)
 		for (u32 i = 0; i < env->nr_subprogs; i++)
 			vlog(env, "func#%d @%d\n", i, env->subprogs[i].start);
@@ -181,8 +185,7 @@ static int visit(struct venv *env, struct walk *w, s32 i)
 	if (class != BPF_JMP && class != BPF_JMP32)
 		return edge(env, w, i, (s64)i + (insn_is_ldimm64(in) ? 2 : 1), FALL_DONE, false);
 	switch (BPF_OP(in->code)) {
-	case BPF_EXIT:
-		return 0;
+	case BPF_EXIT: return 0;
 	case BPF_CALL:
 		if (in->imm == BPF_FUNC_timer_set_callback)
 			env->aux[i].prune_point = true;
@@ -221,7 +224,7 @@ static int all_reached(struct venv *env, const struct walk *w)
 
 int vfy_cfg_check(struct venv *env)
 {
-	struct walk w = { .state = calloc(env->len, 1), .stack = malloc(env->len * sizeof(s32)) };
+	struct walk w = {.state = calloc(env->len, 1), .stack = malloc(env->len * sizeof(s32))};
 	int err = -ENOMEM;
 
 	if (!w.state || !w.stack)
@@ -269,12 +272,15 @@ static int chain_depth(struct venv *env, u32 idx)
 	for (;;) {
 		if (entered) {
 			if (idx && sub[idx].has_tail_call && depth >= 256) {
-				vlog(env, "tail_calls are not allowed when call stack of previous frames is %d bytes. Too large\n", depth);
+				vlog(env,
+				     "tail_calls are not allowed when call stack of previous frames is %d bytes. Too large\n",
+				     depth);
 				return -EACCES;
 			}
 			depth += frame_bytes(&sub[idx]);
 			if (depth > MAX_BPF_STACK) {
-				vlog(env, "combined stack size of %d calls is %d. Too large\n", level + 1, depth);
+				vlog(env, "combined stack size of %d calls is %d. Too large\n",
+				     level + 1, depth);
 				return -EACCES;
 			}
 			entered = false;

@@ -20,13 +20,10 @@ static struct tnum return_range(const struct vfy_prog *p, int *err)
 		case BPF_CGROUP_INET4_GETPEERNAME:
 		case BPF_CGROUP_INET6_GETPEERNAME:
 		case BPF_CGROUP_INET4_GETSOCKNAME:
-		case BPF_CGROUP_INET6_GETSOCKNAME:
-			return tnum_const(1);
+		case BPF_CGROUP_INET6_GETSOCKNAME: return tnum_const(1);
 		case BPF_CGROUP_INET4_BIND:
-		case BPF_CGROUP_INET6_BIND:
-			return tnum_range(0, 3);
-		default:
-			return bit;
+		case BPF_CGROUP_INET6_BIND: return tnum_range(0, 3);
+		default: return bit;
 		}
 	case BPF_PROG_TYPE_CGROUP_SKB:
 		return p->expected_attach_type == BPF_CGROUP_INET_EGRESS ? tnum_range(0, 3) : bit;
@@ -35,23 +32,16 @@ static struct tnum return_range(const struct vfy_prog *p, int *err)
 	case BPF_PROG_TYPE_CGROUP_DEVICE:
 	case BPF_PROG_TYPE_CGROUP_SYSCTL:
 	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
-	case BPF_PROG_TYPE_SK_LOOKUP:
-		return bit;
-	case BPF_PROG_TYPE_RAW_TRACEPOINT:
-		return p->attach_btf_id ? tnum_const(0) : any;
+	case BPF_PROG_TYPE_SK_LOOKUP: return bit;
+	case BPF_PROG_TYPE_RAW_TRACEPOINT: return p->attach_btf_id ? tnum_const(0) : any;
 	case BPF_PROG_TYPE_TRACING:
 		switch (p->expected_attach_type) {
 		case BPF_TRACE_FENTRY:
-		case BPF_TRACE_FEXIT:
-			return tnum_const(0);
+		case BPF_TRACE_FEXIT: return tnum_const(0);
 		case BPF_TRACE_RAW_TP:
-		case BPF_MODIFY_RETURN:
-			return any;
-		case BPF_TRACE_ITER:
-			return bit;
-		default:
-			*err = -ENOTSUPP;
-			return any;
+		case BPF_MODIFY_RETURN: return any;
+		case BPF_TRACE_ITER: return bit;
+		default: *err = -ENOTSUPP; return any;
 		}
 	case BPF_PROG_TYPE_LSM:
 		if (p->expected_attach_type != BPF_LSM_CGROUP)
@@ -78,8 +68,9 @@ int vfy_return_code(struct venv *env)
 	struct tnum range;
 	int err = 0;
 
-	if (!f->subprog && (p->type == BPF_PROG_TYPE_STRUCT_OPS ||
-			    (p->type == BPF_PROG_TYPE_LSM && p->expected_attach_type != BPF_LSM_CGROUP)) &&
+	if (!f->subprog &&
+	    (p->type == BPF_PROG_TYPE_STRUCT_OPS ||
+	     (p->type == BPF_PROG_TYPE_LSM && p->expected_attach_type != BPF_LSM_CGROUP)) &&
 	    p->attach_func_proto && !p->attach_func_proto->type)
 		return 0;
 	err = vfy_use_reg(env, 0, USE_SRC);
@@ -90,7 +81,8 @@ int vfy_return_code(struct venv *env)
 		return -EACCES;
 	}
 	if (f->in_async) {
-		err = need_scalar(env, r, "In async callback the register R0 is not a known value ");
+		err = need_scalar(env, r,
+				  "In async callback the register R0 is not a known value ");
 		if (!err && !tnum_contains(tnum_const(0), r->var)) {
 			vfy_log_bad_scalar(env, r, tnum_const(0), "async callback", "R0");
 			err = -EINVAL;
@@ -98,7 +90,8 @@ int vfy_return_code(struct venv *env)
 		return err;
 	}
 	if (f->subprog)
-		return need_scalar(env, r, "At subprogram exit the register R0 is not a scalar value ");
+		return need_scalar(env, r,
+				   "At subprogram exit the register R0 is not a scalar value ");
 	range = return_range(p, &err);
 	if (err || tnum_is_unknown(range))
 		return err;
@@ -107,9 +100,10 @@ int vfy_return_code(struct venv *env)
 		return err;
 	if (!tnum_contains(range, r->var)) {
 		vfy_log_bad_scalar(env, r, range, "program exit", "R0");
-		if (p->type == BPF_PROG_TYPE_LSM && p->expected_attach_type == BPF_LSM_CGROUP && p->attach_func_proto &&
-		    !p->attach_func_proto->type)
-			vlog(env, "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n");
+		if (p->type == BPF_PROG_TYPE_LSM && p->expected_attach_type == BPF_LSM_CGROUP &&
+		    p->attach_func_proto && !p->attach_func_proto->type)
+			vlog(env,
+			     "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n");
 		return -EINVAL;
 	}
 	return 0;
@@ -183,8 +177,7 @@ static bool mismatch_ok(u32 type)
 	case PTR_TO_SOCK_COMMON:
 	case PTR_TO_TCP_SOCK:
 	case PTR_TO_XDP_SOCK:
-	case PTR_TO_BTF_ID:
-		return false;
+	case PTR_TO_BTF_ID: return false;
 	}
 	return true;
 }
@@ -215,7 +208,8 @@ static int do_ldx(struct venv *env, struct bpf_insn *in)
 	if (err)
 		return err;
 	type = vfy_reg(env, in->src_reg)->type;
-	err = vfy_mem(env, env->insn_idx, in->src_reg, in->off, BPF_SIZE(in->code), BPF_READ, in->dst_reg, false);
+	err = vfy_mem(env, env->insn_idx, in->src_reg, in->off, BPF_SIZE(in->code), BPF_READ,
+		      in->dst_reg, false);
 	if (err)
 		return err;
 	d = vfy_reg(env, in->dst_reg);
@@ -225,7 +219,11 @@ static int do_ldx(struct venv *env, struct bpf_insn *in)
 			return -EACCES;
 		}
 		was = *d;
-		vfy_sign_extend(env, d, &was, BPF_SIZE(in->code) == BPF_B ? 8 : BPF_SIZE(in->code) == BPF_H ? 16 : 32, true);
+		vfy_sign_extend(env, d, &was,
+				BPF_SIZE(in->code) == BPF_B   ? 8
+				: BPF_SIZE(in->code) == BPF_H ? 16
+							      : 32,
+				true);
 	}
 	return one_pointer_kind(env, type);
 }
@@ -247,7 +245,8 @@ static int do_stx(struct venv *env, struct bpf_insn *in)
 	if (err)
 		return err;
 	type = vfy_reg(env, in->dst_reg)->type;
-	err = vfy_mem(env, env->insn_idx, in->dst_reg, in->off, BPF_SIZE(in->code), BPF_WRITE, in->src_reg, false);
+	err = vfy_mem(env, env->insn_idx, in->dst_reg, in->off, BPF_SIZE(in->code), BPF_WRITE,
+		      in->src_reg, false);
 	return err ? err : one_pointer_kind(env, type);
 }
 
@@ -265,18 +264,21 @@ static int do_st(struct venv *env, struct bpf_insn *in)
 		return err;
 	type = vfy_reg(env, in->dst_reg)->type;
 	if (type == PTR_TO_CTX) {
-		vlog(env, "BPF_ST stores into R%d %s is not allowed\n", in->dst_reg, vfy_type_text(env, type));
+		vlog(env, "BPF_ST stores into R%d %s is not allowed\n", in->dst_reg,
+		     vfy_type_text(env, type));
 		return -EACCES;
 	}
-	return vfy_mem(env, env->insn_idx, in->dst_reg, in->off, BPF_SIZE(in->code), BPF_WRITE, -1, false);
+	return vfy_mem(env, env->insn_idx, in->dst_reg, in->off, BPF_SIZE(in->code), BPF_WRITE, -1,
+		       false);
 }
 
 static int do_call(struct venv *env, struct bpf_insn *in)
 {
 	bool kfunc = in->src_reg == BPF_PSEUDO_KFUNC_CALL;
 
-	if (BPF_SRC(in->code) != BPF_K || (in->off && !kfunc) || (in->src_reg && in->src_reg != BPF_PSEUDO_CALL && !kfunc) ||
-	    in->dst_reg || BPF_CLASS(in->code) == BPF_JMP32) {
+	if (BPF_SRC(in->code) != BPF_K || (in->off && !kfunc) ||
+	    (in->src_reg && in->src_reg != BPF_PSEUDO_CALL && !kfunc) || in->dst_reg ||
+	    BPF_CLASS(in->code) == BPF_JMP32) {
 		vlog(env, "BPF_CALL uses reserved fields\n");
 		return -EINVAL;
 	}
@@ -295,7 +297,8 @@ static int do_ja(struct venv *env, struct bpf_insn *in)
 {
 	bool near = BPF_CLASS(in->code) == BPF_JMP;
 
-	if (BPF_SRC(in->code) != BPF_K || in->src_reg || in->dst_reg || (near ? in->imm != 0 : in->off != 0)) {
+	if (BPF_SRC(in->code) != BPF_K || in->src_reg || in->dst_reg ||
+	    (near ? in->imm != 0 : in->off != 0)) {
 		vlog(env, "BPF_JA uses reserved fields\n");
 		return -EINVAL;
 	}
@@ -304,13 +307,14 @@ static int do_ja(struct venv *env, struct bpf_insn *in)
 }
 
 #define PATH_ENDS 1 /* of the step functions: take the next path */
-#define RETURNED 2  /* insn_idx is the instruction after the call */
+#define RETURNED  2 /* insn_idx is the instruction after the call */
 
 static int do_exit(struct venv *env, struct bpf_insn *in)
 {
 	int err;
 
-	if (BPF_SRC(in->code) != BPF_K || in->imm || in->src_reg || in->dst_reg || BPF_CLASS(in->code) == BPF_JMP32) {
+	if (BPF_SRC(in->code) != BPF_K || in->imm || in->src_reg || in->dst_reg ||
+	    BPF_CLASS(in->code) == BPF_JMP32) {
 		vlog(env, "BPF_EXIT uses reserved fields\n");
 		return -EINVAL;
 	}
@@ -342,8 +346,7 @@ static int do_ld(struct venv *env, struct bpf_insn *in)
 
 	switch (BPF_MODE(in->code)) {
 	case BPF_ABS:
-	case BPF_IND:
-		return vfy_ld_abs(env, in);
+	case BPF_IND: return vfy_ld_abs(env, in);
 	case BPF_IMM:
 		err = vfy_ldimm(env, in);
 		if (err)
@@ -360,25 +363,17 @@ static int step(struct venv *env, struct bpf_insn *in)
 {
 	switch (BPF_CLASS(in->code)) {
 	case BPF_ALU:
-	case BPF_ALU64:
-		return vfy_alu(env, in);
-	case BPF_LDX:
-		return do_ldx(env, in);
-	case BPF_STX:
-		return do_stx(env, in);
-	case BPF_ST:
-		return do_st(env, in);
-	case BPF_LD:
-		return do_ld(env, in);
+	case BPF_ALU64: return vfy_alu(env, in);
+	case BPF_LDX: return do_ldx(env, in);
+	case BPF_STX: return do_stx(env, in);
+	case BPF_ST: return do_st(env, in);
+	case BPF_LD: return do_ld(env, in);
 	}
 	env->jumps++;
 	switch (BPF_OP(in->code)) {
-	case BPF_CALL:
-		return do_call(env, in);
-	case BPF_JA:
-		return do_ja(env, in);
-	case BPF_EXIT:
-		return do_exit(env, in);
+	case BPF_CALL: return do_call(env, in);
+	case BPF_JA: return do_ja(env, in);
+	case BPF_EXIT: return do_exit(env, in);
 	}
 	return vfy_jump(env, in, &env->insn_idx);
 }
@@ -393,7 +388,8 @@ static void log_before(struct venv *env, bool *new_path)
 	u32 level = vlog_level(env);
 
 	if ((level & LOG_LEVEL2) && *new_path) {
-		vlog(env, "\nfrom %d to %d%s:", env->prev_insn_idx, env->insn_idx, speculative(env));
+		vlog(env, "\nfrom %d to %d%s:", env->prev_insn_idx, env->insn_idx,
+		     speculative(env));
 		vfy_log_frame(env, vfy_frame(env), true);
 		*new_path = false;
 	}
@@ -414,7 +410,8 @@ static void log_pruned(struct venv *env, bool new_path)
 	if (!(vlog_level(env) & (LOG_LEVEL1 | LOG_LEVEL2)))
 		return;
 	if (new_path)
-		vlog(env, "\nfrom %d to %d%s: safe\n", env->prev_insn_idx, env->insn_idx, speculative(env));
+		vlog(env, "\nfrom %d to %d%s: safe\n", env->prev_insn_idx, env->insn_idx,
+		     speculative(env));
 	else
 		vlog(env, "%d: safe\n", env->insn_idx);
 }
@@ -538,7 +535,8 @@ static int walk_from(struct venv *env, u32 n)
 	return err;
 }
 
-/* Each new start assumes less of at least one stack slot, so there are few; the total is bounded all the same. */
+/* Each new start assumes less of at least one stack slot, so there are few; the total is bounded
+ * all the same. */
 static int check_one(struct venv *env, u32 n)
 {
 	struct vcounts before = env->counts;
@@ -596,8 +594,10 @@ static void log_stats(struct venv *env, u64 ns)
 			vlog(env, "%s%d", i ? "+" : "", env->subprogs[i].stack_depth);
 		vlog(env, "\n");
 	}
-	vlog(env, "processed %d insns (limit %d) max_states_per_insn %d total_states %d peak_states %d mark_read %d\n",
-	     env->processed, BPF_COMPLEXITY_LIMIT_INSNS, env->max_states, env->total_states, env->peak_states, env->longest_walk);
+	vlog(env,
+	     "processed %d insns (limit %d) max_states_per_insn %d total_states %d peak_states %d mark_read %d\n",
+	     env->processed, BPF_COMPLEXITY_LIMIT_INSNS, env->max_states, env->total_states,
+	     env->peak_states, env->longest_walk);
 }
 
 static int steps(struct venv *env)
@@ -634,7 +634,8 @@ static struct venv *env_new(struct vfy_prog *prog, struct log *log)
 	env->ptr_leaks = env->uninit_stack = env->ptr_to_map = cred_perfmon(prog->cred);
 	env->bypass_v1 = env->bypass_v4 = cred_perfmon(prog->cred);
 	env->capable = cred_bpf(prog->cred);
-	env->strict_align = (prog->prog_flags & BPF_F_STRICT_ALIGNMENT) && !(prog->prog_flags & BPF_F_ANY_ALIGNMENT);
+	env->strict_align = (prog->prog_flags & BPF_F_STRICT_ALIGNMENT) &&
+			    !(prog->prog_flags & BPF_F_ANY_ALIGNMENT);
 	env->mem.limit = env->capable ? VFY_MAX_MEM : VFY_MAX_MEM_UNPRIV;
 	env->test_freq = env->capable && (prog->prog_flags & BPF_F_TEST_STATE_FREQ);
 	return env;
@@ -653,7 +654,8 @@ static void env_free(struct venv *env)
 static int tail_calls_masked(struct venv *env)
 {
 	for (s32 i = 0; i < env->len && !env->bypass_v1; i++) {
-		if (!insn_is_call(&env->insns[i], 0) || env->insns[i].imm != BPF_FUNC_tail_call || env->vi[i].call_map != VFY_MAP_MANY)
+		if (!insn_is_call(&env->insns[i], 0) || env->insns[i].imm != BPF_FUNC_tail_call ||
+		    env->vi[i].call_map != VFY_MAP_MANY)
 			continue;
 		vlog(env, "tail_call abusing map_ptr\n");
 		return -EINVAL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ctx.c - contexts that are an array of u64 arguments of a function known by BTF (tracing, lsm, iter, raw_tp with BTF): what a load of
- * argument n yields.
+ * ctx.c - contexts that are an array of u64 arguments of a function known by BTF (tracing, lsm,
+ * iter, raw_tp with BTF): what a load of argument n yields.
  */
 #include "verifier/vfy.h"
 
@@ -41,13 +41,16 @@ static bool is_small_int(const struct btf_type *t)
 
 static bool no_argument(const struct vfy_prog *prog, struct log *log, u32 arg)
 {
-	log_printf(log, "func '%s' doesn't have %d-th argument\n", prog->attach_func_name ? prog->attach_func_name : "", arg + 1);
+	log_printf(log, "func '%s' doesn't have %d-th argument\n",
+		   prog->attach_func_name ? prog->attach_func_name : "", arg + 1);
 	return false;
 }
 
-/* The "argument" after the last: the return value, for those who run after the function. 1: yields a scalar as it is; NULL: refused */
-static const struct btf_type *return_type(const struct vfy_prog *prog, const struct btf *btf, const struct btf_type *proto,
-					  struct log *log, u32 arg, bool *scalar)
+/* The "argument" after the last: the return value, for those who run after the function. 1:
+ * yields a scalar as it is; NULL: refused */
+static const struct btf_type *return_type(const struct vfy_prog *prog, const struct btf *btf,
+					  const struct btf_type *proto, struct log *log, u32 arg,
+					  bool *scalar)
 {
 	const struct btf_type *t;
 
@@ -64,9 +67,7 @@ static const struct btf_type *return_type(const struct vfy_prog *prog, const str
 		if (t)
 			log_printf(log, "ret type %s not allowed for fmod_ret\n", vfy_kind_name(t));
 		return NULL;
-	default:
-		no_argument(prog, log, arg);
-		return NULL;
+	default: no_argument(prog, log, arg); return NULL;
 	}
 }
 
@@ -74,7 +75,8 @@ static const struct vfy_ctx_arg *target_arg(const struct vfy_prog *prog, u32 off
 {
 	for (u32 i = 0; i < prog->nr_ctx_args; i++) {
 		const struct vfy_ctx_arg *a = &prog->ctx_args[i];
-		bool is_buf = type_base(a->reg_type) == PTR_TO_BUF && (a->reg_type & PTR_MAYBE_NULL);
+		bool is_buf =
+			type_base(a->reg_type) == PTR_TO_BUF && (a->reg_type & PTR_MAYBE_NULL);
 
 		if (a->offset == off && (!buf || is_buf))
 			return a;
@@ -89,8 +91,8 @@ static bool points_to_int(const struct btf *btf, const struct btf_type *ptr)
 	return t && btf_type_is_int(t);
 }
 
-static bool struct_ptr(const struct vfy_prog *prog, struct btf *btf, const struct btf_type *ptr, u32 arg,
-		       struct insn_access_aux *info)
+static bool struct_ptr(const struct vfy_prog *prog, struct btf *btf, const struct btf_type *ptr,
+		       u32 arg, struct insn_access_aux *info)
 {
 	const struct btf_type *t = btf_type_by_id(btf, ptr->type);
 	const char *tag, *func = prog->attach_func_name ? prog->attach_func_name : "";
@@ -106,17 +108,18 @@ static bool struct_ptr(const struct vfy_prog *prog, struct btf *btf, const struc
 	}
 	t = btf_type_skip_modifiers(btf, ptr->type, &info->btf_id);
 	if (!t || !btf_type_is_struct(t)) {
-		log_printf(info->log, "func '%s' arg%d type %s is not a struct\n", func, arg, t ? vfy_kind_name(t) : "UNKNOWN");
+		log_printf(info->log, "func '%s' arg%d type %s is not a struct\n", func, arg,
+			   t ? vfy_kind_name(t) : "UNKNOWN");
 		return false;
 	}
-	log_printf(info->log, "func '%s' arg%d has btf_id %d type %s '%s'\n", func, arg, info->btf_id, vfy_kind_name(t),
-		   vfy_btf_name(btf, info->btf_id));
+	log_printf(info->log, "func '%s' arg%d has btf_id %d type %s '%s'\n", func, arg,
+		   info->btf_id, vfy_kind_name(t), vfy_btf_name(btf, info->btf_id));
 	return true;
 }
 
 /* An argument of pointer type. */
-static bool pointer_arg(const struct vfy_prog *prog, struct btf *btf, const struct btf_type *ptr, u32 off, u32 arg,
-			struct insn_access_aux *info)
+static bool pointer_arg(const struct vfy_prog *prog, struct btf *btf, const struct btf_type *ptr,
+			u32 off, u32 arg, struct insn_access_aux *info)
 {
 	const struct vfy_ctx_arg *a = target_arg(prog, off, true);
 
@@ -139,13 +142,16 @@ static bool pointer_arg(const struct vfy_prog *prog, struct btf *btf, const stru
 	return true;
 }
 
-bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog, struct insn_access_aux *info)
+bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog,
+			struct insn_access_aux *info)
 {
 	struct btf *btf = prog->attach_btf ? prog->attach_btf : prog->vmlinux;
 	const struct btf_type *proto = prog->attach_func_proto, *t;
 	const char *func = prog->attach_func_name ? prog->attach_func_name : "";
-	/* the type of a raw tracepoint (btf_trace_...) has a first argument "void *__data" that programs do not see */
-	u32 hidden = proto && btf_type_vlen(proto) && prog->expected_attach_type == BPF_TRACE_RAW_TP;
+	/* the type of a raw tracepoint (btf_trace_...) has a first argument "void *__data" that
+	 * programs do not see */
+	u32 hidden =
+		proto && btf_type_vlen(proto) && prog->expected_attach_type == BPF_TRACE_RAW_TP;
 	u32 arg, nr, name_off;
 	bool scalar = false;
 
@@ -172,9 +178,10 @@ bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const stru
 		t = btf_type_by_id(btf, btf_params(proto)[arg + hidden].type);
 		name_off = t ? t->name_off : 0;
 	}
-	while (t && (btf_type_kind(t) == BTF_KIND_TYPEDEF || btf_type_kind(t) == BTF_KIND_CONST ||
-		     btf_type_kind(t) == BTF_KIND_VOLATILE || btf_type_kind(t) == BTF_KIND_RESTRICT ||
-		     btf_type_kind(t) == BTF_KIND_TYPE_TAG))
+	while (t &&
+	       (btf_type_kind(t) == BTF_KIND_TYPEDEF || btf_type_kind(t) == BTF_KIND_CONST ||
+		btf_type_kind(t) == BTF_KIND_VOLATILE || btf_type_kind(t) == BTF_KIND_RESTRICT ||
+		btf_type_kind(t) == BTF_KIND_TYPE_TAG))
 		t = btf_type_by_id(btf, t->type);
 	if (!t)
 		return false;
@@ -182,8 +189,13 @@ bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const stru
 		return true;
 	if (!btf_type_is_ptr(t)) {
 		(void)name_off;
-		log_printf(info->log, "func '%s' arg%d '%s' has type %s. Only pointer access is allowed\n", func, arg,
-			   btf_name_by_offset(btf, t->name_off) ? btf_name_by_offset(btf, t->name_off) : "", vfy_kind_name(t));
+		log_printf(info->log,
+			   "func '%s' arg%d '%s' has type %s. Only pointer access is allowed\n",
+			   func, arg,
+			   btf_name_by_offset(btf, t->name_off)
+				   ? btf_name_by_offset(btf, t->name_off)
+				   : "",
+			   vfy_kind_name(t));
 		return false;
 	}
 	return pointer_arg(prog, btf, t, off, arg, info);

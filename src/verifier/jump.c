@@ -4,16 +4,18 @@
 
 static bool not_null_type(u32 t)
 {
-	return t == PTR_TO_SOCKET || t == PTR_TO_TCP_SOCK || t == PTR_TO_MAP_VALUE || t == PTR_TO_MAP_KEY || t == PTR_TO_SOCK_COMMON;
+	return t == PTR_TO_SOCKET || t == PTR_TO_TCP_SOCK || t == PTR_TO_MAP_VALUE ||
+	       t == PTR_TO_MAP_KEY || t == PTR_TO_SOCK_COMMON;
 }
 
 /* The comparison with operands exchanged. */
 static u8 swapped(u8 op)
 {
 	static const u8 to[16] = {
-		[BPF_JEQ >> 4] = BPF_JEQ,   [BPF_JNE >> 4] = BPF_JNE,	[BPF_JSET >> 4] = BPF_JSET, [BPF_JGE >> 4] = BPF_JLE,
-		[BPF_JGT >> 4] = BPF_JLT,   [BPF_JLE >> 4] = BPF_JGE,	[BPF_JLT >> 4] = BPF_JGT,   [BPF_JSGE >> 4] = BPF_JSLE,
-		[BPF_JSGT >> 4] = BPF_JSLT, [BPF_JSLE >> 4] = BPF_JSGE, [BPF_JSLT >> 4] = BPF_JSGT,
+		[BPF_JEQ >> 4] = BPF_JEQ,   [BPF_JNE >> 4] = BPF_JNE,	[BPF_JSET >> 4] = BPF_JSET,
+		[BPF_JGE >> 4] = BPF_JLE,   [BPF_JGT >> 4] = BPF_JLT,	[BPF_JLE >> 4] = BPF_JGE,
+		[BPF_JLT >> 4] = BPF_JGT,   [BPF_JSGE >> 4] = BPF_JSLE, [BPF_JSGT >> 4] = BPF_JSLT,
+		[BPF_JSLE >> 4] = BPF_JSGE, [BPF_JSLT >> 4] = BPF_JSGT,
 	};
 
 	return to[op >> 4];
@@ -26,45 +28,37 @@ static int decide(bool always, bool never)
 	return always ? 1 : never ? 0 : -1;
 }
 
-#define TAKEN_TEMPLATE(W, PART)                                                                        \
-	static bool disjoint##W(const struct vreg *a, const struct vreg *b)                            \
-	{                                                                                              \
-		struct tnum x = PART(a->var), y = PART(b->var);                                        \
-                                                                                                       \
-		return a->umin##W > b->umax##W || a->umax##W < b->umin##W || a->smin##W > b->smax##W ||\
-		       a->smax##W < b->smin##W || ((x.value ^ y.value) & ~(x.mask | y.mask));          \
-	}                                                                                              \
-                                                                                                       \
-	static int taken##W(const struct vreg *a, const struct vreg *b, u8 op)                         \
-	{                                                                                              \
-		struct tnum x = PART(a->var), y = PART(b->var);                                        \
-		bool same = tnum_is_const(x) && tnum_is_const(y) && x.value == y.value;                \
-                                                                                                       \
-		switch (op) {                                                                          \
-		case BPF_JEQ:                                                                          \
-			return decide(same, disjoint##W(a, b));                                        \
-		case BPF_JNE:                                                                          \
-			return decide(disjoint##W(a, b), same);                                        \
-		case BPF_JSET:                                                                         \
-			return decide(x.value & y.value, !((x.value | x.mask) & (y.value | y.mask)));  \
-		case BPF_JGT:                                                                          \
-			return decide(a->umin##W > b->umax##W, a->umax##W <= b->umin##W);              \
-		case BPF_JSGT:                                                                         \
-			return decide(a->smin##W > b->smax##W, a->smax##W <= b->smin##W);              \
-		case BPF_JLT:                                                                          \
-			return decide(a->umax##W < b->umin##W, a->umin##W >= b->umax##W);              \
-		case BPF_JSLT:                                                                         \
-			return decide(a->smax##W < b->smin##W, a->smin##W >= b->smax##W);              \
-		case BPF_JGE:                                                                          \
-			return decide(a->umin##W >= b->umax##W, a->umax##W < b->umin##W);              \
-		case BPF_JSGE:                                                                         \
-			return decide(a->smin##W >= b->smax##W, a->smax##W < b->smin##W);              \
-		case BPF_JLE:                                                                          \
-			return decide(a->umax##W <= b->umin##W, a->umin##W > b->umax##W);              \
-		case BPF_JSLE:                                                                         \
-			return decide(a->smax##W <= b->smin##W, a->smin##W > b->smax##W);              \
-		}                                                                                      \
-		return -1;                                                                             \
+#define TAKEN_TEMPLATE(W, PART)                                                                  \
+	static bool disjoint##W(const struct vreg *a, const struct vreg *b)                      \
+	{                                                                                        \
+		struct tnum x = PART(a->var), y = PART(b->var);                                  \
+                                                                                                 \
+		return a->umin##W > b->umax##W || a->umax##W < b->umin##W ||                     \
+		       a->smin##W > b->smax##W || a->smax##W < b->smin##W ||                     \
+		       ((x.value ^ y.value) & ~(x.mask | y.mask));                               \
+	}                                                                                        \
+                                                                                                 \
+	static int taken##W(const struct vreg *a, const struct vreg *b, u8 op)                   \
+	{                                                                                        \
+		struct tnum x = PART(a->var), y = PART(b->var);                                  \
+		bool same = tnum_is_const(x) && tnum_is_const(y) && x.value == y.value;          \
+                                                                                                 \
+		switch (op) {                                                                    \
+		case BPF_JEQ: return decide(same, disjoint##W(a, b));                            \
+		case BPF_JNE: return decide(disjoint##W(a, b), same);                            \
+		case BPF_JSET:                                                                   \
+			return decide(x.value & y.value,                                         \
+				      !((x.value | x.mask) & (y.value | y.mask)));               \
+		case BPF_JGT: return decide(a->umin##W > b->umax##W, a->umax##W <= b->umin##W);  \
+		case BPF_JSGT: return decide(a->smin##W > b->smax##W, a->smax##W <= b->smin##W); \
+		case BPF_JLT: return decide(a->umax##W < b->umin##W, a->umin##W >= b->umax##W);  \
+		case BPF_JSLT: return decide(a->smax##W < b->smin##W, a->smin##W >= b->smax##W); \
+		case BPF_JGE: return decide(a->umin##W >= b->umax##W, a->umax##W < b->umin##W);  \
+		case BPF_JSGE: return decide(a->smin##W >= b->smax##W, a->smax##W < b->smin##W); \
+		case BPF_JLE: return decide(a->umax##W <= b->umin##W, a->umin##W > b->umax##W);  \
+		case BPF_JSLE: return decide(a->smax##W <= b->smin##W, a->smin##W > b->smax##W); \
+		}                                                                                \
+		return -1;                                                                       \
 	}
 
 #define WHOLE(t) (t)
@@ -114,55 +108,51 @@ static int taken_pkt(const struct vreg *dst, const struct vreg *src, u8 op)
 
 /* --- lessons --- */
 
-#define LEARN_TEMPLATE(W, PART)                                                                        \
-	/* a < b, or a <= b */                                                                         \
-	static void learn_below##W(struct vreg *a, struct vreg *b, bool strict)                        \
-	{                                                                                              \
-		a->umax##W = min(a->umax##W, (u##W)(b->umax##W - strict));                             \
-		b->umin##W = max(b->umin##W, (u##W)(a->umin##W + strict));                             \
-	}                                                                                              \
-                                                                                                       \
-	static void learn_below_signed##W(struct vreg *a, struct vreg *b, bool strict)                 \
-	{                                                                                              \
-		a->smax##W = min(a->smax##W, (s##W)((u##W)b->smax##W - strict));                       \
-		b->smin##W = max(b->smin##W, (s##W)((u##W)a->smin##W + strict));                       \
-	}                                                                                              \
-                                                                                                       \
-	static void learn_same##W(struct vreg *a, struct vreg *b)                                      \
-	{                                                                                              \
-		a->umin##W = b->umin##W = max(a->umin##W, b->umin##W);                                 \
-		a->umax##W = b->umax##W = min(a->umax##W, b->umax##W);                                 \
-		a->smin##W = b->smin##W = max(a->smin##W, b->smin##W);                                 \
-		a->smax##W = b->smax##W = min(a->smax##W, b->smax##W);                                 \
-	}                                                                                              \
-                                                                                                       \
-	/* a value at an end of the range is not in it */                                              \
-	static void learn_not##W(struct vreg *a, u##W v)                                               \
-	{                                                                                              \
-		if (a->umin##W >= a->umax##W || a->smin##W >= a->smax##W)                              \
-			return;                                                                        \
-		a->umin##W += a->umin##W == v;                                                         \
-		a->umax##W -= a->umax##W == v;                                                         \
-		a->smin##W += a->smin##W == (s##W)v;                                                   \
-		a->smax##W -= a->smax##W == (s##W)v;                                                   \
-	}                                                                                              \
-                                                                                                       \
-	static void learn_order##W(struct vreg *a, struct vreg *b, u8 op)                              \
-	{                                                                                              \
-		switch (op) {                                                                          \
-		case BPF_JLT:                                                                          \
-		case BPF_JLE:                                                                          \
-			return learn_below##W(a, b, op == BPF_JLT);                                    \
-		case BPF_JGT:                                                                          \
-		case BPF_JGE:                                                                          \
-			return learn_below##W(b, a, op == BPF_JGT);                                    \
-		case BPF_JSLT:                                                                         \
-		case BPF_JSLE:                                                                         \
-			return learn_below_signed##W(a, b, op == BPF_JSLT);                            \
-		case BPF_JSGT:                                                                         \
-		case BPF_JSGE:                                                                         \
-			return learn_below_signed##W(b, a, op == BPF_JSGT);                            \
-		}                                                                                      \
+#define LEARN_TEMPLATE(W, PART)                                                        \
+	/* a < b, or a <= b */                                                         \
+	static void learn_below##W(struct vreg *a, struct vreg *b, bool strict)        \
+	{                                                                              \
+		a->umax##W = min(a->umax##W, (u##W)(b->umax##W - strict));             \
+		b->umin##W = max(b->umin##W, (u##W)(a->umin##W + strict));             \
+	}                                                                              \
+                                                                                       \
+	static void learn_below_signed##W(struct vreg *a, struct vreg *b, bool strict) \
+	{                                                                              \
+		a->smax##W = min(a->smax##W, (s##W)((u##W)b->smax##W - strict));       \
+		b->smin##W = max(b->smin##W, (s##W)((u##W)a->smin##W + strict));       \
+	}                                                                              \
+                                                                                       \
+	static void learn_same##W(struct vreg *a, struct vreg *b)                      \
+	{                                                                              \
+		a->umin##W = b->umin##W = max(a->umin##W, b->umin##W);                 \
+		a->umax##W = b->umax##W = min(a->umax##W, b->umax##W);                 \
+		a->smin##W = b->smin##W = max(a->smin##W, b->smin##W);                 \
+		a->smax##W = b->smax##W = min(a->smax##W, b->smax##W);                 \
+	}                                                                              \
+                                                                                       \
+	/* a value at an end of the range is not in it */                              \
+	static void learn_not##W(struct vreg *a, u##W v)                               \
+	{                                                                              \
+		if (a->umin##W >= a->umax##W || a->smin##W >= a->smax##W)              \
+			return;                                                        \
+		a->umin##W += a->umin##W == v;                                         \
+		a->umax##W -= a->umax##W == v;                                         \
+		a->smin##W += a->smin##W == (s##W)v;                                   \
+		a->smax##W -= a->smax##W == (s##W)v;                                   \
+	}                                                                              \
+                                                                                       \
+	static void learn_order##W(struct vreg *a, struct vreg *b, u8 op)              \
+	{                                                                              \
+		switch (op) {                                                          \
+		case BPF_JLT:                                                          \
+		case BPF_JLE: return learn_below##W(a, b, op == BPF_JLT);              \
+		case BPF_JGT:                                                          \
+		case BPF_JGE: return learn_below##W(b, a, op == BPF_JGT);              \
+		case BPF_JSLT:                                                         \
+		case BPF_JSLE: return learn_below_signed##W(a, b, op == BPF_JSLT);     \
+		case BPF_JSGT:                                                         \
+		case BPF_JSGE: return learn_below_signed##W(b, a, op == BPF_JSGT);     \
+		}                                                                      \
 	}
 
 LEARN_TEMPLATE(64, WHOLE)
@@ -207,9 +197,10 @@ static void learn_bits(struct vreg *a, const struct vreg *b, bool is32, bool jum
 static u8 opposite(u8 op)
 {
 	static const u8 to[16] = {
-		[BPF_JEQ >> 4] = BPF_JNE,   [BPF_JNE >> 4] = BPF_JEQ,	[BPF_JGE >> 4] = BPF_JLT,   [BPF_JGT >> 4] = BPF_JLE,
-		[BPF_JLE >> 4] = BPF_JGT,   [BPF_JLT >> 4] = BPF_JGE,	[BPF_JSGE >> 4] = BPF_JSLT, [BPF_JSGT >> 4] = BPF_JSLE,
-		[BPF_JSLE >> 4] = BPF_JSGT, [BPF_JSLT >> 4] = BPF_JSGE,
+		[BPF_JEQ >> 4] = BPF_JNE,   [BPF_JNE >> 4] = BPF_JEQ,	[BPF_JGE >> 4] = BPF_JLT,
+		[BPF_JGT >> 4] = BPF_JLE,   [BPF_JLE >> 4] = BPF_JGT,	[BPF_JLT >> 4] = BPF_JGE,
+		[BPF_JSGE >> 4] = BPF_JSLT, [BPF_JSGT >> 4] = BPF_JSLE, [BPF_JSLE >> 4] = BPF_JSGT,
+		[BPF_JSLT >> 4] = BPF_JSGE,
 	};
 
 	return to[op >> 4];
@@ -245,10 +236,12 @@ static void find_copies(const struct vframe *f, const struct vreg *known, u32 *r
 	if (known->type != SCALAR_VALUE || !known->id)
 		return;
 	for (u32 i = 0; i < VFY_REGS; i++)
-		if (f->regs[i].type == SCALAR_VALUE && f->regs[i].id == known->id && &f->regs[i] != known)
+		if (f->regs[i].type == SCALAR_VALUE && f->regs[i].id == known->id &&
+		    &f->regs[i] != known)
 			*regs |= 1u << i;
 	for (u32 i = 0; i < f->nr_slots; i++)
-		if (f->slots[i].kind[0] == SLOT_SPILL && f->slots[i].reg.type == SCALAR_VALUE && f->slots[i].reg.id == known->id)
+		if (f->slots[i].kind[0] == SLOT_SPILL && f->slots[i].reg.type == SCALAR_VALUE &&
+		    f->slots[i].reg.id == known->id)
 			*slots |= 1ull << i;
 }
 
@@ -278,7 +271,8 @@ static void spread(struct vstate *st, const struct vreg *known)
 
 static void spread_both(struct vstate *a, struct vstate *b, u32 regno)
 {
-	struct vreg *ra = &a->frame[a->curframe]->regs[regno], *rb = &b->frame[b->curframe]->regs[regno];
+	struct vreg *ra = &a->frame[a->curframe]->regs[regno],
+		    *rb = &b->frame[b->curframe]->regs[regno];
 
 	if (ra->type != SCALAR_VALUE || !ra->id || ra->id != rb->id)
 		return;
@@ -326,7 +320,8 @@ static bool data_vs_end(const struct vreg *data, const struct vreg *end)
 
 static bool learn_pkt(const struct bpf_insn *in, struct vstate *no, struct vstate *yes)
 {
-	struct vreg *dst = &no->frame[no->curframe]->regs[in->dst_reg], *src = &no->frame[no->curframe]->regs[in->src_reg];
+	struct vreg *dst = &no->frame[no->curframe]->regs[in->dst_reg],
+		    *src = &no->frame[no->curframe]->regs[in->src_reg];
 	u8 op = BPF_OP(in->code);
 	struct vstate *good, *bad;
 	u32 data;
@@ -372,7 +367,8 @@ void vfy_not_null(struct venv *env, struct vreg *r)
 			r->map_uid = r->id;
 	} else if (map->map_type == BPF_MAP_TYPE_XSKMAP) {
 		r->type = PTR_TO_XDP_SOCK;
-	} else if (map->map_type == BPF_MAP_TYPE_SOCKMAP || map->map_type == BPF_MAP_TYPE_SOCKHASH) {
+	} else if (map->map_type == BPF_MAP_TYPE_SOCKMAP ||
+		   map->map_type == BPF_MAP_TYPE_SOCKHASH) {
 		r->type = PTR_TO_SOCKET;
 	}
 }
@@ -407,7 +403,8 @@ void vfy_null_mark(struct venv *env, struct vstate *st, u32 regno, bool is_null)
 
 /* --- the instruction --- */
 
-static int predict(const struct bpf_insn *in, const struct vreg *dst, const struct vreg *src, bool is32)
+static int predict(const struct bpf_insn *in, const struct vreg *dst, const struct vreg *src,
+		   bool is32)
 {
 	/* 0 > anything and the like: 6.1 walks both ways when the constant stands on the left */
 	if (src->type == SCALAR_VALUE && reg_unbounded(src) && tnum_is_const(dst->var))
@@ -442,7 +439,8 @@ static int operands(struct venv *env, const struct bpf_insn *in)
 	err = vfy_use_reg(env, in->src_reg, USE_SRC);
 	if (err)
 		return err;
-	if (!(reg_is_pkt_any(vfy_reg(env, in->dst_reg)) && reg_is_pkt_any(vfy_reg(env, in->src_reg))) &&
+	if (!(reg_is_pkt_any(vfy_reg(env, in->dst_reg)) &&
+	      reg_is_pkt_any(vfy_reg(env, in->src_reg))) &&
 	    reg_leaks(env, in->src_reg)) {
 		vlog(env, "R%d pointer comparison prohibited\n", in->src_reg);
 		return -EACCES;
@@ -451,7 +449,8 @@ static int operands(struct venv *env, const struct bpf_insn *in)
 }
 
 /* Only one direction is possible; the other is walked as speculation may. */
-static int follow(struct venv *env, struct bpf_insn *in, s32 *idx, bool jump, const struct vreg *dst, const struct vreg *src)
+static int follow(struct venv *env, struct bpf_insn *in, s32 *idx, bool jump,
+		  const struct vreg *dst, const struct vreg *src)
 {
 	s32 target = *idx + in->off + 1;
 	int err = 0;
@@ -471,9 +470,11 @@ static int follow(struct venv *env, struct bpf_insn *in, s32 *idx, bool jump, co
 	return 0;
 }
 
-static void learn_on(struct vstate *st, const struct bpf_insn *in, struct vreg *imm, bool is32, bool jumped)
+static void learn_on(struct vstate *st, const struct bpf_insn *in, struct vreg *imm, bool is32,
+		     bool jumped)
 {
-	struct vreg *regs = st->frame[st->curframe]->regs, *dst = &regs[in->dst_reg], *src = &regs[in->src_reg];
+	struct vreg *regs = st->frame[st->curframe]->regs, *dst = &regs[in->dst_reg],
+		    *src = &regs[in->src_reg];
 
 	if (imm) {
 		reg_set_const(imm, (u64)(s64)in->imm);
@@ -483,7 +484,8 @@ static void learn_on(struct vstate *st, const struct bpf_insn *in, struct vreg *
 		learn(dst, src, BPF_OP(in->code), is32, jumped);
 }
 
-static void learn_regs(const struct bpf_insn *in, struct vstate *no, struct vstate *yes, struct vreg *imm, bool is32)
+static void learn_regs(const struct bpf_insn *in, struct vstate *no, struct vstate *yes,
+		       struct vreg *imm, bool is32)
 {
 	learn_on(no, in, imm, is32, false);
 	learn_on(yes, in, imm, is32, true);
@@ -521,7 +523,8 @@ int vfy_jump(struct venv *env, struct bpf_insn *in, s32 *idx)
 	if (!yes)
 		return -EFAULT;
 	learn_regs(in, env->cur, yes, x ? NULL : &imm, is32);
-	if (!is32 && !x && !in->imm && (op == BPF_JEQ || op == BPF_JNE) && (dst->type & PTR_MAYBE_NULL)) {
+	if (!is32 && !x && !in->imm && (op == BPF_JEQ || op == BPF_JNE) &&
+	    (dst->type & PTR_MAYBE_NULL)) {
 		vfy_null_mark(env, env->cur, in->dst_reg, op == BPF_JNE);
 		vfy_null_mark(env, yes, in->dst_reg, op == BPF_JEQ);
 	} else if (!learn_pkt(in, env->cur, yes) && reg_leaks(env, in->dst_reg)) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * kfunc.c - calls of functions of the service (helper/kfunc.h): no prototype tells what the arguments mean but the function's BTF.
- * A pointer is the context, an object (a struct in the BTF of the service), or plain memory: a scalar, a struct of scalars, or
- * anything of the length that the next argument, named ...__sz, gives.
+ * kfunc.c - calls of functions of the service (helper/kfunc.h): no prototype tells what the
+ * arguments mean but the function's BTF. A pointer is the context, an object (a struct in the BTF
+ * of the service), or plain memory: a scalar, a struct of scalars, or anything of the length that
+ * the next argument, named ...__sz, gives.
  */
 #include "helper/kfunc.h"
 #include "verifier/vfy.h"
@@ -44,7 +45,8 @@ static const struct btf_type *func_of(struct venv *env, const struct bpf_insn *i
 int vfy_kfunc_named(struct venv *env, const struct bpf_insn *in)
 {
 	if (!env->prog->vmlinux) {
-		vlog(env, "calling kernel function is not supported without CONFIG_DEBUG_INFO_BTF\n");
+		vlog(env,
+		     "calling kernel function is not supported without CONFIG_DEBUG_INFO_BTF\n");
 		return -ENOTSUPP;
 	}
 	if (!env->prog->gpl_compatible) {
@@ -71,7 +73,9 @@ static s32 object_of(struct venv *env, const struct vreg *r, const struct btf **
 		u32 type;
 		const char *name;
 	} socks[] = {
-		{ PTR_TO_SOCKET, "sock" }, { PTR_TO_SOCK_COMMON, "sock_common" }, { PTR_TO_TCP_SOCK, "tcp_sock" },
+		{PTR_TO_SOCKET, "sock"},
+		{PTR_TO_SOCK_COMMON, "sock_common"},
+		{PTR_TO_TCP_SOCK, "tcp_sock"},
 	};
 
 	*btf = env->prog->vmlinux;
@@ -93,7 +97,8 @@ static bool param_named(const struct kcall *call, u32 i, const char *name, bool 
 	return n >= len && (suffix || n == len) && !strcmp(s + n - len, name);
 }
 
-/* A constant called rdonly_buf_size or rdwr_buf_size is the size of the memory the function returns. */
+/* A constant called rdonly_buf_size or rdwr_buf_size is the size of the memory the function
+ * returns. */
 static int scalar_arg(struct venv *env, u32 i, struct kcall *call)
 {
 	const struct vreg *r = vfy_reg(env, i + 1);
@@ -123,7 +128,8 @@ static int scalar_arg(struct venv *env, u32 i, struct kcall *call)
 }
 
 /* A struct of scalars, arrays of scalars, and such structs, nested four deep at most. */
-static bool scalar_struct(struct venv *env, const struct btf *btf, const struct btf_type *t, u32 depth)
+static bool scalar_struct(struct venv *env, const struct btf *btf, const struct btf_type *t,
+			  u32 depth)
 {
 	const struct btf_type *m;
 
@@ -162,15 +168,18 @@ static int sized_mem(struct venv *env, u32 regno)
 		return -EINVAL;
 	}
 	if (len->smin64 < 0) {
-		vlog(env, "R%d min value is negative, either use unsigned or 'var &= const'\n", regno + 1);
+		vlog(env, "R%d min value is negative, either use unsigned or 'var &= const'\n",
+		     regno + 1);
 		return -EACCES;
 	}
 	if (len->umax64 >= VFY_MAX_VAR_SIZE) {
-		vlog(env, "R%d unbounded memory access, use 'var &= const' or 'if (var < const)'\n", regno + 1);
+		vlog(env, "R%d unbounded memory access, use 'var &= const' or 'if (var < const)'\n",
+		     regno + 1);
 		return -EACCES;
 	}
 	if (len->umax64 && (reg_is_null(mem) || (mem->type & PTR_MAYBE_NULL))) {
-		vlog(env, "R%d type=%s expected=%s\n", regno, vfy_type_text(env, mem->type), vfy_type_text(env, PTR_TO_STACK));
+		vlog(env, "R%d type=%s expected=%s\n", regno, vfy_type_text(env, mem->type),
+		     vfy_type_text(env, PTR_TO_STACK));
 		return -EACCES;
 	}
 	err = vfy_mem_arg(env, regno, len->umax64);
@@ -186,26 +195,29 @@ static int mem_arg(struct venv *env, u32 *i, const struct btf_type *to, const st
 	u32 size = 0;
 
 	if (!is_scalar(to) && !scalar_struct(env, btf, to, 0) && !(sized && btf_type_is_void(to))) {
-		vlog(env, "arg#%d pointer type %s %s must point to %sscalar, or struct with scalar\n", *i, vfy_kind_name(to),
-		     name_of(btf, to), sized ? "void, " : "");
+		vlog(env,
+		     "arg#%d pointer type %s %s must point to %sscalar, or struct with scalar\n",
+		     *i, vfy_kind_name(to), name_of(btf, to), sized ? "void, " : "");
 		return -EINVAL;
 	}
 	if (sized) {
 		if (!sized_mem(env, *i + 1))
 			return vfy_use_reg(env, ++*i + 1, USE_SRC);
-		vlog(env, "arg#%d arg#%d memory, len pair leads to invalid memory access\n", *i, *i + 1);
+		vlog(env, "arg#%d arg#%d memory, len pair leads to invalid memory access\n", *i,
+		     *i + 1);
 		return -EINVAL;
 	}
 	t = btf_resolve_size(btf, to, &size);
 	if (IS_ERR(t)) {
-		vlog(env, "arg#%d reference type('%s %s') size cannot be determined: %ld\n", *i, vfy_kind_name(to),
-		     name_of(btf, to), PTR_ERR(t));
+		vlog(env, "arg#%d reference type('%s %s') size cannot be determined: %ld\n", *i,
+		     vfy_kind_name(to), name_of(btf, to), PTR_ERR(t));
 		return -EINVAL;
 	}
 	return vfy_mem_arg(env, *i + 1, size) ? -EINVAL : 0;
 }
 
-static int object_arg(struct venv *env, u32 i, const struct btf_type *to, u32 to_id, struct kcall *call)
+static int object_arg(struct venv *env, u32 i, const struct btf_type *to, u32 to_id,
+		      struct kcall *call)
 {
 	struct vreg *r = vfy_reg(env, i + 1);
 	const struct btf *btf;
@@ -214,16 +226,17 @@ static int object_arg(struct venv *env, u32 i, const struct btf_type *to, u32 to
 	bool release = (call->fn->flags & KF_RELEASE) && r->ref_id;
 
 	if (!btf_type_is_struct(to)) {
-		vlog(env, "kernel function %s args#%d pointer type %s %s is not supported\n", call->fn->name, i, vfy_kind_name(to),
-		     name_of(call->btf, to));
+		vlog(env, "kernel function %s args#%d pointer type %s %s is not supported\n",
+		     call->fn->name, i, vfy_kind_name(to), name_of(call->btf, to));
 		return -EINVAL;
 	}
 	have = btf_type_skip_modifiers(btf, id, &id);
 	if (!have || !btf_struct_ids_match(env->log, btf, id, r->off, call->btf, to_id,
 					   release || (call->fn->flags & KF_TRUSTED_ARGS))) {
-		vlog(env, "kernel function %s args#%d expected pointer to %s %s but R%d has a pointer to %s %s\n", call->fn->name, i,
-		     vfy_kind_name(to), name_of(call->btf, to), i + 1, have ? vfy_kind_name(have) : "",
-		     have ? name_of(btf, have) : "");
+		vlog(env,
+		     "kernel function %s args#%d expected pointer to %s %s but R%d has a pointer to %s %s\n",
+		     call->fn->name, i, vfy_kind_name(to), name_of(call->btf, to), i + 1,
+		     have ? vfy_kind_name(have) : "", have ? name_of(btf, have) : "");
 		return -EINVAL;
 	}
 	if (release)
@@ -246,7 +259,8 @@ static int ptr_arg(struct venv *env, u32 *i, const struct btf_type *t, struct kc
 		vlog(env, "R%d must be referenced\n", regno);
 		return -EINVAL;
 	}
-	if (r->type == PTR_TO_BTF_ID && r->off && (trusted || ((call->fn->flags & KF_RELEASE) && r->ref_id))) {
+	if (r->type == PTR_TO_BTF_ID && r->off &&
+	    (trusted || ((call->fn->flags & KF_RELEASE) && r->ref_id))) {
 		vlog(env, "R%d must have zero offset when passed to release func\n", regno);
 		return -EINVAL;
 	}
@@ -255,8 +269,9 @@ static int ptr_arg(struct venv *env, u32 *i, const struct btf_type *t, struct kc
 		return err;
 	if (r->ref_id) {
 		if (call->ref_id) {
-			vlog(env, "verifier internal error: more than one arg with ref_obj_id R%d %u %u\n", regno, r->ref_id,
-			     call->ref_id);
+			vlog(env,
+			     "verifier internal error: more than one arg with ref_obj_id R%d %u %u\n",
+			     regno, r->ref_id, call->ref_id);
 			return -EFAULT;
 		}
 		call->ref_id = r->ref_id;
@@ -277,7 +292,8 @@ static int check_args(struct venv *env, struct kcall *call)
 	int err = 0;
 
 	if (btf_type_vlen(call->proto) > 5) {
-		vlog(env, "Function %s has %d > %d args\n", call->fn->name, btf_type_vlen(call->proto), 5);
+		vlog(env, "Function %s has %d > %d args\n", call->fn->name,
+		     btf_type_vlen(call->proto), 5);
 		return -EINVAL;
 	}
 	for (u32 i = 0; i < btf_type_vlen(call->proto) && !err; i++) {
@@ -288,7 +304,8 @@ static int check_args(struct venv *env, struct kcall *call)
 		} else if (t && btf_type_is_ptr(t)) {
 			err = ptr_arg(env, &i, t, call);
 		} else {
-			vlog(env, "Unrecognized arg#%d type %s\n", i, t ? vfy_kind_name(t) : "UNKNOWN");
+			vlog(env, "Unrecognized arg#%d type %s\n", i,
+			     t ? vfy_kind_name(t) : "UNKNOWN");
 			return -EINVAL;
 		}
 		if (!err)
@@ -296,13 +313,16 @@ static int check_args(struct venv *env, struct kcall *call)
 	}
 	if (err)
 		return err;
-	/* what is not an object (a record of a ring buffer) is not the function's to release, even where 6.1 would let it */
+	/* what is not an object (a record of a ring buffer) is not the function's to release,
+	 * even where 6.1 would let it */
 	if ((call->fn->flags & KF_RELEASE) && !call->release_reg) {
-		vlog(env, "release kernel function %s expects refcounted PTR_TO_BTF_ID\n", call->fn->name);
+		vlog(env, "release kernel function %s expects refcounted PTR_TO_BTF_ID\n",
+		     call->fn->name);
 		return -EINVAL;
 	}
 	if ((call->fn->flags & KF_SLEEPABLE) && !env->prog->sleepable) {
-		vlog(env, "kernel function %s is sleepable but the program is not\n", call->fn->name);
+		vlog(env, "kernel function %s is sleepable but the program is not\n",
+		     call->fn->name);
 		return -EINVAL;
 	}
 	return 0;
@@ -325,8 +345,9 @@ static int return_ptr(struct venv *env, const struct btf_type *t, const struct k
 		r->mem_size = call->mem_size;
 		r->ref_id = call->ref_id; /* gone when that is released */
 	} else {
-		vlog(env, "kernel function %s returns pointer type %s %s is not supported\n", call->fn->name,
-		     to ? vfy_kind_name(to) : "UNKNOWN", to ? name_of(call->btf, to) : "");
+		vlog(env, "kernel function %s returns pointer type %s %s is not supported\n",
+		     call->fn->name, to ? vfy_kind_name(to) : "UNKNOWN",
+		     to ? name_of(call->btf, to) : "");
 		return -EINVAL;
 	}
 	if (call->fn->flags & KF_RET_NULL) {
@@ -365,7 +386,7 @@ static int set_return(struct venv *env, const struct kcall *call, s32 idx)
 
 int vfy_kfunc_call(struct venv *env, const struct bpf_insn *in, s32 idx)
 {
-	struct kcall call = { .btf = env->prog->vmlinux, .id = in->imm };
+	struct kcall call = {.btf = env->prog->vmlinux, .id = in->imm};
 	const struct btf_type *func;
 	s32 row;
 	int err;
@@ -394,7 +415,8 @@ int vfy_kfunc_call(struct venv *env, const struct bpf_insn *in, s32 idx)
 	if (call.release_reg) {
 		err = vfy_ref_release(env, call.ref_id);
 		if (err) {
-			vlog(env, "kfunc %s#%d reference has not been acquired before\n", call.fn->name, call.id);
+			vlog(env, "kfunc %s#%d reference has not been acquired before\n",
+			     call.fn->name, call.id);
 			return err;
 		}
 	}

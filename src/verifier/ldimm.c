@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ldimm.c - 64-bit immediates: what they name (maps, values, functions, service symbols) is looked up before the walk. The instructions
- * stay as the client wrote them; the answers go to aux (map_index, map_off, imm64) and the rewrite puts them in.
+ * ldimm.c - 64-bit immediates: what they name (maps, values, functions, service symbols) is looked
+ * up before the walk. The instructions stay as the client wrote them; the answers go to aux
+ * (map_index, map_off, imm64) and the rewrite puts them in.
  */
 #include "isa/insn.h"
 #include "verifier/vfy.h"
@@ -53,7 +54,8 @@ static void scan_value(const struct bpf_map *map, struct vmap_fields *f)
 		return;
 	if (btf_type_kind(t) == BTF_KIND_STRUCT) {
 		for (u32 i = 0; i < btf_type_vlen(t); i++)
-			scan_field(btf, btf_members(t)[i].type, btf_member_bit_offset(t, &btf_members(t)[i]) / 8, f);
+			scan_field(btf, btf_members(t)[i].type,
+				   btf_member_bit_offset(t, &btf_members(t)[i]) / 8, f);
 	} else if (btf_type_kind(t) == BTF_KIND_DATASEC) {
 		const struct btf_var_secinfo *v = (const void *)(t + 1);
 
@@ -76,8 +78,9 @@ const struct vmap_fields *vfy_map_fields(struct venv *env, const struct bpf_map 
 		if (env->fields[i].map == map)
 			return &env->fields[i];
 	/* more maps than a program may use: only inner maps of them; the last entry is shared */
-	f = &env->fields[env->nr_fields < ARRAY_SIZE(env->fields) ? env->nr_fields++ : ARRAY_SIZE(env->fields) - 1];
-	*f = (struct vmap_fields){ .map = map, .lock_off = -ENOENT, .timer_off = -ENOENT };
+	f = &env->fields[env->nr_fields < ARRAY_SIZE(env->fields) ? env->nr_fields++
+								  : ARRAY_SIZE(env->fields) - 1];
+	*f = (struct vmap_fields){.map = map, .lock_off = -ENOENT, .timer_off = -ENOENT};
 	if (map->btf && map->btf_value_type_id)
 		scan_value(map, f);
 	return f;
@@ -87,8 +90,9 @@ const struct vmap_fields *vfy_map_fields(struct venv *env, const struct bpf_map 
 
 static bool is_tracing(u32 type)
 {
-	return type == BPF_PROG_TYPE_KPROBE || type == BPF_PROG_TYPE_TRACEPOINT || type == BPF_PROG_TYPE_PERF_EVENT ||
-	       type == BPF_PROG_TYPE_RAW_TRACEPOINT || type == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
+	return type == BPF_PROG_TYPE_KPROBE || type == BPF_PROG_TYPE_TRACEPOINT ||
+	       type == BPF_PROG_TYPE_PERF_EVENT || type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
+	       type == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
 }
 
 static bool sleepable_map(u32 type)
@@ -106,8 +110,7 @@ static bool sleepable_map(u32 type)
 	case BPF_MAP_TYPE_USER_RINGBUF:
 	case BPF_MAP_TYPE_INODE_STORAGE:
 	case BPF_MAP_TYPE_SK_STORAGE:
-	case BPF_MAP_TYPE_TASK_STORAGE:
-		return true;
+	case BPF_MAP_TYPE_TASK_STORAGE: return true;
 	}
 	return false;
 }
@@ -146,7 +149,9 @@ int vfy_map_compatible(struct venv *env, struct bpf_map *map)
 		vlog(env, "Sleepable programs can only use array, hash, and ringbuf maps\n");
 		return -EINVAL;
 	}
-	return env->prog->env->map_compatible ? env->prog->env->map_compatible(env->prog->env_arg, map, env->prog) : 0;
+	return env->prog->env->map_compatible
+		       ? env->prog->env->map_compatible(env->prog->env_arg, map, env->prog)
+		       : 0;
 }
 
 /* --- before the walk --- */
@@ -214,7 +219,8 @@ static int resolve_map(struct venv *env, s32 idx)
 		if (map->max_entries != 1 || off >= map->value_size) {
 			bool many = map->max_entries != 1;
 
-			vlog(env, "invalid access to map value pointer, value_size=%u off=%u\n", map->value_size, off);
+			vlog(env, "invalid access to map value pointer, value_size=%u off=%u\n",
+			     map->value_size, off);
 			return many ? -ENOTSUPP : -EINVAL;
 		}
 		env->aux[idx].map_off = off;
@@ -265,7 +271,8 @@ static int resolve_btf_var(struct venv *env, s32 idx)
 			return -EINVAL;
 		}
 	} else if (!btf) {
-		vlog(env, "kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig.\n");
+		vlog(env,
+		     "kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig.\n");
 		return -EINVAL;
 	}
 	t = btf_type_by_id(btf, in->imm);
@@ -279,9 +286,11 @@ static int resolve_btf_var(struct venv *env, s32 idx)
 	}
 	name = btf_name_by_offset(btf, t->name_off);
 	/* only the service's own variables have addresses that mean something */
-	addr = name && btf->kernel_btf && ops->ksym_addr ? ops->ksym_addr(env->prog->env_arg, name) : 0;
+	addr = name && btf->kernel_btf && ops->ksym_addr ? ops->ksym_addr(env->prog->env_arg, name)
+							 : 0;
 	if (!addr) {
-		vlog(env, "ldimm64 failed to find the address for kernel symbol '%s'.\n", name ? name : "");
+		vlog(env, "ldimm64 failed to find the address for kernel symbol '%s'.\n",
+		     name ? name : "");
 		return -ENOENT;
 	}
 	env->aux[idx].imm64 = addr;
@@ -295,7 +304,8 @@ static int resolve_btf_var(struct venv *env, s32 idx)
 	} else if (!t || !btf_type_is_struct(t)) {
 		sized = t ? btf_resolve_size(btf, t, &size) : ERR_PTR(-EINVAL);
 		if (IS_ERR(sized)) {
-			vlog(env, "ldimm64 unable to resolve the size of type '%s': %ld\n", vfy_btf_name(btf, id), PTR_ERR(sized));
+			vlog(env, "ldimm64 unable to resolve the size of type '%s': %ld\n",
+			     vfy_btf_name(btf, id), PTR_ERR(sized));
 			return -EINVAL;
 		}
 		vi->var_type = PTR_TO_MEM | MEM_RDONLY;
@@ -313,10 +323,8 @@ static int resolve(struct venv *env, s32 idx)
 		return -EINVAL;
 	}
 	switch (in->src_reg) {
-	case 0:
-		return 0;
-	case BPF_PSEUDO_BTF_ID:
-		return resolve_btf_var(env, idx);
+	case 0: return 0;
+	case BPF_PSEUDO_BTF_ID: return resolve_btf_var(env, idx);
 	case BPF_PSEUDO_FUNC:
 		env->aux[idx].ptr_type = PTR_TO_FUNC;
 		env->aux[idx].func_subprog = max(0, vfy_find_subprog(env, idx + in->imm + 1));
@@ -340,7 +348,8 @@ int vfy_ldimm_resolve(struct venv *env)
 		const struct bpf_insn *in = &env->insns[i];
 		u8 mode = BPF_MODE(in->code);
 		/* sign-extending loads are cpu v4 */
-		bool ldx_ok = mode == BPF_MEM || (mode == BPF_MEMSX && BPF_SIZE(in->code) != BPF_DW && vfy_cpu_v4(env));
+		bool ldx_ok = mode == BPF_MEM || (mode == BPF_MEMSX &&
+						  BPF_SIZE(in->code) != BPF_DW && vfy_cpu_v4(env));
 
 		if (BPF_CLASS(in->code) == BPF_LDX && (!ldx_ok || in->imm)) {
 			vlog(env, "BPF_LDX uses reserved fields\n");
@@ -415,8 +424,7 @@ int vfy_ldimm(struct venv *env, struct bpf_insn *in)
 			d->btf_id = vi->var_id;
 		}
 		return 0;
-	case BPF_PSEUDO_FUNC:
-		return load_func(env, in, d);
+	case BPF_PSEUDO_FUNC: return load_func(env, in, d);
 	case BPF_PSEUDO_MAP_VALUE:
 	case BPF_PSEUDO_MAP_IDX_VALUE:
 		d->type = PTR_TO_MAP_VALUE;

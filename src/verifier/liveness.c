@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * liveness.c - which registers and slots a state's continuation reads. A read marks the ancestors in the tree of explored states
- * up to the write it sees.
+ * liveness.c - which registers and slots a state's continuation reads. A read marks the ancestors
+ * in the tree of explored states up to the write it sees.
  */
 #include "verifier/vfy.h"
 
@@ -12,8 +12,9 @@ int vfy_mark_read(struct venv *env, const struct vreg *r)
 
 	while (!(r->live & LIVE_WRITTEN) && (parent = r->parent)) {
 		if (parent->live & LIVE_DONE) {
-			vlog(env, "verifier BUG type %s var_off %lld off %d\n", vfy_type_text(env, parent->type),
-			     (long long)parent->var.value, parent->off);
+			vlog(env, "verifier BUG type %s var_off %lld off %d\n",
+			     vfy_type_text(env, parent->type), (long long)parent->var.value,
+			     parent->off);
 			return -EFAULT;
 		}
 		if (parent->live & LIVE_READ)

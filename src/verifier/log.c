@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* log.c - the text of the check: types, registers, stack, instructions, source lines; wording and layout of Linux 6.1. */
+/* log.c - the text of the check: types, registers, stack, instructions, source lines; wording
+ * and layout of Linux 6.1. */
 #include <ctype.h>
 #include <stdio.h>
 
@@ -35,8 +36,8 @@ static const struct {
 	u32 flag;
 	const char *prefix;
 } type_prefixes[] = {
-	{ MEM_RDONLY, "rdonly_" }, { MEM_ALLOC_FLAG, "alloc_" },      { MEM_USER, "user_" },
-	{ MEM_PERCPU, "percpu_" }, { PTR_UNTRUSTED, "untrusted_" },
+	{MEM_RDONLY, "rdonly_"}, {MEM_ALLOC_FLAG, "alloc_"},	{MEM_USER, "user_"},
+	{MEM_PERCPU, "percpu_"}, {PTR_UNTRUSTED, "untrusted_"},
 };
 
 const char *vfy_type_text(struct venv *env, u32 type)
@@ -64,12 +65,15 @@ const char *vfy_btf_name(const struct btf *btf, u32 id)
 const char *vfy_kind_name(const struct btf_type *t)
 {
 	static const char *const names[] = {
-		[BTF_KIND_UNKN] = "UNKNOWN",   [BTF_KIND_INT] = "INT",		[BTF_KIND_PTR] = "PTR",
-		[BTF_KIND_ARRAY] = "ARRAY",    [BTF_KIND_STRUCT] = "STRUCT",	[BTF_KIND_UNION] = "UNION",
-		[BTF_KIND_ENUM] = "ENUM",      [BTF_KIND_FWD] = "FWD",		[BTF_KIND_TYPEDEF] = "TYPEDEF",
-		[BTF_KIND_VOLATILE] = "VOLATILE", [BTF_KIND_CONST] = "CONST",	[BTF_KIND_RESTRICT] = "RESTRICT",
-		[BTF_KIND_FUNC] = "FUNC",      [BTF_KIND_FUNC_PROTO] = "FUNC_PROTO", [BTF_KIND_VAR] = "VAR",
-		[BTF_KIND_DATASEC] = "DATASEC", [BTF_KIND_FLOAT] = "FLOAT",	[BTF_KIND_DECL_TAG] = "DECL_TAG",
+		[BTF_KIND_UNKN] = "UNKNOWN",	  [BTF_KIND_INT] = "INT",
+		[BTF_KIND_PTR] = "PTR",		  [BTF_KIND_ARRAY] = "ARRAY",
+		[BTF_KIND_STRUCT] = "STRUCT",	  [BTF_KIND_UNION] = "UNION",
+		[BTF_KIND_ENUM] = "ENUM",	  [BTF_KIND_FWD] = "FWD",
+		[BTF_KIND_TYPEDEF] = "TYPEDEF",	  [BTF_KIND_VOLATILE] = "VOLATILE",
+		[BTF_KIND_CONST] = "CONST",	  [BTF_KIND_RESTRICT] = "RESTRICT",
+		[BTF_KIND_FUNC] = "FUNC",	  [BTF_KIND_FUNC_PROTO] = "FUNC_PROTO",
+		[BTF_KIND_VAR] = "VAR",		  [BTF_KIND_DATASEC] = "DATASEC",
+		[BTF_KIND_FLOAT] = "FLOAT",	  [BTF_KIND_DECL_TAG] = "DECL_TAG",
 		[BTF_KIND_TYPE_TAG] = "TYPE_TAG", [BTF_KIND_ENUM64] = "ENUM64",
 	};
 	u32 k = btf_type_kind(t);
@@ -83,7 +87,8 @@ static void log_liveness(struct venv *env, u8 live)
 {
 	if (!live)
 		return;
-	vlog(env, "_%s%s%s", live & LIVE_READ ? "r" : "", live & LIVE_WRITTEN ? "w" : "", live & LIVE_DONE ? "D" : "");
+	vlog(env, "_%s%s%s", live & LIVE_READ ? "r" : "", live & LIVE_WRITTEN ? "w" : "",
+	     live & LIVE_DONE ? "D" : "");
 }
 
 /* Collects "a=1,b=2". */
@@ -141,14 +146,15 @@ static bool shows_ref(u32 t)
 
 static void log_reg(struct venv *env, const struct vreg *r)
 {
-	struct attrs a = { .len = 0 };
+	struct attrs a = {.len = 0};
 	u32 t = r->type, base = type_base(t);
 
 	a.text[0] = 0;
 	if (t == SCALAR_VALUE && r->precise)
 		vlog(env, "P");
 	if ((t == SCALAR_VALUE || t == PTR_TO_STACK) && tnum_is_const(r->var)) {
-		vlog(env, "%s%lld", t == SCALAR_VALUE ? "" : vfy_type_text(env, t), (long long)(r->var.value + r->off));
+		vlog(env, "%s%lld", t == SCALAR_VALUE ? "" : vfy_type_text(env, t),
+		     (long long)(r->var.value + r->off));
 		return;
 	}
 	if (r->id)
@@ -165,7 +171,8 @@ static void log_reg(struct venv *env, const struct vreg *r)
 		attr(&a, "imm=%llx", (unsigned long long)r->var.value);
 	else
 		attr_bounds(&a, r);
-	vlog(env, "%s%s(%s)", vfy_type_text(env, t), base == PTR_TO_BTF_ID ? vfy_btf_name(r->btf, r->btf_id) : "", a.text);
+	vlog(env, "%s%s(%s)", vfy_type_text(env, t),
+	     base == PTR_TO_BTF_ID ? vfy_btf_name(r->btf, r->btf_id) : "", a.text);
 }
 
 static void log_slot(struct venv *env, const struct vslot *s, u32 i)
@@ -257,7 +264,8 @@ static void __printf(2, 3) print_piece(void *arg, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* What a reference to a map will load, as far as the caller may see it: the kernel has put the address in by now, we keep the fd. */
+/* What a reference to a map will load, as far as the caller may see it: the kernel has put the
+ * address in by now, we keep the fd. */
 static u64 map_address(const struct venv *env, u32 idx)
 {
 	const struct vfy_insn_aux *aux = &env->aux[idx];
@@ -271,14 +279,15 @@ static u64 map_address(const struct venv *env, u32 idx)
 
 static bool names_map(const struct bpf_insn *insn)
 {
-	return insn_is_ld_imm64(insn) && insn->src_reg >= BPF_PSEUDO_MAP_FD && insn->src_reg <= BPF_PSEUDO_MAP_IDX_VALUE &&
-	       insn->src_reg != BPF_PSEUDO_BTF_ID && insn->src_reg != BPF_PSEUDO_FUNC;
+	return insn_is_ld_imm64(insn) && insn->src_reg >= BPF_PSEUDO_MAP_FD &&
+	       insn->src_reg <= BPF_PSEUDO_MAP_IDX_VALUE && insn->src_reg != BPF_PSEUDO_BTF_ID &&
+	       insn->src_reg != BPF_PSEUDO_FUNC;
 }
 
 void vfy_log_insn(struct venv *env, u32 idx)
 {
-	struct disasm d = { .print = print_piece, .arg = env->log };
-	struct bpf_insn insn[2] = { env->insns[idx] };
+	struct disasm d = {.print = print_piece, .arg = env->log};
+	struct bpf_insn insn[2] = {env->insns[idx]};
 
 	if (!log_on(env->log))
 		return;
@@ -328,7 +337,8 @@ void vfy_log_linfo(struct venv *env, u32 idx, const char *prefix)
 	env->prev_linfo = l;
 }
 
-void vfy_log_bad_scalar(struct venv *env, const struct vreg *r, struct tnum range, const char *what, const char *name)
+void vfy_log_bad_scalar(struct venv *env, const struct vreg *r, struct tnum range, const char *what,
+			const char *name)
 {
 	char buf[48];
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mem.c - memory of one check: blocks of certain sizes cut from chunks, with a free list per size. Everything goes at once at the
- * end. A program may not make the check use more than the limit.
+ * mem.c - memory of one check: blocks of certain sizes cut from chunks, with a free list per size.
+ * Everything goes at once at the end. A program may not make the check use more than the limit.
  */
 #include <stdlib.h>
 
 #include "verifier/vfy.h"
 
 #define CHUNK (64u << 10)
-#define STEP 32u
-#define FINE 2048u /* up to here there is a size every STEP: states are made of these, and coarse ones waste up to a fifth */
+#define STEP  32u
+#define FINE \
+	2048u /* up to here there is a size every STEP: states are made of these, and coarse ones waste up to a fifth */
 
 /* Above, four sizes per power of two: number of the class, and its size. */
 static u32 class_of(size_t size, size_t *room)
@@ -93,5 +94,5 @@ void vmem_release(struct vmem *m)
 		next = *(void **)c;
 		free(c);
 	}
-	*m = (struct vmem){ 0 };
+	*m = (struct vmem){0};
 }

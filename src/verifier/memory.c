@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* memory.c - accesses through pointers: bounds, alignment, who may read or write what, and what a load yields. */
+/* memory.c - accesses through pointers: bounds, alignment, who may read or write what, and what
+ * a load yields. */
 #include "verifier/vfy.h"
 
-#define MAP_MAY_READ(m) (!((m)->map_flags & BPF_F_WRONLY_PROG))
+#define MAP_MAY_READ(m)	 (!((m)->map_flags & BPF_F_WRONLY_PROG))
 #define MAP_MAY_WRITE(m) (!((m)->map_flags & BPF_F_RDONLY_PROG))
 
 /* An access under way. */
@@ -26,19 +27,22 @@ static int in_region(struct venv *env, u32 regno, s64 off, s32 size, u32 region,
 		return 0;
 	switch (r->type) {
 	case PTR_TO_MAP_KEY:
-		vlog(env, "invalid access to map key, key_size=%d off=%d size=%d\n", region, (int)off, size);
+		vlog(env, "invalid access to map key, key_size=%d off=%d size=%d\n", region,
+		     (int)off, size);
 		break;
 	case PTR_TO_MAP_VALUE:
-		vlog(env, "invalid access to map value, value_size=%d off=%d size=%d\n", region, (int)off, size);
+		vlog(env, "invalid access to map value, value_size=%d off=%d size=%d\n", region,
+		     (int)off, size);
 		break;
 	case PTR_TO_PACKET:
 	case PTR_TO_PACKET_META:
 	case PTR_TO_PACKET_END:
-		vlog(env, "invalid access to packet, off=%d size=%d, R%d(id=%d,off=%d,r=%d)\n", (int)off, size, regno,
-		     r->id, (int)off, region);
+		vlog(env, "invalid access to packet, off=%d size=%d, R%d(id=%d,off=%d,r=%d)\n",
+		     (int)off, size, regno, r->id, (int)off, region);
 		break;
 	default:
-		vlog(env, "invalid access to memory, mem_size=%u off=%d size=%d\n", region, (int)off, size);
+		vlog(env, "invalid access to memory, mem_size=%u off=%d size=%d\n", region,
+		     (int)off, size);
 	}
 	return -EACCES;
 }
@@ -50,11 +54,15 @@ static int in_region_var(struct venv *env, u32 regno, s32 off, s32 size, u32 reg
 	s64 least;
 	int err;
 
-	if (r->smin64 < 0 && (r->smin64 == INT64_MIN || (least = off + r->smin64, least != (s32)least) || least < 0)) {
-		vlog(env, "R%d min value is negative, either use unsigned index or do a if (index >=0) check.\n", regno);
+	if (r->smin64 < 0 && (r->smin64 == INT64_MIN ||
+			      (least = off + r->smin64, least != (s32)least) || least < 0)) {
+		vlog(env,
+		     "R%d min value is negative, either use unsigned index or do a if (index >=0) check.\n",
+		     regno);
 		return -EACCES;
 	}
-	if (r->smin64 > INT32_MAX) { /* cannot be represented in what follows; beyond every region */
+	if (r->smin64 >
+	    INT32_MAX) { /* cannot be represented in what follows; beyond every region */
 		vlog(env, "R%d min value is outside of the allowed memory range\n", regno);
 		return -EACCES;
 	}
@@ -64,7 +72,9 @@ static int in_region_var(struct venv *env, u32 regno, s32 off, s32 size, u32 reg
 		return err;
 	}
 	if (r->umax64 >= VFY_MAX_VAR_OFF) {
-		vlog(env, "R%d unbounded memory access, make sure to bounds check any such access\n", regno);
+		vlog(env,
+		     "R%d unbounded memory access, make sure to bounds check any such access\n",
+		     regno);
 		return -EACCES;
 	}
 	err = in_region(env, regno, (s64)r->umax64 + off, size, region, zero_ok);
@@ -99,12 +109,13 @@ int vfy_map_access(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok,
 	return 0;
 }
 
-static int map_direction(struct venv *env, const struct vreg *r, s32 off, s32 size, enum bpf_access_type t)
+static int map_direction(struct venv *env, const struct vreg *r, s32 off, s32 size,
+			 enum bpf_access_type t)
 {
 	if (t == BPF_WRITE ? MAP_MAY_WRITE(r->map) : MAP_MAY_READ(r->map))
 		return 0;
-	vlog(env, "%s map forbidden, value_size=%d off=%d size=%d\n", t == BPF_WRITE ? "write into" : "read from",
-	     r->map->value_size, off, size);
+	vlog(env, "%s map forbidden, value_size=%d off=%d size=%d\n",
+	     t == BPF_WRITE ? "write into" : "read from", r->map->value_size, off, size);
 	return -EACCES;
 }
 
@@ -119,7 +130,9 @@ static int packet_access(struct venv *env, u32 regno, s32 off, s32 size, bool ze
 	int err;
 
 	if (r->smin64 < 0) {
-		vlog(env, "R%d min value is negative, either use unsigned index or do a if (index >=0) check.\n", regno);
+		vlog(env,
+		     "R%d min value is negative, either use unsigned index or do a if (index >=0) check.\n",
+		     regno);
 		return -EACCES;
 	}
 	err = r->range < 0 ? -EINVAL : in_region(env, regno, off, size, r->range, zero_ok);
@@ -127,13 +140,15 @@ static int packet_access(struct venv *env, u32 regno, s32 off, s32 size, bool ze
 		vlog(env, "R%d offset is outside of the packet\n", regno);
 		return err;
 	}
-	env->prog->max_pkt_offset = max(env->prog->max_pkt_offset, (u32)(off + r->umax64 + size - 1));
+	env->prog->max_pkt_offset =
+		max(env->prog->max_pkt_offset, (u32)(off + r->umax64 + size - 1));
 	return 0;
 }
 
 bool vfy_pkt_allowed(struct venv *env, const struct vcall *call, enum bpf_access_type t)
 {
-	if (t == BPF_WRITE ? !env->ops->packet_write : !env->ops->packet_read && !env->ops->packet_write)
+	if (t == BPF_WRITE ? !env->ops->packet_write
+			   : !env->ops->packet_read && !env->ops->packet_write)
 		return false;
 	if (call)
 		return call->pkt_access;
@@ -150,16 +165,23 @@ static int pkt_align(struct venv *env, const struct vreg *r, s32 off, s32 size)
 
 	if (tnum_aligned(tnum_add(r->var, tnum_const(ip_align + r->off + off)), size))
 		return 0;
-	vlog(env, "misaligned packet access off %d+%s+%d+%d size %d\n", ip_align, tnum_text(buf, r->var), r->off, off, size);
+	vlog(env, "misaligned packet access off %d+%s+%d+%d size %d\n", ip_align,
+	     tnum_text(buf, r->var), r->off, off, size);
 	return -EACCES;
 }
 
 int vfy_ptr_align(struct venv *env, const struct vreg *r, s32 off, s32 size, bool once)
 {
 	static const char *const names[__BPF_REG_TYPE_MAX] = {
-		[PTR_TO_FLOW_KEYS] = "flow keys ", [PTR_TO_MAP_KEY] = "key ",	  [PTR_TO_MAP_VALUE] = "value ",
-		[PTR_TO_CTX] = "context ",	   [PTR_TO_STACK] = "stack ",	  [PTR_TO_SOCKET] = "sock ",
-		[PTR_TO_SOCK_COMMON] = "sock_common ", [PTR_TO_TCP_SOCK] = "tcp_sock ", [PTR_TO_XDP_SOCK] = "xdp_sock ",
+		[PTR_TO_FLOW_KEYS] = "flow keys ",
+		[PTR_TO_MAP_KEY] = "key ",
+		[PTR_TO_MAP_VALUE] = "value ",
+		[PTR_TO_CTX] = "context ",
+		[PTR_TO_STACK] = "stack ",
+		[PTR_TO_SOCKET] = "sock ",
+		[PTR_TO_SOCK_COMMON] = "sock_common ",
+		[PTR_TO_TCP_SOCK] = "tcp_sock ",
+		[PTR_TO_XDP_SOCK] = "xdp_sock ",
 	};
 	const char *name = r->type < __BPF_REG_TYPE_MAX && names[r->type] ? names[r->type] : "";
 	char buf[48];
@@ -171,7 +193,8 @@ int vfy_ptr_align(struct venv *env, const struct vreg *r, s32 off, s32 size, boo
 		return env->strict_align || once ? pkt_align(env, r, off, size) : 0;
 	if (tnum_aligned(tnum_add(r->var, tnum_const((s64)r->off + off)), size))
 		return 0;
-	vlog(env, "misaligned %saccess off %s+%d+%d size %d\n", name, tnum_text(buf, r->var), r->off, off, size);
+	vlog(env, "misaligned %saccess off %s+%d+%d size %d\n", name, tnum_text(buf, r->var),
+	     r->off, off, size);
 	return -EACCES;
 }
 
@@ -180,15 +203,18 @@ int vfy_ptr_off(struct venv *env, const struct vreg *r, u32 regno, bool fixed_ok
 	char buf[48];
 
 	if (r->off < 0) {
-		vlog(env, "negative offset %s ptr R%d off=%d disallowed\n", vfy_type_text(env, r->type), regno, r->off);
+		vlog(env, "negative offset %s ptr R%d off=%d disallowed\n",
+		     vfy_type_text(env, r->type), regno, r->off);
 		return -EACCES;
 	}
 	if (r->off && !fixed_ok) {
-		vlog(env, "dereference of modified %s ptr R%d off=%d disallowed\n", vfy_type_text(env, r->type), regno, r->off);
+		vlog(env, "dereference of modified %s ptr R%d off=%d disallowed\n",
+		     vfy_type_text(env, r->type), regno, r->off);
 		return -EACCES;
 	}
 	if (!tnum_is(r->var, 0)) {
-		vlog(env, "variable %s access var_off=%s disallowed\n", vfy_type_text(env, r->type), tnum_text(buf, r->var));
+		vlog(env, "variable %s access var_off=%s disallowed\n", vfy_type_text(env, r->type),
+		     tnum_text(buf, r->var));
 		return -EACCES;
 	}
 	return 0;
@@ -271,7 +297,8 @@ static int access_mem(struct venv *env, struct access *a)
 	int err;
 
 	if (a->reg->type & PTR_MAYBE_NULL) {
-		vlog(env, "R%d invalid mem access '%s'\n", a->regno, vfy_type_text(env, a->reg->type));
+		vlog(env, "R%d invalid mem access '%s'\n", a->regno,
+		     vfy_type_text(env, a->reg->type));
 		return -EACCES;
 	}
 	if (a->type == BPF_WRITE && (a->reg->type & MEM_RDONLY))
@@ -286,7 +313,7 @@ static int access_mem(struct venv *env, struct access *a)
 
 static int access_ctx(struct venv *env, struct access *a)
 {
-	struct insn_access_aux info = { .reg_type = SCALAR_VALUE, .log = env->log };
+	struct insn_access_aux info = {.reg_type = SCALAR_VALUE, .log = env->log};
 	struct vreg *d;
 	int err;
 
@@ -295,7 +322,8 @@ static int access_ctx(struct venv *env, struct access *a)
 	err = vfy_ptr_off(env, a->reg, a->regno, false);
 	if (err)
 		return err;
-	if (!env->ops->is_valid_access || !env->ops->is_valid_access(a->off, a->size, a->type, env->prog, &info)) {
+	if (!env->ops->is_valid_access ||
+	    !env->ops->is_valid_access(a->off, a->size, a->type, env->prog, &info)) {
 		vlog(env, "invalid bpf_context access off=%d size=%d\n", a->off, a->size);
 		vfy_log_linfo(env, a->insn, "; ");
 		return -EACCES;
@@ -367,11 +395,14 @@ static int access_sock(struct venv *env, struct access *a)
 	if (a->type == BPF_WRITE)
 		return cannot_write(env, a);
 	if (a->reg->smin64 < 0) {
-		vlog(env, "R%d min value is negative, either use unsigned index or do a if (index >=0) check.\n", a->regno);
+		vlog(env,
+		     "R%d min value is negative, either use unsigned index or do a if (index >=0) check.\n",
+		     a->regno);
 		return -EACCES;
 	}
 	if (!vfy_sock_access(a->reg->type, a->off, a->size, &field)) {
-		vlog(env, "R%d invalid %s access off=%d size=%d\n", a->regno, vfy_type_text(env, a->reg->type), a->off, a->size);
+		vlog(env, "R%d invalid %s access off=%d size=%d\n", a->regno,
+		     vfy_type_text(env, a->reg->type), a->off, a->size);
 		return -EACCES;
 	}
 	env->aux[a->insn].ctx_field_size = field;
@@ -379,16 +410,19 @@ static int access_sock(struct venv *env, struct access *a)
 	return 0;
 }
 
-static int buffer_offset(struct venv *env, const struct vreg *r, u32 regno, s32 off, s32 size, const char *kind, u32 *most)
+static int buffer_offset(struct venv *env, const struct vreg *r, u32 regno, s32 off, s32 size,
+			 const char *kind, u32 *most)
 {
 	char buf[48];
 
 	if (off < 0) {
-		vlog(env, "R%d invalid %s buffer access: off=%d, size=%d\n", regno, kind, off, size);
+		vlog(env, "R%d invalid %s buffer access: off=%d, size=%d\n", regno, kind, off,
+		     size);
 		return -EACCES;
 	}
 	if (!tnum_is(r->var, 0)) {
-		vlog(env, "R%d invalid variable buffer offset: off=%d, var_off=%s\n", regno, off, tnum_text(buf, r->var));
+		vlog(env, "R%d invalid variable buffer offset: off=%d, var_off=%s\n", regno, off,
+		     tnum_text(buf, r->var));
 		return -EACCES;
 	}
 	*most = max(*most, (u32)(off + size));
@@ -397,7 +431,8 @@ static int buffer_offset(struct venv *env, const struct vreg *r, u32 regno, s32 
 
 static int access_tp_buffer(struct venv *env, struct access *a)
 {
-	int err = buffer_offset(env, a->reg, a->regno, a->off, a->size, "tracepoint", &env->prog->max_tp_access);
+	int err = buffer_offset(env, a->reg, a->regno, a->off, a->size, "tracepoint",
+				&env->prog->max_tp_access);
 
 	if (!err)
 		loads_unknown(env, a);
@@ -427,7 +462,8 @@ static int access_buf(struct venv *env, struct access *a)
 }
 
 /* What a load of a struct's bytes yields: a number or a pointer to another struct. */
-static int walk_struct(struct venv *env, struct access *a, struct btf *btf, const struct btf_type *t, u32 inherit)
+static int walk_struct(struct venv *env, struct access *a, struct btf *btf,
+		       const struct btf_type *t, u32 inherit)
 {
 	u32 next = 0, flags = 0;
 	int kind = btf_struct_walk(env->log, btf, t, a->off, a->size, &next, &flags);
@@ -451,17 +487,18 @@ static int access_btf(struct venv *env, struct access *a)
 	char buf[48];
 
 	if (a->off < 0) {
-		vlog(env, "R%d is ptr_%s invalid negative access: off=%d\n", a->regno, name, a->off);
+		vlog(env, "R%d is ptr_%s invalid negative access: off=%d\n", a->regno, name,
+		     a->off);
 		return -EACCES;
 	}
 	if (!tnum_is(r->var, 0)) {
-		vlog(env, "R%d is ptr_%s invalid variable offset: off=%d, var_off=%s\n", a->regno, name, a->off,
-		     tnum_text(buf, r->var));
+		vlog(env, "R%d is ptr_%s invalid variable offset: off=%d, var_off=%s\n", a->regno,
+		     name, a->off, tnum_text(buf, r->var));
 		return -EACCES;
 	}
 	if (r->type & (MEM_USER | MEM_PERCPU)) {
-		vlog(env, "R%d is ptr_%s access %s memory: off=%d\n", a->regno, name, r->type & MEM_USER ? "user" : "percpu",
-		     a->off);
+		vlog(env, "R%d is ptr_%s access %s memory: off=%d\n", a->regno, name,
+		     r->type & MEM_USER ? "user" : "percpu", a->off);
 		return -EACCES;
 	}
 	if (!t)
@@ -476,7 +513,8 @@ static int access_btf(struct venv *env, struct access *a)
 	return walk_struct(env, a, r->btf, t, r->type & PTR_UNTRUSTED);
 }
 
-/* The kernel's own struct of a map kind, for messages. All begin with struct bpf_map, which is what ours have in BTF. */
+/* The kernel's own struct of a map kind, for messages. All begin with struct bpf_map, which is
+ * what ours have in BTF. */
 static const char *map_struct_name(u32 map_type)
 {
 	switch (map_type) {
@@ -485,14 +523,12 @@ static const char *map_struct_name(u32 map_type)
 	case BPF_MAP_TYPE_PROG_ARRAY:
 	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
 	case BPF_MAP_TYPE_CGROUP_ARRAY:
-	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
-		return "bpf_array";
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS: return "bpf_array";
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_PERCPU_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
 	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-	case BPF_MAP_TYPE_HASH_OF_MAPS:
-		return "bpf_htab";
+	case BPF_MAP_TYPE_HASH_OF_MAPS: return "bpf_htab";
 	}
 	return "bpf_map";
 }
@@ -518,7 +554,8 @@ static int access_map_ptr(struct venv *env, struct access *a)
 		return -EACCES;
 	}
 	if (!tnum_is(a->reg->var, 0)) {
-		vlog(env, "variable map_ptr access var_off=%s disallowed\n", tnum_text(buf, a->reg->var));
+		vlog(env, "variable map_ptr access var_off=%s disallowed\n",
+		     tnum_text(buf, a->reg->var));
 		return -EACCES;
 	}
 	id = btf ? btf_find_by_name_kind(btf, "bpf_map", BTF_KIND_STRUCT) : -ENOENT;
@@ -540,22 +577,25 @@ static int access_other(struct venv *env, struct access *a)
 static int (*access_fn(u32 type))(struct venv *, struct access *)
 {
 	static int (*const plain[__BPF_REG_TYPE_MAX])(struct venv *, struct access *) = {
-		[PTR_TO_MAP_KEY] = access_map_key,     [PTR_TO_MAP_VALUE] = access_map_value,
-		[PTR_TO_CTX] = access_ctx,	       [PTR_TO_STACK] = access_stack,
-		[PTR_TO_PACKET] = access_packet,       [PTR_TO_PACKET_META] = access_packet,
-		[PTR_TO_FLOW_KEYS] = access_flow_keys, [PTR_TO_SOCKET] = access_sock,
-		[PTR_TO_SOCK_COMMON] = access_sock,    [PTR_TO_TCP_SOCK] = access_sock,
-		[PTR_TO_XDP_SOCK] = access_sock,       [PTR_TO_TP_BUFFER] = access_tp_buffer,
+		[PTR_TO_MAP_KEY] = access_map_key,
+		[PTR_TO_MAP_VALUE] = access_map_value,
+		[PTR_TO_CTX] = access_ctx,
+		[PTR_TO_STACK] = access_stack,
+		[PTR_TO_PACKET] = access_packet,
+		[PTR_TO_PACKET_META] = access_packet,
+		[PTR_TO_FLOW_KEYS] = access_flow_keys,
+		[PTR_TO_SOCKET] = access_sock,
+		[PTR_TO_SOCK_COMMON] = access_sock,
+		[PTR_TO_TCP_SOCK] = access_sock,
+		[PTR_TO_XDP_SOCK] = access_sock,
+		[PTR_TO_TP_BUFFER] = access_tp_buffer,
 		[CONST_PTR_TO_MAP] = access_map_ptr,
 	};
 
 	switch (type_base(type)) {
-	case PTR_TO_MEM:
-		return access_mem;
-	case PTR_TO_BTF_ID:
-		return type & PTR_MAYBE_NULL ? access_other : access_btf;
-	case PTR_TO_BUF:
-		return type & PTR_MAYBE_NULL ? access_other : access_buf;
+	case PTR_TO_MEM: return access_mem;
+	case PTR_TO_BTF_ID: return type & PTR_MAYBE_NULL ? access_other : access_btf;
+	case PTR_TO_BUF: return type & PTR_MAYBE_NULL ? access_other : access_buf;
 	}
 	return type < __BPF_REG_TYPE_MAX && plain[type] ? plain[type] : access_other;
 }
@@ -563,19 +603,18 @@ static int (*access_fn(u32 type))(struct venv *, struct access *)
 static s32 size_of(u8 bpf_size)
 {
 	switch (bpf_size) {
-	case BPF_B:
-		return 1;
-	case BPF_H:
-		return 2;
-	case BPF_W:
-		return 4;
+	case BPF_B: return 1;
+	case BPF_H: return 2;
+	case BPF_W: return 4;
 	}
 	return 8;
 }
 
-int vfy_mem(struct venv *env, s32 idx, u32 regno, s32 off, u8 bpf_size, enum bpf_access_type t, s32 value, bool aligned)
+int vfy_mem(struct venv *env, s32 idx, u32 regno, s32 off, u8 bpf_size, enum bpf_access_type t,
+	    s32 value, bool aligned)
 {
-	struct access a = { .insn = idx, .regno = regno, .reg = vfy_reg(env, regno), .type = t, .value = value };
+	struct access a = {
+		.insn = idx, .regno = regno, .reg = vfy_reg(env, regno), .type = t, .value = value};
 	struct vreg *d;
 	int err;
 
@@ -601,8 +640,7 @@ static bool atomic_known(s32 imm)
 	case BPF_ADD:
 	case BPF_AND:
 	case BPF_OR:
-	case BPF_XOR:
-		return true;
+	case BPF_XOR: return true;
 	}
 	return imm == BPF_XCHG || imm == BPF_CMPXCHG;
 }
@@ -630,12 +668,14 @@ int vfy_atomic(struct venv *env, s32 idx, struct bpf_insn *in)
 	if (err)
 		return err;
 	if ((in->imm == BPF_CMPXCHG && reg_leaks(env, 0)) || reg_leaks(env, in->src_reg)) {
-		vlog(env, "R%d leaks addr into mem\n", in->imm == BPF_CMPXCHG && reg_leaks(env, 0) ? 0 : in->src_reg);
+		vlog(env, "R%d leaks addr into mem\n",
+		     in->imm == BPF_CMPXCHG && reg_leaks(env, 0) ? 0 : in->src_reg);
 		return -EACCES;
 	}
 	t = vfy_reg(env, in->dst_reg)->type;
 	if (t == PTR_TO_CTX || type_is_pkt(t) || t == PTR_TO_FLOW_KEYS || type_is_sock(t)) {
-		vlog(env, "BPF_ATOMIC stores into R%d %s is not allowed\n", in->dst_reg, vfy_type_text(env, t));
+		vlog(env, "BPF_ATOMIC stores into R%d %s is not allowed\n", in->dst_reg,
+		     vfy_type_text(env, t));
 		return -EACCES;
 	}
 	if (in->imm & BPF_FETCH) {
@@ -661,29 +701,28 @@ static int helper_ctx(struct venv *env, u32 regno, s32 size, enum bpf_access_typ
 	return vfy_mem(env, env->insn_idx, regno, size - 1, BPF_B, t, -1, false);
 }
 
-int vfy_helper_mem(struct venv *env, u32 regno, s32 size, enum bpf_access_type t, bool zero_ok, struct vcall *call)
+int vfy_helper_mem(struct venv *env, u32 regno, s32 size, enum bpf_access_type t, bool zero_ok,
+		   struct vcall *call)
 {
 	struct vreg *r = vfy_reg(env, regno);
 	u32 base = type_base(r->type);
 	int err;
 
-	if (t == BPF_WRITE && (base == PTR_TO_MAP_KEY || (base == PTR_TO_MEM && (r->type & MEM_RDONLY)))) {
+	if (t == BPF_WRITE &&
+	    (base == PTR_TO_MAP_KEY || (base == PTR_TO_MEM && (r->type & MEM_RDONLY)))) {
 		vlog(env, "R%d cannot write into %s\n", regno, vfy_type_text(env, r->type));
 		return -EACCES;
 	}
 	switch (base) {
 	case PTR_TO_PACKET:
-	case PTR_TO_PACKET_META:
-		return packet_access(env, regno, r->off, size, zero_ok);
+	case PTR_TO_PACKET_META: return packet_access(env, regno, r->off, size, zero_ok);
 	case PTR_TO_MAP_KEY:
 		return in_region_var(env, regno, r->off, size, r->map->key_size, false);
 	case PTR_TO_MAP_VALUE:
 		err = map_direction(env, r, r->off, size, t);
 		return err ? err : vfy_map_access(env, regno, r->off, size, zero_ok, SRC_HELPER);
-	case PTR_TO_MEM:
-		return in_region_var(env, regno, r->off, size, r->mem_size, zero_ok);
-	case PTR_TO_BUF:
-		return buf_access(env, regno, r->off, size, t);
+	case PTR_TO_MEM: return in_region_var(env, regno, r->off, size, r->mem_size, zero_ok);
+	case PTR_TO_BUF: return buf_access(env, regno, r->off, size, t);
 	case PTR_TO_STACK:
 		return vfy_stack_range(env, regno, r->off, size, zero_ok, SRC_HELPER, t, call);
 	case PTR_TO_CTX:
@@ -694,6 +733,7 @@ int vfy_helper_mem(struct venv *env, u32 regno, s32 size, enum bpf_access_type t
 	}
 	if (zero_ok && !size && reg_is_null(r))
 		return 0;
-	vlog(env, "R%d type=%s expected=%s\n", regno, vfy_type_text(env, r->type), vfy_type_text(env, PTR_TO_STACK));
+	vlog(env, "R%d type=%s expected=%s\n", regno, vfy_type_text(env, r->type),
+	     vfy_type_text(env, PTR_TO_STACK));
 	return -EACCES;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pending.c - a path still to walk waits as the difference to the explored state it continues. There can be 8192 of them, and few registers change from
- * one explored state to the next branch.
+ * pending.c - a path still to walk waits as the difference to the explored state it continues.
+ * There can be 8192 of them, and few registers change from one explored state to the next branch.
  *
  * Packed, a state is struct vstate up to its frames and in their place:
  *
@@ -9,7 +9,8 @@
  *	per frame: what follows the registers in struct vframe, when it is not as in the explored state; then, per register and stack slot, struct note, and
  *	when the value is not as there, what differs (put_words()); the parent when it is not the usual one
  *
- * The explored state cannot go or change meanwhile but for liveness and precision: this path counts in its branches.
+ * The explored state cannot go or change meanwhile but for liveness and precision: this path counts
+ * in its branches.
  */
 #include "verifier/vfy.h"
 
@@ -17,12 +18,16 @@
 #define HEAD_SIZE  (offsetof(struct vframe, refs) - HEAD_AT)
 #define PACKED_AT  offsetof(struct vstate, frame)
 #define VALUE_SIZE offsetof(struct vreg, parent)
-#define WORDS	   (VALUE_SIZE / sizeof(u64) + 2) /* of a register's value; whose stack it points to; a slot's kinds */
+#define WORDS                       \
+	(VALUE_SIZE / sizeof(u64) + \
+	 2) /* of a register's value; whose stack it points to; a slot's kinds */
 
 _Static_assert(offsetof(struct vslot, reg) == 0, "a slot begins with its register");
-_Static_assert(VALUE_SIZE % sizeof(u64) == 0 && SLOT_SIZE == sizeof(u64) && WORDS <= 16, "a value is words, with two bits for each");
+_Static_assert(VALUE_SIZE % sizeof(u64) == 0 && SLOT_SIZE == sizeof(u64) && WORDS <= 16,
+	       "a value is words, with two bits for each");
 
-/* Whom reads of the register concern: the explored state's, or its parent (a caller's R0 to R5 are connected to an older state), or one that is noted. */
+/* Whom reads of the register concern: the explored state's, or its parent (a caller's R0 to R5
+ * are connected to an older state), or one that is noted. */
 enum { PARENT_BASE, PARENT_GRAND, PARENT_NOTED };
 
 struct note {
@@ -59,14 +64,14 @@ static void get(struct block *b, void *data, size_t size)
 
 static struct item reg_of(const struct vframe *f, u32 i)
 {
-	return (struct item){ f ? (struct vreg *)&f->regs[i] : NULL, NULL };
+	return (struct item){f ? (struct vreg *)&f->regs[i] : NULL, NULL};
 }
 
 static struct item slot_of(const struct vframe *f, u32 i)
 {
 	struct vslot *s = f && i < f->nr_slots ? &f->slots[i] : NULL;
 
-	return (struct item){ s ? &s->reg : NULL, s ? s->kind : NULL };
+	return (struct item){s ? &s->reg : NULL, s ? s->kind : NULL};
 }
 
 static void to_words(struct item it, u64 *w)
@@ -96,7 +101,10 @@ static void put_words(struct block *b, const u64 *w, const u64 *base)
 	u32 how = 0, n = 0;
 
 	for (u32 i = 0; i < WORDS; i++) {
-		u32 h = !w[i] ? WORD_ZERO : w[i] == base[i] ? WORD_BASE : w[i] == last ? WORD_AGAIN : WORD_NOTED;
+		u32 h = !w[i]		  ? WORD_ZERO
+			: w[i] == base[i] ? WORD_BASE
+			: w[i] == last	  ? WORD_AGAIN
+					  : WORD_NOTED;
 
 		how |= h << (2 * i);
 		if (h == WORD_NOTED)
@@ -121,20 +129,23 @@ static void get_words(struct block *b, u64 *w, const u64 *base)
 
 static bool same_value(struct item a, struct item b)
 {
-	return b.reg && a.reg->frameno == b.reg->frameno && !memcmp(a.reg, b.reg, VALUE_SIZE) && (!a.kind || !memcmp(a.kind, b.kind, SLOT_SIZE));
+	return b.reg && a.reg->frameno == b.reg->frameno && !memcmp(a.reg, b.reg, VALUE_SIZE) &&
+	       (!a.kind || !memcmp(a.kind, b.kind, SLOT_SIZE));
 }
 
 static u8 parent_of(const struct vreg *r, const struct vreg *base)
 {
 	if (!base)
 		return PARENT_NOTED;
-	return r->parent == base ? PARENT_BASE : r->parent == base->parent ? PARENT_GRAND : PARENT_NOTED;
+	return r->parent == base	   ? PARENT_BASE
+	       : r->parent == base->parent ? PARENT_GRAND
+					   : PARENT_NOTED;
 }
 
 static void pack_item(struct block *b, struct item it, struct item base)
 {
 	const struct vreg *r = it.reg;
-	struct note n = { same_value(it, base), parent_of(r, base.reg), r->live, r->precise };
+	struct note n = {same_value(it, base), parent_of(r, base.reg), r->live, r->precise};
 	u64 w[WORDS], bw[WORDS];
 
 	put(b, &n, sizeof(n));
@@ -197,7 +208,8 @@ static void pack_frame(struct block *b, const struct vframe *f, const struct vfr
 		pack_item(b, slot_of(f, i), slot_of(base, i));
 }
 
-static int unpack_frame(struct venv *env, struct block *b, struct vframe **frame, const struct vframe *base)
+static int unpack_frame(struct venv *env, struct block *b, struct vframe **frame,
+			const struct vframe *base)
 {
 	struct vframe *f = *frame = vmem_alloc(&env->mem, sizeof(*f));
 	bool same;
@@ -244,7 +256,7 @@ static void pack(struct block *b, const struct vstate *st)
 void vfy_pack(struct venv *env, struct vstate **link)
 {
 	struct vstate *st = *link, *packed;
-	struct block b = { .at = NULL };
+	struct block b = {.at = NULL};
 
 	if (!st || st->packed_size || st->pushed_at == env->processed || !can_pack(st))
 		return;
@@ -252,7 +264,7 @@ void vfy_pack(struct venv *env, struct vstate **link)
 	packed = vmem_alloc(&env->mem, b.len);
 	if (!packed)
 		return;
-	b = (struct block){ .at = (u8 *)packed };
+	b = (struct block){.at = (u8 *)packed};
 	pack(&b, st);
 	packed->packed_size = b.len;
 	*link = packed;
@@ -261,7 +273,7 @@ void vfy_pack(struct venv *env, struct vstate **link)
 
 static int unpack(struct venv *env, struct vstate *st, const struct vstate *packed)
 {
-	struct block b = { .at = (u8 *)packed };
+	struct block b = {.at = (u8 *)packed};
 	int err = 0;
 
 	get(&b, st, PACKED_AT);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * precision.c - when the exact value of a scalar mattered, walk back through the instructions that led here and mark, in the explored
- * states passed on the way, the scalars it came from. Where the walk cannot follow (calls, unknown spills), all scalars are marked.
+ * precision.c - when the exact value of a scalar mattered, walk back through the instructions that
+ * led here and mark, in the explored states passed on the way, the scalars it came from. Where the
+ * walk cannot follow (calls, unknown spills), all scalars are marked.
  */
 #include "verifier/vfy.h"
 
@@ -25,7 +26,8 @@ static void set_precise(struct vstate *st, bool precise)
 	}
 }
 
-/* Long chains are marked again and again, so it stops where an earlier call has been: explored states lose no mark and gain no scalar. */
+/* Long chains are marked again and again, so it stops where an earlier call has been: explored
+ * states lose no mark and gain no scalar. */
 static void mark_ancestors(struct vstate *st)
 {
 	while ((st = st->parent) && !st->all_precise) {
@@ -41,7 +43,8 @@ void vfy_forget_precision(struct vstate *st)
 
 static bool is_fetch(const struct bpf_insn *i)
 {
-	return BPF_CLASS(i->code) == BPF_STX && BPF_MODE(i->code) == BPF_ATOMIC && (i->imm & BPF_FETCH);
+	return BPF_CLASS(i->code) == BPF_STX && BPF_MODE(i->code) == BPF_ATOMIC &&
+	       (i->imm & BPF_FETCH);
 }
 
 static int back_alu(const struct bpf_insn *i, struct wanted *w)
@@ -104,13 +107,15 @@ static int back_store(struct venv *env, const struct bpf_insn *i, struct wanted 
 	return 0;
 }
 
-static int back_jump(struct venv *env, const struct bpf_insn *i, const struct vjump *j, struct wanted *w)
+static int back_jump(struct venv *env, const struct bpf_insn *i, const struct vjump *j,
+		     struct wanted *w)
 {
 	u32 both = 1u << i->dst_reg | 1u << i->src_reg;
 
 	switch (BPF_OP(i->code)) {
 	case BPF_CALL:
-		if (i->src_reg == BPF_PSEUDO_CALL || (i->src_reg == BPF_PSEUDO_KFUNC_CALL && !i->imm) ||
+		if (i->src_reg == BPF_PSEUDO_CALL ||
+		    (i->src_reg == BPF_PSEUDO_KFUNC_CALL && !i->imm) ||
 		    (!i->src_reg && vfy_calls_back(i->imm)))
 			return -ENOTSUPP;
 		w->regs &= ~1u;
@@ -119,8 +124,7 @@ static int back_jump(struct venv *env, const struct bpf_insn *i, const struct vj
 			return -EFAULT;
 		}
 		return 0;
-	case BPF_EXIT:
-		return -ENOTSUPP;
+	case BPF_EXIT: return -ENOTSUPP;
 	}
 	if (BPF_SRC(i->code) != BPF_X)
 		both = 1u << i->dst_reg;
@@ -130,7 +134,8 @@ static int back_jump(struct venv *env, const struct bpf_insn *i, const struct vj
 	return 0;
 }
 
-/* @w before instruction @idx, given @w after it; @j: its note in the history. -ENOTSUPP: cannot tell. */
+/* @w before instruction @idx, given @w after it; @j: its note in the history. -ENOTSUPP: cannot
+ * tell. */
 static int step_back(struct venv *env, s32 idx, const struct vjump *j, struct wanted *w)
 {
 	const struct bpf_insn *i = &env->insns[idx];
@@ -138,22 +143,18 @@ static int step_back(struct venv *env, s32 idx, const struct vjump *j, struct wa
 	if (!i->code)
 		return 0;
 	if ((vlog_level(env) & LOG_LEVEL2)) {
-		vlog(env, "regs=%x stack=%llx before %d: ", w->regs, (unsigned long long)w->slots, idx);
+		vlog(env, "regs=%x stack=%llx before %d: ", w->regs, (unsigned long long)w->slots,
+		     idx);
 		vfy_log_insn(env, idx);
 	}
 	switch (BPF_CLASS(i->code)) {
 	case BPF_ALU:
-	case BPF_ALU64:
-		return back_alu(i, w);
-	case BPF_LDX:
-		return back_load(env, i, w);
-	case BPF_STX:
-		return is_fetch(i) ? back_load(env, i, w) : back_store(env, i, w);
-	case BPF_ST:
-		return back_store(env, i, w);
+	case BPF_ALU64: return back_alu(i, w);
+	case BPF_LDX: return back_load(env, i, w);
+	case BPF_STX: return is_fetch(i) ? back_load(env, i, w) : back_store(env, i, w);
+	case BPF_ST: return back_store(env, i, w);
 	case BPF_JMP:
-	case BPF_JMP32:
-		return back_jump(env, i, j, w);
+	case BPF_JMP32: return back_jump(env, i, j, w);
 	}
 	if (!(w->regs >> i->dst_reg & 1))
 		return 0;
@@ -161,7 +162,8 @@ static int step_back(struct venv *env, s32 idx, const struct vjump *j, struct wa
 	return BPF_MODE(i->code) == BPF_IND || BPF_MODE(i->code) == BPF_ABS ? -ENOTSUPP : 0;
 }
 
-/* Instruction before @idx on the way through @st; *left: jumps of its history not yet undone. -ENOENT: @st began here. */
+/* Instruction before @idx on the way through @st; *left: jumps of its history not yet undone.
+ * -ENOENT: @st began here. */
 static s32 previous(const struct vstate *st, s32 idx, u32 *left)
 {
 	if (idx == st->first_insn && (!*left || (*left == 1 && st->jumps[0].to == idx)))
@@ -171,30 +173,34 @@ static s32 previous(const struct vstate *st, s32 idx, u32 *left)
 	return idx - 1;
 }
 
-/* Arguments of a global function have no source: 1 when that is all that is wanted, and marks them. */
+/* Arguments of a global function have no source: 1 when that is all that is wanted, and marks
+ * them. */
 static int back_at_entry(struct venv *env, struct vstate *st, struct wanted *w)
 {
 	struct vframe *f = st->frame[0];
 
-	if (!st->curframe && f->subprog > 0 && f->callsite == VFY_MAIN_CALLSITE && !w->slots && !(w->regs & ~0x3eu)) {
+	if (!st->curframe && f->subprog > 0 && f->callsite == VFY_MAIN_CALLSITE && !w->slots &&
+	    !(w->regs & ~0x3eu)) {
 		for (u32 i = 1; i <= 5; i++)
 			if ((w->regs >> i & 1) && f->regs[i].type == SCALAR_VALUE)
 				f->regs[i].precise = true;
 		return 1;
 	}
-	vlog(env, "BUG backtracing func entry subprog %d reg_mask %x stack_mask %llx\n", f->subprog, w->regs,
-	     (unsigned long long)w->slots);
+	vlog(env, "BUG backtracing func entry subprog %d reg_mask %x stack_mask %llx\n", f->subprog,
+	     w->regs, (unsigned long long)w->slots);
 	return -EFAULT;
 }
 
 /* Through the instructions of one state. 1: every source was found. */
-static int back_through(struct venv *env, struct vstate *st, s32 last, bool skip_last, struct wanted *w)
+static int back_through(struct venv *env, struct vstate *st, s32 last, bool skip_last,
+			struct wanted *w)
 {
 	u32 left = st->nr_jumps;
 	s32 i = last;
 
 	for (;;) {
-		const struct vjump *j = left && st->jumps[left - 1].to == i ? &st->jumps[left - 1] : NULL;
+		const struct vjump *j =
+			left && st->jumps[left - 1].to == i ? &st->jumps[left - 1] : NULL;
 		int err = skip_last ? 0 : step_back(env, i, j, w);
 
 		skip_last = false;
@@ -247,8 +253,9 @@ static int mark_wanted(struct venv *env, struct vstate *st, u32 frame, struct wa
 			w->slots &= ~(1ull << i);
 	}
 	if ((vlog_level(env) & LOG_LEVEL2)) {
-		vlog(env, "parent %s regs=%x stack=%llx marks:", fresh ? "didn't have" : "already had", w->regs,
-		     (unsigned long long)w->slots);
+		vlog(env,
+		     "parent %s regs=%x stack=%llx marks:", fresh ? "didn't have" : "already had",
+		     w->regs, (unsigned long long)w->slots);
 		vfy_log_frame(env, f, true);
 	}
 	return (!w->regs && !w->slots) || !fresh;
@@ -256,7 +263,8 @@ static int mark_wanted(struct venv *env, struct vstate *st, u32 frame, struct wa
 
 int vfy_precise_frame(struct venv *env, u32 frame, s32 regno, s32 slot)
 {
-	struct wanted w = { .regs = regno >= 0 ? 1u << regno : 0, .slots = slot >= 0 ? 1ull << slot : 0 };
+	struct wanted w = {.regs = regno >= 0 ? 1u << regno : 0,
+			   .slots = slot >= 0 ? 1ull << slot : 0};
 	struct vstate *st = env->cur;
 	s32 last = env->insn_idx;
 	bool skip = true;
@@ -287,7 +295,8 @@ int vfy_precise_frame(struct venv *env, u32 frame, s32 regno, s32 slot)
 		if (!st)
 			return 0;
 		last = st->last_insn;
-		/* a state explored inside a deeper or shallower call cannot be followed register by register */
+		/* a state explored inside a deeper or shallower call cannot be followed register
+		 * by register */
 		if (frame > st->curframe) {
 			set_precise(st, true);
 			mark_ancestors(st);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * prune.c - explored states: does one cover the current state, shall the current one be kept, is this an endless loop?
+ * prune.c - explored states: does one cover the current state, shall the current one be kept, is
+ * this an endless loop?
  *
- * An explored state whose continuation was walked to all its ends (branches == 0) covers a state that is at least as well known in everything
- * the continuation looked at. One still being walked (branches > 0) that equals the current state means the loop makes no progress.
+ * An explored state whose continuation was walked to all its ends (branches == 0) covers a state
+ * that is at least as well known in everything the continuation looked at. One still being walked
+ * (branches > 0) that equals the current state means the loop makes no progress.
  */
 #include "verifier/vfy.h"
 
@@ -32,9 +34,11 @@ static bool same_kind(const struct vreg *a, const struct vreg *b)
 
 static bool within(const struct vreg *old, const struct vreg *cur)
 {
-	return old->umin64 <= cur->umin64 && old->umax64 >= cur->umax64 && old->smin64 <= cur->smin64 &&
-	       old->smax64 >= cur->smax64 && old->umin32 <= cur->umin32 && old->umax32 >= cur->umax32 &&
-	       old->smin32 <= cur->smin32 && old->smax32 >= cur->smax32 && tnum_contains(old->var, cur->var);
+	return old->umin64 <= cur->umin64 && old->umax64 >= cur->umax64 &&
+	       old->smin64 <= cur->smin64 && old->smax64 >= cur->smax64 &&
+	       old->umin32 <= cur->umin32 && old->umax32 >= cur->umax32 &&
+	       old->smin32 <= cur->smin32 && old->smax32 >= cur->smax32 &&
+	       tnum_contains(old->var, cur->var);
 }
 
 /* Registers that shared an id in the old state must share one now. */
@@ -86,8 +90,10 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 	case SCALAR_VALUE:
 		if (env->explore_alu_limits || cur->type != SCALAR_VALUE)
 			return false;
-		/* copies that taught each other something must be copies here, too (later kernels; 6.1 forgets) */
-		return !old->precise || (within(old, cur) && scalar_ids_match(env, old->id, cur->id));
+		/* copies that taught each other something must be copies here, too (later
+		 * kernels; 6.1 forgets) */
+		return !old->precise ||
+		       (within(old, cur) && scalar_ids_match(env, old->id, cur->id));
 	case PTR_TO_MAP_KEY:
 	case PTR_TO_MAP_VALUE:
 		if (!same_kind(old, cur))
@@ -96,13 +102,13 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 			return ids_match(env, old->id, cur->id);
 		return within(old, cur);
 	case PTR_TO_PACKET:
-	case PTR_TO_PACKET_META:
-		return pkt_covered(env, old, cur);
+	case PTR_TO_PACKET_META: return pkt_covered(env, old, cur);
 	}
 	return false;
 }
 
-static bool slot_covered(struct venv *env, const struct vframe *old, const struct vframe *cur, u32 i)
+static bool slot_covered(struct venv *env, const struct vframe *old, const struct vframe *cur,
+			 u32 i)
 {
 	const struct vslot *o = &old->slots[i], *c = i < cur->nr_slots ? &cur->slots[i] : NULL;
 
@@ -137,12 +143,14 @@ static bool frame_covered(struct venv *env, const struct vframe *old, const stru
 
 static bool covered(struct venv *env, const struct vstate *old, const struct vstate *cur)
 {
-	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) || old->lock_id != cur->lock_id)
+	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) ||
+	    old->lock_id != cur->lock_id)
 		return false;
 	env->nr_ids = 0; /* ids are shared by all frames */
 	for (u32 i = 0; i <= old->curframe; i++)
 		if (old->frame[i]->callsite != cur->frame[i]->callsite ||
-		    !vfy_callback_same_entry(old->frame[i], cur->frame[i]) || !frame_covered(env, old->frame[i], cur->frame[i]))
+		    !vfy_callback_same_entry(old->frame[i], cur->frame[i]) ||
+		    !frame_covered(env, old->frame[i], cur->frame[i]))
 			return false;
 	return true;
 }
@@ -152,7 +160,8 @@ static bool no_progress(const struct vstate *old, const struct vstate *cur)
 	if (old->curframe != cur->curframe)
 		return false;
 	for (u32 i = 0; i < VFY_REGS; i++)
-		if (!same_value(&old->frame[old->curframe]->regs[i], &cur->frame[cur->curframe]->regs[i]))
+		if (!same_value(&old->frame[old->curframe]->regs[i],
+				&cur->frame[cur->curframe]->regs[i]))
 			return false;
 	return true;
 }
@@ -190,7 +199,8 @@ static void clean_finished(struct venv *env, s32 insn)
 	const struct vstate *cur = env->cur;
 
 	for (struct vstate *st = *bucket(env, insn); st; st = st->next) {
-		bool same = !st->branches && st->insn_idx == (u32)insn && st->curframe == cur->curframe && !is_done(st);
+		bool same = !st->branches && st->insn_idx == (u32)insn &&
+			    st->curframe == cur->curframe && !is_done(st);
 
 		for (u32 i = 0; same && i <= cur->curframe; i++)
 			same = st->frame[i]->callsite == cur->frame[i]->callsite;
@@ -205,7 +215,8 @@ static int pass_read(struct venv *env, struct vreg *from, struct vreg *to)
 {
 	if ((to->live & LIVE_READ) || !(from->live & LIVE_READ))
 		return 0;
-	/* A write in @from does not screen the read from @to: they are on different paths, and what @from came from may be gone. */
+	/* A write in @from does not screen the read from @to: they are on different paths, and
+	 * what @from came from may be gone. */
 	to->live |= LIVE_READ;
 	return vfy_mark_read(env, to);
 }
@@ -361,13 +372,15 @@ int vfy_visited(struct venv *env, s32 insn)
 			continue;
 		}
 		if (st->branches) {
-			if (!other_async_entry(st, cur) && no_progress(st, cur) && covered(env, st, cur)) {
+			if (!other_async_entry(st, cur) && no_progress(st, cur) &&
+			    covered(env, st, cur)) {
 				vfy_log_linfo(env, insn, "; ");
 				vlog(env, "infinite loop detected at insn %d\n", insn);
 				return -EINVAL;
 			}
 			/* in a loop states differ from round to round: keep fewer */
-			if (env->jumps - env->prev_jumps < 20 && env->processed - env->prev_processed < 100)
+			if (env->jumps - env->prev_jumps < 20 &&
+			    env->processed - env->prev_processed < 100)
 				keep = false;
 		} else if (covered(env, st, cur)) {
 			return end_path_in(env, st);

@@ -300,10 +300,10 @@ static int rw_pass(struct rw *rw, int (*one)(struct rw *rw, u32 i))
 
 /* --- bpf_loop() as a loop of the program itself --- */
 
-#define INSN(...) ((struct bpf_insn){__VA_ARGS__})
+#define INSN(...)	 ((struct bpf_insn){__VA_ARGS__})
 #define ALU64(op, d, s)	 INSN(.code = BPF_ALU64 | (op) | BPF_X, .dst_reg = (d), .src_reg = (s))
 #define ALU64K(op, d, k) INSN(.code = BPF_ALU64 | (op) | BPF_K, .dst_reg = (d), .imm = (k))
-#define MAX_LOOPS (8 << 20) /* of bpf_loop() */
+#define MAX_LOOPS	 (8 << 20) /* of bpf_loop() */
 
 static u32 subprog_of(const struct vfy_prog *p, u32 i)
 {
@@ -332,13 +332,14 @@ static bool inlinable(const struct rw *rw, u32 i)
 	       loop_stack(rw->prog, i);
 }
 
-#define MEM(op, reg, base, at) \
+#define MEM(op, reg, base, at)                                                             \
 	INSN(.code = (op) | BPF_MEM | BPF_DW, .dst_reg = (op) == BPF_STX ? (base) : (reg), \
 	     .src_reg = (op) == BPF_STX ? (reg) : (base), .off = (at))
-#define MOV(d, s) INSN(.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (d), .src_reg = (s))
+#define MOV(d, s)   INSN(.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (d), .src_reg = (s))
 #define MOV32(d, k) INSN(.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = (d), .imm = (k))
 
-/* R6: rounds wanted, R7: rounds done, R8: the callback's context. Change together with bpf_loop(). */
+/* R6: rounds wanted, R7: rounds done, R8: the callback's context. Change together with
+ * bpf_loop(). */
 static int inline_loop(struct rw *rw, u32 i)
 {
 	enum { CALL = 12 };
@@ -350,7 +351,8 @@ static int inline_loop(struct rw *rw, u32 i)
 	at = -loop_stack(rw->prog, i);
 	start = rw->prog->subprogs[(*rw->aux)[i].func_subprog].start;
 	const struct bpf_insn loop[] = {
-		INSN(.code = BPF_JMP | BPF_JLE | BPF_K, .dst_reg = BPF_REG_1, .off = 2, .imm = MAX_LOOPS),
+		INSN(.code = BPF_JMP | BPF_JLE | BPF_K, .dst_reg = BPF_REG_1, .off = 2,
+		     .imm = MAX_LOOPS),
 		ALU64K(BPF_MOV, BPF_REG_0, -E2BIG), /* the kernel's w0 = -7 is no negative long */
 		INSN(.code = BPF_JMP | BPF_JA, .off = 16),
 		MEM(BPF_STX, BPF_REG_6, BPF_REG_10, at),
@@ -359,10 +361,12 @@ static int inline_loop(struct rw *rw, u32 i)
 		MOV(BPF_REG_6, BPF_REG_1),
 		MOV32(BPF_REG_7, 0),
 		MOV(BPF_REG_8, BPF_REG_3),
-		INSN(.code = BPF_JMP | BPF_JGE | BPF_X, .dst_reg = BPF_REG_7, .src_reg = BPF_REG_6, .off = 5),
+		INSN(.code = BPF_JMP | BPF_JGE | BPF_X, .dst_reg = BPF_REG_7, .src_reg = BPF_REG_6,
+		     .off = 5),
 		MOV(BPF_REG_1, BPF_REG_7),
 		MOV(BPF_REG_2, BPF_REG_8),
-		[CALL] = INSN(.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = (s32)start - (s32)i - 1),
+		[CALL] = INSN(.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL,
+			      .imm = (s32)start - (s32)i - 1),
 		INSN(.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_7, .imm = 1),
 		INSN(.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_0, .off = -6),
 		MOV(BPF_REG_0, BPF_REG_7),
@@ -803,7 +807,8 @@ static int finish(struct rw *rw)
 			if (sub == UINT32_MAX)
 				return err_misconfigured(rw);
 			insn->off = sub;
-		} else if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+		} else if (insn->code == (BPF_JMP | BPF_CALL) &&
+			   insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
 			insn->off = (*rw->aux)[i].kfunc;
 		}
 	}

@@ -2,11 +2,14 @@
 #ifndef USERBPF_REWRITE_H
 #define USERBPF_REWRITE_H
 /*
- * rewrite.h - the passes after a program was found safe: dead code, context access, fixups (REWRITE conventions in exec/exec.h).
+ * rewrite.h - the passes after a program was found safe: dead code, context access, fixups (REWRITE
+ * conventions in exec/exec.h).
  *
- * The check leaves one struct vfy_insn_aux per instruction; every pass that inserts or removes instructions goes through rw_patch() /
- * rw_remove(), which keep jumps, aux, subprog starts, func_info and line_info in step. Order (kernel): dead code, zext/rnd_hi32 not needed,
- * convert context accesses, fixups (division by zero, helper inlining, map value addresses, tail calls), subprogs.
+ * The check leaves one struct vfy_insn_aux per instruction; every pass that inserts or removes
+ * instructions goes through rw_patch() / rw_remove(), which keep jumps, aux, subprog starts,
+ * func_info and line_info in step. Order (kernel): dead code, zext/rnd_hi32 not needed, convert
+ * context accesses, fixups (division by zero, helper inlining, map value addresses, tail calls),
+ * subprogs.
  */
 #include "verifier/verifier.h"
 
@@ -29,7 +32,8 @@ struct vfy_insn_aux {
 	void *priv;	     /* private to the check */
 };
 
-/* Applies all passes. @aux has prog->len entries, malloc'ed, may be replaced. 0 or negative errno; log for the rare messages. */
+/* Applies all passes. @aux has prog->len entries, malloc'ed, may be replaced. 0 or negative
+ * errno; log for the rare messages. */
 int vfy_rewrite(struct vfy_prog *prog, struct vfy_insn_aux **aux, struct log *log);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stack.c - stack memory: spills and fills, plain data, variable offsets, ranges that helpers read or fill. */
+/* stack.c - stack memory: spills and fills, plain data, variable offsets, ranges that helpers
+ * read or fill. */
 #include "verifier/vfy.h"
 
 /* Byte at offset @off (negative) of frame @f. */
@@ -14,8 +15,7 @@ static bool spillable(u32 type)
 	case NOT_INIT:
 	case SCALAR_VALUE:
 	case PTR_TO_TP_BUFFER:
-	case CONST_PTR_TO_DYNPTR:
-		return false;
+	case CONST_PTR_TO_DYNPTR: return false;
 	}
 	return true;
 }
@@ -27,12 +27,15 @@ static void scrub(struct vslot *s)
 			s->kind[i] = SLOT_MISC;
 }
 
-int vfy_stack_bounds(struct venv *env, u32 regno, s32 off, s32 size, enum vsrc src, enum bpf_access_type t)
+int vfy_stack_bounds(struct venv *env, u32 regno, s32 off, s32 size, enum vsrc src,
+		     enum bpf_access_type t)
 {
 	struct vreg *r = vfy_reg(env, regno);
 	struct vframe *f = reg_frame(env, r);
 	bool fixed = tnum_is_const(r->var);
-	const char *what = src == SRC_HELPER ? " indirect access to" : t == BPF_READ ? " read from" : " write to";
+	const char *what = src == SRC_HELPER ? " indirect access to"
+			   : t == BPF_READ   ? " read from"
+					     : " write to";
 	s64 first, end, lowest;
 	char buf[48];
 	int err = 0;
@@ -48,7 +51,8 @@ int vfy_stack_bounds(struct venv *env, u32 regno, s32 off, s32 size, enum vsrc s
 		first = r->smin64 + off;
 		end = r->smax64 + off + size;
 	}
-	lowest = t == BPF_WRITE || env->uninit_stack ? -MAX_BPF_STACK : -(s64)f->nr_slots * SLOT_SIZE;
+	lowest = t == BPF_WRITE || env->uninit_stack ? -MAX_BPF_STACK
+						     : -(s64)f->nr_slots * SLOT_SIZE;
 	if (first < lowest || first > -1)
 		err = -EACCES;
 	else if (end > 0)
@@ -60,8 +64,8 @@ int vfy_stack_bounds(struct venv *env, u32 regno, s32 off, s32 size, enum vsrc s
 	if (fixed)
 		vlog(env, "invalid%s stack R%d off=%d size=%d\n", what, regno, off, size);
 	else
-		vlog(env, "invalid variable-offset%s stack R%d var_off=%s size=%d\n", what, regno, tnum_text(buf, r->var),
-		     size);
+		vlog(env, "invalid variable-offset%s stack R%d var_off=%s size=%d\n", what, regno,
+		     tnum_text(buf, r->var), size);
 	return err;
 }
 
@@ -139,7 +143,8 @@ static int write_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s3
 	if (!env->bypass_v4 && wants_barrier(f, off, size, r))
 		env->aux[insn].sanitize_stack_spill = true;
 	env->scratched_slots |= 1ull << slot;
-	if (r && aligned && r->type == SCALAR_VALUE && !reg_unbounded(r) && !reg_is_null(r) && env->capable) {
+	if (r && aligned && r->type == SCALAR_VALUE && !reg_unbounded(r) && !reg_is_null(r) &&
+	    env->capable) {
 		if (in->dst_reg != REG_FP) {
 			/* backtracking knows only stores through R10 */
 			err = vfy_precise(env, value);
@@ -165,7 +170,8 @@ static int write_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s3
 			return -EACCES;
 		}
 		if (f != vfy_frame(env) && r->type == PTR_TO_STACK) {
-			vlog(env, "cannot spill pointers to stack into stack frame of the caller\n");
+			vlog(env,
+			     "cannot spill pointers to stack into stack frame of the caller\n");
 			return -EINVAL;
 		}
 		spill(f, slot, r, size);
@@ -174,7 +180,8 @@ static int write_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s3
 	return write_data(env, f, off, size, value, r ? reg_is_null(r) : st && !in->imm);
 }
 
-static int write_var(struct venv *env, struct vframe *f, u32 regno, s32 off, s32 size, s32 value, s32 insn)
+static int write_var(struct venv *env, struct vframe *f, u32 regno, s32 off, s32 size, s32 value,
+		     s32 insn)
 {
 	struct vreg *p = vfy_reg(env, regno), *r = value >= 0 ? vfy_reg(env, value) : NULL;
 	s32 first = p->smin64 + off, end = p->smax64 + off + size;
@@ -186,7 +193,9 @@ static int write_var(struct venv *env, struct vframe *f, u32 regno, s32 off, s32
 
 		env->scratched_slots |= 1ull << slot;
 		if (!env->ptr_leaks && *kind != SLOT_MISC && *kind != SLOT_ZERO) {
-			vlog(env, "spilled ptr in range of var-offset stack write; insn %d, ptr off: %d", insn, i);
+			vlog(env,
+			     "spilled ptr in range of var-offset stack write; insn %d, ptr off: %d",
+			     insn, i);
 			return -EINVAL;
 		}
 		f->slots[slot].reg.type = NOT_INIT;
@@ -195,7 +204,9 @@ static int write_var(struct venv *env, struct vframe *f, u32 regno, s32 off, s32
 			zero_used = true;
 		}
 		if (*kind == SLOT_INVALID && !env->uninit_stack) {
-			vlog(env, "uninit stack in range of var-offset write prohibited for !root; insn %d, off: %d", insn, i);
+			vlog(env,
+			     "uninit stack in range of var-offset write prohibited for !root; insn %d, off: %d",
+			     insn, i);
 			return -EINVAL;
 		}
 		*kind = new_kind;
@@ -302,13 +313,16 @@ static int read_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s32
 	return vfy_mark_read(env, r);
 }
 
-/* Backtracking knows only loads through R10: what comes from a spill another way has to be exact now (6.1 forgets; later kernels note the slot). */
+/* Backtracking knows only loads through R10: what comes from a spill another way has to be exact
+ * now (6.1 forgets; later kernels note the slot). */
 static int precise_source(struct venv *env, struct vframe *f, s32 off)
 {
 	u32 slot = (-off - 1) / SLOT_SIZE;
 	const struct vslot *s = &f->slots[slot];
 
-	return slot_is_spill(s) && s->reg.type == SCALAR_VALUE ? vfy_precise_frame(env, f->frameno, -1, slot) : 0;
+	return slot_is_spill(s) && s->reg.type == SCALAR_VALUE
+		       ? vfy_precise_frame(env, f->frameno, -1, slot)
+		       : 0;
 }
 
 int vfy_stack_read(struct venv *env, u32 regno, s32 off, s32 size, s32 dst)
@@ -325,7 +339,8 @@ int vfy_stack_read(struct venv *env, u32 regno, s32 off, s32 size, s32 dst)
 		return err ? err : read_fixed(env, f, off, size, dst);
 	}
 	if (dst < 0) {
-		vlog(env, "variable offset stack pointer cannot be passed into helper function; var_off=%s off=%d size=%d\n",
+		vlog(env,
+		     "variable offset stack pointer cannot be passed into helper function; var_off=%s off=%d size=%d\n",
 		     tnum_text(buf, p->var), off, size);
 		return -EACCES;
 	}
@@ -361,8 +376,10 @@ static int range_byte(struct venv *env, struct vframe *f, s32 i, bool clobber)
 	return 1;
 }
 
-/* Helpers that only read (@t) leave what the program spilled there as it is; 6.1 takes all of them for writers, later kernels do not. */
-int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src, enum bpf_access_type t, struct vcall *call)
+/* Helpers that only read (@t) leave what the program spilled there as it is; 6.1 takes all of
+ * them for writers, later kernels do not. */
+int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src,
+		    enum bpf_access_type t, struct vcall *call)
 {
 	struct vreg *p = vfy_reg(env, regno);
 	struct vframe *f = reg_frame(env, p);
@@ -376,12 +393,13 @@ int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok
 		vlog(env, "invalid zero-sized read\n");
 		return -EACCES;
 	}
-	err = vfy_stack_bounds(env, regno, off, size, src, src == SRC_HELPER ? BPF_WRITE : BPF_READ);
+	err = vfy_stack_bounds(env, regno, off, size, src,
+			       src == SRC_HELPER ? BPF_WRITE : BPF_READ);
 	if (err)
 		return err;
 	if (!fixed && !env->bypass_v1) {
-		vlog(env, "R%d%s variable offset stack access prohibited for !root, var_off=%s\n", regno, what,
-		     tnum_text(buf, p->var));
+		vlog(env, "R%d%s variable offset stack access prohibited for !root, var_off=%s\n",
+		     regno, what, tnum_text(buf, p->var));
 		return -EACCES;
 	}
 	first = (fixed ? (s64)p->var.value : p->smin64) + off;
@@ -399,10 +417,11 @@ int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok
 			continue;
 		}
 		if (fixed)
-			vlog(env, "invalid%s read from stack R%d off %d+%d size %d\n", what, regno, first, i - first, size);
+			vlog(env, "invalid%s read from stack R%d off %d+%d size %d\n", what, regno,
+			     first, i - first, size);
 		else
-			vlog(env, "invalid%s read from stack R%d var_off %s+%d size %d\n", what, regno,
-			     tnum_text(buf, p->var), i - first, size);
+			vlog(env, "invalid%s read from stack R%d var_off %s+%d size %d\n", what,
+			     regno, tnum_text(buf, p->var), i - first, size);
 		return -EACCES;
 	}
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* state.c - frames and states: making, copying, the stack of paths still to walk, acquired references. */
+/* state.c - frames and states: making, copying, the stack of paths still to walk, acquired
+ * references. */
 #include "verifier/vfy.h"
 
 static size_t slots_size(u32 n)
@@ -69,7 +70,8 @@ int vfy_frame_grow(struct venv *env, struct vframe *f, u32 bytes)
 	struct vslot *s;
 
 	if (n > f->nr_slots) {
-		s = resize(env, f->slots, slots_size(f->nr_slots), slots_size(n), slots_size(f->nr_slots));
+		s = resize(env, f->slots, slots_size(f->nr_slots), slots_size(n),
+			   slots_size(f->nr_slots));
 		if (!s)
 			return -ENOMEM;
 		memset(s + f->nr_slots, 0, slots_size(n - f->nr_slots));
@@ -254,10 +256,11 @@ static int add_jump(struct venv *env, struct vstate *st, u32 regs, u64 slots)
 {
 	struct vjump *j;
 
-	j = resize(env, st->jumps, jumps_size(st->nr_jumps), jumps_size(st->nr_jumps + 1), jumps_size(st->nr_jumps));
+	j = resize(env, st->jumps, jumps_size(st->nr_jumps), jumps_size(st->nr_jumps + 1),
+		   jumps_size(st->nr_jumps));
 	if (!j)
 		return -ENOMEM;
-	j[st->nr_jumps++] = (struct vjump){ env->prev_insn_idx, env->insn_idx, regs, slots };
+	j[st->nr_jumps++] = (struct vjump){env->prev_insn_idx, env->insn_idx, regs, slots};
 	st->jumps = j;
 	return 0;
 }
@@ -290,7 +293,8 @@ int vfy_ref_acquire(struct venv *env, s32 insn)
 
 	if (err)
 		return err;
-	f->refs[n] = (struct vref){ .id = ++env->id_gen, .insn = insn, .cb_frame = f->in_callback ? f->frameno : 0 };
+	f->refs[n] = (struct vref){
+		.id = ++env->id_gen, .insn = insn, .cb_frame = f->in_callback ? f->frameno : 0};
 	f->nr_refs++;
 	return f->refs[n].id;
 }
@@ -339,7 +343,8 @@ int vfy_ref_leak(struct venv *env)
 	for (u32 i = 0; i < f->nr_refs; i++) {
 		if (f->in_callback && f->refs[i].cb_frame != f->frameno)
 			continue;
-		vlog(env, "Unreleased reference id=%d alloc_insn=%d\n", f->refs[i].id, f->refs[i].insn);
+		vlog(env, "Unreleased reference id=%d alloc_insn=%d\n", f->refs[i].id,
+		     f->refs[i].insn);
 		leak = true;
 	}
 	return leak ? -EINVAL : 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * subprog.c - calls between subprograms. Static ones are walked in place with their own frame; global ones were checked on their own, for
- * any arguments that match their BTF, so a call only checks the arguments.
+ * subprog.c - calls between subprograms. Static ones are walked in place with their own frame;
+ * global ones were checked on their own, for any arguments that match their BTF, so a call only
+ * checks the arguments.
  */
 #include "verifier/vfy.h"
 
@@ -10,30 +11,30 @@ static const struct {
 	u32 type;
 	const char *name, *alias;
 } ctx_names[] = {
-	{ BPF_PROG_TYPE_SOCKET_FILTER, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_SCHED_CLS, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_SCHED_ACT, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_XDP, "xdp_md", NULL },
-	{ BPF_PROG_TYPE_CGROUP_SKB, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_CGROUP_SOCK, "bpf_sock", NULL },
-	{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "bpf_sock_addr", NULL },
-	{ BPF_PROG_TYPE_LWT_IN, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_LWT_OUT, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_LWT_XMIT, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_LWT_SEG6LOCAL, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_SOCK_OPS, "bpf_sock_ops", NULL },
-	{ BPF_PROG_TYPE_SK_SKB, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_SK_MSG, "sk_msg_md", NULL },
-	{ BPF_PROG_TYPE_FLOW_DISSECTOR, "__sk_buff", NULL },
-	{ BPF_PROG_TYPE_KPROBE, "bpf_user_pt_regs_t", "pt_regs" },
-	{ BPF_PROG_TYPE_PERF_EVENT, "bpf_perf_event_data", NULL },
-	{ BPF_PROG_TYPE_RAW_TRACEPOINT, "bpf_raw_tracepoint_args", NULL },
-	{ BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, "bpf_raw_tracepoint_args", NULL },
-	{ BPF_PROG_TYPE_CGROUP_DEVICE, "bpf_cgroup_dev_ctx", NULL },
-	{ BPF_PROG_TYPE_CGROUP_SYSCTL, "bpf_sysctl", NULL },
-	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, "bpf_sockopt", NULL },
-	{ BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport_md", NULL },
-	{ BPF_PROG_TYPE_SK_LOOKUP, "bpf_sk_lookup", NULL },
+	{BPF_PROG_TYPE_SOCKET_FILTER, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_SCHED_CLS, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_SCHED_ACT, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_XDP, "xdp_md", NULL},
+	{BPF_PROG_TYPE_CGROUP_SKB, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_CGROUP_SOCK, "bpf_sock", NULL},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "bpf_sock_addr", NULL},
+	{BPF_PROG_TYPE_LWT_IN, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_LWT_OUT, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_LWT_XMIT, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_LWT_SEG6LOCAL, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_SOCK_OPS, "bpf_sock_ops", NULL},
+	{BPF_PROG_TYPE_SK_SKB, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_SK_MSG, "sk_msg_md", NULL},
+	{BPF_PROG_TYPE_FLOW_DISSECTOR, "__sk_buff", NULL},
+	{BPF_PROG_TYPE_KPROBE, "bpf_user_pt_regs_t", "pt_regs"},
+	{BPF_PROG_TYPE_PERF_EVENT, "bpf_perf_event_data", NULL},
+	{BPF_PROG_TYPE_RAW_TRACEPOINT, "bpf_raw_tracepoint_args", NULL},
+	{BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, "bpf_raw_tracepoint_args", NULL},
+	{BPF_PROG_TYPE_CGROUP_DEVICE, "bpf_cgroup_dev_ctx", NULL},
+	{BPF_PROG_TYPE_CGROUP_SYSCTL, "bpf_sysctl", NULL},
+	{BPF_PROG_TYPE_CGROUP_SOCKOPT, "bpf_sockopt", NULL},
+	{BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport_md", NULL},
+	{BPF_PROG_TYPE_SK_LOOKUP, "bpf_sk_lookup", NULL},
 };
 
 /* Is a pointer to @t the context of this program type? */
@@ -47,7 +48,8 @@ bool vfy_is_ctx_type(const struct venv *env, const struct btf *btf, u32 id)
 	name = btf_name_by_offset(btf, t->name_off);
 	for (u32 i = 0; name && i < ARRAY_SIZE(ctx_names); i++)
 		if (ctx_names[i].type == env->prog->type)
-			return !strcmp(name, ctx_names[i].name) || (ctx_names[i].alias && !strcmp(name, ctx_names[i].alias));
+			return !strcmp(name, ctx_names[i].name) ||
+			       (ctx_names[i].alias && !strcmp(name, ctx_names[i].alias));
 	return false;
 }
 
@@ -80,7 +82,8 @@ static const struct btf_type *proto_of(struct venv *env, u32 n, const char **nam
 
 /* --- arguments of a call --- */
 
-/* Memory of @size bytes behind @regno, readable and writable; a pointer that may be NULL counts as the memory. */
+/* Memory of @size bytes behind @regno, readable and writable; a pointer that may be NULL counts
+ * as the memory. */
 int vfy_mem_arg(struct venv *env, u32 regno, u32 size)
 {
 	struct vreg *r = vfy_reg(env, regno), saved;
@@ -116,14 +119,13 @@ int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno)
 	case PTR_TO_MEM | MEM_ALLOC_FLAG:
 	case PTR_TO_BUF:
 	case PTR_TO_BUF | MEM_RDONLY:
-	case SCALAR_VALUE:
-		return 0;
+	case SCALAR_VALUE: return 0;
 	}
 	return vfy_ptr_off(env, r, regno, r->type == PTR_TO_BTF_ID);
 }
 
-static int match_ptr(struct venv *env, u32 i, const struct btf_type *t, struct vreg *r, bool mem_ok, bool call,
-		     const char *func, u32 func_id)
+static int match_ptr(struct venv *env, u32 i, const struct btf_type *t, struct vreg *r, bool mem_ok,
+		     bool call, const char *func, u32 func_id)
 {
 	const struct btf *btf = env->prog->btf;
 	const struct btf_type *to = btf_type_skip_modifiers(btf, t->type, NULL), *sized;
@@ -137,7 +139,8 @@ static int match_ptr(struct venv *env, u32 i, const struct btf_type *t, struct v
 	if (vfy_is_ctx_type(env, btf, t->type)) {
 		if (r->type == PTR_TO_CTX)
 			return 0;
-		log_printf(env->log, "arg#%d expected pointer to ctx, but got %s\n", i, vfy_kind_name(t));
+		log_printf(env->log, "arg#%d expected pointer to ctx, but got %s\n", i,
+			   vfy_kind_name(t));
 		return -EINVAL;
 	}
 	if (!mem_ok || !call) {
@@ -146,8 +149,8 @@ static int match_ptr(struct venv *env, u32 i, const struct btf_type *t, struct v
 	}
 	sized = to ? btf_resolve_size(btf, to, &size) : ERR_PTR(-EINVAL);
 	if (IS_ERR(sized)) {
-		vlog(env, "arg#%d reference type('%s %s') size cannot be determined: %ld\n", i, to ? vfy_kind_name(to) : "",
-		     name ? name : "", PTR_ERR(sized));
+		vlog(env, "arg#%d reference type('%s %s') size cannot be determined: %ld\n", i,
+		     to ? vfy_kind_name(to) : "", name ? name : "", PTR_ERR(sized));
 		return -EINVAL;
 	}
 	return vfy_mem_arg(env, i + 1, size) ? -EINVAL : 0;
@@ -183,7 +186,8 @@ static int match_args(struct venv *env, u32 n, struct vreg *regs, bool call)
 			vlog(env, "Unrecognized arg#%d type %s\n", i, vfy_kind_name(t));
 			return -EINVAL;
 		}
-		err = match_ptr(env, i, t, &regs[i + 1], env->funcs[n].linkage == BTF_FUNC_GLOBAL, call, name, id);
+		err = match_ptr(env, i, t, &regs[i + 1], env->funcs[n].linkage == BTF_FUNC_GLOBAL,
+				call, name, id);
 	}
 	return err;
 }
@@ -202,7 +206,8 @@ int vfy_subprog_match(struct venv *env, u32 n, struct vreg *regs, bool call)
 
 /* --- entry of a global function: registers from its BTF --- */
 
-static int entry_arg(struct venv *env, u32 i, const struct btf_type *t, struct vreg *r, const char *func)
+static int entry_arg(struct venv *env, u32 i, const struct btf_type *t, struct vreg *r,
+		     const char *func)
 {
 	const struct btf *btf = env->prog->btf;
 	const struct btf_type *to, *sized;
@@ -214,7 +219,8 @@ static int entry_arg(struct venv *env, u32 i, const struct btf_type *t, struct v
 		return 0;
 	}
 	if (!btf_type_is_ptr(t)) {
-		vlog(env, "Arg#%d type %s in %s() is not supported yet.\n", i, vfy_kind_name(t), func);
+		vlog(env, "Arg#%d type %s in %s() is not supported yet.\n", i, vfy_kind_name(t),
+		     func);
 		return -EINVAL;
 	}
 	if (vfy_is_ctx_type(env, btf, t->type)) {
@@ -226,8 +232,8 @@ static int entry_arg(struct venv *env, u32 i, const struct btf_type *t, struct v
 	sized = to ? btf_resolve_size(btf, to, &size) : ERR_PTR(-EINVAL);
 	if (IS_ERR(sized)) {
 		name = to ? btf_name_by_offset(btf, to->name_off) : "";
-		vlog(env, "arg#%d reference type('%s %s') size cannot be determined: %ld\n", i, to ? vfy_kind_name(to) : "",
-		     name ? name : "", PTR_ERR(sized));
+		vlog(env, "arg#%d reference type('%s %s') size cannot be determined: %ld\n", i,
+		     to ? vfy_kind_name(to) : "", name ? name : "", PTR_ERR(sized));
 		return -EINVAL;
 	}
 	reg_known(r, 0);
@@ -254,12 +260,14 @@ int vfy_subprog_args(struct venv *env, u32 n, struct vframe *f)
 		return -EFAULT;
 	}
 	if (btf_type_vlen(proto) > 5) {
-		vlog(env, "Global function %s() with %d > %d args. Buggy compiler.\n", name, btf_type_vlen(proto), 5);
+		vlog(env, "Global function %s() with %d > %d args. Buggy compiler.\n", name,
+		     btf_type_vlen(proto), 5);
 		return -EINVAL;
 	}
 	t = btf_type_skip_modifiers(btf, proto->type, NULL);
 	if (!t || !is_scalar_type(t)) {
-		vlog(env, "Global function %s() doesn't return scalar. Only those are supported.\n", name);
+		vlog(env, "Global function %s() doesn't return scalar. Only those are supported.\n",
+		     name);
 		return -EINVAL;
 	}
 	for (u32 i = 0; i < btf_type_vlen(proto) && !err; i++) {

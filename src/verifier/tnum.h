@@ -2,10 +2,11 @@
 #ifndef USERBPF_TNUM_H
 #define USERBPF_TNUM_H
 /*
- * tnum.h - numbers of which some bits are known: a set bit in @mask is unknown, the other bits are those of @value.
+ * tnum.h - numbers of which some bits are known: a set bit in @mask is unknown, the other bits are
+ * those of @value.
  *
- * Invariant: value & mask == 0. Each operation returns a tnum that contains every result possible for operands in its arguments
- * (sound), as tight as Linux 6.1's, since verdicts depend on it.
+ * Invariant: value & mask == 0. Each operation returns a tnum that contains every result possible
+ * for operands in its arguments (sound), as tight as Linux 6.1's, since verdicts depend on it.
  */
 #include "base/base.h"
 

@@ -2,13 +2,16 @@
 #ifndef USERBPF_VERIFIER_H
 #define USERBPF_VERIFIER_H
 /*
- * verifier.h - the trust boundary (DESIGN D8). Control side; one call, no global state, any number of threads.
+ * verifier.h - the trust boundary (DESIGN D8). Control side; one call, no global state, any number
+ * of threads.
  *
- * vfy_check() takes a program as the client gave it plus everything already looked up around it, and either refuses it (negative
- * errno, reason in the log, text as Linux 6.1) or leaves in @prog the rewritten program ready for exec_image (REWRITE conventions of
- * exec/exec.h), with func_info, line_info and subprogs adjusted to the rewritten instructions. Sound before complete.
+ * vfy_check() takes a program as the client gave it plus everything already looked up around it,
+ * and either refuses it (negative errno, reason in the log, text as Linux 6.1) or leaves in @prog
+ * the rewritten program ready for exec_image (REWRITE conventions of exec/exec.h), with func_info,
+ * line_info and subprogs adjusted to the rewritten instructions. Sound before complete.
  *
- * Files: cfg, state, tnum, bounds, memory, calls, pruning, log: the check; rewrite: the passes afterwards (src/verifier/rewrite.h).
+ * Files: cfg, state, tnum, bounds, memory, calls, pruning, log: the check; rewrite: the passes
+ * afterwards (src/verifier/rewrite.h).
  */
 #include "abi/compat.h"
 #include "base/log.h"
@@ -59,20 +62,24 @@ struct insn_access_aux {
 };
 
 /*
- * What a program type means to the verifier; one const table per type in src/prog (kernel: bpf_verifier_ops). All but is_valid_access may be NULL.
+ * What a program type means to the verifier; one const table per type in src/prog (kernel:
+ * bpf_verifier_ops). All but is_valid_access may be NULL.
  */
 struct vfy_type_ops {
 	/* prototype of helper @id for this program, or NULL = "unknown func" */
 	const struct helper_proto *(*helper)(u32 id, const struct vfy_prog *prog);
 	/* may the program read/write @size bytes at @off of its context? fills @info */
 	bool (*is_valid_access)(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog, struct insn_access_aux *info);
-	/* insns to run first; returns count written to buf (0 = none). @direct_write: program writes packet data */
+	/* insns to run first; returns count written to buf (0 = none). @direct_write: program
+	 * writes packet data */
 	int (*gen_prologue)(struct bpf_insn *buf, bool direct_write, const struct vfy_prog *prog);
 	/* LD_ABS/LD_IND replacement; 0 = the generic one */
 	int (*gen_ld_abs)(const struct bpf_insn *orig, struct bpf_insn *buf);
-	/* replaces one context access by accesses to our own structs; returns insn count (>0), 0 = error; *target_size: bytes really read */
+	/* replaces one context access by accesses to our own structs; returns insn count (>0), 0
+	 * = error; *target_size: bytes really read */
 	u32 (*convert_ctx_access)(enum bpf_access_type type, const struct bpf_insn *si, struct bpf_insn *buf, const struct vfy_prog *prog, u32 *target_size);
-	/* BTF pointer fields programs may write: 0 or negative errno; NULL = none ("only read is supported") */
+	/* BTF pointer fields programs may write: 0 or negative errno; NULL = none ("only read is
+	 * supported") */
 	int (*btf_struct_access)(struct log *log, const struct btf *btf, const struct btf_type *t, int off, int size);
 	bool skb_data;		/* LD_ABS/LD_IND allowed (may_access_skb) */
 	bool btf_ctx;		/* context is an array of u64 arguments described by attach_btf_id (tracing, lsm, iter, raw_tp with btf) */
@@ -89,27 +96,31 @@ struct vfy_subprog {
 	char name[BPF_OBJ_NAME_LEN];
 };
 
-/* Looks up what instructions name by fd; the caller of vfy_check owns the answers (they stay valid until vfy_prog_free). */
+/* Looks up what instructions name by fd; the caller of vfy_check owns the answers (they stay
+ * valid until vfy_prog_free). */
 struct vfy_env_ops {
-	/* map behind a client fd: the map, or ERR_PTR(-EBADF/-EINVAL). Called once per instruction; same fd -> same pointer. */
+	/* map behind a client fd: the map, or ERR_PTR(-EBADF/-EINVAL). Called once per
+	 * instruction; same fd -> same pointer. */
 	struct bpf_map *(*map_by_fd)(void *arg, int fd);
 	/* value at index of attr.fd_array (PSEUDO_MAP_IDX, kfunc btf): fd, or negative errno */
 	int (*fd_array)(void *arg, u32 idx);
 	struct btf *(*btf_by_fd)(void *arg, int fd);
 	/* address of a kernel (service) symbol for PSEUDO_BTF_ID; 0 = unknown */
 	u64 (*ksym_addr)(void *arg, const char *name);
-	/* -EINVAL etc. when map and program do not suit each other (kernel: check_map_prog_compatibility's type-specific part); may be NULL */
+	/* -EINVAL etc. when map and program do not suit each other (kernel:
+	 * check_map_prog_compatibility's type-specific part); may be NULL */
 	int (*map_compatible)(void *arg, struct bpf_map *map, const struct vfy_prog *prog);
 };
 
 /*
- * For tests: watches the walk (tests/fuzz/soundness). May write nothing but vstate.seen and vstate.kept (vfy.h), or raise
- * env->processed to the limit to end the walk.
+ * For tests: watches the walk (tests/fuzz/soundness). May write nothing but vstate.seen and
+ * vstate.kept (vfy.h), or raise env->processed to the limit to end the walk.
  */
 struct vfy_observer {
 	/* the instruction at env->insn_idx is about to be checked with the state env->cur */
 	void (*step)(const struct vfy_observer *o, struct venv *env);
-	/* the path ends before env->insn_idx: explored state @old covers env->cur; what @old says of liveness and precision is final */
+	/* the path ends before env->insn_idx: explored state @old covers env->cur; what @old
+	 * says of liveness and precision is final */
 	void (*covered)(const struct vfy_observer *o, struct venv *env, const struct vstate *old);
 };
 
@@ -130,7 +141,8 @@ struct vfy_prog {
 	u32 attach_btf_id;
 	const struct btf_type *attach_func_proto; /* FUNC_PROTO of the context of btf_ctx types */
 	const char *attach_func_name;
-	/* for btf_ctx of iterators: per-argument info of the target (reg type flags such as PTR_MAYBE_NULL), see src/link/iter.h */
+	/* for btf_ctx of iterators: per-argument info of the target (reg type flags such as
+	 * PTR_MAYBE_NULL), see src/link/iter.h */
 	const struct vfy_ctx_arg *ctx_args;
 	u32 nr_ctx_args;
 	const struct vfy_observer *observer; /* NULL but in tests */
@@ -164,7 +176,8 @@ struct vfy_ctx_arg {
 	struct btf *btf;
 };
 
-/* 0 or negative errno; -ENOSPC for a log that did not fit is the caller's business (log->truncated). */
+/* 0 or negative errno; -ENOSPC for a log that did not fit is the caller's business
+ * (log->truncated). */
 int vfy_check(struct vfy_prog *prog, struct log *log);
 void vfy_prog_free(struct vfy_prog *prog); /* what vfy_check and its caller malloc'ed in here (insns, infos, subprogs), not maps or btfs */
 

@@ -4,14 +4,16 @@
 /*
  * vfy.h - what the files of the check share; private to src/verifier.
  *
- * The check walks every path of the program with an abstract machine: struct vstate is its state (call frames of registers and stack
- * slots), struct vreg what is known of one value. At prune points states are kept in @explored; a path that arrives there with a state
- * that an explored one covers ends. Two kinds of information flow backwards along the tree of explored states (vstate.parent): which
- * registers and slots are read (vreg.parent, LIVE_READ) and which scalars' exact values mattered (precise). What was never read, or whose
- * value never mattered, need not match.
+ * The check walks every path of the program with an abstract machine: struct vstate is its state
+ * (call frames of registers and stack slots), struct vreg what is known of one value. At prune
+ * points states are kept in @explored; a path that arrives there with a state that an explored one
+ * covers ends. Two kinds of information flow backwards along the tree of explored states
+ * (vstate.parent): which registers and slots are read (vreg.parent, LIVE_READ) and which scalars'
+ * exact values mattered (precise). What was never read, or whose value never mattered, need not
+ * match.
  *
- * Memory: everything a check allocates comes from env->mem (mem.c) and goes with it. An explored state's frames and slots never move,
- * for children point into them.
+ * Memory: everything a check allocates comes from env->mem (mem.c) and goes with it. An explored
+ * state's frames and slots never move, for children point into them.
  *
  * Errors: negative errno with the reason in the log. Functions return 0 unless said otherwise.
  */
@@ -40,7 +42,8 @@ enum slot_kind { SLOT_INVALID, SLOT_SPILL, SLOT_MISC, SLOT_ZERO, SLOT_DYNPTR };
 enum { LIVE_READ = 1, LIVE_WRITTEN = 2, LIVE_DONE = 4 };
 enum { PKT_AT_END = -1, PKT_BEYOND_END = -2 };
 
-/* One value. The part up to @parent is compared bytewise: keep it free of holes and of stale bytes. */
+/* One value. The part up to @parent is compared bytewise: keep it free of holes and of stale
+ * bytes. */
 struct vreg {
 	u32 type; /* enum bpf_reg_type | flags */
 	s32 off;  /* constant part of a pointer's offset */
@@ -72,7 +75,8 @@ struct vreg {
 	bool precise;
 };
 
-/* Eight bytes of stack; kind[i] belongs to the byte at offset -8 * index - 1 - i. kind[7] == SLOT_SPILL: @reg is valid. */
+/* Eight bytes of stack; kind[i] belongs to the byte at offset -8 * index - 1 - i. kind[7] ==
+ * SLOT_SPILL: @reg is valid. */
 struct vslot {
 	struct vreg reg;
 	u8 kind[SLOT_SIZE];
@@ -96,7 +100,8 @@ struct vframe {
 	struct vslot *slots;
 };
 
-/* A step that was not to the next instruction, or a comparison at @to that taught copies of its operands (registers, slots) something. */
+/* A step that was not to the next instruction, or a comparison at @to that taught copies of its
+ * operands (registers, slots) something. */
 struct vjump {
 	s32 from, to;
 	u32 copies;
@@ -244,7 +249,8 @@ static inline bool type_is_sock(u32 t)
 static inline bool slot_is_spill(const struct vslot *s) { return s->kind[SLOT_SIZE - 1] == SLOT_SPILL; }
 /* A pointer, to one who may not know addresses. */
 static inline bool reg_leaks(struct venv *env, u32 n) { return !env->ptr_leaks && vfy_reg(env, n)->type != SCALAR_VALUE; }
-/* Instructions of Linux 6.6 and later: for those with CAP_BPF; the others get the verdicts of 6.1. */
+/* Instructions of Linux 6.6 and later: for those with CAP_BPF; the others get the verdicts of
+ * 6.1. */
 static inline bool vfy_cpu_v4(const struct venv *env) { return env->capable; }
 static inline bool insn_is_call(const struct bpf_insn *i, u8 pseudo)
 {
@@ -301,9 +307,11 @@ struct vframe *vfy_frame_new(struct venv *env, s32 callsite, u32 frameno, u32 su
 void vfy_frame_free(struct venv *env, struct vframe *f);
 int vfy_frame_grow(struct venv *env, struct vframe *f, u32 bytes);
 int vfy_frame_copy_refs(struct venv *env, struct vframe *dst, const struct vframe *src);
-/* Remembers the current state, to be continued at @insn later. The copy, or NULL with everything released (message logged). */
+/* Remembers the current state, to be continued at @insn later. The copy, or NULL with everything
+ * released (message logged). */
 struct vstate *vfy_push(struct venv *env, s32 insn, s32 prev, bool speculative);
-/* pending.c: puts another in place of the state on top of the stack, unless the instruction that pushed it may still change it; without memory the old stays */
+/* pending.c: puts another in place of the state on top of the stack, unless the instruction that
+ * pushed it may still change it; without memory the old stays */
 void vfy_pack(struct venv *env, struct vstate **link);
 int vfy_unpack(struct venv *env, struct vstate **link);
 int vfy_pop(struct venv *env, s32 *prev, s32 *insn, bool pop_log); /* -ENOENT: nothing left */
