@@ -57,6 +57,7 @@ const struct btf_type *btf_type_resolve_func_ptr(const struct btf *btf, u32 id, 
 const struct btf_type *btf_resolve_size(const struct btf *btf, const struct btf_type *t, u32 *size); /* ERR_PTR(-EINVAL) when it has none */
 const struct btf_type *btf_type_id_size(const struct btf *btf, u32 *id, u32 *size);
 u32 btf_nr_types(const struct btf *btf);
+const char *btf_kind_name(u32 kind); /* "INT" ..., as the kernel's messages have it */
 
 static inline u16 btf_type_kind(const struct btf_type *t) { return BTF_INFO_KIND(t->info); }
 static inline u16 btf_type_vlen(const struct btf_type *t) { return BTF_INFO_VLEN(t->info); }

@@ -73,7 +73,6 @@ const struct btf_type *btf_resolve_elem(const struct btf *btf, const struct btf_
 					u32 *elem_id, u32 *nelems, u32 *type_id);
 u32 btf_resolved_id(const struct btf *btf, u32 id);
 bool btf_int_is_regular(const struct btf_type *t);
-const char *btf_kind_name(u32 kind);
 
 /* Name for texts: "(anon)" for none, "(invalid-name-offset)" beyond the end. */
 const char *btf_text_name(const struct btf *btf, u32 off);

@@ -228,20 +228,27 @@ static int elem_value(struct sys_req *r, struct elem *e, bool copy)
 	return 0;
 }
 
+/* Map, key and room for the value of a lookup. The element is to be closed whatever comes back. */
+static long lookup_open(struct sys_req *r, struct elem *e, u32 perm)
+{
+	long ret;
+
+	*e = (struct elem){.m = ERR_PTR(-EINVAL)};
+	if (r->attr.flags & ~(u64)BPF_F_LOCK)
+		return -EINVAL;
+	ret = elem_open(r, e, r->attr.map_fd, perm);
+	if (!ret && r->attr.flags & BPF_F_LOCK && !e->map->attr.lock_at)
+		ret = -EINVAL;
+	if (!ret)
+		ret = elem_key(r, e);
+	return ret ?: elem_value(r, e, false);
+}
+
 long sys_map_lookup(struct sys_req *r)
 {
 	struct elem e;
-	long ret;
+	long ret = lookup_open(r, &e, HANDLE_READ);
 
-	if (r->attr.flags & ~(u64)BPF_F_LOCK)
-		return -EINVAL;
-	ret = elem_open(r, &e, r->attr.map_fd, HANDLE_READ);
-	if (!ret && r->attr.flags & BPF_F_LOCK && !e.map->attr.lock_at)
-		ret = -EINVAL;
-	if (!ret)
-		ret = elem_key(r, &e);
-	if (!ret)
-		ret = elem_value(r, &e, false);
 	if (!ret)
 		ret = map_sys_lookup(e.map, e.key, e.value, r->attr.flags);
 	if (!ret && req_copy_out(r, r->attr.value, e.value, map_sys_value_size(e.map)))
@@ -340,17 +347,8 @@ static bool can_take(const struct bpf_map *map)
 long sys_map_lookup_and_delete(struct sys_req *r)
 {
 	struct elem e;
-	long ret;
+	long ret = lookup_open(r, &e, HANDLE_RW);
 
-	if (r->attr.flags & ~(u64)BPF_F_LOCK)
-		return -EINVAL;
-	ret = elem_open(r, &e, r->attr.map_fd, HANDLE_RW);
-	if (!ret && r->attr.flags & BPF_F_LOCK && !e.map->attr.lock_at)
-		ret = -EINVAL;
-	if (!ret)
-		ret = elem_key(r, &e);
-	if (!ret)
-		ret = elem_value(r, &e, false);
 	if (!ret && !can_take(e.map))
 		ret = -ENOTSUPP;
 	if (!ret)

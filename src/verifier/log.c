@@ -64,21 +64,7 @@ const char *vfy_btf_name(const struct btf *btf, u32 id)
 
 const char *vfy_kind_name(const struct btf_type *t)
 {
-	static const char *const names[] = {
-		[BTF_KIND_UNKN] = "UNKNOWN",	  [BTF_KIND_INT] = "INT",
-		[BTF_KIND_PTR] = "PTR",		  [BTF_KIND_ARRAY] = "ARRAY",
-		[BTF_KIND_STRUCT] = "STRUCT",	  [BTF_KIND_UNION] = "UNION",
-		[BTF_KIND_ENUM] = "ENUM",	  [BTF_KIND_FWD] = "FWD",
-		[BTF_KIND_TYPEDEF] = "TYPEDEF",	  [BTF_KIND_VOLATILE] = "VOLATILE",
-		[BTF_KIND_CONST] = "CONST",	  [BTF_KIND_RESTRICT] = "RESTRICT",
-		[BTF_KIND_FUNC] = "FUNC",	  [BTF_KIND_FUNC_PROTO] = "FUNC_PROTO",
-		[BTF_KIND_VAR] = "VAR",		  [BTF_KIND_DATASEC] = "DATASEC",
-		[BTF_KIND_FLOAT] = "FLOAT",	  [BTF_KIND_DECL_TAG] = "DECL_TAG",
-		[BTF_KIND_TYPE_TAG] = "TYPE_TAG", [BTF_KIND_ENUM64] = "ENUM64",
-	};
-	u32 k = btf_type_kind(t);
-
-	return k < ARRAY_SIZE(names) && names[k] ? names[k] : "UNKNOWN";
+	return btf_kind_name(btf_type_kind(t));
 }
 
 /* --- registers and stack --- */
