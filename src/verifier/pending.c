@@ -51,14 +51,15 @@ struct item {
 
 static void put(struct block *b, const void *data, size_t size)
 {
-	if (b->at)
+	if (b->at && size)
 		memcpy(b->at + b->len, data, size);
 	b->len += size;
 }
 
 static void get(struct block *b, void *data, size_t size)
 {
-	memcpy(data, b->at + b->len, size);
+	if (size)
+		memcpy(data, b->at + b->len, size);
 	b->len += size;
 }
 
