@@ -200,12 +200,23 @@ static void conn_free(struct conn *c)
 	daemon_wake(d);
 }
 
+/* Who has asked often asks again at once, and a thread that sleeps takes longer to wake than to answer. */
+static void wait_eagerly(struct conn *c)
+{
+	char byte;
+
+	for (int tries = 0; tries < EAGER_TRIES; tries++)
+		if (recv(c->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+			return;
+}
+
 static void *conn_main(void *arg)
 {
 	struct conn *c = arg;
 	int err;
 
 	do {
+		wait_eagerly(c);
 		do
 			err = wire_recv(c->sock, &c->msg, may_grow, c);
 		while (err == -EAGAIN && !cred_gone(c));

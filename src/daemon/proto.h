@@ -22,6 +22,8 @@
 
 #define PROTO_VERSION 2
 #define PROTO_MAX_BODY (64u << 20)
+/* Looks at a socket before going to sleep on it: some 20 us. */
+#define EAGER_TRIES 50
 #define PROTO_MAX_FDS 1024
 
 enum msg_type {

@@ -279,9 +279,14 @@ static long recv_head(struct conn *n, struct msg_hdr *hdr, struct client_reply *
 		.msg_iov = iov, .msg_iovlen = 2, .msg_control = ctl, .msg_controllen = sizeof(ctl)};
 	long got;
 
-	do
+	/* An answer mostly comes sooner than a sleeping CPU wakes up: look a few times before. */
+	for (int tries = 0; tries < EAGER_TRIES; tries++) {
+		got = raw_recvmsg(n->fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		if (got != -EAGAIN)
+			break;
+	}
+	while (got < 0 && !lost(got))
 		got = raw_recvmsg(n->fd, &m, MSG_CMSG_CLOEXEC);
-	while (got < 0 && !lost(got));
 	if (got <= 0)
 		return -EIO;
 	take_fds(&m, reply);
