@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_GEN_LOADER_H
+#define USERBPF_GEN_LOADER_H
+/*
+ * loader.h - a trace as one program and one map (DESIGN D11; seed 002). Control side.
+ *
+ * The program is of type SYSCALL; its context and its use of the map are those of libbpf's loaders
+ * (struct bpf_loader_ctx, bpf_map_desc, bpf_prog_desc of <bpf/skel_internal.h>), so that either
+ * side's runner can run it: maps first, then programs, then links (which libbpf's do not have). It repeats the calls,
+ * keeps fds in slots, checks every result, and on every path closes what it does not hand over.
+ * Log level, log buffer, max_entries and initial values come from the context.
+ */
+#include "gen/trace.h"
+
+struct gen_desc {
+	enum gen_obj_kind kind;
+	u32 slot;		/* in the trace */
+	u32 ctx_off;		/* of its bpf_map_desc, bpf_prog_desc or fd in the context */
+};
+
+struct gen_loader {
+	struct bpf_insn *insns;
+	u32 insn_cnt;
+	void *data;		/* the map's only value */
+	u32 data_sz;
+	u32 ctx_sz;
+	struct gen_desc *descs;	/* exported objects in the order of the context */
+	u32 nr_descs;
+	struct gen_trace *trace; /* names, sections, BTF; borrowed when built, owned when read from a file */
+	bool owns_trace;
+};
+
+/* What the kernel that runs the loader must have; gen_loader_needs() tells, for clear errors on older ones. */
+#define GEN_NEEDS_CORE_RELOS 1u	/* 5.17 */
+#define GEN_NEEDS_FD_ARRAY_CNT 2u /* 6.14; never set by what we emit */
+#define GEN_NEEDS_LINKS 4u
+
+int gen_loader_build(struct gen_trace *t, struct gen_loader **out, struct log *log);
+void gen_loader_free(struct gen_loader *l);
+u32 gen_loader_needs(const struct gen_loader *l);
+
+/* A loader in a file (x.loader): magic, version, sections; all little or big endian as its header says. */
+int gen_loader_write(const struct gen_loader *l, int fd);
+int gen_loader_read(int fd, struct gen_loader **out, struct log *log);
+
+/*
+ * Runs one through @bpf (bpf(2) or sys_bpf): creates the map and the program, test-runs it with @ctx (ctx_sz bytes, filled by the
+ * caller as the skeleton does; fds are left there). 0 or negative errno of the call that failed.
+ */
+typedef int (*gen_bpf_fn)(int cmd, union bpf_attr *attr, u32 size);
+int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx);
+
+#endif
