@@ -21,6 +21,8 @@
 #include "sys/vmlinux/sock.h"
 #include "verifier/verifier.h"
 
+#include <linux/perf_event.h> /* what stacks are made of: enum perf_callchain_context */
+
 #include "helper/kfunc_test.c"
 #include "link/iter_funcs.c"
 
