@@ -16,6 +16,7 @@ struct gen_desc {
 	enum gen_obj_kind kind;
 	u32 slot;		/* in the trace */
 	u32 ctx_off;		/* of its bpf_map_desc, bpf_prog_desc or fd in the context */
+	u32 max_entries;	/* maps: as recorded; what a context with 0 gets */
 };
 
 struct gen_loader {
@@ -49,5 +50,10 @@ int gen_loader_read(int fd, struct gen_loader **out, struct log *log);
  */
 typedef int (*gen_bpf_fn)(int cmd, union bpf_attr *attr, u32 size);
 int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx);
+/*
+ * An empty context (ctx_sz bytes, zeroed by the caller) of this machine: its size, and max_entries of maps
+ * that depend on the machine (ring buffers: pages; perf event arrays: CPUs).
+ */
+void gen_loader_ctx(const struct gen_loader *l, void *ctx);
 
 #endif

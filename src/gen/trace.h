@@ -68,6 +68,7 @@ struct gen_slot {
 	bool mmapable;		/* ARRAY with BPF_F_MMAPABLE: initial value from the caller */
 	bool data;		/* .data, .bss, .rodata, .kconfig or custom: a skeleton shows its variables */
 	bool page_multiple;	/* max_entries is a multiple of the page size (ring buffers) */
+	bool cpus;		/* max_entries is the number of possible CPUs (perf event arrays) */
 	char *name;		/* of the object, as the source says (not cut at 15) */
 	char *ident;		/* the same as a C identifier, unique among its kind */
 	char *sec;		/* programs: SEC("...") of the source or NULL */
@@ -80,16 +81,25 @@ struct gen_trace {
 	u32 nr_calls;
 	struct gen_slot *slots;
 	u32 nr_slots;
+	bool core_relos;	/* a PROG_LOAD of it has some */
 	void *btf;		/* the object's BTF (raw), for typed skeletons; NULL if none */
 	u32 btf_len;
 };
 
-/* All return 0, an index, or negative errno; the trace owns copies of what is passed. */
-struct gen_trace *gen_trace_new(const char *name);
+/*
+ * All return 0, an index, or negative errno; the trace owns copies of what is passed. Pointers to
+ * calls and slots are good until the next one is added.
+ */
+struct gen_trace *gen_trace_new(const char *name); /* NULL: no memory */
 void gen_trace_free(struct gen_trace *t);
 int gen_trace_call(struct gen_trace *t, int cmd, const union bpf_attr *attr, u32 size);
+void gen_trace_drop(struct gen_trace *t); /* the last call, which has no slot */
+/* @data NULL: zeros. */
 int gen_call_seg(struct gen_call *c, struct gen_place ptr, const struct abi_field *f, const void *data, u32 len);
 int gen_call_ref(struct gen_call *c, const struct gen_ref *ref);
+/* The fd that call @call yields; ident is made of the name. */
 int gen_trace_slot(struct gen_trace *t, u32 call, enum gen_obj_kind kind, const char *name);
+/* Names one anew; @ident NULL: made of the name. Identifiers stay unique among their kind. */
+int gen_slot_name(struct gen_trace *t, u32 slot, const char *name, const char *ident);
 
 #endif
