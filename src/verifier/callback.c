@@ -5,7 +5,8 @@
  *
  * Linux 6.1 walks the callback once and goes on with what it left, which is not sound for zero or
  * many rounds. Here the callers' stack (the callback may get a pointer into it) has an invariant:
- * numbers in it are forgotten before the call; spilled pointers and zeroes are assumed to stay.
+ * numbers in it are forgotten before the call; spilled pointers, objects of helpers and zeroes are
+ * assumed to stay.
  * Then two paths are walked: the code after the call, and the callback once, from the same state.
  * When the callback ends, what was assumed must hold. If not, the walk starts again without that
  * assumption (vinsn.changed).
@@ -26,9 +27,10 @@ bool vfy_in_callback(const struct venv *env)
 	return false;
 }
 
-static bool is_ptr_spill(const struct vslot *s)
+/* What the invariant keeps as it is: a pointer, or an object of a helper's. */
+static bool is_kept_whole(const struct vslot *s)
 {
-	return slot_is_spill(s) && s->reg.type != SCALAR_VALUE;
+	return slot_is_object(s) || (slot_is_spill(s) && s->reg.type != SCALAR_VALUE);
 }
 
 static bool is_zero_byte(const struct vslot *s, u32 j)
@@ -36,14 +38,14 @@ static bool is_zero_byte(const struct vslot *s, u32 j)
 	return s->kind[j] == SLOT_ZERO;
 }
 
-/* Leaves what the invariant keeps: pointers and zeroes, but in slots of the mask @changed. */
+/* Leaves what the invariant keeps: pointers, objects and zeroes, but in slots of the mask @changed. */
 static void forget_numbers(struct venv *env, struct vframe *f, u64 changed)
 {
 	for (u32 i = 0; i < f->nr_slots; i++) {
 		struct vslot *s = &f->slots[i];
 		bool all = changed >> i & 1;
 
-		if (is_ptr_spill(s) && !all)
+		if (is_kept_whole(s) && !all)
 			continue;
 		reg_not_init(env, &s->reg);
 		for (u32 j = 0; j < SLOT_SIZE; j++)
@@ -139,7 +141,7 @@ static bool same_slot(const struct vslot *a, const struct vslot *b)
 /* Is a caller's slot @now what the invariant says after it was @was? */
 static bool slot_kept(const struct vslot *was, const struct vslot *now)
 {
-	if (is_ptr_spill(was))
+	if (is_kept_whole(was))
 		return same_slot(was, now);
 	for (u32 j = 0; j < SLOT_SIZE; j++)
 		if (is_zero_byte(was, j) && !is_zero_byte(now, j))
@@ -178,8 +180,8 @@ int vfy_callback_exit(struct venv *env, struct vframe *callee)
 			/* a slot that is a number to the callers may not be a pointer for who
 			 * may not know addresses */
 			if (!env->ptr_leaks &&
-			    (kept ? !is_ptr_spill(w) && is_ptr_spill(&now->slots[i])
-				  : is_ptr_spill(w) || is_ptr_spill(&now->slots[i]))) {
+			    (kept ? !is_kept_whole(w) && is_kept_whole(&now->slots[i])
+				  : is_kept_whole(w) || is_kept_whole(&now->slots[i]))) {
 				vlog(env,
 				     "callback changes pointer in stack slot fp%d of frame %d\n",
 				     (-(int)i - 1) * SLOT_SIZE, f);
@@ -199,8 +201,8 @@ int vfy_callback_exit(struct venv *env, struct vframe *callee)
 /* Did both slots leave the same to keep? */
 static bool same_promise(const struct vslot *a, const struct vslot *b)
 {
-	if (is_ptr_spill(a) || is_ptr_spill(b))
-		return is_ptr_spill(a) && is_ptr_spill(b) && same_slot(a, b);
+	if (is_kept_whole(a) || is_kept_whole(b))
+		return is_kept_whole(a) && is_kept_whole(b) && same_slot(a, b);
 	for (u32 j = 0; j < SLOT_SIZE; j++)
 		if (is_zero_byte(a, j) != is_zero_byte(b, j))
 			return false;

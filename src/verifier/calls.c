@@ -42,6 +42,7 @@ static const u32 arg_types[__BPF_ARG_TYPE_MAX][10] = {
 	[ARG_PTR_TO_FUNC] = TYPES(PTR_TO_FUNC),
 	[ARG_PTR_TO_STACK] = TYPES(PTR_TO_STACK),
 	[ARG_PTR_TO_CONST_STR] = TYPES(PTR_TO_MAP_VALUE),
+	[ARG_PTR_TO_DYNPTR] = TYPES(PTR_TO_STACK, CONST_PTR_TO_DYNPTR),
 };
 
 static bool is_pow2_mem(u32 arg)
@@ -258,6 +259,8 @@ static int note_reference(struct venv *env, u32 regno, u32 arg, struct vcall *ca
 {
 	const struct vreg *r = vfy_reg(env, regno);
 
+	if (type_base(arg) == ARG_PTR_TO_DYNPTR)
+		return 0; /* the reference is the object's, not the pointer's */
 	if (arg & OBJ_RELEASE) {
 		if (!r->ref_id && !reg_is_null(r)) {
 			vlog(env, "R%d must be referenced when passed to release function\n",
@@ -479,6 +482,7 @@ static int use_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 		call->mem_size = r->var.value;
 		return vfy_precise(env, regno);
 	case ARG_PTR_TO_CONST_STR: return const_str_arg(env, regno);
+	case ARG_PTR_TO_DYNPTR: return vfy_dynptr_arg(env, regno, arg, call);
 	}
 	return 0;
 }
@@ -570,7 +574,9 @@ static int release(struct venv *env, const struct vcall *call)
 {
 	int err = -EINVAL;
 
-	if (call->ref_id)
+	if (type_base(call->fn->arg[call->release_reg - 1]) == ARG_PTR_TO_DYNPTR)
+		err = vfy_dynptr_released(env, call);
+	else if (call->ref_id)
 		err = vfy_ref_release(env, call->ref_id);
 	else if (reg_is_null(vfy_reg(env, call->release_reg)))
 		err = 0;
@@ -652,6 +658,7 @@ static int set_return(struct venv *env, const struct vcall *call)
 	case RET_PTR_TO_MEM:
 		ret_ptr(r, PTR_TO_MEM, flags);
 		r->mem_size = call->mem_size;
+		r->dynptr_id = call->dynptr_id;
 		break;
 	case RET_PTR_TO_MEM_OR_BTF_ID: err = ret_mem_or_struct(env, r, call, flags); break;
 	case RET_PTR_TO_BTF_ID: err = ret_struct(env, r, call, flags); break;
@@ -672,6 +679,8 @@ static int set_reference(struct venv *env, s32 idx, const struct vcall *call)
 
 	if (casts_ptr(call->func_id)) {
 		r->ref_id = call->ref_id;
+	} else if (call->func_id == BPF_FUNC_dynptr_data) {
+		r->ref_id = call->dynptr_ref;
 	} else if (acquires(call->func_id, call->map)) {
 		id = vfy_ref_acquire(env, idx);
 		if (id < 0)
@@ -757,6 +766,12 @@ static int special(struct venv *env, s32 idx, struct vcall *call)
 		vlog(env, "get_local_storage() doesn't support non-zero flags\n");
 		return -EINVAL;
 	case BPF_FUNC_snprintf: return check_format(env);
+	case BPF_FUNC_dynptr_from_mem:
+		if (vfy_reg(env, 1)->type == PTR_TO_MAP_VALUE)
+			return 0;
+		vlog(env, "Unsupported reg type %s for bpf_dynptr_from_mem data\n",
+		     vfy_type_text(env, vfy_reg(env, 1)->type));
+		return -EACCES;
 	case BPF_FUNC_get_stackid:
 	case BPF_FUNC_get_stack: env->prog->has_callchain = true; return 0;
 	}
@@ -829,6 +844,8 @@ int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx)
 		err = record_map(env, at, &call);
 	if (!err)
 		err = fill_raw(env, at, &call);
+	if (!err && call.new_dynptr)
+		err = vfy_dynptr_made(env, at, &call);
 	if (!err && call.release_reg)
 		err = release(env, &call);
 	if (!err)

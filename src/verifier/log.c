@@ -163,7 +163,7 @@ static void log_reg(struct venv *env, const struct vreg *r)
 
 static void log_slot(struct venv *env, const struct vslot *s, u32 i)
 {
-	static const char letters[] = "?rm0d";
+	static const char letters[] = "?rm0di";
 	char kinds[SLOT_SIZE + 1] = "";
 	const struct vreg *r = &s->reg;
 

@@ -42,7 +42,7 @@ static bool within(const struct vreg *old, const struct vreg *cur)
 }
 
 /* Registers that shared an id in the old state must share one now. */
-static bool ids_match(struct venv *env, u32 old, u32 cur)
+bool vfy_ids_match(struct venv *env, u32 old, u32 cur)
 {
 	for (u32 i = 0; i < env->nr_ids; i++)
 		if (env->idmap[i].old == old)
@@ -57,7 +57,7 @@ static bool ids_match(struct venv *env, u32 old, u32 cur)
 /* Of scalars. A current one without id equals no other, so its id is one nobody has. */
 static bool scalar_ids_match(struct venv *env, u32 old, u32 cur)
 {
-	return !old || ids_match(env, old, cur ? cur : UINT32_MAX - env->nr_ids);
+	return !old || vfy_ids_match(env, old, cur ? cur : UINT32_MAX - env->nr_ids);
 }
 
 static bool pkt_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
@@ -66,7 +66,7 @@ static bool pkt_covered(struct venv *env, const struct vreg *old, const struct v
 		return false;
 	if (old->range < 0 || cur->range < 0 ? old->range != cur->range : old->range > cur->range)
 		return false;
-	if (old->id && !ids_match(env, old->id, cur->id))
+	if (old->id && !vfy_ids_match(env, old->id, cur->id))
 		return false;
 	return within(old, cur);
 }
@@ -99,7 +99,7 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 		if (!same_kind(old, cur))
 			return false;
 		if (old->type & PTR_MAYBE_NULL)
-			return ids_match(env, old->id, cur->id);
+			return vfy_ids_match(env, old->id, cur->id);
 		return within(old, cur);
 	case PTR_TO_PACKET:
 	case PTR_TO_PACKET_META: return pkt_covered(env, old, cur);
@@ -124,6 +124,8 @@ static bool slot_covered(struct venv *env, const struct vframe *old, const struc
 		if (o->kind[j] != c->kind[j])
 			return false;
 		if (j == SLOT_SIZE - 1 && slot_is_spill(o) && !reg_covered(env, &o->reg, &c->reg))
+			return false;
+		if (j == SLOT_SIZE - 1 && slot_is_object(o) && !vfy_obj_covered(env, o, c))
 			return false;
 	}
 	return true;

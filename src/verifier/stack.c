@@ -142,6 +142,8 @@ static int write_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s3
 	}
 	if (!env->bypass_v4 && wants_barrier(f, off, size, r))
 		env->aux[insn].sanitize_stack_spill = true;
+	if (slot_is_object(&f->slots[slot]))
+		vfy_obj_overwritten(env, f, slot);
 	env->scratched_slots |= 1ull << slot;
 	if (r && aligned && r->type == SCALAR_VALUE && !reg_unbounded(r) && !reg_is_null(r) &&
 	    env->capable) {
@@ -198,6 +200,8 @@ static int write_var(struct venv *env, struct vframe *f, u32 regno, s32 off, s32
 			     insn, i);
 			return -EINVAL;
 		}
+		if (slot_is_object(&f->slots[slot]))
+			vfy_obj_overwritten(env, f, slot);
 		f->slots[slot].reg.type = NOT_INIT;
 		if (zero && *kind == SLOT_ZERO) {
 			new_kind = SLOT_ZERO;

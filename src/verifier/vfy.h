@@ -38,7 +38,7 @@
 
 #define MEM_ALLOC_FLAG MEM_RINGBUF /* 6.1 calls ring buffer records "alloc_mem" */
 
-enum slot_kind { SLOT_INVALID, SLOT_SPILL, SLOT_MISC, SLOT_ZERO, SLOT_DYNPTR };
+enum slot_kind { SLOT_INVALID, SLOT_SPILL, SLOT_MISC, SLOT_ZERO, SLOT_DYNPTR, SLOT_ITER };
 enum { LIVE_READ = 1, LIVE_WRITTEN = 2, LIVE_DONE = 4 };
 enum { PKT_AT_END = -1, PKT_BEYOND_END = -2 };
 
@@ -57,8 +57,14 @@ struct vreg {
 			struct btf *btf;
 			u64 btf_id;
 		};
-		u32 mem_size;
+		struct {
+			u32 mem_size;
+			u32 dynptr_id; /* memory of a dynptr: whose */
+		};
 		u32 subprog; /* PTR_TO_FUNC */
+		struct { /* of a slot: the object there (dynptr.c) */
+			u32 obj_type, obj_state, obj_depth;
+		};
 		u64 raw[2];
 	};
 	u32 id;	    /* same id: same value (scalars), same base (packets), same NULL-ness, same lock */
@@ -228,6 +234,8 @@ struct vcall {
 	struct btf *btf;
 	u32 btf_id;
 	u32 subprog;
+	u8 new_dynptr; /* argument the helper makes a dynptr in */
+	u32 dynptr_id, dynptr_ref; /* of the one it is passed */
 };
 
 enum vsrc { SRC_INSN, SRC_HELPER };
@@ -247,6 +255,7 @@ static inline bool type_is_sock(u32 t)
 	return t == PTR_TO_SOCKET || t == PTR_TO_SOCK_COMMON || t == PTR_TO_TCP_SOCK || t == PTR_TO_XDP_SOCK;
 }
 static inline bool slot_is_spill(const struct vslot *s) { return s->kind[SLOT_SIZE - 1] == SLOT_SPILL; }
+static inline bool slot_is_object(const struct vslot *s) { return s->kind[SLOT_SIZE - 1] >= SLOT_DYNPTR; }
 /* A pointer, to one who may not know addresses. */
 static inline bool reg_leaks(struct venv *env, u32 n) { return !env->ptr_leaks && vfy_reg(env, n)->type != SCALAR_VALUE; }
 /* Instructions of Linux 6.6 and later: for those with CAP_BPF; the others get the verdicts of
@@ -354,6 +363,18 @@ void vfy_forget_precision(struct vstate *st);
 /* --- prune.c --- */
 int vfy_visited(struct venv *env, s32 insn); /* 1: covered, the path ends; 0 go on; or error */
 void vfy_branch_done(struct vstate *st);
+
+bool vfy_ids_match(struct venv *env, u32 old, u32 cur); /* while states are compared: @cur plays the part of @old */
+
+/* --- dynptr.c: objects on the stack; dynptrs --- */
+s32 vfy_obj_slot(struct venv *env, const struct vreg *r, u32 nr);
+bool vfy_obj_whole(const struct vslot *s, u8 kind);
+struct vreg *vfy_obj_set(struct venv *env, struct vframe *f, s32 slot, u8 kind, u32 type);
+void vfy_obj_overwritten(struct venv *env, struct vframe *f, s32 slot); /* the object that @slot is part of is none any more */
+bool vfy_obj_covered(struct venv *env, const struct vslot *old, const struct vslot *cur);
+int vfy_dynptr_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call);
+int vfy_dynptr_made(struct venv *env, s32 idx, const struct vcall *call);
+int vfy_dynptr_released(struct venv *env, const struct vcall *call);
 
 /* --- the rest, one concept each --- */
 int vfy_find_subprog(const struct venv *env, s32 insn); /* number or -ENOENT */
