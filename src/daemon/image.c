@@ -43,7 +43,7 @@ static u32 type_of(struct obj *o)
 
 static int add_map(struct conn *c, struct msg_handle_info *info, const struct bpf_map *map)
 {
-	int fd = map_fd(map, !(info->perm & HANDLE_WRITE));
+	int fd = map_fd(map, !(info->perm & HANDLE_WRITE) || map->ops->fd_values);
 
 	if (fd < 0)
 		return fd;
@@ -88,22 +88,28 @@ static u32 image_flags(const struct bpf_prog *p)
 	       (p->stats && READ_ONCE(*p->stats) ? IMAGE_STATS : 0);
 }
 
+/* A map for a program. Maps whose values are fds are written by the service only. */
+static int reply_map(struct conn *c, const struct bpf_map *map)
+{
+	bool rdonly = map->map_flags & BPF_F_RDONLY_PROG || map->ops->fd_values;
+	struct msg_map m = {
+		.attr = map->attr, .index = c->reply.nr_fds, .flags = rdonly ? MSG_MAP_RDONLY : 0};
+	int fd = map_fd(map, rdonly);
+
+	if (fd < 0)
+		return fd;
+	reply_fd(&c->reply, fd);
+	reply_add(&c->reply, &m, sizeof(m));
+	return 0;
+}
+
 static int image_maps(struct conn *c, const struct exec_image *img)
 {
-	for (u32 i = 0; i < img->nr_maps; i++) {
-		const struct bpf_map *map = img->maps[i];
-		bool rdonly = map->map_flags & BPF_F_RDONLY_PROG;
-		struct msg_map m = {.attr = map->attr,
-				    .index = c->reply.nr_fds,
-				    .flags = rdonly ? MSG_MAP_RDONLY : 0};
-		int fd = map_fd(map, rdonly);
+	int err = 0;
 
-		if (fd < 0)
-			return fd;
-		reply_fd(&c->reply, fd);
-		reply_add(&c->reply, &m, sizeof(m));
-	}
-	return 0;
+	for (u32 i = 0; i < img->nr_maps && !err; i++)
+		err = reply_map(c, img->maps[i]);
+	return err;
 }
 
 static int image_reply(struct conn *c, const struct bpf_prog *p)
@@ -156,14 +162,46 @@ int image_handle_prog(struct conn *c)
 	return err;
 }
 
-/* Who holds the memory of a prog array got it with a program that uses it, or with a handle: it
- * may run what is in there. */
+/* Who holds the memory of a prog array or a map of maps got it with a program that uses it, or with
+ * a handle: it may run, or use, what is in there. */
 static bool same_file(int a, int b)
 {
 	struct stat sa, sb;
 
 	return a >= 0 && b >= 0 && !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev &&
 	       sa.st_ino == sb.st_ino;
+}
+
+/* The map with @id, whose memory the client shows. */
+static struct obj *shown_map(struct conn *c, u32 id)
+{
+	struct obj *o = obj_by_id(sys_objs(c->d->sys), OBJ_MAP, id);
+
+	if (!o)
+		return ERR_PTR(-ENOENT);
+	if (same_file(passed_fd(c, 0), obj_to_map(o)->map.memfd))
+		return o;
+	obj_put(o);
+	return ERR_PTR(-EBADF);
+}
+
+int image_handle_inner(struct conn *c)
+{
+	struct msg_inner_map m;
+	struct map_obj *inner;
+	struct obj *o;
+	int err;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	o = shown_map(c, m.map_id);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	inner = map_obj_inner(obj_to_map(o), m.inner_id);
+	err = inner ? reply_map(c, &inner->map) : -ENOENT;
+	if (inner)
+		obj_put(&inner->obj);
+	obj_put(o);
+	return err;
 }
 
 int image_handle_tail(struct conn *c)
@@ -174,13 +212,9 @@ int image_handle_tail(struct conn *c)
 	int err;
 
 	memcpy(&m, c->msg.body, sizeof(m));
-	o = obj_by_id(sys_objs(c->d->sys), OBJ_MAP, m.map_id);
-	if (!o)
-		return -ENOENT;
-	if (!same_file(passed_fd(c, 0), obj_to_map(o)->map.memfd)) {
-		obj_put(o);
-		return -EBADF;
-	}
+	o = shown_map(c, m.map_id);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
 	p = obj_to_prog(
 		obj_by_id(sys_objs(c->d->sys), OBJ_PROG, map_obj_prog_id(obj_to_map(o), m.index)));
 	err = p ? image_reply(c, p) : -ENOENT;

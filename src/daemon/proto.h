@@ -20,7 +20,7 @@
 #include "base/base.h"
 #include "map/map.h"
 
-#define PROTO_VERSION 2
+#define PROTO_VERSION 3
 #define PROTO_MAX_BODY (64u << 20)
 /* Looks at a socket before going to sleep on it: some 20 us. */
 #define EAGER_TRIES 50
@@ -36,6 +36,7 @@ enum msg_type {
 	MSG_PRINTK = 6,	     /* text for trace_pipe */
 	MSG_BTF_SHOW = 7,    /* type id, flags, object bytes -> text (bpf_snprintf_btf in clients) */
 	MSG_ACCOUNT = 8,     /* prog fd, struct msg_account: runs made in the client (BPF_ENABLE_STATS) */
+	MSG_INNER_MAP = 9,   /* (map fd, id) -> memory of a map inside a map of maps */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -167,6 +168,13 @@ struct msg_map {
 struct msg_tail_target {
 	u32 map_id;
 	u32 index;
+};
+
+/* MSG_INNER_MAP: fd 0 = memfd of the map of maps, as above. Reply: struct msg_map and its memfd;
+ * -ENOENT: no map of that id is in there. */
+struct msg_inner_map {
+	u32 map_id;
+	u32 inner_id;
 };
 
 /* MSG_PRINTK: struct, then text (no NUL needed), at most 1024 bytes. */

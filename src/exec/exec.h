@@ -48,6 +48,10 @@ struct exec_host {
 	/* image behind slot @index of prog array @map, with a reference for the duration of the
 	 * run (exec_image_put), or NULL */
 	const struct exec_image *(*tail_target)(void *arg, struct bpf_map *map, u32 index);
+	/* the map with @id inside the map of maps @outer, good until the outermost run ends, or NULL.
+	 * @id is a hint that anybody can have written: only a map that the service put there may
+	 * come back, since programs rely on its sizes */
+	struct bpf_map *(*inner_map)(struct exec_run *run, struct bpf_map *outer, u32 id);
 	/* bpf_seq_printf_btf / bpf_snprintf_btf: format @obj as type @btf_id; appends to @out
 	 * through @emit; -> length or errno */
 	long (*btf_show)(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out);

@@ -8,12 +8,21 @@ static struct bpf_map *to_map(u64 r)
 	return (struct bpf_map *)(uintptr_t)r;
 }
 
+/* A map of maps: the inner map as this process knows it. */
+static u64 lookup_inner(struct bpf_map *map, const void *key, struct exec_run *run)
+{
+	const struct exec_host *host = run->host;
+	u32 id = map->ops->map_values ? map_inner_id(map, key) : 0;
+
+	return id && host && host->inner_map ? (u64)host->inner_map(run, map, id) : 0;
+}
+
 HELPER_FN(map_lookup_elem)
 {
 	struct bpf_map *map = to_map(r1);
 
 	if (unlikely(map->ops->fd_values))
-		return 0;
+		return lookup_inner(map, (const void *)(uintptr_t)r2, run);
 	return (u64)map->ops->lookup(map, (const void *)(uintptr_t)r2);
 }
 

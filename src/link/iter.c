@@ -111,12 +111,21 @@ static u64 mono_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
+/* Maps found in maps of maps stay while the reader is inside. */
+static bool uses_inner(const struct exec_image *img)
+{
+	for (u32 i = 0; i < img->nr_maps; i++)
+		if (img->maps[i]->ops->map_values)
+			return true;
+	return false;
+}
+
 /* Calls the program with what the target put into the context. 0, or -EAGAIN: it wants to see the
  * object again. */
 static int run(struct iter_file *f)
 {
 	struct exec_run r = {.host = f->host};
-	bool sleepable = f->prog->aux->sleepable;
+	bool sleepable = f->prog->aux->sleepable && !uses_inner(f->prog->image);
 	/* the program sees and may spoil only a copy */
 	struct bpf_iter_meta meta = f->meta;
 	u64 ret, t0 = mono_ns();

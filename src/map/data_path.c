@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * data_path.c - kinds whose elements are objects of a kernel's data path: sockets, devices, CPUs,
- * perf events, cgroups, stacks of its traces, storage that hangs on its sockets. And maps of maps,
- * which nothing can be stored in yet.
+ * perf events, cgroups, stacks of its traces, storage that hangs on its sockets.
  *
  * Nothing of that is here, so such a map is always empty: programs that use one can be verified
  * and test-run and find nothing in it, as on a machine where nobody has filled it. Each kind is a
@@ -65,24 +64,6 @@ static const struct data_path_kind rows[] = {
 	 BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
 	 false,
 	 -ENOTSUPP,
-	 -EOPNOTSUPP,
-	 -ENOENT,
-	 check_fd_array},
-	{BPF_MAP_TYPE_ARRAY_OF_MAPS,
-	 4,
-	 {4},
-	 BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_INNER_MAP | MAP_ACCESS_FLAGS,
-	 false,
-	 -ENOENT,
-	 -EOPNOTSUPP,
-	 -ENOENT,
-	 check_fd_array},
-	{BPF_MAP_TYPE_HASH_OF_MAPS,
-	 ANY_SIZE,
-	 {4},
-	 BPF_F_NUMA_NODE | BPF_F_NO_PREALLOC | BPF_F_ZERO_SEED | MAP_ACCESS_FLAGS,
-	 true,
-	 -ENOENT,
 	 -EOPNOTSUPP,
 	 -ENOENT,
 	 check_fd_array},
@@ -255,8 +236,6 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 
 DATA_PATH(perf_event_array);
 DATA_PATH(cgroup_array);
-DATA_PATH(array_of_maps);
-DATA_PATH(hash_of_maps);
 DATA_PATH(stack_trace);
 DATA_PATH(devmap);
 DATA_PATH(devmap_hash);

@@ -121,6 +121,10 @@ static int alloc_check(const struct map_attr *attr)
 		return -EINVAL;
 	if (!attr->max_entries || !attr->key_size || !attr->value_size)
 		return -EINVAL;
+	if (attr->map_type == BPF_MAP_TYPE_HASH_OF_MAPS &&
+	    (attr->value_size != sizeof(u32) ||
+	     attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)))
+		return -EINVAL;
 	if ((u64)attr->key_size + attr->value_size >= MAP_KMALLOC_MAX - KERNEL_ELEM)
 		return -E2BIG;
 	if (percpu && round_up(attr->value_size, 8) > MAP_PERCPU_MAX)
@@ -804,4 +808,20 @@ const struct bpf_map_ops map_percpu_hash_ops = {
 	.walk = walk,
 	.release_dead = release_dead,
 	.percpu = true,
+};
+
+/* Values are ids of maps, which the service writes (map_in_map.c). */
+const struct bpf_map_ops map_hash_of_maps_ops = {
+	.name = "hash_of_maps",
+	.alloc_check = alloc_check,
+	.shm_size = shm_size,
+	.bind = bind,
+	.lookup = lookup,
+	.update = update,
+	.delete = delete,
+	.sys_lookup = sys_lookup,
+	.get_next_key = get_next_key,
+	.release_dead = release_dead,
+	.fd_values = true,
+	.map_values = true,
 };

@@ -102,7 +102,8 @@ struct bpf_map_ops {
 	void (*test_begin)(struct bpf_map *map);
 
 	bool percpu;	 /* values exist once per slot */
-	bool fd_values;	 /* values are fds at bpf(2) (prog array): lookup/update go through the service, programs may not touch them */
+	bool fd_values;	 /* values are fds at bpf(2) (prog array, maps of maps): lookup/update go through the service, programs may not touch them */
+	bool map_values; /* fd_values that are maps: programs look them up (exec_host.inner_map) */
 	bool mmapable;	 /* BPF_F_MMAPABLE allowed */
 };
 
@@ -138,7 +139,7 @@ struct bpf_map {
 	void *extra;		/* a second mapping the kind's bind made, or NULL; map_close() undoes it */
 	u64 extra_len;
 	void *priv;		/* owner's pointer: the service's map object, the shim's map record */
-	void **targets;		/* fd_values kinds in the service: private array of max_entries object pointers; NULL in clients */
+	void **targets;		/* prog arrays in the service: private array of max_entries object pointers; NULL in clients */
 };
 
 /* kinds.def expanded; NULL for a type this build does not have (-EINVAL for the caller). */
@@ -187,6 +188,10 @@ void map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg),
  * A hint: whoever writes to the map can change it. */
 u32 map_prog_array_id(const struct bpf_map *map, u32 index);
 void map_prog_array_publish(struct bpf_map *map, u32 index, u32 prog_id); /* service only */
+
+/* Maps of maps: the id of the map behind @key as last published by the service, 0 = none. A hint
+ * like the one of prog arrays. */
+u32 map_inner_id(struct bpf_map *map, const void *key);
 
 /* Ring buffers (ringbuf.c): room for a record, or NULL; a record gets visible (or skipped) at
  * commit. */

@@ -90,7 +90,11 @@ static void dropped(struct obj *o)
 
 static void release(struct obj *o)
 {
-	clear_slots(obj_to_map(o));
+	struct map_obj *m = obj_to_map(o);
+
+	if (m->map.targets)
+		clear_slots(m);
+	map_obj_clear_inner(m);
 }
 
 static void map_obj_free(struct obj *o)
@@ -102,6 +106,7 @@ static void map_obj_free(struct obj *o)
 	if (m->map.inner_map_meta)
 		btf_put(m->map.inner_map_meta->btf);
 	free(m->map.inner_map_meta);
+	idr_free(&m->inner);
 	pthread_mutex_destroy(&m->lock);
 	free(m->map.targets);
 	free(m);
@@ -130,7 +135,7 @@ static int alloc_targets(struct bpf_map *map)
 {
 	u64 ram = (u64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 
-	if (!map->ops->fd_values)
+	if (!map->ops->fd_values || map->ops->map_values)
 		return 0;
 	if ((u64)map->max_entries * sizeof(void *) > ram)
 		return -ENOMEM;
@@ -167,49 +172,6 @@ fail_close:
 fail_free:
 	free(m);
 	return ERR_PTR(err);
-}
-
-/* --- maps of maps --- */
-
-/* Kinds whose maps are alike when their attributes are (6.1: map_meta_equal). */
-static bool may_be_inner(u32 map_type)
-{
-	switch (map_type) {
-	case BPF_MAP_TYPE_ARRAY:
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_PERCPU_HASH:
-	case BPF_MAP_TYPE_RINGBUF: return true;
-	}
-	return false;
-}
-
-int map_obj_set_inner(struct map_obj *m, const struct bpf_map *inner)
-{
-	struct bpf_map *meta;
-
-	if (inner->inner_map_meta)
-		return -EINVAL;
-	if (!may_be_inner(inner->map_type) || inner->attr.lock_at)
-		return -ENOTSUPP;
-	meta = calloc(1, sizeof(*meta));
-	if (!meta)
-		return -ENOMEM;
-	/* no memory and not frozen: nobody can take its contents for constants */
-	meta->ops = inner->ops;
-	meta->map_type = inner->map_type;
-	meta->key_size = inner->key_size;
-	meta->value_size = inner->value_size;
-	meta->max_entries = inner->max_entries;
-	meta->map_flags = inner->map_flags;
-	meta->bypass_spec_v1 = inner->bypass_spec_v1;
-	meta->attr = inner->attr;
-	meta->memfd = -1;
-	meta->btf = inner->btf ? btf_get(inner->btf) : NULL;
-	meta->btf_key_type_id = inner->btf_key_type_id;
-	meta->btf_value_type_id = inner->btf_value_type_id;
-	m->map.inner_map_meta = meta;
-	return 0;
 }
 
 /* --- BTF --- */

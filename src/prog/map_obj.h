@@ -6,6 +6,7 @@
  * Control side.
  */
 #include <pthread.h>
+#include "base/idr.h"
 #include "btf/btf.h"
 #include "obj/obj.h"
 #include "map/map.h"
@@ -23,6 +24,7 @@ struct map_obj {
 	bool owned;
 	bool clearing;
 	u32 nr_progs; /* slots in use */
+	struct idr inner; /* maps of maps: what is inside, by id (map_inner.c) */
 	u64 load_time;
 	uid_t uid;
 	u32 writecnt; /* atomic: programs and mappings, kernel semantics of FREEZE */
@@ -44,6 +46,15 @@ static inline bool map_is_of_maps(u32 map_type)
 /* Makes @inner the pattern of what the map of maps @m holds: what programs may assume of an
  * element. Copied. */
 int map_obj_set_inner(struct map_obj *m, const struct bpf_map *inner);
+
+/* Elements of maps of maps (map_inner.c). An update takes its own reference of @inner; kernel
+ * errno (-EINVAL: not like the pattern). */
+int map_obj_put_inner(struct map_obj *m, const void *key, struct map_obj *inner, u64 flags);
+int map_obj_del_inner(struct map_obj *m, const void *key);
+u32 map_obj_inner_id(struct map_obj *m, const void *key); /* 0: no such element */
+/* The map with @id, if it is in @m: referenced, or NULL. */
+struct map_obj *map_obj_inner(struct map_obj *m, u32 id);
+void map_obj_clear_inner(struct map_obj *m);
 
 /* Offsets of the special fields of values that passed the check: attr->lock_at, timer_at. */
 void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value_id);

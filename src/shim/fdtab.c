@@ -184,8 +184,11 @@ void fdtab_put(struct fdtab *t, struct fd_obj *o)
 		fdtab_put(t, o->map->priv);
 	if (o->image && t->src.put_image)
 		t->src.put_image(o->image);
+	if (o->inner && t->src.put_inner)
+		t->src.put_inner(o->inner);
 	o->map = NULL;
 	o->image = NULL;
+	o->inner = NULL;
 	lock(t);
 	o->next = t->free;
 	t->free = o;
@@ -203,12 +206,14 @@ static struct fd_obj *view_find(struct fdtab *t, u64 dev, u64 ino, bool rdonly)
 
 struct fd_obj *fdtab_map_view(struct fdtab *t, const struct map_attr *attr, int memfd, bool rdonly)
 {
+	const struct bpf_map_ops *ops = map_ops_of(attr->map_type);
 	struct fd_obj *o, *twin;
 	struct stat st;
 	int err = raw_fstat(memfd, &st);
 
 	if (err)
 		return ERR_PTR(err);
+	rdonly |= ops && ops->fd_values; /* the service writes those */
 	lock(t);
 	o = view_find(t, st.st_dev, st.st_ino, rdonly);
 	unlock(t);
@@ -227,7 +232,7 @@ struct fd_obj *fdtab_map_view(struct fdtab *t, const struct map_attr *attr, int 
 	o->map = &o->view;
 	o->view.priv = o;
 	if (o->view.ops->fd_values &&
-	    o->view.memfd < 0) /* to show the service when a tail call asks for a program */
+	    o->view.memfd < 0) /* to show the service when a program asks what is inside */
 		o->view.memfd = max((int)raw_fcntl(memfd, F_DUPFD_CLOEXEC, HIGH_FD), -1);
 	o->shm_dev = st.st_dev;
 	o->memory_ino = st.st_ino;

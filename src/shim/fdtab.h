@@ -21,6 +21,7 @@ enum fd_kind { FD_PROG, FD_MAP, FD_LINK, FD_BTF }; /* values of enum obj_kind on
 
 struct fdtab;
 struct exec_image;
+struct inner_cache;
 
 struct fd_obj {
 	u32 refs; /* 0: in the free list */
@@ -30,6 +31,7 @@ struct fd_obj {
 	u64 shm_dev, memory_ino; /* of the map's memory */
 	u64 shm_ino;		 /* the same, once the view is in the list of maps */
 	struct exec_image *image; /* FD_PROG: set once it was run here; atomic */
+	struct inner_cache *inner; /* maps of maps: what was found inside (inner.c); atomic */
 	struct fd_obj *next;	  /* free list, or list of maps */
 	struct bpf_map view;
 };
@@ -39,6 +41,7 @@ struct fd_obj {
 struct fd_source {
 	int (*describe)(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, int *memfd);
 	void (*put_image)(struct exec_image *img);
+	void (*put_inner)(struct inner_cache *inner);
 	void *arg;
 };
 

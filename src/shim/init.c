@@ -24,12 +24,14 @@ static void after_fork(void)
 	client_after_fork(&shim.client);
 	fdtab_after_fork(shim.fds);
 	shim_images_after_fork();
+	shim_inner_after_fork();
 }
 
 __attribute__((constructor)) static void start(void)
 {
 	static const struct fd_source source = {.describe = shim_describe,
-						.put_image = shim_image_put};
+						.put_image = shim_image_put,
+						.put_inner = shim_inner_put};
 	const char *path = getenv("USERBPF_SOCKET");
 
 	interpose_init();

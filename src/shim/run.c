@@ -122,7 +122,9 @@ static long run_image(const struct exec_image *img, struct test_run *t, u64 uatt
 		return err;
 	err = copy_in(t, &b);
 	if (!err) {
+		shim_run_begin();
 		err = test_run(img, shim_host(), t);
+		shim_run_end();
 		fault = !err || err == -ENOSPC ? copy_out(t, uattr) : 0;
 		err = fault ?: err;
 	}

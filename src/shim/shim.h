@@ -11,6 +11,7 @@
  *   mmap.c       mmap of a map                       procfs.c  readlink, fdinfo of handles
  *   path.c       pathnames of pins, statfs           bpffs.c   mount(2) of type bpf
  *   client.c     connections to the service          guard.c   the caller's memory
+ *   inner.c      maps inside maps
  *   sigchain.c   SIGSEGV handlers of the program
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
@@ -62,6 +63,14 @@ void shim_image_put(struct exec_image *img);
 const struct exec_host *shim_host(void);
 void shim_images_after_fork(void);
 void shim_image_test(const struct exec_image *img, u32 *kind, u32 *max_ctx_offset);
+
+/* inner.c: maps inside maps. Programs run between begin and end. */
+void shim_run_begin(void);
+void shim_run_end(void);
+struct exec_run;
+struct bpf_map *shim_inner_map(struct exec_run *run, struct bpf_map *outer, u32 id);
+void shim_inner_put(struct inner_cache *inner);
+void shim_inner_after_fork(void);
 
 /* mmap.c: address or MAP_FAILED style negative errno; SHIM_ELSEWHERE when @fd is no map handle */
 long shim_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);

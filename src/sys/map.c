@@ -244,32 +244,58 @@ static long lookup_open(struct sys_req *r, struct elem *e, u32 perm)
 	return ret ?: elem_value(r, e, false);
 }
 
+/* Maps of maps: ids go out. */
+static int lookup_inner(struct elem *e)
+{
+	u32 id = map_obj_inner_id(e->m, e->key);
+
+	memcpy(e->value, &id, sizeof(id));
+	return id ? 0 : -ENOENT;
+}
+
 long sys_map_lookup(struct sys_req *r)
 {
 	struct elem e;
 	long ret = lookup_open(r, &e, HANDLE_READ);
 
 	if (!ret)
-		ret = map_sys_lookup(e.map, e.key, e.value, r->attr.flags);
+		ret = e.map->ops->map_values ? lookup_inner(&e)
+					     : map_sys_lookup(e.map, e.key, e.value, r->attr.flags);
 	if (!ret && req_copy_out(r, r->attr.value, e.value, map_sys_value_size(e.map)))
 		ret = -EFAULT;
 	elem_close(&e);
 	return ret;
 }
 
-/* Prog arrays: the value is an fd. */
+static int update_with_map(struct sys_req *r, struct elem *e, u32 fd)
+{
+	struct map_obj *inner = req_map(r, fd, NULL);
+	int err;
+
+	if (IS_ERR(inner))
+		return PTR_ERR(inner);
+	err = map_obj_put_inner(e->m, e->key, inner, r->attr.flags);
+	obj_put(&inner->obj);
+	return err;
+}
+
+/* Prog arrays, maps of maps: the value is an fd. Indices are checked before it is. */
 static int update_fd_value(struct sys_req *r, struct elem *e)
 {
 	struct bpf_prog *prog;
 	u32 index, fd;
 	int err;
 
-	memcpy(&index, e->key, sizeof(index));
 	memcpy(&fd, e->value, sizeof(fd));
+	if (e->map->map_type == BPF_MAP_TYPE_HASH_OF_MAPS)
+		return update_with_map(r, e, fd);
+	memcpy(&index, e->key, sizeof(index));
 	if (r->attr.flags != BPF_ANY)
 		return -EINVAL;
 	if (index >= e->map->max_entries)
 		return -E2BIG;
+	if (e->map->ops->map_values)
+		return update_with_map(r, e, fd);
 	prog = req_prog(r, fd);
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
@@ -300,6 +326,8 @@ static int delete_fd_value(struct elem *e)
 {
 	u32 index;
 
+	if (e->map->ops->map_values)
+		return map_obj_del_inner(e->m, e->key);
 	memcpy(&index, e->key, sizeof(index));
 	return index >= e->map->max_entries ? -E2BIG : map_obj_del_prog(e->m, index);
 }

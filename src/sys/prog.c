@@ -223,7 +223,45 @@ long sys_prog_load(struct sys_req *r)
 struct test_host {
 	struct exec_host host;
 	struct sys_req *r;
+	struct map_obj **inner; /* maps found in maps, held until the run is over */
+	u32 nr_inner;
 };
+
+static bool test_holds(const struct test_host *h, const struct map_obj *m)
+{
+	for (u32 i = 0; i < h->nr_inner; i++)
+		if (h->inner[i] == m)
+			return true;
+	return false;
+}
+
+static struct bpf_map *test_inner_map(struct exec_run *run, struct bpf_map *outer, u32 id)
+{
+	struct test_host *h = container_of(run->host, struct test_host, host);
+	struct map_obj *m = map_obj_inner(map_obj_of(outer), id), **more;
+
+	if (!m)
+		return NULL;
+	if (test_holds(h, m)) {
+		obj_put(&m->obj);
+		return &m->map;
+	}
+	more = realloc(h->inner, (h->nr_inner + 1) * sizeof(*more));
+	if (!more) {
+		obj_put(&m->obj);
+		return NULL;
+	}
+	h->inner = more;
+	more[h->nr_inner++] = m;
+	return &m->map;
+}
+
+static void test_drop_inner(struct test_host *h)
+{
+	for (u32 i = 0; i < h->nr_inner; i++)
+		obj_put(&h->inner[i]->obj);
+	free(h->inner);
+}
 
 static long test_sys_bpf(void *arg, int cmd, void *attr, u32 size)
 {
@@ -330,6 +368,7 @@ static long test_prog(struct sys_req *r, struct bpf_prog *prog)
 		h.host.sys_bpf = test_sys_bpf;
 		h.host.sys_close = test_sys_close;
 	}
+	h.host.inner_map = test_inner_map;
 	ret = test_prepare(r, &t);
 	if (!ret) {
 		ret = test_run(prog->image, &h.host, &t);
@@ -338,6 +377,7 @@ static long test_prog(struct sys_req *r, struct bpf_prog *prog)
 			ret = -EFAULT;
 	}
 	test_free(&t);
+	test_drop_inner(&h);
 	return ret;
 }
 

@@ -23,6 +23,18 @@ static const struct exec_image *host_tail_target(void *arg, struct bpf_map *map,
 	return map_obj_tail_target(map_obj_of(map), index);
 }
 
+/* Iterators: the program runs under rcu_read_lock(), so what is in there now stays until it is
+ * done. */
+static struct bpf_map *host_inner_map(struct exec_run *run, struct bpf_map *outer, u32 id)
+{
+	struct map_obj *inner = map_obj_inner(map_obj_of(outer), id);
+
+	if (!inner)
+		return NULL;
+	obj_put(&inner->obj);
+	return &inner->map;
+}
+
 static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags,
 			  int (*emit)(void *out, const char *s, size_t n), void *out)
 {
@@ -129,6 +141,7 @@ struct sys *sys_open(const struct sys_options *opt)
 	sys->host = (struct exec_host){
 		.trace_printk = host_printk,
 		.tail_target = host_tail_target,
+		.inner_map = host_inner_map,
 		.btf_show = host_btf_show,
 		.btf_find = host_btf_find,
 		.arg = sys,

@@ -16,6 +16,51 @@ static struct fake_prog *socket_prog(void)
 	return p;
 }
 
+/* A map of maps is private references and ids in shared memory: whatever is written there, only what
+ * was stored comes back, and everything goes in the end. */
+static void test_inner(void **state)
+{
+	static const u32 kinds[] = {BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS};
+
+	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct obj_table *t = obj_table_new();
+		struct map_obj *m = new_map(t, kinds[k], 4, 4, 3), *got;
+		struct map_obj *a = new_map(t, BPF_MAP_TYPE_ARRAY, 4, 8, 2);
+		struct map_obj *b = new_map(t, BPF_MAP_TYPE_ARRAY, 4, 8, 2);
+		struct map_obj *other = new_map(t, BPF_MAP_TYPE_ARRAY, 4, 16, 2);
+		u32 keys[] = {0, 1, 2}, *id;
+
+		assert_int_equal(map_obj_set_inner(m, &a->map), 0);
+		assert_int_equal(map_obj_put_inner(m, &keys[0], other, BPF_ANY), -EINVAL);
+		assert_int_equal(map_obj_put_inner(m, &keys[0], a, BPF_ANY), 0);
+		assert_int_equal(map_obj_put_inner(m, &keys[1], a, BPF_ANY), 0);
+		assert_int_equal(a->obj.refs, 2);
+		assert_int_equal(map_obj_put_inner(m, &keys[1], b, BPF_ANY), 0);
+		assert_int_equal(map_obj_inner_id(m, &keys[1]), b->map.id);
+		assert_int_equal(map_obj_inner_id(m, &keys[2]), 0);
+		got = map_obj_inner(m, a->map.id);
+		assert_ptr_equal(got, a);
+		obj_put(&got->obj);
+		assert_null(map_obj_inner(m, other->map.id));
+		/* somebody writes the id of a map that does not belong there */
+		id = m->map.ops->lookup(&m->map, &keys[0]);
+		*id = other->map.id;
+		assert_null(map_obj_inner(m, map_inner_id(&m->map, &keys[0])));
+		assert_int_equal(map_obj_inner_id(m, &keys[0]), 0);
+		assert_int_equal(map_obj_put_inner(m, &keys[0], b, BPF_ANY), 0);
+		assert_int_equal(other->obj.refs, 1);
+		assert_int_equal(map_obj_del_inner(m, &keys[0]), 0);
+		assert_int_equal(map_obj_del_inner(m, &keys[0]), -ENOENT);
+		obj_put(&m->obj);
+		assert_int_equal(a->obj.refs, 1);
+		assert_int_equal(b->obj.refs, 1);
+		obj_put(&a->obj);
+		obj_put(&b->obj);
+		obj_put(&other->obj);
+		assert_int_equal(obj_table_free(t), 0);
+	}
+}
+
 static void test_slots(void **state)
 {
 	struct obj_table *t = obj_table_new();
@@ -109,6 +154,7 @@ static void test_ring(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inner),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_ring),
 	};
