@@ -69,6 +69,22 @@ struct service {
 int service_start(struct cli *cli, struct service *s, bool background, char *const *args);
 void service_stop(struct cli *cli, struct service *s);
 
+/* run.c: `userbpf run CMD`, watched: -> exit status of the command. Without @w this process may become the command. */
+struct run_watch {
+	const char *record;	 /* file for records of the calls (abi/record.h), or NULL */
+	void (*tick)(void *arg); /* called every few milliseconds and once the command has ended */
+	void *arg;
+};
+int run_command(struct cli *cli, char **cmd, const struct run_watch *w);
+
+/* calls.c: records of the calls of a command */
+struct calls;
+struct calls *calls_open(struct cli *cli); /* a file for them; NULL after a message */
+const char *calls_path(const struct calls *c);
+void calls_close(struct calls *c);
+/* The next record, valid until the next call; NULL: none yet. Says once when the file is broken. */
+const struct abi_rec *calls_next(struct calls *c);
+
 /* space.c: the namespaces commands run in */
 /* Enters new ones and mounts what belongs there. 0 or an exit status after a message. @virtual_fs:
  * no FUSE, text paths only. */
@@ -99,6 +115,7 @@ int cmd_cat(struct cli *cli, int argc, char **argv);
 int cmd_ls(struct cli *cli, int argc, char **argv);
 int cmd_rm(struct cli *cli, int argc, char **argv);
 int cmd_verify(struct cli *cli, int argc, char **argv);
+int cmd_trace(struct cli *cli, int argc, char **argv);
 int cmd_version(struct cli *cli, int argc, char **argv);
 int cmd_help(struct cli *cli, int argc, char **argv);
 

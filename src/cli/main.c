@@ -38,6 +38,12 @@ static const struct cli_cmd cmds[] = {
 	 "  Needs no service. --btf: another machine's kernel BTF (/sys/kernel/btf/vmlinux of it, or an ELF file with .BTF). --log: print the\n"
 	 "  verifier's log (1 the refused path, 2 every state, 4 statistics). Exit status 0 when all are verified, 1 when one is refused.\n",
 	 "b:l:j", cmd_verify},
+	{"trace", "[--dir DIR] [-v] [--json] [-o FILE] [--] CMD [ARG]...",
+	 "run a command and print its bpf(2) calls",
+	 "  As `run`; each call is a line on stderr or in FILE, with every field of its attr, the memory it points to, what its fds are, and the\n"
+	 "  result. Calls of child processes are there too; those of programs (bpf_sys_bpf) are marked. -v: all instructions and bytes.\n"
+	 "  --json: an object per line.\n",
+	 "+d:vjo:", cmd_trace},
 	{"version", "", "print the version", NULL, "j", cmd_version},
 	{"help", "[COMMAND]", "print this, or more on one command", NULL, "", cmd_help},
 	{NULL},
@@ -49,6 +55,7 @@ static const struct option options[] = {
 	{"verbose", no_argument, NULL, 'v'},
 	{"json", no_argument, NULL, 'j'},
 	{"options", required_argument, NULL, 'o'},
+	{"output", required_argument, NULL, 'o'},
 	{"long", no_argument, NULL, 'l'},
 	{"all", no_argument, NULL, 'a'},
 	{"recursive", no_argument, NULL, 'r'},

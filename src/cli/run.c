@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "abi/record.h"
 #include "cli/cli.h"
 
 /*
@@ -70,14 +71,24 @@ static int set_environment(struct cli *cli, const char *preload, bool virtual_fs
 	return 0;
 }
 
+/* Where the preload library puts records of the calls; see abi/record.h. */
+static int set_record(const struct run_watch *w)
+{
+	if (!w || !w->record)
+		return 0;
+	return setenv(ABI_REC_ENV, w->record, 1) ? cli_fail("no memory") : 0;
+}
+
 /* Becomes the command; returns an exit status when that fails. */
-static int become(struct cli *cli, const char *preload, char **cmd)
+static int become(struct cli *cli, const char *preload, char **cmd, const struct run_watch *w)
 {
 	bool virtual_fs = false;
 	int status = space_enter(cli, &virtual_fs);
 
 	if (!status)
 		status = set_environment(cli, preload, virtual_fs);
+	if (!status)
+		status = set_record(w);
 	client_close(&cli->client);
 	if (!status)
 		status = close_bpf(cli);
@@ -88,14 +99,27 @@ static int become(struct cli *cli, const char *preload, char **cmd)
 	return errno == ENOENT ? 127 : 126;
 }
 
+/* The next signal; while there is none, what the watcher wants to do from time to time. */
+static int next_signal(const sigset_t *watched, siginfo_t *info, const struct run_watch *w)
+{
+	static const struct timespec often = {.tv_nsec = 20000000};
+	int sig;
+
+	if (!w)
+		return sigwaitinfo(watched, info);
+	sig = sigtimedwait(watched, info, &often);
+	w->tick(w->arg);
+	return sig;
+}
+
 /* Until the command ends: what we are told, it is told. -> wait status */
-static int attend(pid_t child, const sigset_t *watched)
+static int attend(pid_t child, const sigset_t *watched, const struct run_watch *w)
 {
 	int status;
 
 	for (;;) {
 		siginfo_t info;
-		int sig = sigwaitinfo(watched, &info);
+		int sig = next_signal(watched, &info, w);
 
 		if (sig == SIGCHLD) {
 			if (waitpid(child, &status, WNOHANG | WUNTRACED) != child)
@@ -111,37 +135,45 @@ static int attend(pid_t child, const sigset_t *watched)
 	}
 }
 
-static int run_private(struct cli *cli, const char *preload, char **cmd)
+/* The command as a child of ours, on the service of @cli, which is up. -> exit status */
+static int run_child(struct cli *cli, const char *preload, char **cmd, const sigset_t *watched,
+		     const sigset_t *before, const struct run_watch *w)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		sigprocmask(SIG_SETMASK, before, NULL);
+		if (!cli_connect(cli))
+			_exit(cli_fail("the service in %s went away; see its log there", cli->dir));
+		_exit(become(cli, preload, cmd, w));
+	}
+	if (child < 0)
+		return cli_fail("no process for %s: %s; end some", cmd[0], strerror(errno));
+	status = attend(child, watched, w);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* With a service of its own (@own) that ends with it, or one that is there. */
+static int run_watched(struct cli *cli, const char *preload, char **cmd, bool own,
+		       const struct run_watch *w)
 {
 	static const int watch[] = {SIGCHLD, SIGINT,  SIGQUIT, SIGTERM, SIGHUP,
 				    SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
 	struct service s = {.temporary = true};
 	sigset_t watched, before;
 	int status;
-	pid_t child;
 
 	sigemptyset(&watched);
 	for (u32 i = 0; i < ARRAY_SIZE(watch); i++)
 		sigaddset(&watched, watch[i]);
 	sigprocmask(SIG_BLOCK, &watched, &before);
-	status = service_start(cli, &s, false, NULL);
-	if (status)
-		goto out;
-	child = fork();
-	if (!child) {
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		if (!cli_connect(cli))
-			_exit(cli_fail("the service in %s went away; see its log there", cli->dir));
-		_exit(become(cli, preload, cmd));
-	}
-	if (child < 0) {
-		status = cli_fail("no process for %s: %s; end some", cmd[0], strerror(errno));
-		goto out;
-	}
-	status = attend(child, &watched);
-	status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-out:
-	service_stop(cli, &s);
+	status = own ? service_start(cli, &s, false, NULL) : 0;
+	if (!status)
+		status = run_child(cli, preload, cmd, &watched, &before, w);
+	if (own)
+		service_stop(cli, &s);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
 }
 
@@ -160,15 +192,12 @@ static int private_dir(struct cli *cli)
 	return 0;
 }
 
-int cmd_run(struct cli *cli, int argc, char **argv)
+int run_command(struct cli *cli, char **cmd, const struct run_watch *w)
 {
 	char preload[DIR_CAP], real[DIR_CAP];
+	bool own;
 	int status;
 
-	if (cli_getopt(cli, cli_cmd_by_name("run"), argc, argv) != -1)
-		return EXIT_USAGE;
-	if (optind == argc)
-		return cli_usage("run needs a command; see `userbpf help run`");
 	if (cli_find(preload, sizeof(preload), "USERBPF_PRELOAD", "shim/libuserbpf-preload.so",
 		     USERBPF_LIBDIR "/libuserbpf-preload.so") ||
 	    !realpath(preload, real))
@@ -177,8 +206,19 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 	status = cli_dir(cli, false);
 	if (status)
 		return status;
-	if (cli_connect(cli))
-		return become(cli, real, argv + optind);
-	status = private_dir(cli);
-	return status ?: run_private(cli, real, argv + optind);
+	own = !cli_connect(cli);
+	if (!own && !w)
+		return become(cli, real, cmd, NULL);
+	if (own)
+		status = private_dir(cli);
+	return status ?: run_watched(cli, real, cmd, own, w);
+}
+
+int cmd_run(struct cli *cli, int argc, char **argv)
+{
+	if (cli_getopt(cli, cli_cmd_by_name("run"), argc, argv) != -1)
+		return EXIT_USAGE;
+	if (optind == argc)
+		return cli_usage("run needs a command; see `userbpf help run`");
+	return run_command(cli, argv + optind, NULL);
 }

@@ -3,7 +3,7 @@
  * service. */
 #include "shim/shim.h"
 
-static long answer(int cmd, u64 uattr, u32 size)
+long shim_answer(int cmd, u64 uattr, u32 size)
 {
 	long ret = SHIM_ELSEWHERE;
 
@@ -19,7 +19,8 @@ long shim_bpf(int cmd, void *uattr, u32 size)
 	long ret;
 
 	shim_inside++;
-	ret = answer(cmd, (u64)(uintptr_t)uattr, size);
+	ret = unlikely(shim_trace_on()) ? shim_trace_bpf(cmd, (u64)(uintptr_t)uattr, size)
+					: shim_answer(cmd, (u64)(uintptr_t)uattr, size);
 	shim_inside--;
 	return ret;
 }

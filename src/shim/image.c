@@ -298,6 +298,8 @@ static long host_sys_close(void *arg, int fd)
 {
 	if (shim_owns_fd(fd))
 		return -EBADF;
+	if (unlikely(shim_trace_on()))
+		shim_trace_close(fd);
 	fdtab_drop(shim.fds, fd);
 	return raw_close(fd);
 }

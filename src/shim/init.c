@@ -2,6 +2,7 @@
 /* init.c - start of the shim in a process, and after fork. */
 #include <pthread.h>
 #include <stdlib.h>
+#include "abi/record.h"
 #include "base/slot.h"
 #include "exec/exec.h"
 #include "shim/interpose.h"
@@ -41,5 +42,8 @@ __attribute__((constructor)) static void start(void)
 	shim.virtual_root = getenv("USERBPF_VIRTUAL");
 	shim.fds = fdtab_new(&source);
 	sigchain_init();
+	path = getenv(ABI_REC_ENV);
+	if (path && *path)
+		shim_trace_start(path);
 	shim.on = shim.fds && !pthread_atfork(NULL, NULL, after_fork);
 }

@@ -75,8 +75,11 @@ static bool forget(int fd)
 {
 	return INSIDE(({
 		bool own = shim_owns_fd(fd);
-		if (!own)
+		if (!own) {
+			if (unlikely(shim_trace_on()))
+				shim_trace_close(fd);
 			fdtab_drop(shim.fds, fd);
+		}
 		own;
 	}));
 }

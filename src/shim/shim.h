@@ -12,7 +12,7 @@
  *   path.c       pathnames of pins, statfs           bpffs.c   mount(2) of type bpf
  *   client.c     connections to the service          guard.c   the caller's memory
  *   inner.c      maps inside maps
- *   sigchain.c   SIGSEGV handlers of the program
+ *   sigchain.c   SIGSEGV handlers of the program     trace.c   calls as records in a file
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
  * goes straight to libc. Functions return the system call's value or negative errno; only
@@ -40,6 +40,17 @@ static inline bool shim_active(void)
 
 /* bpf(2). */
 long shim_bpf(int cmd, void *uattr, u32 size);
+
+/* The same for a thread that is inside already. */
+long shim_answer(int cmd, u64 uattr, u32 size);
+
+/* trace.c: shim_answer() and a record of it; a close of @fd to come. */
+void shim_trace_start(const char *path);
+bool shim_trace_on(void);
+long shim_trace_bpf(int cmd, u64 uattr, u32 size);
+void shim_trace_close(int fd);
+bool shim_trace_owns_fd(int fd);
+unsigned int shim_trace_next_fd(unsigned int first); /* from @first on; ~0u: none */
 
 /* Element commands on memory of this process; SHIM_ELSEWHERE: the service has to do it. */
 #define SHIM_ELSEWHERE (-(MAX_ERRNO + 1))

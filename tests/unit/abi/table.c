@@ -254,7 +254,7 @@ static void test_print(void **state)
 	n = abi_print(buf, sizeof(buf), BPF_MAP_CREATE, &a, 44, &visitor, &l);
 	assert_string_equal(
 		buf,
-		"bpf(BPF_MAP_CREATE, {map_type=BPF_MAP_TYPE_HASH, key_size=4, value_size=8, max_entries=1, map_flags=0x1, inner_map_fd=0, "
+		"bpf(BPF_MAP_CREATE, {map_type=BPF_MAP_TYPE_HASH, key_size=4, value_size=8, max_entries=1, map_flags=BPF_F_NO_PREALLOC, inner_map_fd=0, "
 		"numa_node=0, map_name=\"x\\\"y\"}, 44)");
 	assert_int_equal(n, strlen(buf));
 	assert_int_equal(abi_print(small, sizeof(small), BPF_MAP_CREATE, &a, 44, NULL, NULL), n);
