@@ -337,14 +337,8 @@ static int ptr_op(struct venv *env, struct bpf_insn *in, const struct vreg *ptr,
 	if (err)
 		return err;
 	was = *ptr;
-	if (ptr != dst) {
-		u8 live = dst->live;
-		struct vreg *parent = dst->parent;
-
-		*dst = *ptr;
-		dst->live = live;
-		dst->parent = parent;
-	}
+	if (ptr != dst)
+		reg_copy(dst, ptr);
 	if (!offset_sane(env, off, ptr->type) || !offset_sane(env, ptr, ptr->type))
 		return -EINVAL;
 	reg_forget32(dst);

@@ -75,7 +75,6 @@ void reg_unknown(const struct venv *env, struct vreg *r)
 	r->var = TNUM_UNKNOWN;
 	reg_forget64(r);
 	reg_forget32(r);
-	r->frameno = 0;
 	/* who may not use the backtracking gets no benefit of the doubt */
 	r->precise = !env->capable;
 }
@@ -88,12 +87,8 @@ void reg_not_init(const struct venv *env, struct vreg *r)
 
 void reg_copy(struct vreg *dst, const struct vreg *src)
 {
-	struct vreg *parent = dst->parent;
-	u8 live = dst->live;
-
-	*dst = *src;
-	dst->parent = parent;
-	dst->live = live;
+	memcpy(dst, src, offsetof(struct vreg, live));
+	dst->precise = src->precise;
 }
 
 void reg_btf_ptr(struct venv *env, struct vreg *r, struct btf *btf, u32 id, u32 flags)

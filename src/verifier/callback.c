@@ -134,8 +134,7 @@ int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call)
 
 static bool same_slot(const struct vslot *a, const struct vslot *b)
 {
-	return !memcmp(a->kind, b->kind, sizeof(a->kind)) && a->reg.frameno == b->reg.frameno &&
-	       !memcmp(&a->reg, &b->reg, offsetof(struct vreg, parent));
+	return !memcmp(a->kind, b->kind, sizeof(a->kind)) && same_value(&a->reg, &b->reg);
 }
 
 /* Is a caller's slot @now what the invariant says after it was @was? */
@@ -210,7 +209,7 @@ static bool same_promise(const struct vslot *a, const struct vslot *b)
 }
 
 /* Two callback frames whose callers were promised the same at entry. */
-bool vfy_callback_same_entry(const struct vframe *a, const struct vframe *b)
+bool vfy_callback_same_entry(const struct vshot *a, const struct vframe *b)
 {
 	static const struct vslot empty;
 

@@ -423,7 +423,7 @@ static int next_path(struct venv *env, s32 *prev)
 
 	env->scratched_regs = ~0u;
 	env->scratched_slots = ~0ull;
-	vfy_branch_done(env->cur);
+	vfy_branch_done(env, env->cur);
 	err = vfy_pop(env, prev, &env->insn_idx, !(vlog_level(env) & LOG_LEVEL2));
 	return err == -ENOENT ? 1 : err;
 }
@@ -485,10 +485,6 @@ static void drop_states(struct venv *env)
 		vfy_state_free(env, st);
 	}
 	env->nr_pending = 0;
-	while ((st = env->retired)) {
-		env->retired = st->next;
-		vfy_state_free(env, st);
-	}
 	for (s32 i = 0; i < env->len; i++)
 		while ((st = env->explored[i])) {
 			env->explored[i] = st->next;

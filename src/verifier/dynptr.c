@@ -87,12 +87,12 @@ void vfy_obj_overwritten(struct venv *env, struct vframe *f, s32 slot)
 	drop_slices(env, r->id);
 }
 
-bool vfy_obj_covered(struct venv *env, const struct vslot *old, const struct vslot *cur)
+bool vfy_obj_covered(struct venv *env, const struct vreg *o, u8 kind, const struct vslot *cur)
 {
-	const struct vreg *o = &old->reg, *c = &cur->reg;
+	const struct vreg *c = &cur->reg;
 
 	/* obj_depth counts rounds, which differ */
-	return vfy_obj_whole(cur, old->kind[0]) && o->obj_type == c->obj_type &&
+	return vfy_obj_whole(cur, kind) && o->obj_type == c->obj_type &&
 	       o->obj_state == c->obj_state && vfy_ids_match(env, o->id, c->id) &&
 	       vfy_ids_match(env, o->ref_id, c->ref_id);
 }

@@ -5,26 +5,24 @@
  */
 #include "verifier/vfy.h"
 
-int vfy_mark_read(struct venv *env, const struct vreg *r)
+void vfy_mark_read(struct venv *env, const struct vreg *r)
 {
-	struct vreg *parent;
-	u32 steps = 0;
+	const struct vstate *st = env->cur->parent;
+	u32 frame = r->home_frame, item = r->home_item, steps = 0;
+	bool written = r->live & LIVE_WRITTEN;
 
-	while (!(r->live & LIVE_WRITTEN) && (parent = r->parent)) {
-		if (parent->live & LIVE_DONE) {
-			vlog(env, "verifier BUG type %s var_off %lld off %d\n",
-			     vfy_type_text(env, parent->type), (long long)parent->var.value,
-			     parent->off);
-			return -EFAULT;
-		}
-		if (parent->live & LIVE_READ)
+	for (; st && !written && item != HOME_NONE; st = st->parent) {
+		struct vnote *n = &st->past[frame].note[item];
+
+		if (n->live & LIVE_READ)
 			break; /* then so are its ancestors */
-		parent->live |= LIVE_READ;
-		r = parent;
+		n->live |= LIVE_READ;
+		written = n->live & LIVE_WRITTEN;
+		frame = n->home_frame;
+		item = n->home_item;
 		steps++;
 	}
 	env->longest_walk = max(env->longest_walk, steps);
-	return 0;
 }
 
 int vfy_use_reg(struct venv *env, u32 n, enum vuse use)
@@ -42,7 +40,9 @@ int vfy_use_reg(struct venv *env, u32 n, enum vuse use)
 			vlog(env, "R%d !read_ok\n", n);
 			return -EACCES;
 		}
-		return n == REG_FP ? 0 : vfy_mark_read(env, r);
+		if (n != REG_FP)
+			vfy_mark_read(env, r);
+		return 0;
 	}
 	if (n == REG_FP) {
 		vlog(env, "frame pointer is read only\n");

@@ -73,8 +73,7 @@ static void log_liveness(struct venv *env, u8 live)
 {
 	if (!live)
 		return;
-	vlog(env, "_%s%s%s", live & LIVE_READ ? "r" : "", live & LIVE_WRITTEN ? "w" : "",
-	     live & LIVE_DONE ? "D" : "");
+	vlog(env, "_%s%s", live & LIVE_READ ? "r" : "", live & LIVE_WRITTEN ? "w" : "");
 }
 
 /* Collects "a=1,b=2". */

@@ -8,7 +8,7 @@
 #include "verifier/vfy.h"
 
 #define CHUNK (64u << 10)
-#define STEP  32u
+#define STEP  8u
 #define FINE \
 	2048u /* up to here there is a size every STEP: states are made of these, and coarse ones waste up to a fifth */
 

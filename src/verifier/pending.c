@@ -6,8 +6,8 @@
  * Packed, a state is struct vstate up to its frames and in their place:
  *
  *	its jumps
- *	per frame: what follows the registers in struct vframe, when it is not as in the explored state; then, per register and stack slot, struct note, and
- *	when the value is not as there, what differs (put_words()); the parent when it is not the usual one
+ *	per frame: what follows the registers in struct vframe; then, per register and stack slot, struct note, and
+ *	when the value is not as there, what differs (put_words())
  *
  * The explored state cannot go or change meanwhile but for liveness and precision: this path counts
  * in its branches.
@@ -17,21 +17,16 @@
 #define HEAD_AT	   offsetof(struct vframe, callsite)
 #define HEAD_SIZE  (offsetof(struct vframe, refs) - HEAD_AT)
 #define PACKED_AT  offsetof(struct vstate, frame)
-#define VALUE_SIZE offsetof(struct vreg, parent)
-#define WORDS                       \
-	(VALUE_SIZE / sizeof(u64) + \
-	 2) /* of a register's value; whose stack it points to; a slot's kinds */
+#define VALUE_SIZE offsetof(struct vreg, live)
+#define WORDS	   (VALUE_SIZE / sizeof(u64) + 1) /* of a register's value; a slot's kinds */
 
 _Static_assert(offsetof(struct vslot, reg) == 0, "a slot begins with its register");
 _Static_assert(VALUE_SIZE % sizeof(u64) == 0 && SLOT_SIZE == sizeof(u64) && WORDS <= 16,
 	       "a value is words, with two bits for each");
 
-/* Whom reads of the register concern: the explored state's, or its parent (a caller's R0 to R5
- * are connected to an older state), or one that is noted. */
-enum { PARENT_BASE, PARENT_GRAND, PARENT_NOTED };
-
 struct note {
-	u8 same : 1, parent : 2, live : 4, precise : 1;
+	u8 same : 1, live : 2, precise : 1, home_frame : 3;
+	u8 home_item;
 };
 
 /* A word of a value that is not as in the explored state. */
@@ -43,10 +38,15 @@ struct block {
 	size_t len;
 };
 
-/* A register, or a slot's with its kinds. */
+/* A register, or a slot's with its kinds; or what it was in the explored state. */
 struct item {
 	struct vreg *reg;
 	u8 *kind;
+};
+
+struct base {
+	const struct vreg *reg;
+	const u8 *kind;
 };
 
 static void put(struct block *b, const void *data, size_t size)
@@ -65,23 +65,27 @@ static void get(struct block *b, void *data, size_t size)
 
 static struct item reg_of(const struct vframe *f, u32 i)
 {
-	return (struct item){f ? (struct vreg *)&f->regs[i] : NULL, NULL};
+	return (struct item){(struct vreg *)&f->regs[i], NULL};
 }
 
 static struct item slot_of(const struct vframe *f, u32 i)
 {
-	struct vslot *s = f && i < f->nr_slots ? &f->slots[i] : NULL;
-
-	return (struct item){s ? &s->reg : NULL, s ? s->kind : NULL};
+	return (struct item){&f->slots[i].reg, f->slots[i].kind};
 }
 
-static void to_words(struct item it, u64 *w)
+static struct base base_of(const struct vshot *s, u32 item)
+{
+	if (!s || item >= shot_items(s))
+		return (struct base){NULL, NULL};
+	return (struct base){s->val[item], item < VFY_REGS ? NULL : shot_kind(s, item - VFY_REGS)};
+}
+
+static void to_words(struct base it, u64 *w)
 {
 	memset(w, 0, WORDS * sizeof(*w));
 	if (!it.reg)
 		return;
 	memcpy(w, it.reg, VALUE_SIZE);
-	w[WORDS - 2] = it.reg->frameno;
 	if (it.kind)
 		memcpy(&w[WORDS - 1], it.kind, SLOT_SIZE);
 }
@@ -90,7 +94,6 @@ static void from_words(struct item it, const u64 *w)
 {
 	memset(it.reg, 0, sizeof(*it.reg));
 	memcpy(it.reg, w, VALUE_SIZE);
-	it.reg->frameno = w[WORDS - 2];
 	if (it.kind)
 		memcpy(it.kind, &w[WORDS - 1], SLOT_SIZE);
 }
@@ -128,38 +131,31 @@ static void get_words(struct block *b, u64 *w, const u64 *base)
 	}
 }
 
-static bool same_value(struct item a, struct item b)
+static bool same_item(struct item a, struct base b)
 {
-	return b.reg && a.reg->frameno == b.reg->frameno && !memcmp(a.reg, b.reg, VALUE_SIZE) &&
-	       (!a.kind || !memcmp(a.kind, b.kind, SLOT_SIZE));
+	bool plain = !a.kind || !kinds_are_object(a.kind);
+
+	if (!b.reg || (a.kind && memcmp(a.kind, b.kind, SLOT_SIZE) != 0))
+		return false;
+	return (plain && a.reg->type == NOT_INIT && b.reg->type == NOT_INIT) ||
+	       same_value(a.reg, b.reg);
 }
 
-static u8 parent_of(const struct vreg *r, const struct vreg *base)
-{
-	if (!base)
-		return PARENT_NOTED;
-	return r->parent == base	   ? PARENT_BASE
-	       : r->parent == base->parent ? PARENT_GRAND
-					   : PARENT_NOTED;
-}
-
-static void pack_item(struct block *b, struct item it, struct item base)
+static void pack_item(struct block *b, struct item it, struct base base)
 {
 	const struct vreg *r = it.reg;
-	struct note n = {same_value(it, base), parent_of(r, base.reg), r->live, r->precise};
+	struct note n = {same_item(it, base), r->live, r->precise, r->home_frame, r->home_item};
 	u64 w[WORDS], bw[WORDS];
 
 	put(b, &n, sizeof(n));
-	if (!n.same) {
-		to_words(it, w);
-		to_words(base, bw);
-		put_words(b, w, bw);
-	}
-	if (n.parent == PARENT_NOTED)
-		put(b, &r->parent, sizeof(r->parent));
+	if (n.same)
+		return;
+	to_words((struct base){it.reg, it.kind}, w);
+	to_words(base, bw);
+	put_words(b, w, bw);
 }
 
-static void unpack_value(struct block *b, struct item it, struct item base, bool same)
+static void unpack_value(struct block *b, struct item it, struct base base, bool same)
 {
 	u64 w[WORDS], bw[WORDS];
 
@@ -174,57 +170,45 @@ static void unpack_value(struct block *b, struct item it, struct item base, bool
 	from_words(it, w);
 }
 
-static void unpack_item(struct block *b, struct item it, struct item base)
+static void unpack_item(struct block *b, struct item it, struct base base)
 {
 	struct vreg *r = it.reg;
 	struct note n;
 
 	get(b, &n, sizeof(n));
 	unpack_value(b, it, base, n.same);
-	r->parent = base.reg;
-	if (n.parent == PARENT_NOTED)
-		get(b, &r->parent, sizeof(r->parent));
-	else if (n.parent == PARENT_GRAND)
-		r->parent = base.reg->parent;
 	r->live = n.live;
 	r->precise = n.precise;
+	r->home_frame = n.home_frame;
+	r->home_item = n.home_item;
 }
 
 /* Frame @i of the explored state @st continues, or NULL. */
-static const struct vframe *base_frame(const struct vstate *st, u32 i)
+static const struct vshot *base_frame(const struct vstate *st, u32 i)
 {
-	return st->parent && i <= st->parent->curframe ? st->parent->frame[i] : NULL;
+	return st->parent && i <= st->parent->curframe ? st->parent->past[i].shot : NULL;
 }
 
-static void pack_frame(struct block *b, const struct vframe *f, const struct vframe *base)
+static void pack_frame(struct block *b, const struct vframe *f, const struct vshot *base)
 {
-	bool same = base && !memcmp(&f->callsite, &base->callsite, HEAD_SIZE);
-
-	put(b, &same, sizeof(same));
-	if (!same)
-		put(b, &f->callsite, HEAD_SIZE);
+	put(b, &f->callsite, HEAD_SIZE);
 	for (u32 i = 0; i < VFY_REGS; i++)
-		pack_item(b, reg_of(f, i), reg_of(base, i));
+		pack_item(b, reg_of(f, i), base_of(base, i));
 	for (u32 i = 0; i < f->nr_slots; i++)
-		pack_item(b, slot_of(f, i), slot_of(base, i));
+		pack_item(b, slot_of(f, i), base_of(base, VFY_REGS + i));
 }
 
 static int unpack_frame(struct venv *env, struct block *b, struct vframe **frame,
-			const struct vframe *base)
+			const struct vshot *base)
 {
 	struct vframe *f = *frame = vmem_alloc(&env->mem, sizeof(*f));
-	bool same;
 
 	if (!f)
 		return -ENOMEM;
 	memset(f, 0, sizeof(*f));
-	get(b, &same, sizeof(same));
-	if (same)
-		memcpy(&f->callsite, &base->callsite, HEAD_SIZE);
-	else
-		get(b, &f->callsite, HEAD_SIZE);
+	get(b, &f->callsite, HEAD_SIZE);
 	for (u32 i = 0; i < VFY_REGS; i++)
-		unpack_item(b, reg_of(f, i), reg_of(base, i));
+		unpack_item(b, reg_of(f, i), base_of(base, i));
 	if (!f->nr_slots)
 		return 0;
 	f->slots = vmem_alloc(&env->mem, f->nr_slots * sizeof(*f->slots));
@@ -233,7 +217,7 @@ static int unpack_frame(struct venv *env, struct block *b, struct vframe **frame
 		return -ENOMEM;
 	}
 	for (u32 i = 0; i < f->nr_slots; i++)
-		unpack_item(b, slot_of(f, i), slot_of(base, i));
+		unpack_item(b, slot_of(f, i), base_of(base, VFY_REGS + i));
 	return 0;
 }
 

@@ -12,17 +12,20 @@ struct wanted {
 	u64 slots;
 };
 
-static void set_precise(struct vstate *st, bool precise)
+static bool item_is_scalar(const struct vshot *s, u32 item)
+{
+	return s->val[item]->type == SCALAR_VALUE &&
+	       (item < VFY_REGS || kinds_are_spill(shot_kind(s, item - VFY_REGS)));
+}
+
+static void mark_all(struct vstate *st)
 {
 	for (u32 f = 0; f <= st->curframe; f++) {
-		struct vframe *fr = st->frame[f];
+		struct vpast *p = &st->past[f];
 
-		for (u32 i = 0; i < REG_FP; i++)
-			if (fr->regs[i].type == SCALAR_VALUE)
-				fr->regs[i].precise = precise;
-		for (u32 i = 0; i < fr->nr_slots; i++)
-			if (slot_is_spill(&fr->slots[i]) && fr->slots[i].reg.type == SCALAR_VALUE)
-				fr->slots[i].reg.precise = precise;
+		for (u32 i = 0; i < shot_items(p->shot); i++)
+			if (item_is_scalar(p->shot, i))
+				p->note[i].precise = true;
 	}
 }
 
@@ -31,14 +34,21 @@ static void set_precise(struct vstate *st, bool precise)
 static void mark_ancestors(struct vstate *st)
 {
 	while ((st = st->parent) && !st->all_precise) {
-		set_precise(st, true);
+		mark_all(st);
 		st->all_precise = true;
 	}
 }
 
 void vfy_forget_precision(struct vstate *st)
 {
-	set_precise(st, false);
+	for (u32 f = 0; f <= st->curframe; f++) {
+		struct vframe *fr = st->frame[f];
+
+		for (u32 i = 0; i < REG_FP; i++)
+			fr->regs[i].precise = false;
+		for (u32 i = 0; i < fr->nr_slots; i++)
+			fr->slots[i].reg.precise = false;
+	}
 }
 
 static bool is_fetch(const struct bpf_insn *i)
@@ -173,20 +183,29 @@ static s32 previous(const struct vstate *st, s32 idx, u32 *left)
 	return idx - 1;
 }
 
+static void mark_argument(struct vstate *st, u32 i)
+{
+	if (st->explored && item_is_scalar(st->past[0].shot, i))
+		st->past[0].note[i].precise = true;
+	else if (!st->explored && st->frame[0]->regs[i].type == SCALAR_VALUE)
+		st->frame[0]->regs[i].precise = true;
+}
+
 /* Arguments of a global function have no source: 1 when that is all that is wanted, and marks
  * them. */
 static int back_at_entry(struct venv *env, struct vstate *st, struct wanted *w)
 {
-	struct vframe *f = st->frame[0];
+	u32 subprog = st->explored ? st->past[0].shot->subprog : st->frame[0]->subprog;
+	s32 callsite = st->explored ? st->past[0].shot->callsite : st->frame[0]->callsite;
 
-	if (!st->curframe && f->subprog > 0 && f->callsite == VFY_MAIN_CALLSITE && !w->slots &&
+	if (!st->curframe && subprog > 0 && callsite == VFY_MAIN_CALLSITE && !w->slots &&
 	    !(w->regs & ~0x3eu)) {
 		for (u32 i = 1; i <= 5; i++)
-			if ((w->regs >> i & 1) && f->regs[i].type == SCALAR_VALUE)
-				f->regs[i].precise = true;
+			if (w->regs >> i & 1)
+				mark_argument(st, i);
 		return 1;
 	}
-	vlog(env, "BUG backtracing func entry subprog %d reg_mask %x stack_mask %llx\n", f->subprog,
+	vlog(env, "BUG backtracing func entry subprog %d reg_mask %x stack_mask %llx\n", subprog,
 	     w->regs, (unsigned long long)w->slots);
 	return -EFAULT;
 }
@@ -222,41 +241,41 @@ static int back_through(struct venv *env, struct vstate *st, s32 last, bool skip
 	}
 }
 
-static bool mark_scalar(struct vreg *r, bool *fresh)
+static bool mark_scalar(struct vpast *p, u32 item, bool *fresh)
 {
-	if (r->type != SCALAR_VALUE)
+	if (!item_is_scalar(p->shot, item))
 		return false;
-	*fresh |= !r->precise;
-	r->precise = true;
+	*fresh |= !p->note[item].precise;
+	p->note[item].precise = true;
 	return true;
 }
 
 /* Marks what is wanted in explored state @st. 1: no need to go further back. */
 static int mark_wanted(struct venv *env, struct vstate *st, u32 frame, struct wanted *w)
 {
-	struct vframe *f = st->frame[frame];
+	struct vpast *p = &st->past[frame];
 	bool fresh = false;
 
 	for (u32 i = 0; i < VFY_REGS; i++)
-		if ((w->regs >> i & 1) && !mark_scalar(&f->regs[i], &fresh))
+		if ((w->regs >> i & 1) && !mark_scalar(p, i, &fresh))
 			w->regs &= ~(1u << i);
 	for (u32 i = 0; i < 64; i++) {
 		if (!(w->slots >> i & 1))
 			continue;
-		if (i >= f->nr_slots) {
+		if (i >= p->shot->nr_slots) {
 			/* written through another register than R10 */
-			set_precise(st, true);
+			mark_all(st);
 			mark_ancestors(st);
 			return 1;
 		}
-		if (!slot_is_spill(&f->slots[i]) || !mark_scalar(&f->slots[i].reg, &fresh))
+		if (!mark_scalar(p, VFY_REGS + i, &fresh))
 			w->slots &= ~(1ull << i);
 	}
 	if ((vlog_level(env) & LOG_LEVEL2)) {
 		vlog(env,
 		     "parent %s regs=%x stack=%llx marks:", fresh ? "didn't have" : "already had",
 		     w->regs, (unsigned long long)w->slots);
-		vfy_log_frame(env, f, true);
+		vfy_past_log(env, st, frame);
 	}
 	return (!w->regs && !w->slots) || !fresh;
 }
@@ -298,7 +317,7 @@ int vfy_precise_frame(struct venv *env, u32 frame, s32 regno, s32 slot)
 		/* a state explored inside a deeper or shallower call cannot be followed register
 		 * by register */
 		if (frame > st->curframe) {
-			set_precise(st, true);
+			mark_all(st);
 			mark_ancestors(st);
 			return 0;
 		}

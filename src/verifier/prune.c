@@ -9,10 +9,19 @@
  */
 #include "verifier/vfy.h"
 
-void vfy_branch_done(struct vstate *st)
+/* A path from @st is finished. Nothing refers to a state without any, but for those from it, which
+ * are finished, too. */
+void vfy_branch_done(struct venv *env, struct vstate *st)
 {
-	while (st && !--st->branches)
-		st = st->parent;
+	struct vstate *parent;
+
+	for (; st && !--st->branches; st = parent) {
+		parent = st->parent;
+		if (st->retired)
+			vfy_state_free(env, st);
+		else if (st->explored)
+			vfy_past_shrink(env, st);
+	}
 }
 
 static struct vstate **bucket(struct venv *env, s32 insn)
@@ -21,11 +30,6 @@ static struct vstate **bucket(struct venv *env, s32 insn)
 }
 
 /* --- is the current register covered by the old one? --- */
-
-static bool same_value(const struct vreg *a, const struct vreg *b)
-{
-	return !memcmp(a, b, offsetof(struct vreg, parent));
-}
 
 static bool same_kind(const struct vreg *a, const struct vreg *b)
 {
@@ -71,16 +75,17 @@ static bool pkt_covered(struct venv *env, const struct vreg *old, const struct v
 	return within(old, cur);
 }
 
-static bool reg_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
+static bool reg_covered(struct venv *env, const struct vpast *p, u32 item, const struct vreg *cur)
 {
-	bool equal;
+	const struct vreg *old = p->shot->val[item];
+	bool equal, precise = p->note[item].precise;
 
-	if (!(old->live & LIVE_READ))
+	if (!(p->note[item].live & LIVE_READ))
 		return true;
 	equal = same_value(old, cur);
 	if (old->type == PTR_TO_STACK)
-		return equal && old->frameno == cur->frameno;
-	if (equal && old->type == SCALAR_VALUE && old->precise && old->id)
+		return equal;
+	if (equal && old->type == SCALAR_VALUE && precise && old->id)
 		return scalar_ids_match(env, old->id, cur->id);
 	if (equal || old->type == NOT_INIT)
 		return true;
@@ -92,8 +97,7 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 			return false;
 		/* copies that taught each other something must be copies here, too (later
 		 * kernels; 6.1 forgets) */
-		return !old->precise ||
-		       (within(old, cur) && scalar_ids_match(env, old->id, cur->id));
+		return !precise || (within(old, cur) && scalar_ids_match(env, old->id, cur->id));
 	case PTR_TO_MAP_KEY:
 	case PTR_TO_MAP_VALUE:
 		if (!same_kind(old, cur))
@@ -107,37 +111,41 @@ static bool reg_covered(struct venv *env, const struct vreg *old, const struct v
 	return false;
 }
 
-static bool slot_covered(struct venv *env, const struct vframe *old, const struct vframe *cur,
-			 u32 i)
+static bool slot_covered(struct venv *env, const struct vpast *p, const struct vframe *cur, u32 i)
 {
-	const struct vslot *o = &old->slots[i], *c = i < cur->nr_slots ? &cur->slots[i] : NULL;
+	const struct vslot *c = i < cur->nr_slots ? &cur->slots[i] : NULL;
+	const u8 *kind = shot_kind(p->shot, i);
 
-	if (!(o->reg.live & LIVE_READ))
+	if (!(p->note[VFY_REGS + i].live & LIVE_READ))
 		return true;
 	for (u32 j = 0; j < SLOT_SIZE; j++) {
-		if (o->kind[j] == SLOT_INVALID || (o->kind[j] == SLOT_MISC && env->uninit_stack))
+		if (kind[j] == SLOT_INVALID || (kind[j] == SLOT_MISC && env->uninit_stack))
 			continue;
 		if (!c)
 			return false;
-		if (o->kind[j] == SLOT_MISC && c->kind[j] == SLOT_ZERO)
+		if (kind[j] == SLOT_MISC && c->kind[j] == SLOT_ZERO)
 			continue;
-		if (o->kind[j] != c->kind[j])
+		if (kind[j] != c->kind[j])
 			return false;
-		if (j == SLOT_SIZE - 1 && slot_is_spill(o) && !reg_covered(env, &o->reg, &c->reg))
+		if (j == SLOT_SIZE - 1 && kinds_are_spill(kind) &&
+		    !reg_covered(env, p, VFY_REGS + i, &c->reg))
 			return false;
-		if (j == SLOT_SIZE - 1 && slot_is_object(o) && !vfy_obj_covered(env, o, c))
+		if (j == SLOT_SIZE - 1 && kinds_are_object(kind) &&
+		    !vfy_obj_covered(env, p->shot->val[VFY_REGS + i], kind[j], c))
 			return false;
 	}
 	return true;
 }
 
-static bool frame_covered(struct venv *env, const struct vframe *old, const struct vframe *cur)
+static bool frame_covered(struct venv *env, const struct vpast *p, const struct vframe *cur)
 {
+	const struct vshot *old = p->shot;
+
 	for (u32 i = 0; i < VFY_REGS; i++)
-		if (!reg_covered(env, &old->regs[i], &cur->regs[i]))
+		if (!reg_covered(env, p, i, &cur->regs[i]))
 			return false;
 	for (u32 i = 0; i < old->nr_slots; i++)
-		if (!slot_covered(env, old, cur, i))
+		if (!slot_covered(env, p, cur, i))
 			return false;
 	return old->nr_refs == cur->nr_refs &&
 	       (!old->nr_refs || !memcmp(old->refs, cur->refs, old->nr_refs * sizeof(*old->refs)));
@@ -150,9 +158,9 @@ static bool covered(struct venv *env, const struct vstate *old, const struct vst
 		return false;
 	env->nr_ids = 0; /* ids are shared by all frames */
 	for (u32 i = 0; i <= old->curframe; i++)
-		if (old->frame[i]->callsite != cur->frame[i]->callsite ||
-		    !vfy_callback_same_entry(old->frame[i], cur->frame[i]) ||
-		    !frame_covered(env, old->frame[i], cur->frame[i]))
+		if (old->past[i].shot->callsite != cur->frame[i]->callsite ||
+		    !vfy_callback_same_entry(old->past[i].shot, cur->frame[i]) ||
+		    !frame_covered(env, &old->past[i], cur->frame[i]))
 			return false;
 	return true;
 }
@@ -162,87 +170,56 @@ static bool no_progress(const struct vstate *old, const struct vstate *cur)
 	if (old->curframe != cur->curframe)
 		return false;
 	for (u32 i = 0; i < VFY_REGS; i++)
-		if (!same_value(&old->frame[old->curframe]->regs[i],
+		if (!same_value(old->past[old->curframe].shot->val[i],
 				&cur->frame[cur->curframe]->regs[i]))
 			return false;
 	return true;
 }
 
-/* --- what finished states need no more --- */
-
-static void clean_frame(struct venv *env, struct vframe *f)
-{
-	for (u32 i = 0; i < REG_FP; i++) {
-		bool read = f->regs[i].live & LIVE_READ;
-
-		f->regs[i].live |= LIVE_DONE;
-		if (!read)
-			reg_not_init(env, &f->regs[i]);
-	}
-	for (u32 i = 0; i < f->nr_slots; i++) {
-		struct vslot *s = &f->slots[i];
-		bool read = s->reg.live & LIVE_READ;
-
-		s->reg.live |= LIVE_DONE;
-		if (!read) {
-			reg_not_init(env, &s->reg);
-			memset(s->kind, SLOT_INVALID, sizeof(s->kind));
-		}
-	}
-}
-
-static bool is_done(const struct vstate *st)
-{
-	return st->frame[0]->regs[0].live & LIVE_DONE;
-}
-
-static void clean_finished(struct venv *env, s32 insn)
+/* As in the kernel, a state that was never seen again counts among the most at a time. */
+static void note_finished(struct venv *env, s32 insn)
 {
 	const struct vstate *cur = env->cur;
 
 	for (struct vstate *st = *bucket(env, insn); st; st = st->next) {
 		bool same = !st->branches && st->insn_idx == (u32)insn &&
-			    st->curframe == cur->curframe && !is_done(st);
+			    st->curframe == cur->curframe && !st->done;
 
 		for (u32 i = 0; same && i <= cur->curframe; i++)
-			same = st->frame[i]->callsite == cur->frame[i]->callsite;
-		for (u32 i = 0; same && i <= cur->curframe; i++)
-			clean_frame(env, st->frame[i]);
+			same = st->past[i].shot->callsite == cur->frame[i]->callsite;
+		st->done |= same;
 	}
 }
 
 /* --- the current path ends in @old: hand its needs to our ancestors --- */
 
-static int pass_read(struct venv *env, struct vreg *from, struct vreg *to)
+static void pass_read(struct venv *env, struct vnote from, struct vreg *to)
 {
-	if ((to->live & LIVE_READ) || !(from->live & LIVE_READ))
-		return 0;
+	if ((to->live & LIVE_READ) || !(from.live & LIVE_READ))
+		return;
 	/* A write in @from does not screen the read from @to: they are on different paths, and
 	 * what @from came from may be gone. */
 	to->live |= LIVE_READ;
-	return vfy_mark_read(env, to);
+	vfy_mark_read(env, to);
 }
 
-static int pass_reads(struct venv *env, const struct vstate *old, struct vstate *cur)
+static void pass_reads(struct venv *env, const struct vstate *old, struct vstate *cur)
 {
-	int err = 0;
-
 	for (u32 f = 0; f <= old->curframe; f++) {
-		struct vframe *from = old->frame[f], *to = cur->frame[f];
+		const struct vpast *from = &old->past[f];
+		struct vframe *to = cur->frame[f];
 
-		for (u32 i = f < old->curframe ? 6 : 0; i < REG_FP && !err; i++)
-			err = pass_read(env, &from->regs[i], &to->regs[i]);
-		for (u32 i = 0; i < from->nr_slots && i < to->nr_slots && !err; i++)
-			err = pass_read(env, &from->slots[i].reg, &to->slots[i].reg);
-		if (err)
-			return err;
+		for (u32 i = f < old->curframe ? 6 : 0; i < REG_FP; i++)
+			pass_read(env, from->note[i], &to->regs[i]);
+		for (u32 i = 0; i < from->shot->nr_slots && i < to->nr_slots; i++)
+			pass_read(env, from->note[VFY_REGS + i], &to->slots[i].reg);
 	}
-	return 0;
 }
 
-static bool passes_precision(const struct vreg *r)
+static bool passes_precision(const struct vpast *p, u32 item)
 {
-	return r->type == SCALAR_VALUE && r->precise && (r->live & LIVE_READ);
+	return p->shot->val[item]->type == SCALAR_VALUE && p->note[item].precise &&
+	       (p->note[item].live & LIVE_READ);
 }
 
 static int pass_precision(struct venv *env, const struct vstate *old)
@@ -250,17 +227,18 @@ static int pass_precision(struct venv *env, const struct vstate *old)
 	int err = 0;
 
 	for (s32 f = old->curframe; f >= 0; f--) {
-		const struct vframe *fr = old->frame[f];
+		const struct vpast *p = &old->past[f];
 
 		for (s32 i = 0; i < REG_FP && !err; i++) {
-			if (!passes_precision(&fr->regs[i]))
+			if (!passes_precision(p, i))
 				continue;
 			if (vlog_level(env) & LOG_LEVEL2)
 				vlog(env, "frame %d: propagating r%d\n", f, i);
 			err = vfy_precise_frame(env, f, i, -1);
 		}
-		for (s32 i = 0; i < (s32)fr->nr_slots && !err; i++) {
-			if (!slot_is_spill(&fr->slots[i]) || !passes_precision(&fr->slots[i].reg))
+		for (s32 i = 0; i < (s32)p->shot->nr_slots && !err; i++) {
+			if (!kinds_are_spill(shot_kind(p->shot, i)) ||
+			    !passes_precision(p, VFY_REGS + i))
 				continue;
 			if (vlog_level(env) & LOG_LEVEL2)
 				vlog(env, "frame %d: propagating fp%d\n", f, (-i - 1) * SLOT_SIZE);
@@ -279,9 +257,8 @@ static int end_path_in(struct venv *env, struct vstate *old)
 	old->hits++;
 	if (env->prog->observer)
 		env->prog->observer->covered(env->prog->observer, env, old);
-	err = pass_reads(env, old, env->cur);
-	if (!err)
-		err = vfy_jump_record(env, env->cur);
+	pass_reads(env, old, env->cur);
+	err = vfy_jump_record(env, env->cur);
 	if (!err)
 		err = pass_precision(env, old);
 	return err ? err : 1;
@@ -295,30 +272,31 @@ static void retire(struct venv *env, struct vstate **link)
 	struct vstate *st = *link;
 
 	*link = st->next;
-	if (is_done(st)) {
-		vfy_state_free(env, st);
+	if (st->done)
 		env->peak_states--;
-	} else {
-		st->next = env->retired;
-		env->retired = st;
-	}
+	if (st->branches)
+		st->retired = true; /* paths from it have still to tell it what they read */
+	else
+		vfy_state_free(env, st);
 }
 
-/* Reads of the current state's registers shall be seen by @kept. */
-static void connect(struct vstate *cur, struct vstate *kept)
+static void set_home(struct vreg *r, u32 frame, u32 item)
+{
+	r->live = 0;
+	r->home_frame = frame;
+	r->home_item = item;
+}
+
+/* The current state continues the explored one just made of it. Callers' R0 to R5 are gone. */
+static void connect(struct vstate *cur)
 {
 	for (u32 f = 0; f <= cur->curframe; f++) {
-		struct vframe *c = cur->frame[f], *k = kept->frame[f];
+		struct vframe *c = cur->frame[f];
 
-		for (u32 i = 0; i < REG_FP; i++) {
-			if (f == cur->curframe || i >= 6)
-				c->regs[i].parent = &k->regs[i];
-			c->regs[i].live = 0;
-		}
-		for (u32 i = 0; i < c->nr_slots; i++) {
-			c->slots[i].reg.live = 0;
-			c->slots[i].reg.parent = &k->slots[i].reg;
-		}
+		for (u32 i = 0; i < REG_FP; i++)
+			set_home(&c->regs[i], f, f == cur->curframe || i >= 6 ? i : HOME_NONE);
+		for (u32 i = 0; i < c->nr_slots; i++)
+			set_home(&c->slots[i].reg, f, VFY_REGS + i);
 	}
 }
 
@@ -332,7 +310,7 @@ static int keep_state(struct venv *env, s32 insn)
 	env->prev_processed = env->processed;
 	if (env->capable)
 		vfy_forget_precision(cur);
-	st = vfy_state_copy(env, cur);
+	st = vfy_past_make(env, cur);
 	if (!st)
 		return -ENOMEM;
 	st->insn_idx = insn;
@@ -340,17 +318,16 @@ static int keep_state(struct venv *env, s32 insn)
 	*b = st;
 	cur->parent = st;
 	cur->first_insn = insn;
-	vmem_free(&env->mem, cur->jumps, cur->nr_jumps * sizeof(*cur->jumps));
-	cur->jumps = NULL;
+	cur->jumps = NULL; /* @st has them now */
 	cur->nr_jumps = 0;
-	connect(cur, st);
+	connect(cur);
 	return 0;
 }
 
 /* Async callbacks entered again look like loops without being one. */
 static bool other_async_entry(const struct vstate *old, const struct vstate *cur)
 {
-	const struct vframe *f = old->frame[old->curframe];
+	const struct vshot *f = old->past[old->curframe].shot;
 
 	return f->in_async && f->async_cnt != cur->frame[cur->curframe]->async_cnt;
 }
@@ -366,7 +343,7 @@ int vfy_visited(struct venv *env, s32 insn)
 		return vfy_jump_record(env, cur);
 	if (env->jumps - env->prev_jumps >= 2 && env->processed - env->prev_processed >= 8)
 		keep = true;
-	clean_finished(env, insn);
+	note_finished(env, insn);
 	for (link = bucket(env, insn); (st = *link);) {
 		n++;
 		if (st->insn_idx != (u32)insn) {

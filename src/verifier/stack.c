@@ -314,7 +314,8 @@ static int read_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s32
 		vlog(env, "leaking pointer from stack off %d\n", off);
 		return -EACCES;
 	}
-	return vfy_mark_read(env, r);
+	vfy_mark_read(env, r);
+	return 0;
 }
 
 /* Backtracking knows only loads through R10: what comes from a spill another way has to be exact

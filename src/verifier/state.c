@@ -45,8 +45,10 @@ struct vframe *vfy_frame_new(struct venv *env, s32 callsite, u32 frameno, u32 su
 	f->frameno = frameno;
 	f->subprog = subprog;
 	f->cb_range = tnum_const(0);
-	for (u32 i = 0; i < VFY_REGS; i++)
+	for (u32 i = 0; i < VFY_REGS; i++) {
 		reg_not_init(env, &f->regs[i]);
+		f->regs[i].home_item = HOME_NONE;
+	}
 	f->regs[REG_FP].type = PTR_TO_STACK;
 	reg_known(&f->regs[REG_FP], 0);
 	f->regs[REG_FP].frameno = frameno;
@@ -75,6 +77,8 @@ int vfy_frame_grow(struct venv *env, struct vframe *f, u32 bytes)
 		if (!s)
 			return -ENOMEM;
 		memset(s + f->nr_slots, 0, slots_size(n - f->nr_slots));
+		for (u32 i = f->nr_slots; i < n; i++)
+			s[i].reg.home_item = HOME_NONE;
 		f->slots = s;
 		f->nr_slots = n;
 	}
@@ -151,9 +155,13 @@ void vfy_state_free(struct venv *env, struct vstate *st)
 		vmem_free(&env->mem, st, st->packed_size);
 		return;
 	}
+	vmem_free(&env->mem, st->jumps, jumps_size(st->nr_jumps));
+	if (st->explored) {
+		vfy_past_free(env, st);
+		return;
+	}
 	for (u32 i = 0; i < MAX_CALL_FRAMES; i++)
 		vfy_frame_free(env, st->frame[i]);
-	vmem_free(&env->mem, st->jumps, jumps_size(st->nr_jumps));
 	vmem_free(&env->mem, st, sizeof(*st));
 }
 
@@ -165,8 +173,6 @@ struct vstate *vfy_state_copy(struct venv *env, const struct vstate *src)
 		return NULL;
 	*st = *src;
 	st->next = NULL;
-	st->hits = st->misses = 0;
-	st->all_precise = false;
 	memset(st->frame, 0, sizeof(st->frame));
 	st->jumps = NULL;
 	st->nr_jumps = 0;

@@ -345,9 +345,8 @@ static int callback_value(struct venv *env, struct vframe *callee)
 		vlog(env, "R0 not a scalar value\n");
 		return -EACCES;
 	}
-	err = vfy_mark_read(env, r0);
-	if (!err)
-		err = vfy_precise(env, 0);
+	vfy_mark_read(env, r0);
+	err = vfy_precise(env, 0);
 	if (err)
 		return err;
 	if (!tnum_contains(callee->cb_range, r0->var)) {

@@ -8,12 +8,14 @@
  * (call frames of registers and stack slots), struct vreg what is known of one value. At prune
  * points states are kept in @explored; a path that arrives there with a state that an explored one
  * covers ends. Two kinds of information flow backwards along the tree of explored states
- * (vstate.parent): which registers and slots are read (vreg.parent, LIVE_READ) and which scalars'
- * exact values mattered (precise). What was never read, or whose value never mattered, need not
- * match.
+ * (vstate.parent): which registers and slots are read (LIVE_READ) and which scalars' exact values
+ * mattered (precise). What was never read, or whose value never mattered, need not match.
  *
- * Memory: everything a check allocates comes from env->mem (mem.c) and goes with it. An explored
- * state's frames and slots never move, for children point into them.
+ * Memory: everything a check allocates comes from env->mem (mem.c) and goes with it. The state that
+ * runs has whole frames (struct vframe). Explored states share values, and frames in which nothing
+ * changed, with the state they continue (struct vshot, past.c); what still changes in them,
+ * liveness and precision, stands beside (struct vnote). Paths that wait are stored as differences
+ * (pending.c).
  *
  * Errors: negative errno with the reason in the log. Functions return 0 unless said otherwise.
  */
@@ -39,10 +41,11 @@
 #define MEM_ALLOC_FLAG MEM_RINGBUF /* 6.1 calls ring buffer records "alloc_mem" */
 
 enum slot_kind { SLOT_INVALID, SLOT_SPILL, SLOT_MISC, SLOT_ZERO, SLOT_DYNPTR, SLOT_ITER };
-enum { LIVE_READ = 1, LIVE_WRITTEN = 2, LIVE_DONE = 4 };
+enum { LIVE_READ = 1, LIVE_WRITTEN = 2 };
+#define HOME_NONE 0xff
 enum { PKT_AT_END = -1, PKT_BEYOND_END = -2 };
 
-/* One value. The part up to @parent is compared bytewise: keep it free of holes and of stale
+/* One value. The part up to @live is compared bytewise: keep it free of holes and of stale
  * bytes. */
 struct vreg {
 	u32 type; /* enum bpf_reg_type | flags */
@@ -65,6 +68,7 @@ struct vreg {
 		struct { /* of a slot: the object there (dynptr.c) */
 			u32 obj_type, obj_state, obj_depth;
 		};
+		u32 frameno; /* PTR_TO_STACK: whose */
 		u64 raw[2];
 	};
 	u32 id;	    /* same id: same value (scalars), same base (packets), same NULL-ness, same lock */
@@ -75,10 +79,10 @@ struct vreg {
 	s32 smin32, smax32;
 	u32 umin32, umax32;
 	/* not part of the value */
-	struct vreg *parent;
-	u8 frameno; /* PTR_TO_STACK: whose */
 	u8 live;
 	bool precise;
+	u8 home_frame, home_item; /* what it continues of the explored state cur->parent: reads of it are marked there. Items: see struct vshot */
+	u32 owners;		  /* of a value that explored states share */
 };
 
 /* Eight bytes of stack; kind[i] belongs to the byte at offset -8 * index - 1 - i. kind[7] ==
@@ -114,6 +118,31 @@ struct vjump {
 	u64 copied_slots;
 };
 
+/* A frame as an explored state remembers it; never changes, and states share it. Items are the
+ * registers, then the stack slots. */
+struct vshot {
+	u32 owners;
+	s32 callsite;
+	u32 frameno, subprog, async_cnt;
+	bool in_callback, in_async;
+	struct vstate *cb_entry;
+	u32 nr_refs, nr_slots;
+	struct vref *refs;
+	u64 *kinds; /* of the slots: vslot.kind */
+	const struct vreg *val[];
+};
+
+/* What becomes known of an item later, and where it comes from (vreg.home_*). */
+struct vnote {
+	u8 live : 2, precise : 1, home_frame : 3;
+	u8 home_item;
+};
+
+struct vpast {
+	struct vshot *shot;
+	struct vnote *note; /* per item */
+};
+
 struct vstate {
 	struct vstate *parent; /* explored state this one continues */
 	u32 branches;	       /* paths from here that are not finished */
@@ -121,6 +150,9 @@ struct vstate {
 	u32 curframe;
 	u32 lock_id;	       /* spin lock held: id of the pointer, 0: none */
 	bool speculative;
+	bool explored;	       /* @past instead of @frame, as many as there are frames */
+	bool done;	       /* explored: seen again since all paths from here are finished */
+	bool retired;	       /* explored: compared no more, goes when the last path from here is finished */
 	bool all_precise;      /* explored: all scalars here and in its ancestors are precise */
 	s32 first_insn, last_insn;
 	struct vjump *jumps; /* non-linear steps since first_insn */
@@ -133,7 +165,10 @@ struct vstate {
 	u32 log_pos;
 	u32 seen, kept; /* the observer's: last step of the path, step an explored state was kept at */
 	u32 packed_size; /* not 0: waiting, and instead of @frame there is something shorter (pending.c) */
-	struct vframe *frame[MAX_CALL_FRAMES];
+	union {
+		struct vframe *frame[MAX_CALL_FRAMES];
+		struct vpast past[MAX_CALL_FRAMES];
+	};
 };
 
 /* Per instruction, private to the check. */
@@ -165,7 +200,7 @@ struct vmem {
 	void *chunks;
 	char *at;
 	u64 left, total, limit;
-	void *free[160];
+	void *free[384];
 };
 
 struct venv {
@@ -183,7 +218,6 @@ struct venv {
 	struct vstate *pending; /* stack */
 	u32 nr_pending;
 	struct vstate **explored;
-	struct vstate *retired; /* dropped from explored, but children may point to them */
 	u32 id_gen, pass;
 	s32 insn_idx, prev_insn_idx;
 
@@ -254,8 +288,17 @@ static inline bool type_is_sock(u32 t)
 {
 	return t == PTR_TO_SOCKET || t == PTR_TO_SOCK_COMMON || t == PTR_TO_TCP_SOCK || t == PTR_TO_XDP_SOCK;
 }
-static inline bool slot_is_spill(const struct vslot *s) { return s->kind[SLOT_SIZE - 1] == SLOT_SPILL; }
-static inline bool slot_is_object(const struct vslot *s) { return s->kind[SLOT_SIZE - 1] >= SLOT_DYNPTR; }
+static inline bool kinds_are_spill(const u8 *kind) { return kind[SLOT_SIZE - 1] == SLOT_SPILL; }
+static inline bool slot_is_spill(const struct vslot *s) { return kinds_are_spill(s->kind); }
+static inline bool kinds_are_object(const u8 *kind) { return kind[SLOT_SIZE - 1] >= SLOT_DYNPTR; }
+static inline bool slot_is_object(const struct vslot *s) { return kinds_are_object(s->kind); }
+static inline u32 shot_items(const struct vshot *s) { return VFY_REGS + s->nr_slots; }
+static inline const u8 *shot_kind(const struct vshot *s, u32 slot) { return (const u8 *)&s->kinds[slot]; }
+/* What is known of two registers is the same. */
+static inline bool same_value(const struct vreg *a, const struct vreg *b)
+{
+	return !memcmp(a, b, offsetof(struct vreg, live));
+}
 /* A pointer, to one who may not know addresses. */
 static inline bool reg_leaks(struct venv *env, u32 n) { return !env->ptr_leaks && vfy_reg(env, n)->type != SCALAR_VALUE; }
 /* Instructions of Linux 6.6 and later: for those with CAP_BPF; the others get the verdicts of
@@ -331,6 +374,12 @@ int vfy_ref_forget(struct vframe *f, s32 id);
 int vfy_ref_release(struct venv *env, s32 id);	 /* also invalidates every copy of the pointer */
 int vfy_ref_leak(struct venv *env);
 
+/* --- past.c: explored states --- */
+struct vstate *vfy_past_make(struct venv *env, const struct vstate *cur); /* what is to be remembered of it; NULL: no memory */
+void vfy_past_free(struct venv *env, struct vstate *st);		  /* with what @st remembers */
+void vfy_past_shrink(struct venv *env, struct vstate *st);		  /* no path from it is left: forgets what was never read */
+void vfy_past_log(struct venv *env, const struct vstate *st, u32 frame);
+
 /* --- bounds.c: registers as values --- */
 void reg_unknown(const struct venv *env, struct vreg *r);
 void reg_not_init(const struct venv *env, struct vreg *r);
@@ -352,7 +401,7 @@ bool scalar_sane(const struct vreg *r, bool is32); /* bounds agree with each oth
 
 /* --- liveness.c --- */
 int vfy_use_reg(struct venv *env, u32 n, enum vuse use);
-int vfy_mark_read(struct venv *env, const struct vreg *r); /* the ancestors of @r, up to the write it sees */
+void vfy_mark_read(struct venv *env, const struct vreg *r); /* in the ancestors of @r, of the state that runs, up to the write it sees */
 void vfy_clobber_caller_saved(struct venv *env, struct vframe *f);
 
 /* --- precision.c --- */
@@ -362,7 +411,7 @@ void vfy_forget_precision(struct vstate *st);
 
 /* --- prune.c --- */
 int vfy_visited(struct venv *env, s32 insn); /* 1: covered, the path ends; 0 go on; or error */
-void vfy_branch_done(struct vstate *st);
+void vfy_branch_done(struct venv *env, struct vstate *st);
 
 bool vfy_ids_match(struct venv *env, u32 old, u32 cur); /* while states are compared: @cur plays the part of @old */
 
@@ -371,7 +420,7 @@ s32 vfy_obj_slot(struct venv *env, const struct vreg *r, u32 nr);
 bool vfy_obj_whole(const struct vslot *s, u8 kind);
 struct vreg *vfy_obj_set(struct venv *env, struct vframe *f, s32 slot, u8 kind, u32 type);
 void vfy_obj_overwritten(struct venv *env, struct vframe *f, s32 slot); /* the object that @slot is part of is none any more */
-bool vfy_obj_covered(struct venv *env, const struct vslot *old, const struct vslot *cur);
+bool vfy_obj_covered(struct venv *env, const struct vreg *old, u8 kind, const struct vslot *cur);
 int vfy_dynptr_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call);
 int vfy_dynptr_made(struct venv *env, s32 idx, const struct vcall *call);
 int vfy_dynptr_released(struct venv *env, const struct vcall *call);
@@ -415,7 +464,7 @@ int vfy_subprog_call(struct venv *env, struct bpf_insn *insn, s32 *idx);
 int vfy_subprog_exit(struct venv *env, s32 *idx); /* 1: the path ends here (callback) */
 int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call);
 int vfy_callback_exit(struct venv *env, struct vframe *callee);
-bool vfy_callback_same_entry(const struct vframe *a, const struct vframe *b);
+bool vfy_callback_same_entry(const struct vshot *a, const struct vframe *b);
 bool vfy_in_callback(const struct venv *env);
 int vfy_subprog_args(struct venv *env, u32 subprog, struct vframe *f);	    /* entry of a global function */
 int vfy_subprog_match(struct venv *env, u32 subprog, struct vreg *regs, bool call); /* arguments against BTF */

@@ -92,9 +92,10 @@ static void on_step(const struct vfy_observer *o, struct venv *env)
 		st->parent->kept = id;
 }
 
-static bool must_match(const struct vreg *r)
+static bool must_match(const struct vpast *p, u32 item)
 {
-	return (r->live & LIVE_READ) && (r->type != SCALAR_VALUE || r->precise);
+	return (p->note[item].live & LIVE_READ) &&
+	       (p->shot->val[item]->type != SCALAR_VALUE || p->note[item].precise);
 }
 
 static void on_covered(const struct vfy_observer *o, struct venv *env, const struct vstate *old)
@@ -108,14 +109,15 @@ static void on_covered(const struct vfy_observer *o, struct venv *env, const str
 	t = &w->taint[w->nr_taints++];
 	memset(t, 0, sizeof(*t));
 	for (u32 f = 0; f <= old->curframe; f++) {
-		const struct vframe *fr = old->frame[f];
+		const struct vpast *p = &old->past[f];
 
 		for (u32 i = 0; i < REG_FP; i++)
-			if (!must_match(&fr->regs[i]))
+			if (!must_match(p, i))
 				t->regs[f] |= 1u << i;
 		for (u32 i = 0; i < 64; i++)
-			if (i >= fr->nr_slots || !(fr->slots[i].reg.live & LIVE_READ) ||
-			    (slot_is_spill(&fr->slots[i]) && !must_match(&fr->slots[i].reg)))
+			if (i >= p->shot->nr_slots || !(p->note[VFY_REGS + i].live & LIVE_READ) ||
+			    (kinds_are_spill(shot_kind(p->shot, i)) &&
+			     !must_match(p, VFY_REGS + i)))
 				t->slots[f] |= 1ull << i;
 	}
 	add_edge(w, env->cur->seen, old->kept, env->insn_idx, w->nr_taints);
