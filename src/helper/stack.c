@@ -5,7 +5,10 @@
  * kernel stack here.
  */
 #include "exec/fault.h"
+#include "helper/build_id.h"
 #include "helper/fn.h"
+
+#define MAX_STACK 127u /* kernel.perf_event_max_stack */
 
 struct frame {
 	const struct frame *up;
@@ -13,6 +16,8 @@ struct frame {
 };
 
 #define KNOWN_FLAGS (BPF_F_SKIP_FIELD_MASK | BPF_F_USER_STACK | BPF_F_USER_BUILD_ID)
+#define ID_FLAGS \
+	(BPF_F_SKIP_FIELD_MASK | BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP | BPF_F_REUSE_STACKID)
 
 static u32 walk(const struct frame *at, u64 skip, u64 *out, u32 room)
 {
@@ -31,20 +36,66 @@ static u32 walk(const struct frame *at, u64 skip, u64 *out, u32 room)
 	return n;
 }
 
+/* Frames behind the first @flags' skip, MAX_STACK with the skipped ones; NULL: no such stack. */
+static u32 user_stack(const struct frame *at, u64 flags, u64 *out, u32 room)
+{
+	u64 skip = flags & BPF_F_SKIP_FIELD_MASK;
+
+	if (!(flags & BPF_F_USER_STACK) || skip >= MAX_STACK)
+		return 0;
+	return walk(at, skip, out, room < MAX_STACK - skip ? room : MAX_STACK - (u32)skip);
+}
+
 HELPER_FN(get_stack)
 {
-	u64 *out = (u64 *)(uintptr_t)r2;
-	u32 size = (u32)r3, n = 0;
+	u32 size = (u32)r3,
+	    frame = r4 & BPF_F_USER_BUILD_ID ? sizeof(struct bpf_stack_build_id) : 8;
+	char *out = (char *)(uintptr_t)r2;
+	u64 ips[MAX_STACK];
 	long err = -EFAULT;
+	u32 n = 0;
 
-	if (r4 & ~KNOWN_FLAGS || (r4 & BPF_F_USER_BUILD_ID && !(r4 & BPF_F_USER_STACK)))
+	if (r4 & ~KNOWN_FLAGS || (r4 & BPF_F_USER_BUILD_ID && !(r4 & BPF_F_USER_STACK)) ||
+	    size % frame)
 		err = -EINVAL;
-	else if (r4 & BPF_F_USER_BUILD_ID)
-		err = -EOPNOTSUPP;
-	else if (size % sizeof(u64))
-		err = -EINVAL;
-	else if (r4 & BPF_F_USER_STACK)
-		n = walk(__builtin_frame_address(0), r4 & BPF_F_SKIP_FIELD_MASK, out, size / 8);
-	memset(out + n, 0, size - n * sizeof(u64));
-	return n ? n * sizeof(u64) : (u64)err;
+	else
+		n = user_stack(__builtin_frame_address(0), r4, ips, size / frame);
+	if (r4 & BPF_F_USER_BUILD_ID)
+		build_ids_of((struct bpf_stack_build_id *)out, ips, n);
+	else
+		memcpy(out, ips, n * sizeof(u64));
+	memset(out + n * frame, 0, size - n * frame);
+	return n ? n * frame : (u64)err;
+}
+
+static u32 hash_of(const u64 *ips, u32 nr)
+{
+	u64 h = nr;
+
+	for (u32 i = 0; i < nr; i++) {
+		h = (h ^ ips[i]) * 0x9e3779b97f4a7c15ull;
+		h ^= h >> 32;
+	}
+	return (u32)h;
+}
+
+HELPER_FN(get_stackid)
+{
+	struct bpf_map *map = (struct bpf_map *)(uintptr_t)r2;
+	struct bpf_stack_build_id ids[MAX_STACK];
+	const void *frames;
+	u64 ips[MAX_STACK];
+	u32 n;
+
+	if (r3 & ~(u64)ID_FLAGS)
+		return (u64)-EINVAL;
+	frames = ips;
+	n = user_stack(__builtin_frame_address(0), r3, ips, map_stack_trace_frames(map));
+	if (!n)
+		return (u64)-EFAULT;
+	if (map->map_flags & BPF_F_STACK_BUILD_ID) {
+		build_ids_of(ids, ips, n);
+		frames = ids;
+	}
+	return (u64)map_stack_trace_id(map, hash_of(ips, n), frames, n, r3);
 }

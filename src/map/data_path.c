@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * data_path.c - kinds whose elements are objects of a kernel's data path: sockets, devices, CPUs,
- * perf events, cgroups, stacks of its traces, storage that hangs on its sockets.
+ * perf events, cgroups, storage that hangs on its sockets.
  *
  * Nothing of that is here, so such a map is always empty: programs that use one can be verified
  * and test-run and find nothing in it, as on a machine where nobody has filled it. Each kind is a
@@ -12,7 +12,6 @@
 
 #define ANY_SIZE  0u
 #define OPEN_MODE (BPF_F_RDONLY | BPF_F_WRONLY)
-#define MAX_STACK 127u /* kernel.perf_event_max_stack */
 
 struct data_path_kind {
 	u32 type;
@@ -27,16 +26,6 @@ struct data_path_kind {
 static int check_fd_array(const struct map_attr *attr)
 {
 	if (attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
-		return -EINVAL;
-	return 0;
-}
-
-static int check_stack_trace(const struct map_attr *attr)
-{
-	u32 frame = attr->map_flags & BPF_F_STACK_BUILD_ID ? sizeof(struct bpf_stack_build_id) : 8;
-
-	if (attr->value_size < 8 || attr->value_size % frame ||
-	    attr->value_size / frame > MAX_STACK)
 		return -EINVAL;
 	return 0;
 }
@@ -67,15 +56,6 @@ static const struct data_path_kind rows[] = {
 	 -EOPNOTSUPP,
 	 -ENOENT,
 	 check_fd_array},
-	{BPF_MAP_TYPE_STACK_TRACE,
-	 4,
-	 {},
-	 BPF_F_NUMA_NODE | OPEN_MODE | BPF_F_STACK_BUILD_ID,
-	 true,
-	 -ENOENT,
-	 -EINVAL,
-	 -ENOENT,
-	 check_stack_trace},
 	{BPF_MAP_TYPE_DEVMAP,
 	 4,
 	 {4, 8},
@@ -236,7 +216,6 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 
 DATA_PATH(perf_event_array);
 DATA_PATH(cgroup_array);
-DATA_PATH(stack_trace);
 DATA_PATH(devmap);
 DATA_PATH(devmap_hash);
 DATA_PATH(cpumap);

@@ -199,6 +199,12 @@ void *map_ringbuf_reserve(struct bpf_map *map, u64 size);
 void map_ringbuf_commit(void *record, bool discard);
 u64 map_ringbuf_query(const struct bpf_map *map, u64 what); /* BPF_RB_* */
 
+/* Stack traces (stack_trace.c): the id of the @nr frames (at most as many as the second says, of 8
+ * bytes or a struct bpf_stack_build_id each) with hash @hash, stored if new; BPF_F_FAST_STACK_CMP,
+ * BPF_F_REUSE_STACKID. */
+long map_stack_trace_id(struct bpf_map *map, u32 hash, const void *frames, u32 nr, u64 flags);
+u32 map_stack_trace_frames(const struct bpf_map *map);
+
 /* Cgroup storage (cgroup_storage.c): this run's value. */
 void *map_cgroup_storage_value(struct bpf_map *map);
 static inline bool map_is_cgroup_storage(const struct bpf_map *map)

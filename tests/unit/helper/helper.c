@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 #include "base/slot.h"
 #include "exec/fault.h"
+#include "helper/build_id.h"
 #include "helper/helper.h"
 
 static struct exec_run run;
@@ -383,6 +385,47 @@ static void test_empty_maps(void **state)
 	assert_int_equal((s64)CALL(current_task_under_cgroup, PTR(&cgroups), 4), -E2BIG);
 }
 
+/* --- stacks --- */
+
+#define STACK_ID(map, flags) ((s64)CALL(get_stackid, 0, PTR(map), flags))
+
+static void test_stackid(void **state)
+{
+	struct map_attr a = {.map_type = BPF_MAP_TYPE_STACK_TRACE,
+			     .key_size = 4,
+			     .value_size = 8 * 8,
+			     .max_entries = 1024,
+			     .nr_cpus = 1};
+	struct bpf_map map;
+	u64 ips[8];
+	s64 id;
+	u32 key;
+
+	assert_int_equal(map_open(&map, &a), 0);
+	assert_int_equal(STACK_ID(&map, 1 << 12), -EINVAL);
+	assert_int_equal(STACK_ID(&map, 0), -EFAULT); /* no kernel stack */
+	assert_int_equal(STACK_ID(&map, BPF_F_USER_STACK | 200), -EFAULT);
+	id = STACK_ID(&map, BPF_F_USER_STACK);
+	assert_true(id >= 0 && id < 1024);
+	key = (u32)id;
+	assert_int_equal(map_sys_lookup(&map, &key, ips, 0), 0);
+	/* the helper returns to call(), above */
+	assert_true(ips[0] >= PTR(call) && ips[0] < PTR(call) + 4096);
+	map_close(&map);
+}
+
+static void test_build_ids(void **state)
+{
+	u64 ips[2] = {PTR(dlsym(RTLD_DEFAULT, "strtol")), 0x10};
+	struct bpf_stack_build_id got[2];
+
+	build_ids_of(got, ips, 2);
+	assert_int_equal(got[0].status, BPF_STACK_BUILD_ID_VALID);
+	assert_true(got[0].offset && got[0].offset < ips[0]);
+	assert_int_equal(got[1].status, BPF_STACK_BUILD_ID_IP);
+	assert_int_equal(got[1].ip, 0x10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,7 +436,8 @@ int main(void)
 		cmocka_unit_test(test_locks),	   cmocka_unit_test(test_printk),
 		cmocka_unit_test(test_snprintf),   cmocka_unit_test(test_seq),
 		cmocka_unit_test(test_btf),	   cmocka_unit_test(test_syscall),
-		cmocka_unit_test(test_empty_maps),
+		cmocka_unit_test(test_empty_maps), cmocka_unit_test(test_stackid),
+		cmocka_unit_test(test_build_ids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
