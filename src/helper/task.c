@@ -5,8 +5,7 @@
 #include <unistd.h>
 #include "base/slot.h"
 #include "helper/fn.h"
-
-#define COMM_LEN 16
+#include "helper/task.h"
 
 HELPER_FN(get_current_pid_tgid)
 {
@@ -21,7 +20,7 @@ HELPER_FN(get_current_uid_gid)
 /* Padded with zeros to the end, as programs use the buffer in map keys. */
 HELPER_FN(get_current_comm)
 {
-	char comm[COMM_LEN + 1] = "", *buf = (char *)(uintptr_t)r1;
+	char comm[TASK_COMM_LEN + 1] = "", *buf = (char *)(uintptr_t)r1;
 	u32 size = (u32)r2, len;
 
 	prctl(PR_GET_NAME, comm, 0, 0, 0);
@@ -46,6 +45,16 @@ HELPER_FN(get_ns_current_pid_tgid)
 	out->pid = slot_tid();
 	out->tgid = (u32)getpid();
 	return 0;
+}
+
+HELPER_FN(get_current_task)
+{
+	return (u64)(uintptr_t)task_current();
+}
+
+HELPER_FN(get_current_task_btf)
+{
+	return (u64)(uintptr_t)task_current();
 }
 
 HELPER_FN(get_attach_cookie)

@@ -7,6 +7,8 @@
  * A type becomes visible by being included here; a function (iterator target, hook point) by being
  * defined, with external linkage, in a file included here.
  */
+/* The service's own struct cred (obj/cred.h: who calls) is not the one of tasks. */
+#define cred caller_cred
 #include "abi/compat.h"
 #include "base/seq_file.h"
 #include "btf/btf.h"
@@ -25,6 +27,8 @@
 
 #include "helper/kfunc_test.c"
 #include "link/iter_funcs.c"
+#undef cred
+#include "helper/task.h"
 
 /* As the kernel has them: programs that include vmlinux.h include no stdbool.h. */
 #undef bool

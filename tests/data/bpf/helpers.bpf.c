@@ -2,6 +2,7 @@
 /* Programs that check helpers and kinds of maps themselves: each returns 0, or the number of what went wrong. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 
 #define CHECK(n, ok)          \
 	do {                  \
@@ -153,6 +154,66 @@ int nothing_there(struct __sk_buff *skb)
 	CHECK(2, bpf_perf_event_output(skb, &events, 4, &key, sizeof(key)) == -7);	/* E2BIG */
 	CHECK(3, !bpf_map_lookup_elem(&outer, &key));
 	CHECK(4, bpf_get_cgroup_classid(skb) == 0);
+	return 0;
+}
+
+/* The kernel's names, found in whatever BTF there is (CO-RE). */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct ns_common {
+	unsigned int inum;
+};
+struct mnt_namespace {
+	struct ns_common ns;
+};
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+typedef struct {
+	__u32 val;
+} kuid_t;
+struct cred {
+	kuid_t uid;
+};
+struct upid {
+	int nr;
+};
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+struct task_struct {
+	int pid, tgid;
+	char comm[16];
+	__u64 start_time;
+	struct task_struct *real_parent, *group_leader;
+	const struct cred *cred;
+	struct nsproxy *nsproxy;
+	struct pid *thread_pid;
+};
+#pragma clang attribute pop
+
+/* Both ways to a task lead to the same one, and it agrees with itself. */
+SEC("tc")
+int tasks(struct __sk_buff *skb)
+{
+	struct task_struct *t = (void *)bpf_get_current_task_btf(), *old = (void *)bpf_get_current_task();
+	char comm[16];
+	int i;
+
+	CHECK(1, t == old);
+	CHECK(2, t->pid && t->tgid);
+	CHECK(3, BPF_CORE_READ(old, tgid) == t->tgid);
+	CHECK(4, BPF_CORE_READ(old, cred, uid.val) == t->cred->uid.val);
+	CHECK(5, t->real_parent->tgid && t->real_parent->tgid != t->tgid);
+	CHECK(6, t->group_leader->pid == t->tgid);
+	CHECK(7, t->nsproxy->mnt_ns->ns.inum);
+	CHECK(8, t->thread_pid->numbers[0].nr == t->pid);
+	CHECK(9, t->start_time && t->start_time <= bpf_ktime_get_ns());
+	CHECK(10, !bpf_probe_read_kernel(comm, sizeof(comm), t->comm) && comm[0]);
+	for (i = 0; i < 16; i++)
+		CHECK(11, comm[i] == t->comm[i]);
+	/* beyond the generations that are known everything reads zero */
+	CHECK(12, !t->real_parent->real_parent->real_parent->real_parent->tgid);
 	return 0;
 }
 

@@ -7,14 +7,18 @@
 #include <cmocka.h>
 #include <dlfcn.h>
 #include <stdio.h>
+#include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/slot.h"
 #include "exec/fault.h"
 #include "helper/build_id.h"
 #include "helper/helper.h"
+#include "helper/task.h"
 
 static struct exec_run run;
 
@@ -385,9 +389,76 @@ static void test_empty_maps(void **state)
 	assert_int_equal((s64)CALL(current_task_under_cgroup, PTR(&cgroups), 4), -E2BIG);
 }
 
+/* --- struct task_struct --- */
+
+static void check_task(const struct task_struct *t)
+{
+	assert_int_equal(t->pid, gettid());
+	assert_int_equal(t->tgid, getpid());
+	assert_int_equal(t->group_leader->pid, getpid());
+	assert_int_equal(t->real_parent->tgid, getppid());
+	assert_int_equal(t->cred->uid.val, getuid());
+	assert_int_equal(t->real_cred->egid.val, getegid());
+	assert_int_equal(t->thread_pid->numbers[0].nr, gettid());
+	assert_int_equal(t->signal->pids[PIDTYPE_PGID]->numbers[0].nr, getpgid(0));
+	assert_int_equal(t->signal->pids[PIDTYPE_SID]->numbers[0].nr, getsid(0));
+}
+
+static void test_current_task(void **state)
+{
+	const struct task_struct *t = (void *)CALL(get_current_task);
+	struct timespec boot;
+	struct stat st;
+
+	prctl(PR_SET_NAME, "(odd) name");
+	assert_ptr_equal(CALL(get_current_task_btf), t); /* one address per thread */
+	check_task(t);
+	assert_string_equal(t->comm, "(odd) name");
+	assert_string_equal(t->group_leader->comm, t->comm);
+	assert_int_equal(t->mm->arg_start != 0, 1);
+	assert_int_equal(t->static_prio, 120 + getpriority(PRIO_PROCESS, 0));
+	stat("/proc/self/ns/mnt", &st);
+	assert_int_equal(t->nsproxy->mnt_ns->ns.inum, st.st_ino);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	assert_true(t->start_boottime && t->start_boottime / 1000000000 <= (u64)boot.tv_sec);
+	assert_true(t->real_parent->start_boottime <= t->start_boottime);
+}
+
+static void *in_thread(void *arg)
+{
+	const struct task_struct *t = (void *)CALL(get_current_task);
+
+	assert_ptr_not_equal(t, arg);
+	check_task(t);
+	assert_ptr_not_equal(t->group_leader, t);
+	assert_int_equal(t->group_leader->tgid, getpid());
+	return NULL;
+}
+
+/* Another thread has a view of its own, a forked child is somebody else at once. */
+static void test_tasks(void **state)
+{
+	void *mine = (void *)CALL(get_current_task);
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(pthread_create(&thread, NULL, in_thread, mine), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	pid = fork();
+	if (!pid) {
+		check_task((void *)CALL(get_current_task));
+		_exit(7);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 7);
+}
+
 /* --- stacks --- */
 
 #define STACK_ID(map, flags) ((s64)CALL(get_stackid, 0, PTR(map), flags))
+
+extern char __executable_start, etext;
 
 static void test_stackid(void **state)
 {
@@ -409,8 +480,8 @@ static void test_stackid(void **state)
 	assert_true(id >= 0 && id < 1024);
 	key = (u32)id;
 	assert_int_equal(map_sys_lookup(&map, &key, ips, 0), 0);
-	/* the helper returns to call(), above */
-	assert_true(ips[0] >= PTR(call) && ips[0] < PTR(call) + 4096);
+	/* the helper returns to this program */
+	assert_true(ips[0] >= PTR(&__executable_start) && ips[0] < PTR(&etext));
 	map_close(&map);
 }
 
@@ -437,7 +508,8 @@ int main(void)
 		cmocka_unit_test(test_snprintf),   cmocka_unit_test(test_seq),
 		cmocka_unit_test(test_btf),	   cmocka_unit_test(test_syscall),
 		cmocka_unit_test(test_empty_maps), cmocka_unit_test(test_stackid),
-		cmocka_unit_test(test_build_ids),
+		cmocka_unit_test(test_build_ids),  cmocka_unit_test(test_current_task),
+		cmocka_unit_test(test_tasks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
