@@ -16,7 +16,6 @@
 #define BPF_MAXINSNS 4096
 #endif
 #define BTF_TYPE_ID_MAX 0x000fffff
-#define INFO_REC_MAX	252
 #define FUNC_INFO_MIN	8
 #define LOG_SIZE_MIN	128
 
@@ -267,8 +266,7 @@ static int get_infos(const struct prog_load_env *env, const struct prog_load_req
 			return err;
 		v->nr_linfo = a->line_info_cnt;
 	}
-	/* CO-RE relocations resolved by the loading side come with the loader programs */
-	return a->core_relo_cnt ? -EOPNOTSUPP : 0;
+	return prog_apply_relos(env, req, v, log);
 }
 
 /* --- the verifier --- */
@@ -311,9 +309,9 @@ static int check_prog(const struct prog_load_env *env, const struct prog_load_re
 	if (!v.insns)
 		return -ENOMEM;
 	memcpy(v.insns, req->insns, v.len * sizeof(*v.insns));
-	err = prog_calc_tag(v.insns, v.len, prog->tag);
+	err = get_infos(env, req, prog, &v, log);
 	if (!err)
-		err = get_infos(env, req, prog, &v, log);
+		err = prog_calc_tag(v.insns, v.len, prog->tag);
 	if (!err)
 		err = prog_check_target(env, prog, &v, log);
 	if (!err)

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef USERBPF_PROG_LOAD_H
 #define USERBPF_PROG_LOAD_H
-/* load.h - shared by load.c, target.c and prog.c. Private to src/prog. */
+/* load.h - shared by load.c, relo.c, target.c and prog.c. Private to src/prog. */
 #include "prog/prog.h"
+
+#define INFO_REC_MAX 252 /* bytes of a func_info, line_info or core_relo record */
 
 /* Kernel: check_attach_btf_id + bpf_check_attach_target. Fills aux->attach_func_*, ctx args and ops
  * of @v. 0 or errno; reason in @log. */
 int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, struct vfy_prog *v,
 		      struct log *log);
+
+/* Kernel: check_core_relo. Patches the instructions of @v; needs its BTF. */
+int prog_apply_relos(const struct prog_load_env *env, const struct prog_load_req *req,
+		     struct vfy_prog *v, struct log *log);
 
 /* Fresh program object, one reference; NULL: no memory. */
 struct bpf_prog *prog_alloc(void);
