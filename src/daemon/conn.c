@@ -135,6 +135,8 @@ static const struct {
 	{MSG_PRINTK, sizeof(struct msg_printk), trace_handle_printk},
 	{MSG_BTF_SHOW, sizeof(struct msg_btf_show), image_handle_btf_show},
 	{MSG_ACCOUNT, sizeof(struct msg_account), image_handle_account},
+	{MSG_BTF_FIND, sizeof(struct msg_btf_find) + 1, symbol_handle_btf},
+	{MSG_KSYM_FIND, 1, symbol_handle_ksym},
 	{MSG_STATUS, sizeof(struct msg_status), status_handle},
 	{MSG_MOUNT, sizeof(struct msg_mount), mount_handle_mount},
 	{MSG_REMOUNT, sizeof(struct msg_mount), mount_handle_remount},

@@ -10,6 +10,7 @@
  *   bpf.c      MSG_BPF: packed memory and fds as struct sys_call   image.c    MSG_HANDLE, MSG_IMAGE, MSG_TAIL_TARGET, MSG_ACCOUNT
  *   mount.c    instances and their FUSE mounts, MSG_FS_*           preload.c  the iterators' driver process
  *   sweep.c    what dead clients left behind                       status.c   MSG_STATUS
+ *   symbol.c   MSG_BTF_FIND, MSG_KSYM_FIND
  *
  * Threads: main loop, one per connection, the FUSE workers, one for the preload driver. struct
  * daemon is shared by all of them; what changes in it is behind
@@ -116,6 +117,10 @@ int image_handle_tail(struct conn *c);
 int image_handle_inner(struct conn *c);
 int image_handle_account(struct conn *c);
 int image_handle_btf_show(struct conn *c);
+
+/* symbol.c */
+int symbol_handle_btf(struct conn *c);
+int symbol_handle_ksym(struct conn *c);
 int mount_handle_mount(struct conn *c);
 int mount_handle_remount(struct conn *c);
 int mount_handle_umount(struct conn *c);

@@ -94,6 +94,7 @@ static int make_sys(struct daemon *d)
 	struct sys_options so = {.vmlinux_btf = d->btf,
 				 .unpriv_bpf_disabled = d->unpriv,
 				 .slots = d->slots,
+				 .remote = true,
 				 .printk = trace_own,
 				 .printk_arg = d};
 	struct fs_options fo = FS_OPTIONS_DEFAULT;

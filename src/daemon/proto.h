@@ -37,6 +37,8 @@ enum msg_type {
 	MSG_BTF_SHOW = 7,    /* type id, flags, object bytes -> text (bpf_snprintf_btf in clients) */
 	MSG_ACCOUNT = 8,     /* prog fd, struct msg_account: runs made in the client (BPF_ENABLE_STATS) */
 	MSG_INNER_MAP = 9,   /* (map fd, id) -> memory of a map inside a map of maps */
+	MSG_BTF_FIND = 10,   /* struct msg_btf_find, name -> id as result, the BTF's fd when it is a module's */
+	MSG_KSYM_FIND = 11,  /* name with NUL -> u64 address of a symbol of /proc/kallsyms */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -194,6 +196,12 @@ struct msg_btf_show {
 /* MSG_ACCOUNT: fd 0 = program handle. */
 struct msg_account {
 	u64 runs, ns;
+};
+
+/* MSG_BTF_FIND: struct, then the name with its NUL. */
+struct msg_btf_find {
+	u32 kind;
+	u32 len; /* bytes with NUL */
 };
 
 /* MSG_STATUS -> text */

@@ -19,11 +19,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "daemon/daemon.h"
-#include "helper/helper.h"
-
-/* Where __bpf_call_base pretends to be. A helper call's imm in xlated code is the helper's id,
- * so helpers lie at base + id. */
-#define CALL_BASE 0xffffffff81000000ull
 
 static const char *const names[] = {
 	"sock", "trace_pipe", "kallsyms", "btf/vmlinux", "unprivileged_bpf_disabled",
@@ -108,15 +103,18 @@ static int finish(FILE *f)
 	return fclose(f) || bad ? -EIO : 0;
 }
 
+static void write_ksym(void *f, const char *name, u64 addr)
+{
+	fprintf(f, "%016llx T %s\n", (unsigned long long)addr, name);
+}
+
 static int write_kallsyms(struct daemon *d)
 {
 	FILE *f = create(d, "kallsyms");
 
 	if (!f)
 		return -errno;
-	fprintf(f, "%016llx T __bpf_call_base\n", CALL_BASE);
-	for (u32 id = 1; id < __BPF_FUNC_MAX_ID; id++)
-		fprintf(f, "%016llx T bpf_%s\n", CALL_BASE + id, helper_name(id));
+	sys_ksyms(write_ksym, f);
 	return finish(f);
 }
 

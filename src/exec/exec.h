@@ -55,12 +55,14 @@ struct exec_host {
 	/* bpf_seq_printf_btf / bpf_snprintf_btf: format @obj as type @btf_id; appends to @out
 	 * through @emit; -> length or errno */
 	long (*btf_show)(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out);
-	/* bpf_sys_bpf, bpf_sys_close, bpf_btf_find_by_name_kind, bpf_kallsyms_lookup_name
-	 * (SYSCALL programs) */
-	long (*sys_bpf)(void *arg, int cmd, void *attr, u32 size);
-	long (*sys_close)(void *arg, int fd);
-	long (*btf_find)(void *arg, const char *name, u32 len, u32 kind, u64 flags);
+	/* SYSCALL programs: bpf_sys_bpf, bpf_sys_close, bpf_btf_find_by_name_kind and
+	 * bpf_kallsyms_lookup_name. @name is NUL-terminated at name[len - 1]. They get @caller. */
+	long (*sys_bpf)(void *caller, int cmd, void *attr, u32 size);
+	long (*sys_close)(void *caller, int fd);
+	long (*btf_find)(void *caller, const char *name, u32 len, u32 kind); /* id | fd << 32 */
+	long (*ksym_find)(void *caller, const char *name, u32 len, u64 *addr);
 	void *arg;
+	void *caller;
 };
 
 struct exec_subprog {

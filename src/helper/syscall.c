@@ -25,14 +25,19 @@ HELPER_FN(sys_bpf)
 
 	if (!callable((int)r1) || !host || !host->sys_bpf)
 		return (u64)-EINVAL;
-	return (u64)host->sys_bpf(host->arg, (int)r1, (void *)(uintptr_t)r2, (u32)r3);
+	return (u64)host->sys_bpf(host->caller, (int)r1, (void *)(uintptr_t)r2, (u32)r3);
 }
 
 HELPER_FN(sys_close)
 {
 	const struct exec_host *host = run->host;
 
-	return (u64)(host && host->sys_close ? host->sys_close(host->arg, (int)r1) : -EBADF);
+	return (u64)(host && host->sys_close ? host->sys_close(host->caller, (int)r1) : -EBADF);
+}
+
+static bool is_name(const char *name, int len)
+{
+	return len > 1 && !name[len - 1];
 }
 
 HELPER_FN(btf_find_by_name_kind)
@@ -41,21 +46,22 @@ HELPER_FN(btf_find_by_name_kind)
 	const char *name = (const char *)(uintptr_t)r1;
 	int len = (int)r2;
 
-	if ((int)r4 || len <= 1 || name[len - 1])
+	if ((int)r4 || !is_name(name, len) || !host || !host->btf_find)
 		return (u64)-EINVAL;
-	if (!host || !host->btf_find)
-		return (u64)-EINVAL;
-	return (u64)host->btf_find(host->arg, name, (u32)len, (u32)r3, 0);
+	return (u64)host->btf_find(host->caller, name, (u32)len, (u32)r3);
 }
 
-/* There are no kernel symbols here: whatever is asked for is not found. */
 HELPER_FN(kallsyms_lookup_name)
 {
+	const struct exec_host *host = run->host;
 	const char *name = (const char *)(uintptr_t)r1;
+	u64 *addr = (u64 *)(uintptr_t)r4;
 	int len = (int)r2;
 
-	*(u64 *)(uintptr_t)r4 = 0;
-	if ((int)r3 || len <= 1 || name[len - 1])
+	*addr = 0;
+	if ((int)r3 || !is_name(name, len))
 		return (u64)-EINVAL;
-	return (u64)-ENOENT;
+	if (!host || !host->ksym_find)
+		return (u64)-ENOENT;
+	return (u64)host->ksym_find(host->caller, name, (u32)len, addr);
 }

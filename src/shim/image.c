@@ -287,23 +287,6 @@ static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags,
 	return ret;
 }
 
-/* SYSCALL programs: their attr and what it points to is memory of this process like any other; fds
- * are made in our own table. */
-static long host_sys_bpf(void *arg, int cmd, void *attr, u32 size)
-{
-	return shim_bpf(cmd, attr, size);
-}
-
-static long host_sys_close(void *arg, int fd)
-{
-	if (shim_owns_fd(fd))
-		return -EBADF;
-	if (unlikely(shim_trace_on()))
-		shim_trace_close(fd);
-	fdtab_drop(shim.fds, fd);
-	return raw_close(fd);
-}
-
 const struct exec_host *shim_host(void)
 {
 	static const struct exec_host host = {
@@ -313,6 +296,8 @@ const struct exec_host *shim_host(void)
 		.btf_show = host_btf_show,
 		.sys_bpf = host_sys_bpf,
 		.sys_close = host_sys_close,
+		.btf_find = host_btf_find,
+		.ksym_find = host_ksym_find,
 	};
 
 	return &host;

@@ -13,6 +13,7 @@
  *   client.c     connections to the service          guard.c   the caller's memory
  *   inner.c      maps inside maps
  *   sigchain.c   SIGSEGV handlers of the program     trace.c   calls as records in a file
+ *   host.c       what SYSCALL programs ask for
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
  * goes straight to libc. Functions return the system call's value or negative errno; only
@@ -82,6 +83,12 @@ struct exec_run;
 struct bpf_map *shim_inner_map(struct exec_run *run, struct bpf_map *outer, u32 id);
 void shim_inner_put(struct inner_cache *inner);
 void shim_inner_after_fork(void);
+
+/* host.c */
+long host_sys_bpf(void *caller, int cmd, void *attr, u32 size);
+long host_sys_close(void *caller, int fd);
+long host_btf_find(void *caller, const char *name, u32 len, u32 kind);
+long host_ksym_find(void *caller, const char *name, u32 len, u64 *addr);
 
 /* mmap.c: address or MAP_FAILED style negative errno; SHIM_ELSEWHERE when @fd is no map handle */
 long shim_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);

@@ -26,6 +26,7 @@ struct sys {
 	u32 nr_cpus; /* slots per-CPU values are laid out for */
 	u32 unpriv_bpf_disabled;
 	bool verify_only;
+	bool remote;
 	u32 stats; /* atomic: how many ENABLE_STATS handles are open */
 	void (*printk)(void *arg, const char *text, u32 len);
 	void *printk_arg;

@@ -219,10 +219,8 @@ long sys_prog_load(struct sys_req *r)
 
 /* --- test run --- */
 
-/* SYSCALL programs call back into the subsystem as their caller. */
 struct test_host {
 	struct exec_host host;
-	struct sys_req *r;
 	struct map_obj **inner; /* maps found in maps, held until the run is over */
 	u32 nr_inner;
 };
@@ -263,28 +261,41 @@ static void test_drop_inner(struct test_host *h)
 	free(h->inner);
 }
 
-static long test_sys_bpf(void *arg, int cmd, void *attr, u32 size)
-{
-	struct test_host *h = container_of(arg, struct test_host, host);
+/* SYSCALL programs call back into the subsystem as their caller: a struct sys_req. */
 
-	switch (cmd) {
-	case BPF_MAP_CREATE:
-	case BPF_MAP_DELETE_ELEM:
-	case BPF_MAP_UPDATE_ELEM:
-	case BPF_MAP_FREEZE:
-	case BPF_MAP_GET_FD_BY_ID:
-	case BPF_PROG_LOAD:
-	case BPF_BTF_LOAD:
-	case BPF_LINK_CREATE:
-	case BPF_RAW_TRACEPOINT_OPEN:
-		return sys_bpf(h->r->sys, h->r->call, cmd, (uintptr_t)attr, size);
-	default: return -EINVAL;
-	}
+static long caller_sys_bpf(void *caller, int cmd, void *attr, u32 size)
+{
+	struct sys_req *r = caller;
+
+	return sys_bpf(r->sys, r->call, cmd, (uintptr_t)attr, size);
 }
 
-static long test_sys_close(void *arg, int fd)
+static long caller_sys_close(void *caller, int fd)
 {
 	return close(fd) ? -errno : 0;
+}
+
+static long caller_btf_find(void *caller, const char *name, u32 len, u32 kind)
+{
+	return sys_btf_find(((struct sys_req *)caller)->sys, name, kind);
+}
+
+static long caller_ksym_find(void *caller, const char *name, u32 len, u64 *addr)
+{
+	return sys_ksym_find(((struct sys_req *)caller)->cred, name, addr);
+}
+
+static struct exec_host host_for(struct sys_req *r)
+{
+	struct exec_host host = r->sys->host;
+
+	host.sys_bpf = caller_sys_bpf;
+	host.sys_close = caller_sys_close;
+	host.btf_find = caller_btf_find;
+	host.ksym_find = caller_ksym_find;
+	host.caller = r;
+	host.inner_map = test_inner_map;
+	return host;
 }
 
 static void test_free(struct test_run *t)
@@ -357,18 +368,13 @@ static int test_answer(struct sys_req *r, const struct test_run *t)
 static long test_prog(struct sys_req *r, struct bpf_prog *prog)
 {
 	const struct prog_type *type = prog_type_of(prog->type);
-	struct test_host h = {.host = r->sys->host, .r = r};
+	struct test_host h = {.host = host_for(r)};
 	struct test_run t = {.attr = r->attr, .max_ctx_offset = prog->aux->max_ctx_offset};
 	long ret;
 
 	t.kind = type ? type->test_run : TEST_RUN_NONE;
 	if (t.kind == TEST_RUN_NONE)
 		return -ENOTSUPP;
-	if (t.kind == TEST_RUN_SYSCALL) {
-		h.host.sys_bpf = test_sys_bpf;
-		h.host.sys_close = test_sys_close;
-	}
-	h.host.inner_map = test_inner_map;
 	ret = test_prepare(r, &t);
 	if (!ret) {
 		ret = test_run(prog->image, &h.host, &t);
@@ -387,6 +393,8 @@ long sys_prog_test_run(struct sys_req *r)
 	struct bpf_prog *prog;
 	long ret;
 
+	if (r->sys->remote)
+		return -EOPNOTSUPP;
 	if (!a->test.ctx_size_in != !a->test.ctx_in || !a->test.ctx_size_out != !a->test.ctx_out)
 		return -EINVAL;
 	prog = req_prog(r, a->test.prog_fd);

@@ -60,15 +60,6 @@ static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags,
 	return ret;
 }
 
-static long host_btf_find(void *arg, const char *name, u32 len, u32 kind, u64 flags)
-{
-	struct sys *sys = arg;
-
-	if (flags || len <= 1 || name[len - 1])
-		return -EINVAL;
-	return sys->vmlinux ? btf_find_by_name_kind(sys->vmlinux, name, kind) : -ENOENT;
-}
-
 /* --- open and close --- */
 
 static struct btf *load_vmlinux(const char *path)
@@ -138,12 +129,12 @@ struct sys *sys_open(const struct sys_options *opt)
 	sys->printk = opt->printk;
 	sys->printk_arg = opt->printk_arg;
 	sys->verify_only = opt->verify_only;
+	sys->remote = opt->remote;
 	sys->host = (struct exec_host){
 		.trace_printk = host_printk,
 		.tail_target = host_tail_target,
 		.inner_map = host_inner_map,
 		.btf_show = host_btf_show,
-		.btf_find = host_btf_find,
 		.arg = sys,
 	};
 	err = sys_pumps_init(sys);

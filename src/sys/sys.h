@@ -53,6 +53,7 @@ struct sys_options {
 	struct slot_table *slots; /* NULL: private */
 	void (*printk)(void *arg, const char *text, u32 len); /* bpf_trace_printk of programs run here */
 	void *printk_arg;
+	bool remote; /* callers are other processes and run programs themselves (PROG_TEST_RUN: EOPNOTSUPP) */
 	bool verify_only; /* vmlinux_btf is another kernel's: its functions and variables count as there; nothing may run or be attached */
 };
 
@@ -67,6 +68,13 @@ u32 sys_close(struct sys *sys);
  * asks for the image with sys_prog_image() instead and never sends the command.
  */
 long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 size);
+
+/* Names that SYSCALL programs look up. id | BTF fd << 32 of the caller (0: vmlinux), or negative
+ * errno. */
+long sys_btf_find(struct sys *sys, const char *name, u32 kind);
+/* Symbols that /proc/kallsyms shows: 0 and *addr, -EPERM for callers without CAP_SYSLOG, -ENOENT */
+int sys_ksym_find(const struct cred *cred, const char *name, u64 *addr);
+void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg);
 
 struct obj_table *sys_objs(struct sys *sys);
 struct fs *sys_fs(struct sys *sys);

@@ -348,14 +348,23 @@ static long my_close(void *arg, int fd)
 {
 	return fd == 3 ? 0 : -EBADF;
 }
-static long my_find(void *arg, const char *name, u32 len, u32 kind, u64 flags)
+static long my_find(void *arg, const char *name, u32 len, u32 kind)
 {
 	return kind;
+}
+static long my_ksym(void *arg, const char *name, u32 len, u64 *addr)
+{
+	*addr = 0x1000;
+	return strcmp(name, "known") ? -ENOENT : 0;
 }
 
 static void test_syscall(void **state)
 {
-	const struct exec_host h = {.sys_bpf = my_bpf, .sys_close = my_close, .btf_find = my_find};
+	const struct exec_host h = {.sys_bpf = my_bpf,
+				    .sys_close = my_close,
+				    .btf_find = my_find,
+				    .ksym_find = my_ksym};
+	u64 addr = 7;
 
 	assert_int_equal(CALL(sys_bpf, BPF_MAP_CREATE), -EINVAL);
 	run.host = &h;
@@ -368,6 +377,12 @@ static void test_syscall(void **state)
 	assert_int_equal(CALL(btf_find_by_name_kind, PTR("task"), 4, 4, 0), -EINVAL);
 	assert_int_equal(CALL(btf_find_by_name_kind, PTR(""), 1, 4, 0), -EINVAL);
 	assert_int_equal(CALL(btf_find_by_name_kind, PTR("task"), 5, 4, 1), -EINVAL);
+	assert_int_equal(CALL(kallsyms_lookup_name, PTR("known"), 6, 1, PTR(&addr)), -EINVAL);
+	assert_int_equal(addr, 0);
+	assert_int_equal(CALL(kallsyms_lookup_name, PTR("known"), 5, 0, PTR(&addr)), -EINVAL);
+	assert_int_equal(CALL(kallsyms_lookup_name, PTR("known"), 6, 0, PTR(&addr)), 0);
+	assert_int_equal(addr, 0x1000);
+	assert_int_equal(CALL(kallsyms_lookup_name, PTR("other"), 6, 0, PTR(&addr)), -ENOENT);
 	run.host = NULL;
 }
 

@@ -366,11 +366,21 @@ static const struct load_case {
 	 ALL,
 	 -ENOTSUPP,
 	 "attach_btf_id 1 is not a supported struct\n"},
-	{"core relocations",
+	{"core relocations, record size 0",
 	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8,
 	  .prog_btf_fd = FD_PROG_BTF, .core_relo_cnt = 1},
 	 ALL,
-	 -EOPNOTSUPP},
+	 -EINVAL},
+	{"core relocations, odd record size",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8,
+	  .prog_btf_fd = FD_PROG_BTF, .core_relo_cnt = 1, .core_relo_rec_size = 18},
+	 ALL,
+	 -EINVAL},
+	{"core relocations, no records",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8,
+	  .prog_btf_fd = FD_PROG_BTF, .core_relo_cnt = 1, .core_relo_rec_size = 16},
+	 ALL,
+	 -EFAULT},
 };
 
 static void errno_table(void **state)

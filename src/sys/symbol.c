@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* symbol.c - names that programs look up while they run: types of the kernel's BTF, and symbols of
+ * /proc/kallsyms, which are the helpers. */
+#include <stdio.h>
+
+#include "helper/helper.h"
+#include "sys/priv.h"
+
+/* Where __bpf_call_base pretends to be. A helper call's imm in xlated code is the helper's id,
+ * so helpers lie at base + id. */
+#define CALL_BASE 0xffffffff81000000ull
+
+long sys_btf_find(struct sys *sys, const char *name, u32 kind)
+{
+	if (!sys->vmlinux)
+		return -EINVAL;
+	return kind < NR_BTF_KINDS ? btf_find_by_name_kind(sys->vmlinux, name, kind) : -ENOENT;
+}
+
+void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg)
+{
+	char name[64];
+
+	each(arg, "__bpf_call_base", CALL_BASE);
+	for (u32 id = 1; id < __BPF_FUNC_MAX_ID; id++) {
+		snprintf(name, sizeof(name), "bpf_%s", helper_name(id));
+		each(arg, name, CALL_BASE + id);
+	}
+}
+
+struct wanted {
+	const char *name;
+	u64 addr;
+};
+
+static void is_wanted(void *arg, const char *name, u64 addr)
+{
+	struct wanted *w = arg;
+
+	if (!w->addr && !strcmp(name, w->name))
+		w->addr = addr;
+}
+
+/* Addresses are shown to those to whom a kernel with its default settings shows them. */
+int sys_ksym_find(const struct cred *cred, const char *name, u64 *addr)
+{
+	struct wanted w = {.name = name};
+
+	if (!cred_has(cred, CAP_SYSLOG))
+		return -EPERM;
+	sys_ksyms(is_wanted, &w);
+	*addr = w.addr;
+	return w.addr ? 0 : -ENOENT;
+}
