@@ -413,21 +413,43 @@ static int scalars(struct venv *env, struct bpf_insn *in, struct vreg *dst, cons
 	return 0;
 }
 
+/* @dst changes, so it equals its copies no longer; but after a constant was added once, it still
+ * tells of them, and they of it (Linux 6.11 and later, for those with CAP_BPF: 6.1's verdicts for
+ * the others depend on it). */
+static void relink(struct venv *env, const struct bpf_insn *in, struct vreg *dst,
+		   const struct vreg *src)
+{
+	bool sub = BPF_OP(in->code) == BPF_SUB, is32 = BPF_CLASS(in->code) != BPF_ALU64;
+	s64 v = is32 ? (s32)src->var.value : (s64)src->var.value;
+
+	v = sub ? (s64)(0 - (u64)v) : v;
+	if (!env->capable || !dst->id || dst->delta || dst->narrow || src == dst ||
+	    src->type != SCALAR_VALUE || !tnum_is_const(src->var) ||
+	    (!sub && BPF_OP(in->code) != BPF_ADD) || v != (s32)v) {
+		reg_unlink(dst);
+		return;
+	}
+	dst->delta = v;
+	dst->narrow = is32;
+}
+
 static int binary(struct venv *env, struct bpf_insn *in)
 {
 	struct vreg *dst = vfy_reg(env, in->dst_reg), *src, tmp;
 	bool dst_ptr = dst->type != SCALAR_VALUE;
 	int err;
 
-	if (!dst_ptr)
-		dst->id = 0; /* no longer equal to its copies */
 	if (BPF_SRC(in->code) != BPF_X) {
 		memset(&tmp, 0, sizeof(tmp));
 		tmp.type = SCALAR_VALUE;
 		reg_known(&tmp, in->imm);
+		if (!dst_ptr)
+			relink(env, in, dst, &tmp);
 		return dst_ptr ? ptr_op(env, in, dst, &tmp) : scalars(env, in, dst, &tmp);
 	}
 	src = vfy_reg(env, in->src_reg);
+	if (!dst_ptr)
+		relink(env, in, dst, src);
 	if (src->type != SCALAR_VALUE) {
 		if (dst_ptr) {
 			if (BPF_OP(in->code) == BPF_SUB && env->ptr_leaks) {
@@ -570,7 +592,7 @@ static int mov_reg(struct venv *env, struct bpf_insn *in)
 			src->id = ++env->id_gen;
 		reg_copy(dst, src);
 		if (!whole)
-			dst->id = 0;
+			reg_unlink(dst);
 		dst->live |= LIVE_WRITTEN;
 	} else {
 		reg_unknown(env, dst);

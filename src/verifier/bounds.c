@@ -62,6 +62,13 @@ static void forget_identity(struct vreg *r)
 	r->id = r->ref_id = 0;
 }
 
+void reg_unlink(struct vreg *r)
+{
+	r->id = 0;
+	r->delta = 0;
+	r->narrow = false;
+}
+
 void reg_known(struct vreg *r, u64 v)
 {
 	forget_identity(r);

@@ -258,14 +258,39 @@ static int note_copies(struct venv *env, const struct bpf_insn *in)
 	return regs || slots ? vfy_jump_copies(env, regs, slots) : 0;
 }
 
+/* @r is @known plus a constant. When one of them is a sum of 32 bits, only their lower halves
+ * tell of each other. */
+static void learn_sum(struct vreg *r, const struct vreg *known)
+{
+	bool narrow = r->narrow || known->narrow;
+	struct vreg sum = *known, step = {.type = SCALAR_VALUE};
+
+	reg_known(&step, (u64)((s64)r->delta - known->delta));
+	scalar_op(&sum, &step, BPF_ADD, narrow);
+	if (narrow)
+		reg_zext32(&sum);
+	reg_sync(&sum);
+	r->precise |= known->precise;
+	if (narrow && !r->narrow) {
+		learn_same(r, &sum, true);
+		reg_sync(r);
+		return;
+	}
+	memcpy(&r->var, &sum.var, offsetof(struct vreg, live) - offsetof(struct vreg, var));
+}
+
 /* Copies of a scalar learn what it learned. */
 static void spread(struct vstate *st, const struct vreg *known)
 {
 	struct vreg k = *known;
 
 	for_each_vreg(st, r, {
-		if (r->type == SCALAR_VALUE && r->id == k.id && r != known)
+		if (r->type != SCALAR_VALUE || r->id != k.id || r == known)
+			continue;
+		if (r->delta == k.delta && r->narrow == k.narrow)
 			reg_copy(r, &k);
+		else
+			learn_sum(r, &k);
 	});
 }
 

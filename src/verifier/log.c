@@ -142,7 +142,9 @@ static void log_reg(struct venv *env, const struct vreg *r)
 		     (long long)(r->var.value + r->off));
 		return;
 	}
-	if (r->id)
+	if (r->id && t == SCALAR_VALUE && r->delta)
+		attr(&a, "id=%d%+d", r->id, r->delta);
+	else if (r->id)
 		attr(&a, "id=%d", r->id);
 	if (shows_ref(t) && r->ref_id)
 		attr(&a, "ref_obj_id=%d", r->ref_id);

@@ -64,6 +64,12 @@ static bool scalar_ids_match(struct venv *env, u32 old, u32 cur)
 	return !old || vfy_ids_match(env, old, cur ? cur : UINT32_MAX - env->nr_ids);
 }
 
+static bool links_match(struct venv *env, const struct vreg *old, const struct vreg *cur)
+{
+	return !old->id || (old->delta == cur->delta && old->narrow == cur->narrow &&
+			    scalar_ids_match(env, old->id, cur->id));
+}
+
 static bool pkt_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
 {
 	if (cur->type != old->type || old->off != cur->off)
@@ -97,7 +103,7 @@ static bool reg_covered(struct venv *env, const struct vpast *p, u32 item, const
 			return false;
 		/* copies that taught each other something must be copies here, too (later
 		 * kernels; 6.1 forgets) */
-		return !precise || (within(old, cur) && scalar_ids_match(env, old->id, cur->id));
+		return !precise || (within(old, cur) && links_match(env, old, cur));
 	case PTR_TO_MAP_KEY:
 	case PTR_TO_MAP_VALUE:
 		if (!same_kind(old, cur))

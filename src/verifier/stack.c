@@ -155,7 +155,7 @@ static int write_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s3
 		}
 		spill(f, slot, r, size);
 		if (size < SLOT_SIZE && r->umax64 >> size * 8)
-			f->slots[slot].reg.id = 0;
+			reg_unlink(&f->slots[slot].reg);
 		return 0;
 	}
 	if (st && aligned && in->imm && env->capable) {

@@ -69,9 +69,13 @@ struct vreg {
 			u32 obj_type, obj_state, obj_depth;
 		};
 		u32 frameno; /* PTR_TO_STACK: whose */
+		struct {     /* SCALAR_VALUE with an id: the number is that of others with the id ... */
+			s32 delta;  /* ... plus this */
+			u32 narrow; /* ... modulo 2^32, upper half 0 */
+		};
 		u64 raw[2];
 	};
-	u32 id;	    /* same id: same value (scalars), same base (packets), same NULL-ness, same lock */
+	u32 id;	    /* same id: same value (scalars, but see delta), same base (packets), same NULL-ness, same lock */
 	u32 ref_id; /* acquired reference this pointer stands for */
 	struct tnum var; /* scalar: the value; pointer: the variable part of the offset. The bounds are of the same number. */
 	s64 smin64, smax64;
@@ -389,6 +393,7 @@ void reg_set_const32(struct vreg *r, u32 v);
 void reg_copy(struct vreg *dst, const struct vreg *src); /* the value; liveness stays */
 void reg_forget64(struct vreg *r);
 void reg_forget32(struct vreg *r);
+void reg_unlink(struct vreg *r); /* a number no longer related to others */
 void reg_sync(struct vreg *r);
 void reg_update_bounds(struct vreg *r);	  /* bounds from var */
 void reg_update_bounds32(struct vreg *r);
