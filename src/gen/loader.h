@@ -27,6 +27,7 @@ struct gen_loader {
 	u32 ctx_sz;
 	struct gen_desc *descs;	/* exported objects in the order of the context */
 	u32 nr_descs;
+	u32 needs;		/* GEN_NEEDS_* */
 	struct gen_trace *trace; /* names, sections, BTF; borrowed when built, owned when read from a file */
 	bool owns_trace;
 };

@@ -43,17 +43,21 @@ static void free_call(struct gen_call *c)
 	free(c->refs);
 }
 
+static void free_slot(struct gen_slot *s)
+{
+	free(s->name);
+	free(s->ident);
+	free(s->sec);
+}
+
 void gen_trace_free(struct gen_trace *t)
 {
 	if (!t)
 		return;
 	for (u32 i = 0; i < t->nr_calls; i++)
 		free_call(&t->calls[i]);
-	for (u32 i = 0; i < t->nr_slots; i++) {
-		free(t->slots[i].name);
-		free(t->slots[i].ident);
-		free(t->slots[i].sec);
-	}
+	for (u32 i = 0; i < t->nr_slots; i++)
+		free_slot(&t->slots[i]);
 	free(t->calls);
 	free(t->slots);
 	free(t->btf);
@@ -116,8 +120,8 @@ int gen_call_ref(struct gen_call *c, const struct gen_ref *ref)
 static bool ident_taken(const struct gen_trace *t, u32 slot, const char *ident)
 {
 	for (u32 i = 0; i < t->nr_slots; i++)
-		if (i != slot && t->slots[i].kind == t->slots[slot].kind && t->slots[i].ident &&
-		    !strcmp(t->slots[i].ident, ident))
+		if (i != slot && t->slots[i].exported && t->slots[i].kind == t->slots[slot].kind &&
+		    t->slots[i].ident && !strcmp(t->slots[i].ident, ident))
 			return true;
 	return false;
 }
@@ -172,4 +176,118 @@ int gen_trace_slot(struct gen_trace *t, u32 call, enum gen_obj_kind kind, const 
 		return err;
 	t->calls[call].slot = slot;
 	return slot;
+}
+
+/* --- what is needed --- */
+
+struct needed {
+	bool *calls, *slots;
+	bool changed;
+};
+
+static void need_slot(struct needed *n, u32 slot)
+{
+	n->changed |= !n->slots[slot];
+	n->slots[slot] = true;
+}
+
+/* A call without an fd is about the first object its attr names: the map it changes, the program it
+ * attaches. */
+static s32 subject(const struct gen_call *c)
+{
+	u32 best = UINT32_MAX;
+	s32 slot = -1;
+
+	for (u32 i = 0; i < c->nr_refs; i++)
+		if (c->refs[i].kind == GEN_REF_FD && c->refs[i].at.seg == GEN_ATTR &&
+		    c->refs[i].at.off < best) {
+			best = c->refs[i].at.off;
+			slot = c->refs[i].slot;
+		}
+	return slot;
+}
+
+static bool is_needed(const struct needed *n, const struct gen_call *c)
+{
+	s32 about = c->slot >= 0 ? c->slot : subject(c);
+
+	return about >= 0 && n->slots[about];
+}
+
+static void mark(struct needed *n, const struct gen_trace *t)
+{
+	for (u32 i = 0; i < t->nr_calls; i++) {
+		const struct gen_call *c = &t->calls[i];
+
+		if (!is_needed(n, c))
+			continue;
+		n->calls[i] = true;
+		for (u32 j = 0; j < c->nr_refs; j++)
+			if (c->refs[j].kind == GEN_REF_FD || c->refs[j].kind == GEN_REF_FD_INSN)
+				need_slot(n, c->refs[j].slot);
+	}
+}
+
+/* New numbers; @to: of each old slot. */
+static void sweep_slots(struct gen_trace *t, const bool *needed, u32 *to)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i < t->nr_slots; i++) {
+		to[i] = nr;
+		if (needed[i])
+			t->slots[nr++] = t->slots[i];
+		else
+			free_slot(&t->slots[i]);
+	}
+	t->nr_slots = nr;
+}
+
+static void sweep_calls(struct gen_trace *t, const bool *needed, const u32 *to)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i < t->nr_calls; i++) {
+		struct gen_call *c = &t->calls[nr];
+
+		if (!needed[i]) {
+			free_call(&t->calls[i]);
+			continue;
+		}
+		*c = t->calls[i];
+		for (u32 j = 0; j < c->nr_refs; j++)
+			c->refs[j].slot = c->refs[j].name ? 0 : to[c->refs[j].slot];
+		if (c->slot >= 0) {
+			c->slot = to[c->slot];
+			t->slots[c->slot].call = nr;
+		}
+		nr++;
+	}
+	t->nr_calls = nr;
+}
+
+int gen_trace_prune(struct gen_trace *t)
+{
+	struct needed n = {
+		.calls = calloc(t->nr_calls + 1, sizeof(bool)),
+		.slots = calloc(t->nr_slots + 1, sizeof(bool)),
+	};
+	u32 *to = calloc(t->nr_slots + 1, sizeof(u32));
+	int err = n.calls && n.slots && to ? 0 : -ENOMEM;
+
+	for (u32 i = 0; i < t->nr_slots && !err; i++)
+		n.slots[i] = t->slots[i].exported;
+	do {
+		n.changed = false;
+		if (!err)
+			mark(&n, t);
+	} while (n.changed);
+	if (!err) {
+		sweep_slots(t, n.slots, to);
+		sweep_calls(t, n.calls, to);
+	}
+	free(n.calls);
+	free(n.slots);
+	free(to);
+	return err;
 }

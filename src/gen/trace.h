@@ -99,7 +99,12 @@ int gen_call_seg(struct gen_call *c, struct gen_place ptr, const struct abi_fiel
 int gen_call_ref(struct gen_call *c, const struct gen_ref *ref);
 /* The fd that call @call yields; ident is made of the name. */
 int gen_trace_slot(struct gen_trace *t, u32 call, enum gen_obj_kind kind, const char *name);
-/* Names one anew; @ident NULL: made of the name. Identifiers stay unique among their kind. */
+/* Names one anew; @ident NULL: made of the name. Unique among exported ones of its kind, so export first. */
 int gen_slot_name(struct gen_trace *t, u32 slot, const char *name, const char *ident);
+/*
+ * Leaves what exported objects need: calls that make them, what those refer to, and what is stored in
+ * all of that. Probes of a loader and what it closed again go.
+ */
+int gen_trace_prune(struct gen_trace *t);
 
 #endif

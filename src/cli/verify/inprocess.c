@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cli/interpose.h"
 #include "cli/verify/inprocess.h"
 #include "userbpf.h"
-
-#define EXPORT __attribute__((visibility("default")))
 
 /* The wrappers below have no other way to know. */
 static struct {
@@ -25,7 +20,7 @@ static struct {
 
 static const char kernel_btf[] = "/sys/kernel/btf/vmlinux";
 
-/* --- open and close --- */
+/* --- the BTF --- */
 
 static int write_all(int fd, const char *data, size_t len)
 {
@@ -57,32 +52,6 @@ static int copy_btf(const char *path)
 	if (!err)
 		snprintf(self.vmlinux, sizeof(self.vmlinux), "/proc/self/fd/%d", self.vmlinux_fd);
 	return err;
-}
-
-int inprocess_open(const char *btf_path)
-{
-	struct userbpf_options opts = {
-		.size = sizeof(opts), .vmlinux_btf = self.vmlinux, .verify_only = 1};
-	int err = copy_btf(btf_path);
-
-	if (err)
-		return err;
-	self.u = userbpf_open(&opts);
-	return self.u ? 0 : -errno;
-}
-
-void inprocess_close(void)
-{
-	struct userbpf *u = self.u;
-
-	self.u = NULL;
-	if (u)
-		userbpf_close(u);
-	if (self.vmlinux_fd >= 0)
-		close(self.vmlinux_fd);
-	self.vmlinux_fd = -1;
-	self.vmlinux[0] = '\0';
-	inprocess_forget_load();
 }
 
 /* --- what was loaded --- */
@@ -121,76 +90,48 @@ static void remember_load(const union bpf_attr *attr)
 
 static long in_process(int cmd, union bpf_attr *attr, unsigned int size)
 {
-	long ret;
-
 	if (cmd == BPF_PROG_LOAD && size >= offsetof(union bpf_attr, attach_btf_id))
 		remember_load(attr);
-	ret = userbpf_bpf(self.u, cmd, attr, size);
-	if (ret >= 0)
-		return ret;
-	errno = -ret;
-	return -1;
-}
-
-/* --- libc's names --- */
-
-static void *next(const char *name)
-{
-	return dlsym(RTLD_NEXT, name);
+	return userbpf_bpf(self.u, cmd, attr, size);
 }
 
 static const char *redirect(const char *path)
 {
-	return self.vmlinux[0] && path && !strcmp(path, kernel_btf) ? self.vmlinux : path;
+	return !strcmp(path, kernel_btf) ? self.vmlinux : path;
 }
 
-EXPORT long syscall(long nr, ...)
-{
-	long (*real)(long, ...) = NULL;
-	long a[6];
-	va_list ap;
+/* --- */
 
-	va_start(ap, nr);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
-	if (nr == __NR_bpf && self.u)
-		return in_process(a[0], (union bpf_attr *)a[1], a[2]);
-	real = next("syscall");
-	return real(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+static const struct interpose file_names = {.path = redirect};
+static const struct interpose subsystem = {.bpf = in_process, .path = redirect};
+
+int inprocess_open(const char *btf_path)
+{
+	struct userbpf_options opts = {
+		.size = sizeof(opts), .vmlinux_btf = self.vmlinux, .verify_only = 1};
+	int err = copy_btf(btf_path);
+
+	if (err)
+		return err;
+	interpose_set(&file_names);
+	self.u = userbpf_open(&opts);
+	if (!self.u)
+		return -errno;
+	interpose_set(&subsystem);
+	return 0;
 }
 
-EXPORT FILE *fopen64(const char *path, const char *mode)
+void inprocess_close(void)
 {
-	FILE *(*real)(const char *, const char *) = next("fopen64");
+	struct userbpf *u = self.u;
 
-	return real(redirect(path), mode);
-}
-
-EXPORT int open64(const char *path, int flags, ...)
-{
-	int (*real)(const char *, int, ...) = next("open64");
-	mode_t mode = 0;
-	va_list ap;
-
-	if (flags & (O_CREAT | O_TMPFILE)) {
-		va_start(ap, flags);
-		mode = va_arg(ap, mode_t);
-		va_end(ap);
-	}
-	return real(redirect(path), flags, mode);
-}
-
-EXPORT int access(const char *path, int mode)
-{
-	int (*real)(const char *, int) = next("access");
-
-	return real(redirect(path), mode);
-}
-
-EXPORT int faccessat(int dir, const char *path, int mode, int flags)
-{
-	int (*real)(int, const char *, int, int) = next("faccessat");
-
-	return real(dir, redirect(path), mode, flags);
+	self.u = NULL;
+	interpose_set(NULL);
+	if (u)
+		userbpf_close(u);
+	if (self.vmlinux_fd >= 0)
+		close(self.vmlinux_fd);
+	self.vmlinux_fd = -1;
+	self.vmlinux[0] = '\0';
+	inprocess_forget_load();
 }

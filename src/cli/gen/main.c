@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - userbpf-gen, what `userbpf gen` becomes.
+ *   usage: userbpf-gen loader OBJECT NAME OUT      NAME, OUT: "-" for what follows from OBJECT
+ * Needs no service and no privilege: see fake.h.
+ */
+#include <ctype.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <bpf/libbpf.h>
+
+#include "cli/gen/object.h"
+#include "gen/loader.h"
+
+#define NAME_CAP 64
+#define LOG_CAP	 65536
+
+struct job {
+	const char *object, *name, *out;
+	char own_name[NAME_CAP];
+	struct log log;
+};
+
+static int fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("userbpf: gen: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return EXIT_FAILURE;
+}
+
+/* libbpf's first warning, for when it is the one that refuses. */
+static char warning[1024];
+
+static int on_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char text[sizeof(warning)];
+
+	if (level != LIBBPF_WARN || warning[0])
+		return 0;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(warning, sizeof(warning), "%s", strncmp(text, "libbpf: ", 8) ? text : text + 8);
+	return 0;
+}
+
+static int refused(struct job *j, int err)
+{
+	char *reason = j->log.len ? j->log.buf : warning;
+
+	reason[strcspn(reason, "\n")] = '\0';
+	return fail("%s: %s", j->object, *reason ? reason : strerror(-err));
+}
+
+/* --- names --- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* As libbpf calls what it opens: up to the first dot. */
+static void object_name(struct job *j)
+{
+	snprintf(j->own_name, sizeof(j->own_name), "%s", base_name(j->object));
+	j->own_name[strcspn(j->own_name, ".")] = '\0';
+	j->name = j->own_name;
+}
+
+/* --- a loader file --- */
+
+static int build(struct job *j, struct gen_trace **t, struct gen_loader **l)
+{
+	int err = object_record(j->object, j->name, t, &j->log);
+
+	return err ?: gen_loader_build(*t, l, &j->log);
+}
+
+/* x.bpf.o -> x.loader in the working directory */
+static void output_name(const struct job *j, char *path, size_t cap)
+{
+	if (strcmp(j->out, "-"))
+		snprintf(path, cap, "%s", j->out);
+	else
+		snprintf(path, cap, "%.*s.loader", (int)strcspn(base_name(j->object), "."),
+			 base_name(j->object));
+}
+
+static int write_loader(const struct job *j, const struct gen_loader *l)
+{
+	char path[PATH_MAX];
+	int fd, err;
+
+	output_name(j, path, sizeof(path));
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return fail("cannot write %s: %s", path, strerror(errno));
+	err = gen_loader_write(l, fd);
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err)
+		return EXIT_SUCCESS;
+	unlink(path);
+	return fail("cannot write %s: %s", path, strerror(-err));
+}
+
+static int make_loader(struct job *j)
+{
+	struct gen_trace *t = NULL;
+	struct gen_loader *l = NULL;
+	int err, status;
+
+	if (!strcmp(j->name, "-"))
+		object_name(j);
+	err = build(j, &t, &l);
+	status = err ? refused(j, err) : write_loader(j, l);
+	gen_loader_free(l);
+	gen_trace_free(t);
+	return status;
+}
+
+/* --- */
+
+static const struct {
+	const char *what;
+	int (*make)(struct job *j);
+} jobs[] = {
+	{"loader", make_loader},
+};
+
+int main(int argc, char **argv)
+{
+	struct job j = {0};
+	int status = EXIT_FAILURE;
+
+	if (argc != 5) {
+		fputs("usage: userbpf-gen loader OBJECT NAME OUT; meant to be run by `userbpf gen`\n",
+		      stderr);
+		return 2;
+	}
+	j.object = argv[2];
+	j.name = argv[3];
+	j.out = argv[4];
+	log_init(&j.log, LOG_LEVEL1, LOG_CAP);
+	libbpf_set_print(on_print);
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+		if (!strcmp(jobs[i].what, argv[1]))
+			status = jobs[i].make(&j);
+	log_free(&j.log);
+	return status;
+}

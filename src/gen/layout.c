@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+
+#include "gen/layout.h"
+#include "gen/record.h"
+#include "isa/insn.h"
+
+#define MAX_DATA (1u << 28) /* a verifier lets pointers into a map go up to 1 << 29 */
+#define MAX_CTX	 32760	    /* offsets of loads and stores have 16 bits */
+#define MAX_NEAR 32767	    /* and so have indices into fd_array */
+
+/* --- the map's value --- */
+
+static u32 add_data(struct gen_layout *l, const void *data, u32 len)
+{
+	u32 off = l->len, room = round_up(len, 8u);
+
+	if (l->err)
+		return 0;
+	if (len > MAX_DATA || l->len + room > MAX_DATA) {
+		l->err = -E2BIG;
+		return 0;
+	}
+	if (l->len + room > l->cap) {
+		u32 cap = max(l->cap * 2, l->len + room);
+		void *n = realloc(l->data, cap);
+
+		if (!n) {
+			l->err = -ENOMEM;
+			return 0;
+		}
+		l->data = n;
+		l->cap = cap;
+	}
+	memset(l->data + off, 0, room);
+	if (data)
+		memcpy(l->data + off, data, len);
+	l->len += room;
+	return off;
+}
+
+u32 gen_place_off(const struct gen_layout *l, u32 call, struct gen_place at)
+{
+	return (at.seg == GEN_ATTR ? l->attr_off[call] : l->seg_off[call][at.seg]) + at.off;
+}
+
+static bool has_ref(const struct gen_call *c, enum gen_ref_kind kind)
+{
+	for (u32 i = 0; i < c->nr_refs; i++)
+		if (c->refs[i].kind == kind)
+			return true;
+	return false;
+}
+
+u32 gen_attr_size(const struct gen_call *c)
+{
+	if (c->cmd == BPF_PROG_LOAD && (has_ref(c, GEN_REF_FD_INSN) || has_ref(c, GEN_REF_KFUNC)))
+		return max(c->attr_size, (u32)offsetofend(union bpf_attr, fd_array));
+	return c->attr_size;
+}
+
+static void place_slots(struct gen_layout *l)
+{
+	const struct gen_trace *t = l->trace;
+
+	add_data(l, NULL, t->nr_slots * 4);
+	for (u32 i = 0; i < t->nr_slots && !l->err; i++)
+		memset(l->data + gen_slot_off(i), 0xff, 4); /* -1: nothing yet */
+}
+
+static void place_attrs(struct gen_layout *l)
+{
+	const struct gen_trace *t = l->trace;
+
+	for (u32 i = 0; i < t->nr_calls; i++)
+		l->attr_off[i] = add_data(l, &t->calls[i].attr, gen_attr_size(&t->calls[i]));
+}
+
+/* --- names --- */
+
+u32 gen_name_id_off(const struct gen_layout *l, const struct gen_name *n)
+{
+	return n->off + (l->trace->big_endian ? 4 : 0);
+}
+
+u32 gen_name_fd_off(const struct gen_layout *l, const struct gen_name *n)
+{
+	return n->off + (l->trace->big_endian ? 0 : 4);
+}
+
+struct gen_name *gen_name_of(const struct gen_layout *l, const struct gen_ref *ref)
+{
+	u32 kind = ref->kind == GEN_REF_KSYM_ADDR ? 0 : ref->btf_kind;
+
+	for (u32 i = 0; i < l->nr_names; i++)
+		if (l->names[i].btf_kind == kind && !strcmp(l->names[i].name, ref->name))
+			return &l->names[i];
+	return NULL;
+}
+
+/* Somebody who needs it makes it needed. */
+static void collect_name(struct gen_layout *l, const struct gen_ref *ref)
+{
+	struct gen_name *n;
+
+	if (!ref->name)
+		return;
+	n = gen_name_of(l, ref);
+	if (!n) {
+		n = &l->names[l->nr_names++];
+		*n = (struct gen_name){.name = ref->name, .weak = true};
+		n->btf_kind = ref->kind == GEN_REF_KSYM_ADDR ? 0 : ref->btf_kind;
+	}
+	n->weak &= ref->weak;
+}
+
+static int collect_names(struct gen_layout *l)
+{
+	const struct gen_trace *t = l->trace;
+	u32 nr = 0;
+
+	for (u32 i = 0; i < t->nr_calls; i++)
+		nr += t->calls[i].nr_refs;
+	l->names = calloc(nr ?: 1, sizeof(*l->names));
+	if (!l->names)
+		return -ENOMEM;
+	for (u32 i = 0; i < t->nr_calls; i++)
+		for (u32 j = 0; j < t->calls[i].nr_refs; j++)
+			collect_name(l, &t->calls[i].refs[j]);
+	for (u32 i = 0; i < l->nr_names; i++)
+		l->names[i].off = add_data(l, NULL, 8);
+	return 0;
+}
+
+static void place_strings(struct gen_layout *l)
+{
+	for (u32 i = 0; i < l->nr_names; i++) {
+		struct gen_name *n = &l->names[i];
+
+		n->str_len = strlen(n->name) + 1;
+		n->str_off = add_data(l, n->name, n->str_len);
+	}
+}
+
+/* --- memory of the calls --- */
+
+s32 gen_value_slot(const struct gen_trace *t, const struct gen_call *c)
+{
+	if (c->cmd != BPF_MAP_UPDATE_ELEM)
+		return -1;
+	for (u32 i = 0; i < c->nr_refs; i++) {
+		const struct gen_ref *r = &c->refs[i];
+
+		if (r->at.seg == GEN_ATTR && r->at.off == offsetof(union bpf_attr, map_fd))
+			return t->slots[r->slot].data && t->slots[r->slot].exported ? (s32)r->slot
+										    : -1;
+	}
+	return -1;
+}
+
+static bool is_value(const struct gen_seg *s)
+{
+	return s->ptr.seg == GEN_ATTR && s->ptr.off == offsetof(union bpf_attr, value);
+}
+
+static bool all_zero(const struct gen_seg *s)
+{
+	const u8 *p = s->data;
+
+	return !s->len || (!p[0] && !memcmp(p, p + 1, s->len - 1));
+}
+
+/* A map of zeros needs no value, but room for the caller's: the same room for all of them. */
+static bool wants_zeros(struct gen_layout *l, u32 call, const struct gen_seg *s)
+{
+	const struct gen_call *c = &l->trace->calls[call];
+
+	return is_value(s) && gen_value_slot(l->trace, c) >= 0 && all_zero(s);
+}
+
+static int place_segs(struct gen_layout *l, u32 call, u32 *zeros)
+{
+	const struct gen_call *c = &l->trace->calls[call];
+
+	l->seg_off[call] = calloc(c->nr_segs ?: 1, sizeof(u32));
+	if (!l->seg_off[call])
+		return -ENOMEM;
+	for (u32 i = 0; i < c->nr_segs; i++) {
+		const struct gen_seg *s = &c->segs[i];
+
+		if (wants_zeros(l, call, s)) {
+			l->skippable[call] = true;
+			*zeros = max(*zeros, s->len);
+		} else {
+			l->seg_off[call][i] = add_data(l, s->data, s->len);
+		}
+	}
+	return 0;
+}
+
+static void place_zeros(struct gen_layout *l, u32 zeros)
+{
+	u32 off = add_data(l, NULL, zeros);
+
+	for (u32 i = 0; i < l->trace->nr_calls; i++)
+		for (u32 j = 0; l->skippable[i] && j < l->trace->calls[i].nr_segs; j++)
+			if (is_value(&l->trace->calls[i].segs[j]))
+				l->seg_off[i][j] = off;
+}
+
+static int place_memory(struct gen_layout *l)
+{
+	u32 zeros = 0;
+	int err = 0;
+
+	for (u32 i = 0; i < l->trace->nr_calls && !err; i++)
+		err = place_segs(l, i, &zeros);
+	if (!err)
+		place_zeros(l, zeros);
+	return err;
+}
+
+/* Loads of maps: an index instead of an fd. */
+static void finish_insns(struct gen_layout *l)
+{
+	for (u32 i = 0; i < l->trace->nr_calls; i++) {
+		const struct gen_call *c = &l->trace->calls[i];
+
+		for (u32 j = 0; j < c->nr_refs; j++) {
+			struct bpf_insn *insn;
+
+			if (c->refs[j].kind != GEN_REF_FD_INSN)
+				continue;
+			insn = (void *)(l->data + gen_place_off(l, i, c->refs[j].at));
+			insn->imm = c->refs[j].slot;
+			insn->src_reg = insn->src_reg == BPF_PSEUDO_MAP_FD
+						? BPF_PSEUDO_MAP_IDX
+						: BPF_PSEUDO_MAP_IDX_VALUE;
+		}
+	}
+}
+
+/* --- the context --- */
+
+static u32 place_kind(struct gen_layout *l, enum gen_obj_kind kind, u32 at, u32 size)
+{
+	for (u32 i = 0; i < l->trace->nr_slots; i++)
+		if (l->trace->slots[i].kind == kind && l->trace->slots[i].exported) {
+			l->ctx_off[i] = at;
+			at += size;
+		}
+	return at;
+}
+
+static int place_context(struct gen_layout *l)
+{
+	u32 at = sizeof(struct gen_loader_ctx);
+
+	for (u32 i = 0; i < l->trace->nr_slots; i++)
+		l->ctx_off[i] = -1;
+	at = place_kind(l, GEN_MAP, at, sizeof(struct gen_map_desc));
+	at = place_kind(l, GEN_PROG, at, 4);
+	at = place_kind(l, GEN_LINK, at, 4);
+	l->ctx_sz = at;
+	return at > MAX_CTX ? -E2BIG : 0;
+}
+
+/* --- */
+
+static int check_calls(const struct gen_trace *t, struct log *log)
+{
+	for (u32 i = 0; i < t->nr_calls; i++)
+		if (!gen_can_repeat(t->calls[i].cmd)) {
+			log_printf(log, "bpf command %d cannot be repeated by a loader program\n",
+				   t->calls[i].cmd);
+			return -EOPNOTSUPP;
+		}
+	return 0;
+}
+
+static int allocate(struct gen_layout *l)
+{
+	u32 calls = l->trace->nr_calls ?: 1;
+
+	l->attr_off = calloc(calls, sizeof(*l->attr_off));
+	l->seg_off = calloc(calls, sizeof(*l->seg_off));
+	l->skippable = calloc(calls, sizeof(*l->skippable));
+	l->ctx_off = calloc(l->trace->nr_slots ?: 1, sizeof(*l->ctx_off));
+	return l->attr_off && l->seg_off && l->skippable && l->ctx_off ? 0 : -ENOMEM;
+}
+
+int gen_layout(struct gen_layout *l, const struct gen_trace *t, struct log *log)
+{
+	int err;
+
+	*l = (struct gen_layout){.trace = t};
+	err = check_calls(t, log) ?: allocate(l);
+	if (err)
+		return err;
+	place_slots(l);
+	err = collect_names(l);
+	if (err)
+		return err;
+	if (l->len / 4 > MAX_NEAR)
+		l->err = -E2BIG;
+	place_attrs(l);
+	place_strings(l);
+	err = l->err ?: place_memory(l) ?: l->err;
+	if (!err)
+		finish_insns(l);
+	err = err ?: place_context(l);
+	if (err == -E2BIG)
+		log_printf(log, "too large for one loader program\n");
+	return err;
+}
+
+void gen_layout_free(struct gen_layout *l)
+{
+	for (u32 i = 0; l->seg_off && i < l->trace->nr_calls; i++)
+		free(l->seg_off[i]);
+	free(l->seg_off);
+	free(l->attr_off);
+	free(l->skippable);
+	free(l->ctx_off);
+	free(l->names);
+	free(l->data);
+	*l = (struct gen_layout){0};
+}

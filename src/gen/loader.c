@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gen/layout.h"
+
+static int add_descs(struct gen_loader *l, const struct gen_layout *lay)
+{
+	static const enum gen_obj_kind order[] = {GEN_MAP, GEN_PROG, GEN_LINK};
+	const struct gen_trace *t = lay->trace;
+
+	l->descs = calloc(t->nr_slots ?: 1, sizeof(*l->descs));
+	if (!l->descs)
+		return -ENOMEM;
+	for (u32 k = 0; k < ARRAY_SIZE(order); k++)
+		for (u32 i = 0; i < t->nr_slots; i++) {
+			if (t->slots[i].kind != order[k] || lay->ctx_off[i] < 0)
+				continue;
+			l->descs[l->nr_descs++] = (struct gen_desc){
+				.kind = order[k],
+				.slot = i,
+				.ctx_off = lay->ctx_off[i],
+				.max_entries = order[k] == GEN_MAP
+						       ? t->calls[t->slots[i].call].attr.max_entries
+						       : 0,
+			};
+		}
+	return 0;
+}
+
+static u32 needs_of(const struct gen_trace *t)
+{
+	u32 needs = t->core_relos ? GEN_NEEDS_CORE_RELOS : 0;
+
+	for (u32 i = 0; i < t->nr_calls; i++)
+		if (t->calls[i].cmd == BPF_LINK_CREATE ||
+		    t->calls[i].cmd == BPF_RAW_TRACEPOINT_OPEN)
+			needs |= GEN_NEEDS_LINKS;
+	return needs;
+}
+
+static int take(struct gen_loader *l, struct gen_layout *lay)
+{
+	int err = gen_emit(lay, &l->insns, &l->insn_cnt) ?: add_descs(l, lay);
+
+	if (err)
+		return err;
+	l->data = lay->data;
+	l->data_sz = lay->len;
+	l->ctx_sz = lay->ctx_sz;
+	l->needs = needs_of(lay->trace);
+	lay->data = NULL;
+	return 0;
+}
+
+int gen_loader_build(struct gen_trace *t, struct gen_loader **out, struct log *log)
+{
+	struct gen_loader *l = calloc(1, sizeof(*l));
+	struct gen_layout lay;
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	l->trace = t;
+	err = gen_layout(&lay, t, log) ?: take(l, &lay);
+	gen_layout_free(&lay);
+	if (err)
+		gen_loader_free(l);
+	else
+		*out = l;
+	return err;
+}
+
+void gen_loader_free(struct gen_loader *l)
+{
+	if (!l)
+		return;
+	if (l->owns_trace)
+		gen_trace_free(l->trace);
+	free(l->insns);
+	free(l->data);
+	free(l->descs);
+	free(l);
+}
+
+u32 gen_loader_needs(const struct gen_loader *l)
+{
+	return l->needs;
+}
+
+/* --- running one --- */
+
+static u32 possible_cpus(void)
+{
+	FILE *f = fopen("/sys/devices/system/cpu/possible", "re");
+	u32 last = 0, n;
+	int c;
+
+	if (!f)
+		return sysconf(_SC_NPROCESSORS_CONF);
+	while (fscanf(f, "%u", &n) == 1) { /* "0-3,5": what counts is the highest */
+		last = max(last, n);
+		c = fgetc(f);
+		if (c != '-' && c != ',')
+			break;
+	}
+	fclose(f);
+	return last + 1;
+}
+
+/* A power of two of pages that holds what was asked for. */
+static u32 whole_pages(u32 bytes)
+{
+	u64 size = sysconf(_SC_PAGESIZE);
+
+	while (size < bytes)
+		size *= 2;
+	return min(size, (u64)UINT32_MAX);
+}
+
+void gen_loader_ctx(const struct gen_loader *l, void *ctx)
+{
+	((struct gen_loader_ctx *)ctx)->sz = l->ctx_sz;
+	for (u32 i = 0; i < l->nr_descs; i++) {
+		const struct gen_slot *s = &l->trace->slots[l->descs[i].slot];
+		struct gen_map_desc *d = (void *)((char *)ctx + l->descs[i].ctx_off);
+
+		if (s->page_multiple)
+			d->max_entries = whole_pages(l->descs[i].max_entries);
+		if (s->cpus)
+			d->max_entries = possible_cpus();
+	}
+}
+
+static int make_map(const struct gen_loader *l, gen_bpf_fn bpf)
+{
+	union bpf_attr attr = {0};
+	int fd, err;
+	u32 key = 0;
+
+	attr.map_type = BPF_MAP_TYPE_ARRAY;
+	attr.key_size = 4;
+	attr.value_size = l->data_sz;
+	attr.max_entries = 1;
+	strcpy(attr.map_name, "__loader.map");
+	fd = bpf(BPF_MAP_CREATE, &attr, offsetofend(union bpf_attr, map_extra));
+	if (fd < 0)
+		return fd;
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = fd;
+	attr.key = (uintptr_t)&key;
+	attr.value = (uintptr_t)l->data;
+	err = bpf(BPF_MAP_UPDATE_ELEM, &attr, offsetofend(union bpf_attr, flags));
+	if (err < 0) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* @ctx: whose log says why a loader is refused; NULL: none. */
+static int load_prog(const struct gen_loader *l, gen_bpf_fn bpf, int map,
+		     const struct gen_loader_ctx *ctx)
+{
+	union bpf_attr attr = {0};
+
+	attr.prog_type = BPF_PROG_TYPE_SYSCALL;
+	attr.prog_flags = BPF_F_SLEEPABLE;
+	attr.insns = (uintptr_t)l->insns;
+	attr.insn_cnt = l->insn_cnt;
+	attr.license = (uintptr_t) "Dual BSD/GPL";
+	attr.fd_array = (uintptr_t)&map;
+	strcpy(attr.prog_name, "__loader.prog");
+	if (ctx) {
+		attr.log_level = ctx->log_level ?: 1;
+		attr.log_size = ctx->log_size;
+		attr.log_buf = ctx->log_buf;
+	}
+	return bpf(BPF_PROG_LOAD, &attr, offsetofend(union bpf_attr, fd_array));
+}
+
+static int run_prog(const struct gen_loader *l, gen_bpf_fn bpf, int prog, void *ctx)
+{
+	union bpf_attr attr = {0};
+	int err;
+
+	attr.test.prog_fd = prog;
+	attr.test.ctx_in = (uintptr_t)ctx;
+	attr.test.ctx_size_in = l->ctx_sz;
+	err = bpf(BPF_PROG_TEST_RUN, &attr, offsetofend(union bpf_attr, test));
+	return err < 0 ? err : min(0, (int)attr.test.retval);
+}
+
+int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx)
+{
+	int map = make_map(l, bpf), prog, err;
+
+	if (map < 0)
+		return map;
+	err = prog = load_prog(l, bpf, map, NULL);
+	if (err < 0 && ((struct gen_loader_ctx *)ctx)->log_buf)
+		err = prog = load_prog(l, bpf, map, ctx);
+	if (prog >= 0) {
+		err = run_prog(l, bpf, prog, ctx);
+		close(prog);
+	}
+	close(map);
+	return err;
+}
