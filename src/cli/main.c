@@ -44,6 +44,12 @@ static const struct cli_cmd cmds[] = {
 	 "  result. Calls of child processes are there too; those of programs (bpf_sys_bpf) are marked. -v: all instructions and bytes.\n"
 	 "  --json: an object per line.\n",
 	 "+d:vjo:", cmd_trace},
+	{"gen", "loader FILE.bpf.o [name NAME] [-o FILE.loader] | skeleton -L FILE.bpf.o [name NAME] [--lang c]",
+	 "make a loader or a light skeleton of an object",
+	 "  loader: one program and one map that load the object anywhere, without libbpf (`userbpf load`). skeleton: the same as a C header,\n"
+	 "  on standard output or -o. Needs no service. What the object asks of the kernel (attach targets, kernel functions and variables,\n"
+	 "  CO-RE) is looked up where it is loaded.\n",
+	 "o:LG:", cmd_gen},
 	{"version", "", "print the version", NULL, "j", cmd_version},
 	{"help", "[COMMAND]", "print this, or more on one command", NULL, "", cmd_help},
 	{NULL},
@@ -61,6 +67,8 @@ static const struct option options[] = {
 	{"recursive", no_argument, NULL, 'r'},
 	{"btf", required_argument, NULL, 'b'},
 	{"log", required_argument, NULL, 'l'},
+	{"use-loader", no_argument, NULL, 'L'},
+	{"lang", required_argument, NULL, 'G'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL},
 };

@@ -249,9 +249,7 @@ static void put_fd(struct emit *e, const struct gen_ref *ref, u32 to)
 	copy_value(e, BPF_W, to, gen_slot_off(ref->slot));
 }
 
-static void put_nothing(struct emit *e, const struct gen_ref *ref, u32 to)
-{
-}
+static void put_nothing(struct emit *e, const struct gen_ref *ref, u32 to) {}
 
 static void put_btf_id(struct emit *e, const struct gen_ref *ref, u32 to)
 {
@@ -307,9 +305,12 @@ static void put_ksym_addr(struct emit *e, const struct gen_ref *ref, u32 to)
 }
 
 static void (*const put[])(struct emit *e, const struct gen_ref *ref, u32 to) = {
-	[GEN_REF_FD] = put_fd,		 [GEN_REF_FD_INSN] = put_nothing,
-	[GEN_REF_BTF_ID] = put_btf_id,	 [GEN_REF_BTF_OBJ] = put_btf_obj,
-	[GEN_REF_KFUNC] = put_kfunc,	 [GEN_REF_KSYM_BTF] = put_ksym_btf,
+	[GEN_REF_FD] = put_fd,
+	[GEN_REF_FD_INSN] = put_nothing,
+	[GEN_REF_BTF_ID] = put_btf_id,
+	[GEN_REF_BTF_OBJ] = put_btf_obj,
+	[GEN_REF_KFUNC] = put_kfunc,
+	[GEN_REF_KSYM_BTF] = put_ksym_btf,
 	[GEN_REF_KSYM_ADDR] = put_ksym_addr,
 };
 

@@ -31,7 +31,7 @@ struct header {
 	u32 flags;
 	u32 needs;
 	u32 insn_cnt;
-	u32 data_sz;	/* of the map's value */
+	u32 data_sz;	 /* of the map's value */
 	u32 data_stored; /* bytes of it in the file */
 	u32 ctx_sz;
 	u32 nr_objects;

@@ -124,8 +124,11 @@ static int find_seg(const struct gen_call *c, u32 attr_off)
 static int add_symbol(struct record *r, enum gen_ref_kind kind, struct gen_place at,
 		      const struct gen_symbol *sym)
 {
-	return add_ref(r, (struct gen_ref){.kind = kind, .at = at, .btf_kind = sym->btf_kind,
-					   .weak = sym->weak, .name = (char *)sym->name});
+	return add_ref(r, (struct gen_ref){.kind = kind,
+					   .at = at,
+					   .btf_kind = sym->btf_kind,
+					   .weak = sym->weak,
+					   .name = (char *)sym->name});
 }
 
 static int btf_symbol(struct record *r, int btf_fd, u32 id, struct gen_symbol *sym)
@@ -154,7 +157,7 @@ static int map_insn(struct record *r, struct bpf_insn *insn, struct gen_place at
 		if (err)
 			return err;
 		insn->src_reg = insn->src_reg == BPF_PSEUDO_MAP_IDX ? BPF_PSEUDO_MAP_FD
-								     : BPF_PSEUDO_MAP_VALUE;
+								    : BPF_PSEUDO_MAP_VALUE;
 	}
 	slot = r->client->slot(r->client->arg, fd);
 	if (slot < 0)

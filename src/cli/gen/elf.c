@@ -47,8 +47,7 @@ static int read_file(struct elf_obj *o, const char *path)
 		close(fd);
 		return -ENOMEM;
 	}
-	while (o->len < st.st_size &&
-	       (n = read(fd, o->image + o->len, st.st_size - o->len)) > 0)
+	while (o->len < st.st_size && (n = read(fd, o->image + o->len, st.st_size - o->len)) > 0)
 		o->len += n;
 	n = n < 0 ? -errno : 0;
 	close(fd);
@@ -128,9 +127,8 @@ static int check_order(Elf *elf, struct log *log)
 	if (eh.e_ident[EI_DATA] ==
 	    (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB))
 		return 0;
-	log_printf(log,
-		   "it has the other byte order, which libbpf of this machine does not read; "
-		   "generate on a machine of its order\n");
+	log_printf(log, "it has the other byte order, which libbpf of this machine does not read; "
+			"generate on a machine of its order\n");
 	return -ENOEXEC;
 }
 
@@ -224,8 +222,9 @@ int elf_obj_open(struct elf_obj *o, const char *path, struct log *log)
 		return err;
 	}
 	err = read_sections(o, log);
-	return err ?: each_sec(o, true, sizeof(struct bpf_core_relo), count_records,
-			       &o->core_relo_cnt);
+	return err
+		       ?: each_sec(o, true, sizeof(struct bpf_core_relo), count_records,
+				   &o->core_relo_cnt);
 }
 
 void elf_obj_close(struct elf_obj *o)

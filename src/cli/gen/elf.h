@@ -6,6 +6,7 @@
  * taken out of the image that libbpf gets, so that instructions stay as compiled and the kernel
  * that loads them does the work.
  */
+#include <linux/bpf.h>
 #include <bpf/btf.h>
 #include "base/base.h"
 #include "base/log.h"

@@ -137,7 +137,7 @@ static const struct {
 	int cmd;
 	int ret;
 } answers[] = {
-	{BPF_LINK_CREATE, -EBADF},    /* how libbpf asks for links of perf events */
+	{BPF_LINK_CREATE, -EBADF},	/* how libbpf asks for links of perf events */
 	{BPF_BTF_GET_NEXT_ID, -ENOENT}, /* no modules */
 	{BPF_OBJ_GET, -ENOENT},
 	{BPF_MAP_LOOKUP_ELEM, -ENOENT},

@@ -24,17 +24,19 @@ struct object {
 static int check_map(struct object *o, struct bpf_map *m)
 {
 	if (bpf_map__pin_path(m)) {
-		log_printf(o->log,
-			   "map %s is pinned by name, which a loader program cannot do; drop pinning "
-			   "and pin it after the load\n",
-			   bpf_map__name(m));
+		log_printf(
+			o->log,
+			"map %s is pinned by name, which a loader program cannot do; drop pinning "
+			"and pin it after the load\n",
+			bpf_map__name(m));
 		return -EOPNOTSUPP;
 	}
 	if (bpf_map__type(m) == BPF_MAP_TYPE_STRUCT_OPS) {
-		log_printf(o->log,
-			   "%s: struct_ops are laid out by the kernel that takes them; load the object "
-			   "with libbpf\n",
-			   bpf_map__name(m));
+		log_printf(
+			o->log,
+			"%s: struct_ops are laid out by the kernel that takes them; load the object "
+			"with libbpf\n",
+			bpf_map__name(m));
 		return -EOPNOTSUPP;
 	}
 	if (bpf_map__type(m) == BPF_MAP_TYPE_PERF_EVENT_ARRAY && !bpf_map__max_entries(m)) {
@@ -52,11 +54,11 @@ static int check_program(struct object *o, struct bpf_program *p)
 	if (!bpf_program__autoload(p) ||
 	    (type != BPF_PROG_TYPE_EXT && type != BPF_PROG_TYPE_STRUCT_OPS))
 		return 0;
-	log_printf(o->log,
-		   "program %s (%s) is for something that must exist before the load; load the object "
-		   "with libbpf, or leave it out with SEC(\"?%s\")\n",
-		   bpf_program__name(p), bpf_program__section_name(p),
-		   bpf_program__section_name(p));
+	log_printf(
+		o->log,
+		"program %s (%s) is for something that must exist before the load; load the object "
+		"with libbpf, or leave it out with SEC(\"?%s\")\n",
+		bpf_program__name(p), bpf_program__section_name(p), bpf_program__section_name(p));
 	return -EOPNOTSUPP;
 }
 
@@ -240,7 +242,7 @@ static int record(struct object *o, const char *path, const char *name)
 	o->obj = bpf_object__open_mem(o->elf.image, o->elf.len, &opts);
 	if (!o->obj)
 		return -errno;
-	return check_object(o) ?: types_make(&o->types, o->obj, o->log) ?: load(o);
+	return check_object(o) ?: types_make(&o->types, &o->elf, o->obj, o->log) ?: load(o);
 }
 
 int object_record(const char *path, const char *name, struct gen_trace **out, struct log *log)

@@ -51,10 +51,11 @@ static int add_target(struct types *t, struct bpf_program *p, struct log *log)
 		if (targets[i].attach != attach)
 			continue;
 		if (!target || !target[1]) {
-			log_printf(log,
-				   "program %s: SEC(\"%s\") names no target, and a loader has nobody to "
-				   "ask; name it there\n",
-				   bpf_program__name(p), sec);
+			log_printf(
+				log,
+				"program %s: SEC(\"%s\") names no target, and a loader has nobody to "
+				"ask; name it there\n",
+				bpf_program__name(p), sec);
 			return -EINVAL;
 		}
 		snprintf(name, sizeof(name), "%s%s", targets[i].prefix, target + 1);
@@ -113,23 +114,16 @@ static int add_ksyms(struct types *t, const struct btf *btf)
 	return err;
 }
 
-/* The object's own types go in whole: functions and variables that it takes from the kernel are
- * among them, with the very types that it expects. */
-int types_make(struct types *t, struct bpf_object *obj, struct log *log)
+/*
+ * The object's own types go in whole, as the file has them (libbpf changes its copy): functions and variables
+ * that it takes from the kernel are among them, with the very types that it expects.
+ */
+int types_make(struct types *t, const struct elf_obj *elf, struct bpf_object *obj, struct log *log)
 {
-	const struct btf *own = bpf_object__btf(obj);
-	int err = 0;
-
-	*t = (struct types){.btf = btf__new_empty()};
+	*t = (struct types){.btf = elf->btf ? btf__new(elf->btf, elf->btf_len) : btf__new_empty()};
 	if (!t->btf)
-		return -ENOMEM;
-	if (own)
-		err = btf__add_btf(t->btf, own);
-	if (err >= 0)
-		err = add_targets(t, obj, log);
-	if (!err && own)
-		err = add_ksyms(t, own);
-	return min(err, 0);
+		return -errno;
+	return add_ksyms(t, t->btf) ?: add_targets(t, obj, log);
 }
 
 void types_free(struct types *t)

@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 #include "base/base.h"
 #include "base/log.h"
+#include "cli/gen/elf.h"
 
 /* One of the kernel's symbols without a type: where it pretends to be. */
 #define TYPES_KSYM_BASE 0xff5ca1ab1e000000ull
@@ -18,7 +19,8 @@ struct types {
 	u32 nr_ksyms;
 };
 
-int types_make(struct types *t, struct bpf_object *obj, struct log *log);
+int types_make(struct types *t, const struct elf_obj *elf, struct bpf_object *obj,
+	       struct log *log);
 void types_free(struct types *t);
 
 #endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * runloader - runs a loader file through bpf(2) and, with all its objects held, a command; "-" waits for nothing.
+ *   usage: runloader FILE.loader [CMD ARG...]
+ * Prints "map NAME fd", "prog NAME fd" per object. Exit status: 0, 1 and "errno N" when the load fails.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "gen/loader.h"
+
+static int sys_bpf(int cmd, union bpf_attr *attr, u32 size)
+{
+	int ret = syscall(__NR_bpf, cmd, attr, size);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static const char *const kinds[] = {[GEN_MAP] = "map", [GEN_PROG] = "prog", [GEN_LINK] = "link"};
+
+static void show(const struct gen_loader *l, const char *ctx)
+{
+	for (u32 i = 0; i < l->nr_descs; i++) {
+		int fd;
+
+		memcpy(&fd, ctx + l->descs[i].ctx_off, sizeof(fd));
+		printf("%s %s %d\n", kinds[l->descs[i].kind],
+		       l->trace->slots[l->descs[i].slot].name, fd);
+	}
+	fflush(stdout);
+}
+
+static int run(char **argv)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+int main(int argc, char **argv)
+{
+	static char text[1 << 20];
+	struct gen_loader *l;
+	struct log log;
+	void *ctx;
+	int err;
+
+	log_init(&log, 1, 4096);
+	err = argc < 2 ? -EINVAL : gen_loader_read(open(argv[1], O_RDONLY), &l, &log);
+	if (err) {
+		fprintf(stderr, "runloader: %s\n", log.len ? log.buf : strerror(-err));
+		return 2;
+	}
+	ctx = calloc(1, l->ctx_sz);
+	gen_loader_ctx(l, ctx);
+	if (getenv("LOADER_LOG")) {
+		((u32 *)ctx)[2] = atoi(getenv("LOADER_LOG"));
+		((u32 *)ctx)[3] = sizeof(text);
+		((u64 *)ctx)[2] = (uintptr_t)text;
+	}
+	err = gen_loader_run(l, sys_bpf, ctx);
+	fputs(text, stderr);
+	if (err) {
+		printf("errno %d\n", -err);
+		return 1;
+	}
+	show(l, ctx);
+	return argc > 2 ? run(argv + 2) : 0;
+}
