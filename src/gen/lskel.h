@@ -9,6 +9,7 @@
  * kind of section the service has), __detach, __destroy. The runtime part is text that every skeleton carries.
  */
 #include <stdio.h>
+#include "base/log.h"
 #include "gen/loader.h"
 
 /* @name: prefix of all identifiers. 0 or negative errno. */

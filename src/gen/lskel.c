@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdarg.h>
+#include "gen/lskel_priv.h"
+
+static void emit(const struct lskel *s, const char *fmt, ...) __printf(2, 3);
+
+/* printf() in which every '@' is the skeleton's name. */
+static void emit(const struct lskel *s, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (const char *p = text; *p; p++)
+		if (*p == '@')
+			fputs(s->name, s->out);
+		else
+			fputc(*p, s->out);
+}
+
+/* Descriptors of one kind, in the context's order. */
+#define for_each_desc(s, kind_, d)                                                    \
+	for (const struct gen_desc *d = (s)->l->descs;                                \
+	     d < (s)->l->descs + (s)->l->nr_descs; d++)                               \
+		if (d->kind == (kind_))
+
+static const struct gen_slot *slot_of(const struct lskel *s, const struct gen_desc *d)
+{
+	return &s->l->trace->slots[d->slot];
+}
+
+static u32 count(const struct lskel *s, enum gen_obj_kind kind)
+{
+	u32 n = 0;
+
+	for_each_desc(s, kind, d)
+		n++;
+	return n;
+}
+
+static bool attaches(const struct lskel *s, const struct gen_desc *d, char *expr, size_t len)
+{
+	return lskel_attach_expr(s->l->trace, d->slot, expr, len);
+}
+
+static bool any_link(const struct lskel *s)
+{
+	char expr[512];
+
+	for_each_desc(s, GEN_PROG, d)
+		if (attaches(s, d, expr, sizeof(expr)))
+			return true;
+	return count(s, GEN_LINK);
+}
+
+bool lskel_has_data(const struct gen_trace *t, u32 slot)
+{
+	return t->slots[slot].kind == GEN_MAP && t->slots[slot].exported && t->slots[slot].data &&
+	       t->slots[slot].mmapable;
+}
+
+u64 lskel_data_size(const struct gen_trace *t, u32 slot)
+{
+	const union bpf_attr *a = lskel_attr(t, slot);
+
+	return round_up((u64)a->value_size, 8) * a->max_entries;
+}
+
+static bool readonly(const struct lskel *s, const struct gen_desc *d)
+{
+	return lskel_attr(s->l->trace, d->slot)->map_flags & BPF_F_RDONLY_PROG;
+}
+
+/* --- the struct --- */
+
+static int emit_section(const struct lskel *s, const struct gen_desc *d)
+{
+	const char *ident = slot_of(s, d)->ident;
+	int err;
+
+	emit(s, "\tstruct @__%s {\n", ident);
+	err = lskel_section(s, d->slot);
+	if (err == -ENOENT) { /* no variables are known: bytes */
+		emit(s, "\t\tchar bytes[%u];\n", lskel_attr(s->l->trace, d->slot)->value_size);
+		err = 0;
+	}
+	emit(s, "\t} *%s;\n", ident);
+	return err;
+}
+
+static void emit_links(const struct lskel *s)
+{
+	char expr[512];
+
+	if (!any_link(s))
+		return;
+	emit(s, "\tstruct {\n");
+	for_each_desc(s, GEN_LINK, d)
+		emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_PROG, d)
+		if (attaches(s, d, expr, sizeof(expr)))
+			emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
+	emit(s, "\t} links;\n");
+}
+
+static int emit_struct(const struct lskel *s)
+{
+	int err = 0;
+
+	emit(s, "struct @ {\n\tstruct userbpf_loader_ctx ctx;\n");
+	if (count(s, GEN_MAP)) {
+		emit(s, "\tstruct {\n");
+		for_each_desc(s, GEN_MAP, d)
+			emit(s, "\t\tstruct userbpf_map_desc %s;\n", slot_of(s, d)->ident);
+		emit(s, "\t} maps;\n");
+	}
+	if (count(s, GEN_PROG)) {
+		emit(s, "\tstruct {\n");
+		for_each_desc(s, GEN_PROG, d)
+			emit(s, "\t\tstruct userbpf_prog_desc %s;\n", slot_of(s, d)->ident);
+		emit(s, "\t} progs;\n");
+	}
+	emit_links(s);
+	for_each_desc(s, GEN_MAP, d)
+		if (!err && lskel_has_data(s->l->trace, d->slot))
+			err = emit_section(s, d);
+	emit(s, "};\n\n");
+	return err;
+}
+
+/* What the loader program believes of the struct, checked where it is compiled. */
+static void emit_asserts(const struct lskel *s)
+{
+	static const char *const members[] = {
+		[GEN_MAP] = "maps", [GEN_PROG] = "progs", [GEN_LINK] = "links"};
+
+	for (u32 i = 0; i < s->l->nr_descs; i++) {
+		const struct gen_desc *d = &s->l->descs[i];
+
+		if (i && d[-1].kind == d->kind)
+			continue;
+		emit(s, "typedef char @__%s_are_at_%u[offsetof(struct @, %s) == %u ? 1 : -1];\n",
+		     members[d->kind], d->ctx_off, members[d->kind], d->ctx_off);
+	}
+}
+
+/* --- bytes --- */
+
+static void emit_bytes(const struct lskel *s, const char *indent, const void *bytes, size_t len)
+{
+	const u8 *b = bytes;
+	size_t column = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!column)
+			column = fprintf(s->out, "%s\"", indent);
+		column += fprintf(s->out, "\\%o", b[i]);
+		if (column > 96) {
+			fputs("\"\n", s->out);
+			column = 0;
+		}
+	}
+	if (column)
+		fputs("\"\n", s->out);
+	if (!len)
+		fprintf(s->out, "%s\"\"\n", indent);
+}
+
+/* The value a data map starts with: what the trace stores in it. */
+static const struct gen_seg *initial_value(const struct lskel *s, u32 slot)
+{
+	const struct gen_trace *t = s->l->trace;
+
+	for (u32 i = 0; i < t->nr_calls; i++) {
+		const struct gen_call *c = &t->calls[i];
+		bool same = false;
+
+		if (c->cmd != BPF_MAP_UPDATE_ELEM)
+			continue;
+		for (u32 j = 0; j < c->nr_refs; j++)
+			same |= c->refs[j].kind == GEN_REF_FD && c->refs[j].slot == slot &&
+				c->refs[j].at.seg == GEN_ATTR;
+		for (u32 j = 0; same && j < c->nr_segs; j++)
+			if (c->segs[j].ptr.seg == GEN_ATTR &&
+			    c->segs[j].ptr.off == offsetof(union bpf_attr, value))
+				return &c->segs[j];
+	}
+	return NULL;
+}
+
+static size_t used_bytes(const struct gen_seg *seg)
+{
+	size_t len = seg ? seg->len : 0;
+
+	while (len && !((const char *)seg->data)[len - 1])
+		len--;
+	return len;
+}
+
+static void emit_blobs(const struct lskel *s)
+{
+	emit(s, "static inline const void *@__data(size_t *size)\n{\n");
+	emit(s, "\tstatic const char data[] __attribute__((aligned(8))) =\n");
+	emit_bytes(s, "\t\t", s->l->data, s->l->data_sz);
+	emit(s, "\t\t;\n\n\t*size = sizeof(data) - 1;\n\treturn data;\n}\n\n");
+	emit(s, "static inline const void *@__insns(size_t *size)\n{\n");
+	emit(s, "\tstatic const char insns[] __attribute__((aligned(8))) =\n");
+	emit_bytes(s, "\t\t", s->l->insns, s->l->insn_cnt * sizeof(struct bpf_insn));
+	emit(s, "\t\t;\n\n\t*size = sizeof(insns) - 1;\n\treturn insns;\n}\n\n");
+}
+
+/* --- attach, detach --- */
+
+static void emit_attach_prog(const struct lskel *s, const struct gen_desc *d)
+{
+	const char *ident = slot_of(s, d)->ident;
+	char expr[512];
+
+	if (!attaches(s, d, expr, sizeof(expr)))
+		return;
+	if (slot_of(s, d)->sec)
+		emit(s, "/* SEC(\"%s\") */\n", slot_of(s, d)->sec);
+	emit(s,
+	     "static inline int @__attach_%s(struct @ *skel, const struct userbpf_attach_opts *opts)\n"
+	     "{\n"
+	     "\tint prog_fd = skel->progs.%s.prog_fd;\n"
+	     "\tint fd = prog_fd > 0 ? %s : -EBADF;\n\n"
+	     "\tif (fd < 0) {\n\t\terrno = -fd;\n\t\treturn fd;\n\t}\n"
+	     "\tif (skel->links.%s_fd > 0)\n\t\tclose(skel->links.%s_fd);\n"
+	     "\tskel->links.%s_fd = fd;\n"
+	     "\treturn fd;\n"
+	     "}\n\n",
+	     ident, ident, expr, ident, ident, ident);
+	emit(s,
+	     "static inline int @__%s__attach(struct @ *skel)\n"
+	     "{\n\treturn @__attach_%s(skel, NULL);\n}\n\n",
+	     ident, ident);
+}
+
+static void emit_detach(const struct lskel *s)
+{
+	char expr[512];
+
+	emit(s, "static inline void @__detach(struct @ *skel)\n{\n");
+	for_each_desc(s, GEN_LINK, d)
+		emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_PROG, d)
+		if (attaches(s, d, expr, sizeof(expr)))
+			emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
+	if (!any_link(s))
+		emit(s, "\t(void)skel;\n");
+	emit(s, "}\n\n");
+}
+
+/* Those that are attached by hand before stay as they are, also when a later one fails. */
+static void emit_attach(const struct lskel *s)
+{
+	u32 nr = 0;
+
+	for_each_desc(s, GEN_PROG, d)
+		nr += lskel_autoattach(s->l->trace, d->slot);
+	emit(s, "/* Every program whose SEC() says where. On failure nothing that this call attached stays attached. */\n"
+		"static inline int @__attach(struct @ *skel)\n{\n");
+	if (!nr) {
+		emit(s, "\t(void)skel;\n\treturn 0;\n}\n\n");
+		return;
+	}
+	emit(s, "\tint *made[%u], nr = 0, err = 0;\n\n", nr);
+	for_each_desc(s, GEN_PROG, d) {
+		const char *ident = slot_of(s, d)->ident;
+
+		if (!lskel_autoattach(s->l->trace, d->slot))
+			continue;
+		emit(s,
+		     "\tif (err >= 0 && skel->links.%s_fd <= 0) {\n"
+		     "\t\terr = @__attach_%s(skel, NULL);\n"
+		     "\t\tmade[nr++] = &skel->links.%s_fd;\n\t}\n",
+		     ident, ident, ident);
+	}
+	emit(s, "\tif (err >= 0)\n\t\treturn 0;\n"
+		"\twhile (nr)\n\t\tuserbpf_close(made[--nr]);\n"
+		"\terrno = -err;\n\treturn err;\n}\n\n");
+}
+
+/* --- open, load, destroy --- */
+
+static void emit_destroy(const struct lskel *s)
+{
+	emit(s, "static inline void @__destroy(struct @ *skel)\n{\n"
+		"\tif (!skel)\n\t\treturn;\n\t@__detach(skel);\n");
+	for_each_desc(s, GEN_PROG, d)
+		emit(s, "\tuserbpf_close(&skel->progs.%s.prog_fd);\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_MAP, d) {
+		const char *ident = slot_of(s, d)->ident;
+
+		if (lskel_has_data(s->l->trace, d->slot))
+			emit(s, "\tuserbpf_data_free(skel->%s, %llu);\n", ident,
+			     lskel_data_size(s->l->trace, d->slot));
+		emit(s, "\tuserbpf_close(&skel->maps.%s.map_fd);\n", ident);
+	}
+	emit(s, "\tfree(skel);\n}\n\n");
+}
+
+static void emit_open_data(const struct lskel *s, const struct gen_desc *d)
+{
+	const struct gen_seg *seg = initial_value(s, d->slot);
+	const char *ident = slot_of(s, d)->ident;
+	size_t len = used_bytes(seg);
+
+	emit(s, "\t{\n");
+	if (len) {
+		emit(s, "\t\tstatic const char init[] =\n");
+		emit_bytes(s, "\t\t\t", seg->data, len);
+		emit(s, "\t\t\t;\n\n");
+	}
+	emit(s, "\t\tskel->%s = (struct @__%s *)userbpf_data_new(%s, %zu, %llu);\n", ident, ident,
+	     len ? "init" : "NULL", len, lskel_data_size(s->l->trace, d->slot));
+	emit(s, "\t\tif (!skel->%s)\n\t\t\tgoto fail;\n", ident);
+	emit(s, "\t\tskel->maps.%s.initial_value = userbpf_ptr(skel->%s);\n\t}\n", ident, ident);
+}
+
+static void emit_open(const struct lskel *s)
+{
+	bool data = false;
+
+	emit(s,
+	     "/* NULL and errno when there is no memory. */\n"
+	     "static inline struct @ *@__open_opts(const struct userbpf_open_opts *opts)\n{\n"
+	     "\tstruct @ *skel = (struct @ *)calloc(1, sizeof(*skel));\n\n"
+	     "\tif (!skel)\n\t\treturn NULL;\n"
+	     "\tskel->ctx.sz = %u;\n"
+	     "\tif (opts && opts->sz >= sizeof(*opts)) {\n"
+	     "\t\tskel->ctx.log_level = opts->log_level;\n"
+	     "\t\tskel->ctx.log_size = opts->log_size;\n"
+	     "\t\tskel->ctx.log_buf = userbpf_ptr(opts->log_buf);\n\t}\n",
+	     s->l->ctx_sz);
+	for_each_desc(s, GEN_MAP, d) {
+		const struct gen_slot *slot = slot_of(s, d);
+
+		if (slot->page_multiple)
+			emit(s, "\tskel->maps.%s.max_entries = userbpf_ring_size(%u);\n",
+			     slot->ident, d->max_entries);
+		if (slot->cpus)
+			emit(s, "\tskel->maps.%s.max_entries = userbpf_entry_per_cpu();\n",
+			     slot->ident);
+		if (lskel_has_data(s->l->trace, d->slot)) {
+			emit_open_data(s, d);
+			data = true;
+		}
+	}
+	emit(s, "\treturn skel;\n");
+	if (data)
+		emit(s, "fail:\n\t@__destroy(skel);\n\terrno = ENOMEM;\n\treturn NULL;\n");
+	emit(s, "}\n\nstatic inline struct @ *@__open(void)\n{\n\treturn @__open_opts(NULL);\n}\n\n");
+}
+
+static void emit_load(const struct lskel *s)
+{
+	emit(s, "/* 0 or negative errno, which is in errno, too. */\n"
+		"static inline int @__load(struct @ *skel)\n{\n"
+		"\tsize_t data_sz, insns_sz;\n"
+		"\tconst void *data = @__data(&data_sz), *insns = @__insns(&insns_sz);\n"
+		"\tint err = userbpf_load_and_run(&skel->ctx, data, data_sz, insns, insns_sz);\n\n");
+	for_each_desc(s, GEN_MAP, d) {
+		const char *ident = slot_of(s, d)->ident;
+
+		if (!lskel_has_data(s->l->trace, d->slot))
+			continue;
+		emit(s, "\tif (!err)\n\t\terr = userbpf_data_map(skel->%s, %llu, %s, skel->maps.%s.map_fd);\n",
+		     ident, lskel_data_size(s->l->trace, d->slot), readonly(s, d) ? "true" : "false",
+		     ident);
+	}
+	emit(s, "\tif (err)\n\t\terrno = -err;\n\treturn err;\n}\n\n");
+	emit(s, "static inline struct @ *@__open_and_load(void)\n{\n"
+		"\tstruct @ *skel = @__open();\n\tint err;\n\n"
+		"\tif (!skel)\n\t\treturn NULL;\n"
+		"\terr = @__load(skel);\n\tif (!err)\n\t\treturn skel;\n"
+		"\t@__destroy(skel);\n\terrno = -err;\n\treturn NULL;\n}\n\n");
+}
+
+/* --- */
+
+static void emit_head(const struct lskel *s)
+{
+	u32 needs = gen_loader_needs(s->l);
+
+	emit(s, "/* THIS FILE IS GENERATED (userbpf %s, light skeleton of %s). */\n", USERBPF_VERSION,
+	     s->l->trace->name);
+	emit(s, "/* Needs Linux %s or later, or userbpf. With structs among the variables: include the header that defines them first, or define\n"
+		"   @__TYPES. */\n",
+	     needs & GEN_NEEDS_CORE_RELOS ? "5.17" : "5.15");
+	emit(s, "#ifndef USERBPF_LSKEL_@_H\n#define USERBPF_LSKEL_@_H\n\n");
+	fputs(lskel_rt_text, s->out);
+	fputs("\n#if defined(__GNUC__)\n#pragma GCC diagnostic push\n"
+	      "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n\n",
+	      s->out);
+}
+
+int gen_lskel_c(const struct gen_loader *l, const char *name, FILE *out, struct log *log)
+{
+	const struct lskel s = {.l = l, .name = name, .out = out, .log = log};
+	int err;
+
+	emit_head(&s);
+	err = lskel_types(&s);
+	err = err ?: emit_struct(&s);
+	if (err) {
+		log_printf(log, "%s: the types of its variables make no C: %s\n", l->trace->name,
+			   strerror(-err));
+		return err;
+	}
+	emit_asserts(&s);
+	fputc('\n', out);
+	for_each_desc(&s, GEN_PROG, d)
+		emit_attach_prog(&s, d);
+	emit_detach(&s);
+	emit_attach(&s);
+	emit_destroy(&s);
+	emit_open(&s);
+	emit_blobs(&s);
+	emit_load(&s);
+	fputs("#if defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n\n", out);
+	emit(&s, "#endif\n");
+	return ferror(out) ? -EIO : 0;
+}

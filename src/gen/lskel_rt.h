@@ -1,0 +1,809 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What every light skeleton carries: it needs libc and nothing else, and stands once per file however many skeletons there are.
+ * The bpf(2) attributes are spelled out, so that the age of the machine's <linux/bpf.h> does not matter.
+ */
+#ifndef USERBPF_LSKEL_RT
+#define USERBPF_LSKEL_RT 1
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <linux/perf_event.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if !defined(__cplusplus) && !defined(_DEFAULT_SOURCE)
+extern long syscall(long number, ...); /* hidden by -std=c99 */
+#endif
+#ifdef MAP_ANONYMOUS
+#define USERBPF_MAP_ANONYMOUS MAP_ANONYMOUS
+#else
+#define USERBPF_MAP_ANONYMOUS 0x20
+#endif
+#ifdef O_CLOEXEC
+#define USERBPF_O_CLOEXEC O_CLOEXEC
+#else
+#define USERBPF_O_CLOEXEC 02000000
+#endif
+
+/* The loader program's context: laid out as libbpf's loaders have it. */
+struct userbpf_loader_ctx {
+	__u32 sz;
+	__u32 flags;
+	__u32 log_level;
+	__u32 log_size;
+	__u64 log_buf;
+};
+struct userbpf_map_desc {
+	int map_fd;		/* set by load */
+	__u32 max_entries;	/* 0: as in the object */
+	__u64 initial_value;	/* address, or 0 */
+};
+struct userbpf_prog_desc {
+	int prog_fd;
+};
+
+/* For NAME__open_opts(): where programs' verifier logs go. */
+struct userbpf_open_opts {
+	size_t sz; /* of this struct */
+	__u32 log_level;
+	__u32 log_size;
+	char *log_buf;
+};
+
+/* For NAME__attach_PROG(): whatever is zero is as SEC() says. */
+struct userbpf_attach_opts {
+	size_t sz;	/* of this struct */
+	__u64 cookie;	/* bpf_get_attach_cookie() */
+	__u32 flags;	/* of LINK_CREATE */
+	__u32 ifindex;	/* xdp, tcx */
+	int target_fd;	/* cgroup directory, network namespace, perf event, sockmap */
+	int pid;	/* uprobe: of this process only; 0: of all */
+	const void *iter_info; /* union bpf_iter_link_info */
+	__u32 iter_info_len;
+	__u32 attach_type;  /* other than the program's (tcx: 46 ingress, 47 egress) */
+	const char *target; /* other than SEC's: "func+off", "binary:func+off", "category/event", "event" */
+	__u64 ref_ctr_off;  /* uprobe: offset of a semaphore in the file */
+};
+
+/* --- bpf(2) --- */
+
+struct userbpf_map_create {
+	__u32 map_type, key_size, value_size, max_entries, map_flags, inner_map_fd, numa_node;
+	char map_name[16];
+};
+struct userbpf_map_update {
+	__u32 map_fd, pad;
+	__u64 key, value, flags;
+};
+struct userbpf_prog_load {
+	__u32 prog_type, insn_cnt;
+	__u64 insns, license;
+	__u32 log_level, log_size;
+	__u64 log_buf;
+	__u32 kern_version, prog_flags;
+	char prog_name[16];
+	__u32 prog_ifindex, expected_attach_type, prog_btf_fd, func_info_rec_size;
+	__u64 func_info;
+	__u32 func_info_cnt, line_info_rec_size;
+	__u64 line_info;
+	__u32 line_info_cnt, attach_btf_id, attach_prog_fd, pad;
+	__u64 fd_array;
+};
+struct userbpf_test_run {
+	__u32 prog_fd, retval, data_size_in, data_size_out;
+	__u64 data_in, data_out;
+	__u32 repeat, duration, ctx_size_in, ctx_size_out;
+	__u64 ctx_in, ctx_out;
+	__u32 flags, cpu;
+};
+struct userbpf_raw_tp_open {
+	__u64 name;
+	__u32 prog_fd, pad;
+	__u64 cookie;
+};
+struct userbpf_link_create {
+	__u32 prog_fd, target, attach_type, flags;
+	union {
+		struct {
+			__u64 iter_info;
+			__u32 iter_info_len, pad;
+		} iter;
+		struct {
+			__u64 cookie;
+		} perf;
+		struct {
+			__u32 flags, cnt;
+			__u64 syms, addrs, cookies;
+		} multi;
+		struct {
+			__u32 target_btf_id, pad;
+			__u64 cookie;
+		} tracing;
+		__u64 all[6];
+	} u;
+};
+
+enum {
+	USERBPF_MAP_CREATE = 0,
+	USERBPF_MAP_UPDATE_ELEM = 2,
+	USERBPF_PROG_LOAD = 5,
+	USERBPF_PROG_TEST_RUN = 10,
+	USERBPF_RAW_TRACEPOINT_OPEN = 17,
+	USERBPF_LINK_CREATE = 28
+};
+
+#if defined(__NR_bpf)
+#define USERBPF_NR_BPF __NR_bpf
+#else
+#define USERBPF_NR_BPF SYS_bpf
+#endif
+
+static inline long userbpf_sys(int cmd, void *attr, size_t size)
+{
+	long ret = syscall(USERBPF_NR_BPF, (long)cmd, attr, size, 0L, 0L, 0L);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static inline void userbpf_close(int *fd)
+{
+	if (*fd > 0)
+		close(*fd);
+	*fd = 0;
+}
+
+static inline __u64 userbpf_ptr(const void *p)
+{
+	return (__u64)(unsigned long)p;
+}
+
+/* --- loading --- */
+
+static inline int userbpf_loader_map(const void *data, __u32 data_sz)
+{
+	struct userbpf_map_create create;
+	struct userbpf_map_update update;
+	__u32 key = 0;
+	int fd, err;
+
+	memset(&create, 0, sizeof(create));
+	create.map_type = 2; /* ARRAY */
+	create.key_size = sizeof(key);
+	create.value_size = data_sz;
+	create.max_entries = 1;
+	memcpy(create.map_name, "__loader.map", 12);
+	fd = (int)userbpf_sys(USERBPF_MAP_CREATE, &create, sizeof(create));
+	if (fd < 0)
+		return fd;
+	memset(&update, 0, sizeof(update));
+	update.map_fd = (__u32)fd;
+	update.key = userbpf_ptr(&key);
+	update.value = userbpf_ptr(data);
+	err = (int)userbpf_sys(USERBPF_MAP_UPDATE_ELEM, &update, sizeof(update));
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+static inline int userbpf_loader_prog(const void *insns, size_t insns_sz, const int *map_fd)
+{
+	struct userbpf_prog_load load;
+
+	memset(&load, 0, sizeof(load));
+	load.prog_type = 31; /* SYSCALL */
+	load.insns = userbpf_ptr(insns);
+	load.insn_cnt = (__u32)(insns_sz / 8);
+	load.license = userbpf_ptr("Dual BSD/GPL");
+	load.prog_flags = 1u << 4; /* SLEEPABLE */
+	memcpy(load.prog_name, "__loader.prog", 13);
+	load.fd_array = userbpf_ptr(map_fd);
+	return (int)userbpf_sys(USERBPF_PROG_LOAD, &load, sizeof(load));
+}
+
+static inline int userbpf_loader_run(int prog_fd, struct userbpf_loader_ctx *ctx)
+{
+	struct userbpf_test_run run;
+	int err;
+
+	memset(&run, 0, sizeof(run));
+	run.prog_fd = (__u32)prog_fd;
+	run.ctx_in = userbpf_ptr(ctx);
+	run.ctx_size_in = ctx->sz;
+	err = (int)userbpf_sys(USERBPF_PROG_TEST_RUN, &run, sizeof(run));
+	return err < 0 ? err : (int)run.retval;
+}
+
+/* 0 or negative errno of the call that failed. */
+static inline int userbpf_load_and_run(struct userbpf_loader_ctx *ctx, const void *data, size_t data_sz,
+				       const void *insns, size_t insns_sz)
+{
+	int map_fd = userbpf_loader_map(data, (__u32)data_sz), prog_fd, err;
+
+	if (map_fd < 0)
+		return map_fd;
+	prog_fd = userbpf_loader_prog(insns, insns_sz, &map_fd);
+	err = prog_fd;
+	if (prog_fd >= 0) {
+		err = userbpf_loader_run(prog_fd, ctx);
+		close(prog_fd);
+	}
+	close(map_fd);
+	return err < 0 ? err : 0;
+}
+
+/* --- the machine --- */
+
+/* The first line of a small file of /sys; its length, or negative errno. */
+static inline int userbpf_read_file(const char *path, char *buf, size_t cap)
+{
+	int fd = open(path, O_RDONLY | USERBPF_O_CLOEXEC);
+	long n;
+
+	if (fd < 0)
+		return -errno;
+	n = (long)read(fd, buf, cap - 1);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	buf[n] = 0;
+	buf[strcspn(buf, "\n")] = 0;
+	return (int)n;
+}
+
+/* For maps with an entry per CPU: how many there may be ("0-7", "0,2-3"); negative errno. */
+static inline int userbpf_possible_cpus(void)
+{
+	char text[256], *p = text;
+	long last = -1;
+	int err = userbpf_read_file("/sys/devices/system/cpu/possible", text, sizeof(text));
+
+	if (err < 0)
+		return err;
+	while (*p >= '0' && *p <= '9') {
+		last = strtol(p, &p, 10);
+		p += *p == '-' || *p == ',';
+	}
+	return last < 0 ? -EINVAL : (int)last + 1;
+}
+
+/* max_entries of such a map; 0, which the loader takes as recorded, when it is not known. */
+static inline __u32 userbpf_entry_per_cpu(void)
+{
+	int n = userbpf_possible_cpus();
+
+	return n > 0 ? (__u32)n : 0;
+}
+
+/* --- global data --- */
+
+static inline size_t userbpf_pages(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+/* Bytes of a ring buffer: a power of two of pages. */
+static inline __u32 userbpf_ring_size(__u32 least)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+
+	while (size < least)
+		size *= 2;
+	return (__u32)size;
+}
+
+/* Memory for a map's value until it is loaded; NULL: none. */
+static inline void *userbpf_data_new(const void *init, size_t init_sz, size_t map_sz)
+{
+	void *p = mmap(NULL, userbpf_pages(map_sz), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | USERBPF_MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (init_sz)
+		memcpy(p, init, init_sz);
+	return p;
+}
+
+/* The map itself in place of it, at the same address. 0 or negative errno. */
+static inline int userbpf_data_map(void *p, size_t map_sz, bool readonly, int map_fd)
+{
+	void *q = mmap(p, userbpf_pages(map_sz), readonly ? PROT_READ : PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED, map_fd, 0);
+
+	return q == MAP_FAILED ? -errno : 0;
+}
+
+static inline void userbpf_data_free(void *p, size_t map_sz)
+{
+	if (p)
+		munmap(p, userbpf_pages(map_sz));
+}
+
+/* --- attaching: each returns the fd of a link, or negative errno --- */
+
+/* What the caller's opts say, as much of them as it knows. */
+static inline struct userbpf_attach_opts userbpf_opts(const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o;
+
+	memset(&o, 0, sizeof(o));
+	if (opts)
+		memcpy(&o, opts, opts->sz < sizeof(o) ? opts->sz : sizeof(o));
+	return o;
+}
+
+static inline int userbpf_link(int prog_fd, __u32 target, __u32 attach_type,
+				      const struct userbpf_attach_opts *o,
+				      struct userbpf_link_create *attr)
+{
+	attr->prog_fd = (__u32)prog_fd;
+	attr->target = target;
+	attr->attach_type = attach_type;
+	attr->flags = o->flags;
+	return (int)userbpf_sys(USERBPF_LINK_CREATE, attr, sizeof(*attr));
+}
+
+static inline int userbpf_attach_raw_tp(int prog_fd, const char *name,
+					const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_raw_tp_open attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.name = userbpf_ptr(o.target ? o.target : name);
+	attr.prog_fd = (__u32)prog_fd;
+	attr.cookie = o.cookie; /* 6.10 */
+	return (int)userbpf_sys(USERBPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
+}
+
+/* fentry, fexit, fmod_ret, tp_btf, lsm, freplace: the target came with the load. */
+static inline int userbpf_attach_tracing(int prog_fd, __u32 attach_type,
+					 const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_link_create attr;
+
+	if (!o.cookie) {
+		o.target = NULL;
+		return userbpf_attach_raw_tp(prog_fd, NULL, &o);
+	}
+	memset(&attr, 0, sizeof(attr));
+	attr.u.tracing.cookie = o.cookie; /* 5.19 */
+	return userbpf_link(prog_fd, 0, attach_type, &o, &attr);
+}
+
+static inline int userbpf_attach_iter(int prog_fd, const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_link_create attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.u.iter.iter_info = userbpf_ptr(o.iter_info);
+	attr.u.iter.iter_info_len = o.iter_info_len;
+	return userbpf_link(prog_fd, 0, 28 /* TRACE_ITER */, &o, &attr);
+}
+
+/* cgroup, netns, sk_lookup, flow_dissector, sockmap: to the object behind an fd. */
+static inline int userbpf_attach_fd(int prog_fd, __u32 attach_type,
+				    const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_link_create attr;
+
+	if (o.target_fd <= 0)
+		return -EINVAL;
+	memset(&attr, 0, sizeof(attr));
+	return userbpf_link(prog_fd, (__u32)o.target_fd, o.attach_type ? o.attach_type : attach_type,
+				   &o, &attr);
+}
+
+/* xdp, tcx: to a network device. */
+static inline int userbpf_attach_if(int prog_fd, __u32 attach_type,
+				    const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_link_create attr;
+
+	if (!o.ifindex)
+		return -EINVAL;
+	memset(&attr, 0, sizeof(attr));
+	return userbpf_link(prog_fd, o.ifindex, o.attach_type ? o.attach_type : attach_type, &o,
+				   &attr);
+}
+
+/* --- perf events --- */
+
+/* A link of the program with the event, which it then keeps; closes @perf_fd. */
+static inline int userbpf_attach_perf(int prog_fd, int perf_fd, const struct userbpf_attach_opts *o)
+{
+	struct userbpf_link_create attr;
+	int fd;
+
+	if (perf_fd < 0)
+		return perf_fd;
+	memset(&attr, 0, sizeof(attr));
+	attr.u.perf.cookie = o->cookie;
+	fd = userbpf_link(prog_fd, (__u32)perf_fd, 41 /* PERF_EVENT */, o, &attr);
+	close(perf_fd);
+	return fd;
+}
+
+/* perf_event: the event is the caller's, target_fd. */
+static inline int userbpf_attach_event(int prog_fd, const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	int fd = o.target_fd > 0 ? fcntl(o.target_fd, 1030 /* F_DUPFD_CLOEXEC */, 3) : -1;
+
+	if (o.target_fd <= 0)
+		return -EINVAL;
+	return fd < 0 ? -errno : userbpf_attach_perf(prog_fd, fd, &o);
+}
+
+static inline int userbpf_perf_open(struct perf_event_attr *attr, int pid, int cpu)
+{
+	long fd;
+
+	attr->size = sizeof(*attr);
+	fd = syscall(__NR_perf_event_open, attr, (long)pid, (long)cpu, -1L, 8L /* CLOEXEC */, 0L);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/* "kprobe" or "uprobe": its type among the event sources, and the bit that makes it a return probe. */
+static inline int userbpf_probe_type(const char *kind, bool ret, __u64 *config)
+{
+	char path[128], text[64];
+	const char *bit;
+	int err, type;
+
+	snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/type", kind);
+	err = userbpf_read_file(path, text, sizeof(text));
+	if (err < 0)
+		return err;
+	type = atoi(text);
+	*config = 0;
+	if (!ret)
+		return type;
+	snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/format/retprobe", kind);
+	err = userbpf_read_file(path, text, sizeof(text));
+	if (err < 0)
+		return err;
+	bit = strchr(text, ':');
+	*config = 1ull << (bit ? atoi(bit + 1) : 0);
+	return type;
+}
+
+/* "func+0x10" in two; the offset or (__u64)-1 when it is no number. */
+static inline __u64 userbpf_split(const char *target, char *func, size_t cap)
+{
+	const char *plus = strrchr(target, '+');
+	size_t len = plus ? (size_t)(plus - target) : strlen(target);
+	__u64 off = 0;
+	char *end;
+
+	if (len >= cap)
+		return (__u64)-1;
+	memcpy(func, target, len);
+	func[len] = 0;
+	if (plus) {
+		off = strtoull(plus + 1, &end, 0);
+		if (*end || end == plus + 1)
+			return (__u64)-1;
+	}
+	return off;
+}
+
+static inline int userbpf_attach_kprobe(int prog_fd, const char *target, bool ret,
+					const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct perf_event_attr attr;
+	char func[256];
+	__u64 off, config;
+	int type;
+
+	off = userbpf_split(o.target ? o.target : target, func, sizeof(func));
+	if (off == (__u64)-1 || !func[0])
+		return -EINVAL;
+	type = userbpf_probe_type("kprobe", ret, &config);
+	if (type < 0)
+		return type;
+	memset(&attr, 0, sizeof(attr));
+	attr.type = (__u32)type;
+	attr.config = config;
+	attr.config1 = userbpf_ptr(func);
+	attr.config2 = off;
+	return userbpf_attach_perf(prog_fd, userbpf_perf_open(&attr, -1, 0), &o);
+}
+
+/* The system call's entry, whose name carries the CPU's name. */
+static inline int userbpf_attach_ksyscall(int prog_fd, const char *name, bool ret,
+					  const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	char func[256];
+
+#if defined(__x86_64__)
+	static const char prefix[] = "__x64_";
+#elif defined(__aarch64__)
+	static const char prefix[] = "__arm64_";
+#elif defined(__s390x__)
+	static const char prefix[] = "__s390x_";
+#elif defined(__riscv)
+	static const char prefix[] = "__riscv_";
+#else
+	static const char prefix[] = "";
+#endif
+	snprintf(func, sizeof(func), "%ssys_%s", prefix, o.target ? o.target : name);
+	o.target = NULL;
+	return userbpf_attach_kprobe(prog_fd, func, ret, &o);
+}
+
+static inline int userbpf_attach_tracepoint(int prog_fd, const char *target,
+					    const struct userbpf_attach_opts *opts)
+{
+	static const char *const dirs[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct perf_event_attr attr;
+	char path[320], text[32];
+	int err = -ENOENT;
+	size_t i;
+
+	target = o.target ? o.target : target;
+	if (!strchr(target, '/'))
+		return -EINVAL;
+	for (i = 0; i < 2 && err < 0; i++) {
+		snprintf(path, sizeof(path), "%s/events/%s/id", dirs[i], target);
+		err = userbpf_read_file(path, text, sizeof(text));
+	}
+	if (err < 0)
+		return err;
+	memset(&attr, 0, sizeof(attr));
+	attr.type = PERF_TYPE_TRACEPOINT;
+	attr.config = strtoull(text, NULL, 10);
+	return userbpf_attach_perf(prog_fd, userbpf_perf_open(&attr, -1, 0), &o);
+}
+
+/* --- uprobes: where a function is in a file --- */
+
+#if __SIZEOF_POINTER__ == 8
+typedef Elf64_Ehdr userbpf_ehdr;
+typedef Elf64_Shdr userbpf_shdr;
+typedef Elf64_Phdr userbpf_phdr;
+typedef Elf64_Sym userbpf_sym;
+#else
+typedef Elf32_Ehdr userbpf_ehdr;
+typedef Elf32_Shdr userbpf_shdr;
+typedef Elf32_Phdr userbpf_phdr;
+typedef Elf32_Sym userbpf_sym;
+#endif
+
+/* File offset of address @addr, or -1. */
+static inline long userbpf_elf_offset(const char *elf, size_t size, __u64 addr)
+{
+	const userbpf_ehdr *h = (const userbpf_ehdr *)elf;
+	const userbpf_phdr *p = (const userbpf_phdr *)(elf + h->e_phoff);
+	unsigned i;
+
+	if (h->e_phoff > size || (size - h->e_phoff) / sizeof(*p) < h->e_phnum)
+		return -1;
+	for (i = 0; i < h->e_phnum; i++)
+		if (p[i].p_type == PT_LOAD && (p[i].p_flags & PF_X) && addr >= p[i].p_vaddr &&
+		    addr - p[i].p_vaddr < p[i].p_memsz)
+			return (long)(addr - p[i].p_vaddr + p[i].p_offset);
+	return -1;
+}
+
+static inline long userbpf_elf_table(const char *elf, size_t size, const userbpf_shdr *s,
+				     const userbpf_shdr *str, const char *func)
+{
+	const userbpf_sym *sym = (const userbpf_sym *)(elf + s->sh_offset);
+	size_t i, len = strlen(func) + 1;
+
+	if (s->sh_offset > size || s->sh_size > size - s->sh_offset || str->sh_offset > size ||
+	    str->sh_size > size - str->sh_offset)
+		return -EINVAL;
+	for (i = 0; i < s->sh_size / sizeof(*sym); i++) {
+		const char *name = elf + str->sh_offset + sym[i].st_name;
+		long off;
+
+		if ((sym[i].st_info & 15) != STT_FUNC || !sym[i].st_shndx || sym[i].st_name >= str->sh_size ||
+		    len > str->sh_size - sym[i].st_name || memcmp(name, func, len))
+			continue;
+		off = userbpf_elf_offset(elf, size, sym[i].st_value);
+		return off < 0 ? -EINVAL : off;
+	}
+	return -ENOENT;
+}
+
+/* Offset of function @func in the file, or negative errno. */
+static inline long userbpf_elf_func(const char *elf, size_t size, const char *func)
+{
+	const userbpf_ehdr *h = (const userbpf_ehdr *)elf;
+	const userbpf_shdr *s;
+	long off = -ENOENT;
+	unsigned i;
+
+	if (size < sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_shoff > size ||
+	    h->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
+	    (size - h->e_shoff) / sizeof(*s) < h->e_shnum)
+		return -EINVAL;
+	s = (const userbpf_shdr *)(elf + h->e_shoff);
+	for (i = 0; i < h->e_shnum && off == -ENOENT; i++)
+		if ((s[i].sh_type == SHT_SYMTAB || s[i].sh_type == SHT_DYNSYM) && s[i].sh_link < h->e_shnum)
+			off = userbpf_elf_table(elf, size, &s[i], &s[s[i].sh_link], func);
+	return off;
+}
+
+static inline long userbpf_func_offset(const char *path, const char *func)
+{
+	int fd = open(path, O_RDONLY | USERBPF_O_CLOEXEC);
+	long off, size;
+	void *elf;
+
+	if (fd < 0)
+		return -errno;
+	size = (long)lseek(fd, 0, SEEK_END);
+	elf = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	close(fd);
+	if (elf == MAP_FAILED)
+		return -EINVAL;
+	off = userbpf_elf_func((const char *)elf, (size_t)size, func);
+	munmap(elf, (size_t)size);
+	return off;
+}
+
+/* Full path of a binary or library named as in SEC(). */
+static inline int userbpf_find_binary(const char *name, char *path, size_t cap)
+{
+	static const char lib_dirs[] = "/usr/local/lib:/usr/lib:/lib:/usr/lib64:/lib64:"
+				       "/usr/lib/x86_64-linux-gnu:/lib/x86_64-linux-gnu:"
+				       "/usr/lib/aarch64-linux-gnu:/lib/aarch64-linux-gnu";
+	const char *dirs = strstr(name, ".so") ? lib_dirs : getenv("PATH");
+
+	if (strchr(name, '/'))
+		return (size_t)snprintf(path, cap, "%s", name) < cap ? 0 : -ENAMETOOLONG;
+	while (dirs && *dirs) {
+		size_t n = strcspn(dirs, ":");
+
+		if (n && (size_t)snprintf(path, cap, "%.*s/%s", (int)n, dirs, name) < cap &&
+		    !access(path, R_OK))
+			return 0;
+		dirs += n + (dirs[n] == ':');
+	}
+	return -ENOENT;
+}
+
+/* @target: binary:func+off, or binary:offset */
+static inline int userbpf_attach_uprobe(int prog_fd, const char *target, bool ret,
+					const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct perf_event_attr attr;
+	char name[512], path[1024], func[256];
+	const char *colon;
+	__u64 off, config;
+	long base = 0;
+	int type, err;
+
+	target = o.target ? o.target : target;
+	colon = strrchr(target, ':');
+	if (!colon || colon == target || (size_t)(colon - target) >= sizeof(name))
+		return -EINVAL;
+	memcpy(name, target, (size_t)(colon - target));
+	name[colon - target] = 0;
+	err = userbpf_find_binary(name, path, sizeof(path));
+	off = userbpf_split(colon + 1, func, sizeof(func));
+	if (err || off == (__u64)-1 || !func[0])
+		return err ? err : -EINVAL;
+	if (func[0] >= '0' && func[0] <= '9')
+		base = (long)strtoull(func, NULL, 0);
+	else
+		base = userbpf_func_offset(path, func);
+	if (base < 0)
+		return (int)base;
+	type = userbpf_probe_type("uprobe", ret, &config);
+	if (type < 0)
+		return type;
+	memset(&attr, 0, sizeof(attr));
+	attr.type = (__u32)type;
+	attr.config = config | o.ref_ctr_off << 32;
+	attr.config1 = userbpf_ptr(path);
+	attr.config2 = (__u64)base + off;
+	return userbpf_attach_perf(prog_fd, userbpf_perf_open(&attr, o.pid > 0 ? o.pid : -1, o.pid > 0 ? -1 : 0),
+				   &o);
+}
+
+/* --- many kprobes in one link (5.18) --- */
+
+struct userbpf_syms {
+	char **names;
+	__u32 nr, cap;
+};
+
+static inline int userbpf_syms_add(struct userbpf_syms *s, const char *name)
+{
+	char **more, *copy;
+
+	if (s->nr == s->cap) {
+		__u32 cap = s->cap ? s->cap * 2 : 64;
+
+		more = (char **)realloc(s->names, cap * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		s->names = more;
+		s->cap = cap;
+	}
+	copy = (char *)malloc(strlen(name) + 1);
+	if (!copy)
+		return -ENOMEM;
+	s->names[s->nr++] = strcpy(copy, name);
+	return 0;
+}
+
+static inline int userbpf_syms_match(struct userbpf_syms *s, const char *pattern)
+{
+	FILE *f = fopen("/sys/kernel/tracing/available_filter_functions", "r");
+	char line[512];
+	int err = 0;
+
+	if (!f)
+		f = fopen("/sys/kernel/debug/tracing/available_filter_functions", "r");
+	if (!f)
+		return -errno;
+	while (!err && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, " \t\n")] = 0;
+		if (!fnmatch(pattern, line, 0))
+			err = userbpf_syms_add(s, line);
+	}
+	fclose(f);
+	return err ? err : s->nr ? 0 : -ENOENT;
+}
+
+static inline int userbpf_attach_kprobe_multi(int prog_fd, const char *target, bool ret,
+					      const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_link_create attr;
+	struct userbpf_syms s;
+	__u64 *cookies = NULL;
+	__u32 i;
+	int fd;
+
+	memset(&s, 0, sizeof(s));
+	target = o.target ? o.target : target;
+	fd = strpbrk(target, "*?") ? userbpf_syms_match(&s, target) : userbpf_syms_add(&s, target);
+	if (!fd && o.cookie) {
+		cookies = (__u64 *)calloc(s.nr, sizeof(*cookies));
+		fd = cookies ? 0 : -ENOMEM;
+		for (i = 0; cookies && i < s.nr; i++)
+			cookies[i] = o.cookie;
+	}
+	if (!fd) {
+		memset(&attr, 0, sizeof(attr));
+		attr.u.multi.flags = ret ? 1 : 0;
+		attr.u.multi.cnt = s.nr;
+		attr.u.multi.syms = userbpf_ptr(s.names);
+		attr.u.multi.cookies = userbpf_ptr(cookies);
+		fd = userbpf_link(prog_fd, 0, 42 /* TRACE_KPROBE_MULTI */, &o, &attr);
+	}
+	for (i = 0; i < s.nr; i++)
+		free(s.names[i]);
+	free(s.names);
+	free(cookies);
+	return fd;
+}
+
+#endif /* USERBPF_LSKEL_RT */
