@@ -21,9 +21,8 @@ static void emit(const struct lskel *s, const char *fmt, ...)
 }
 
 /* Descriptors of one kind, in the context's order. */
-#define for_each_desc(s, kind_, d)                                                    \
-	for (const struct gen_desc *d = (s)->l->descs;                                \
-	     d < (s)->l->descs + (s)->l->nr_descs; d++)                               \
+#define for_each_desc(s, kind_, d)                                                                \
+	for (const struct gen_desc *d = (s)->l->descs; d < (s)->l->descs + (s)->l->nr_descs; d++) \
 		if (d->kind == (kind_))
 
 static const struct gen_slot *slot_of(const struct lskel *s, const struct gen_desc *d)
@@ -35,8 +34,7 @@ static u32 count(const struct lskel *s, enum gen_obj_kind kind)
 {
 	u32 n = 0;
 
-	for_each_desc(s, kind, d)
-		n++;
+	for_each_desc(s, kind, d) n++;
 	return n;
 }
 
@@ -49,9 +47,7 @@ static bool any_link(const struct lskel *s)
 {
 	char expr[512];
 
-	for_each_desc(s, GEN_PROG, d)
-		if (attaches(s, d, expr, sizeof(expr)))
-			return true;
+	for_each_desc(s, GEN_PROG, d) if (attaches(s, d, expr, sizeof(expr))) return true;
 	return count(s, GEN_LINK);
 }
 
@@ -80,13 +76,23 @@ static int emit_section(const struct lskel *s, const struct gen_desc *d)
 	const char *ident = slot_of(s, d)->ident;
 	int err;
 
-	emit(s, "\tstruct @__%s {\n", ident);
+	emit(s, "struct @__%s {\n", ident);
 	err = lskel_section(s, d->slot);
 	if (err == -ENOENT) { /* no variables are known: bytes */
-		emit(s, "\t\tchar bytes[%u];\n", lskel_attr(s->l->trace, d->slot)->value_size);
+		emit(s, "\tchar bytes[%u];\n", lskel_attr(s->l->trace, d->slot)->value_size);
 		err = 0;
 	}
-	emit(s, "\t} *%s;\n", ident);
+	emit(s, "};\n");
+	return err;
+}
+
+/* Not inside the skeleton's struct, where C++ would give them other names. */
+static int emit_sections(const struct lskel *s)
+{
+	int err = 0;
+
+	for_each_desc(s, GEN_MAP, d) if (!err && lskel_has_data(s->l->trace, d->slot)) err =
+		emit_section(s, d);
 	return err;
 }
 
@@ -97,18 +103,14 @@ static void emit_links(const struct lskel *s)
 	if (!any_link(s))
 		return;
 	emit(s, "\tstruct {\n");
-	for_each_desc(s, GEN_LINK, d)
+	for_each_desc(s, GEN_LINK, d) emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_PROG, d) if (attaches(s, d, expr, sizeof(expr)))
 		emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
-	for_each_desc(s, GEN_PROG, d)
-		if (attaches(s, d, expr, sizeof(expr)))
-			emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
 	emit(s, "\t} links;\n");
 }
 
-static int emit_struct(const struct lskel *s)
+static void emit_struct(const struct lskel *s)
 {
-	int err = 0;
-
 	emit(s, "struct @ {\n\tstruct userbpf_loader_ctx ctx;\n");
 	if (count(s, GEN_MAP)) {
 		emit(s, "\tstruct {\n");
@@ -123,11 +125,9 @@ static int emit_struct(const struct lskel *s)
 		emit(s, "\t} progs;\n");
 	}
 	emit_links(s);
-	for_each_desc(s, GEN_MAP, d)
-		if (!err && lskel_has_data(s->l->trace, d->slot))
-			err = emit_section(s, d);
+	for_each_desc(s, GEN_MAP, d) if (lskel_has_data(s->l->trace, d->slot))
+		emit(s, "\tstruct @__%s *%s;\n", slot_of(s, d)->ident, slot_of(s, d)->ident);
 	emit(s, "};\n\n");
-	return err;
 }
 
 /* What the loader program believes of the struct, checked where it is compiled. */
@@ -246,9 +246,8 @@ static void emit_detach(const struct lskel *s)
 	emit(s, "static inline void @__detach(struct @ *skel)\n{\n");
 	for_each_desc(s, GEN_LINK, d)
 		emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
-	for_each_desc(s, GEN_PROG, d)
-		if (attaches(s, d, expr, sizeof(expr)))
-			emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_PROG, d) if (attaches(s, d, expr, sizeof(expr)))
+		emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
 	if (!any_link(s))
 		emit(s, "\t(void)skel;\n");
 	emit(s, "}\n\n");
@@ -259,16 +258,17 @@ static void emit_attach(const struct lskel *s)
 {
 	u32 nr = 0;
 
-	for_each_desc(s, GEN_PROG, d)
-		nr += lskel_autoattach(s->l->trace, d->slot);
-	emit(s, "/* Every program whose SEC() says where. On failure nothing that this call attached stays attached. */\n"
-		"static inline int @__attach(struct @ *skel)\n{\n");
+	for_each_desc(s, GEN_PROG, d) nr += lskel_autoattach(s->l->trace, d->slot);
+	emit(s,
+	     "/* Every program whose SEC() says where. On failure nothing that this call attached stays attached. */\n"
+	     "static inline int @__attach(struct @ *skel)\n{\n");
 	if (!nr) {
 		emit(s, "\t(void)skel;\n\treturn 0;\n}\n\n");
 		return;
 	}
 	emit(s, "\tint *made[%u], nr = 0, err = 0;\n\n", nr);
-	for_each_desc(s, GEN_PROG, d) {
+	for_each_desc(s, GEN_PROG, d)
+	{
 		const char *ident = slot_of(s, d)->ident;
 
 		if (!lskel_autoattach(s->l->trace, d->slot))
@@ -292,7 +292,8 @@ static void emit_destroy(const struct lskel *s)
 		"\tif (!skel)\n\t\treturn;\n\t@__detach(skel);\n");
 	for_each_desc(s, GEN_PROG, d)
 		emit(s, "\tuserbpf_close(&skel->progs.%s.prog_fd);\n", slot_of(s, d)->ident);
-	for_each_desc(s, GEN_MAP, d) {
+	for_each_desc(s, GEN_MAP, d)
+	{
 		const char *ident = slot_of(s, d)->ident;
 
 		if (lskel_has_data(s->l->trace, d->slot))
@@ -336,7 +337,8 @@ static void emit_open(const struct lskel *s)
 	     "\t\tskel->ctx.log_size = opts->log_size;\n"
 	     "\t\tskel->ctx.log_buf = userbpf_ptr(opts->log_buf);\n\t}\n",
 	     s->l->ctx_sz);
-	for_each_desc(s, GEN_MAP, d) {
+	for_each_desc(s, GEN_MAP, d)
+	{
 		const struct gen_slot *slot = slot_of(s, d);
 
 		if (slot->page_multiple)
@@ -353,24 +355,28 @@ static void emit_open(const struct lskel *s)
 	emit(s, "\treturn skel;\n");
 	if (data)
 		emit(s, "fail:\n\t@__destroy(skel);\n\terrno = ENOMEM;\n\treturn NULL;\n");
-	emit(s, "}\n\nstatic inline struct @ *@__open(void)\n{\n\treturn @__open_opts(NULL);\n}\n\n");
+	emit(s,
+	     "}\n\nstatic inline struct @ *@__open(void)\n{\n\treturn @__open_opts(NULL);\n}\n\n");
 }
 
 static void emit_load(const struct lskel *s)
 {
-	emit(s, "/* 0 or negative errno, which is in errno, too. */\n"
-		"static inline int @__load(struct @ *skel)\n{\n"
-		"\tsize_t data_sz, insns_sz;\n"
-		"\tconst void *data = @__data(&data_sz), *insns = @__insns(&insns_sz);\n"
-		"\tint err = userbpf_load_and_run(&skel->ctx, data, data_sz, insns, insns_sz);\n\n");
-	for_each_desc(s, GEN_MAP, d) {
+	emit(s,
+	     "/* 0 or negative errno, which is in errno, too. */\n"
+	     "static inline int @__load(struct @ *skel)\n{\n"
+	     "\tsize_t data_sz, insns_sz;\n"
+	     "\tconst void *data = @__data(&data_sz), *insns = @__insns(&insns_sz);\n"
+	     "\tint err = userbpf_load_and_run(&skel->ctx, data, data_sz, insns, insns_sz);\n\n");
+	for_each_desc(s, GEN_MAP, d)
+	{
 		const char *ident = slot_of(s, d)->ident;
 
 		if (!lskel_has_data(s->l->trace, d->slot))
 			continue;
-		emit(s, "\tif (!err)\n\t\terr = userbpf_data_map(skel->%s, %llu, %s, skel->maps.%s.map_fd);\n",
-		     ident, lskel_data_size(s->l->trace, d->slot), readonly(s, d) ? "true" : "false",
-		     ident);
+		emit(s,
+		     "\tif (!err)\n\t\terr = userbpf_data_map(skel->%s, %llu, %s, skel->maps.%s.map_fd);\n",
+		     ident, lskel_data_size(s->l->trace, d->slot),
+		     readonly(s, d) ? "true" : "false", ident);
 	}
 	emit(s, "\tif (err)\n\t\terrno = -err;\n\treturn err;\n}\n\n");
 	emit(s, "static inline struct @ *@__open_and_load(void)\n{\n"
@@ -386,10 +392,11 @@ static void emit_head(const struct lskel *s)
 {
 	u32 needs = gen_loader_needs(s->l);
 
-	emit(s, "/* THIS FILE IS GENERATED (userbpf %s, light skeleton of %s). */\n", USERBPF_VERSION,
-	     s->l->trace->name);
-	emit(s, "/* Needs Linux %s or later, or userbpf. With structs among the variables: include the header that defines them first, or define\n"
-		"   @__TYPES. */\n",
+	emit(s, "/* THIS FILE IS GENERATED (userbpf %s, light skeleton of %s). */\n",
+	     USERBPF_VERSION, s->l->trace->name);
+	emit(s,
+	     "/* Needs Linux %s or later, or userbpf. With structs among the variables: include the header that defines them first, or define\n"
+	     "   @__TYPES. */\n",
 	     needs & GEN_NEEDS_CORE_RELOS ? "5.17" : "5.15");
 	emit(s, "#ifndef USERBPF_LSKEL_@_H\n#define USERBPF_LSKEL_@_H\n\n");
 	fputs(lskel_rt_text, s->out);
@@ -405,16 +412,16 @@ int gen_lskel_c(const struct gen_loader *l, const char *name, FILE *out, struct 
 
 	emit_head(&s);
 	err = lskel_types(&s);
-	err = err ?: emit_struct(&s);
+	err = err ?: emit_sections(&s);
 	if (err) {
 		log_printf(log, "%s: the types of its variables make no C: %s\n", l->trace->name,
 			   strerror(-err));
 		return err;
 	}
+	emit_struct(&s);
 	emit_asserts(&s);
 	fputc('\n', out);
-	for_each_desc(&s, GEN_PROG, d)
-		emit_attach_prog(&s, d);
+	for_each_desc(&s, GEN_PROG, d) emit_attach_prog(&s, d);
 	emit_detach(&s);
 	emit_attach(&s);
 	emit_destroy(&s);

@@ -71,7 +71,7 @@ static const struct btf_type *find_section(const struct types *t, const char *id
 
 static void pad(struct types *t, u32 bytes)
 {
-	fprintf(t->s->out, "\t\tchar __pad%u[%u];\n", t->pads++, bytes);
+	fprintf(t->s->out, "\tchar __pad%u[%u];\n", t->pads++, bytes);
 }
 
 /* @off: where the member before ended. -> where this one ends */
@@ -79,8 +79,8 @@ static int member(struct types *t, const struct btf_var_secinfo *v, int off)
 {
 	const struct btf_type *var = btf__type_by_id(t->btf, v->type);
 	char name[256];
-	LIBBPF_OPTS(btf_dump_emit_type_decl_opts, opts, .field_name = name,
-			    .indent_level = 2, .strip_mods = true);
+	LIBBPF_OPTS(btf_dump_emit_type_decl_opts, opts, .field_name = name, .indent_level = 1,
+		    .strip_mods = true);
 	int align = btf__align_of(t->btf, var->type), natural, err;
 
 	if (btf_var(var)->linkage == BTF_VAR_STATIC)
@@ -92,7 +92,7 @@ static int member(struct types *t, const struct btf_var_secinfo *v, int off)
 	if (natural != v->offset || (align > (int)sizeof(void *) && natural != off))
 		pad(t, v->offset - off);
 	snprintf(name, sizeof(name), "%s", btf__name_by_offset(t->btf, var->name_off));
-	fputs("\t\t", t->s->out);
+	fputs("\t", t->s->out);
 	err = btf_dump__emit_type_decl(t->dump, var->type, &opts);
 	fputs(";\n", t->s->out);
 	return err ?: v->offset + v->size;
@@ -120,9 +120,9 @@ int lskel_section(const struct lskel *s, u32 slot)
 /* What <linux/types.h>, which the skeleton includes, defines; as dumped at a line's start. */
 static bool is_libc_type(const char *name)
 {
-	static const char *const known[] = {"__u8", "__u16", "__u32", "__u64", "__s8", "__s16",
-					    "__s32", "__s64", "__be16", "__be32", "__be64", "__le16",
-					    "__le32", "__le64", "__sum16", "__wsum"};
+	static const char *const known[] = {
+		"__u8",	  "__u16",  "__u32",  "__u64",	"__s8",	  "__s16",  "__s32",   "__s64",
+		"__be16", "__be32", "__be64", "__le16", "__le32", "__le64", "__sum16", "__wsum"};
 
 	for (u32 i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcmp(known[i], name))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * main.c - userbpf-gen, what `userbpf gen` becomes.
- *   usage: userbpf-gen loader OBJECT NAME OUT      NAME, OUT: "-" for what follows from OBJECT
+ *   usage: userbpf-gen loader|skeleton OBJECT NAME OUT      NAME, OUT: "-" for what follows from OBJECT
  * Needs no service and no privilege: see fake.h.
  */
 #include <ctype.h>
@@ -14,7 +14,7 @@
 #include <bpf/libbpf.h>
 
 #include "cli/gen/object.h"
-#include "gen/loader.h"
+#include "gen/lskel.h"
 
 #define NAME_CAP 64
 #define LOG_CAP	 65536
@@ -96,7 +96,7 @@ static void output_name(const struct job *j, char *path, size_t cap)
 			 base_name(j->object));
 }
 
-static int write_loader(const struct job *j, const struct gen_loader *l)
+static int write_loader(struct job *j, const struct gen_loader *l)
 {
 	char path[PATH_MAX];
 	int fd, err;
@@ -114,7 +114,33 @@ static int write_loader(const struct job *j, const struct gen_loader *l)
 	return fail("cannot write %s: %s", path, strerror(-err));
 }
 
-static int make_loader(struct job *j)
+/* --- a light skeleton --- */
+
+static FILE *open_output(const struct job *j)
+{
+	return strcmp(j->out, "-") ? fopen(j->out, "we") : stdout;
+}
+
+static int write_skeleton(struct job *j, const struct gen_loader *l)
+{
+	FILE *f = open_output(j);
+	int err;
+
+	if (!f)
+		return fail("cannot write %s: %s", j->out, strerror(errno));
+	err = gen_lskel_c(l, j->name, f, &j->log);
+	if ((fflush(f) || ferror(f)) && !err)
+		err = -EIO;
+	if (f != stdout)
+		fclose(f);
+	if (!err)
+		return EXIT_SUCCESS;
+	if (f != stdout)
+		unlink(j->out);
+	return refused(j, err);
+}
+
+static int make(struct job *j, int (*write)(struct job *j, const struct gen_loader *l))
 {
 	struct gen_trace *t = NULL;
 	struct gen_loader *l = NULL;
@@ -123,10 +149,20 @@ static int make_loader(struct job *j)
 	if (!strcmp(j->name, "-"))
 		object_name(j);
 	err = build(j, &t, &l);
-	status = err ? refused(j, err) : write_loader(j, l);
+	status = err ? refused(j, err) : write(j, l);
 	gen_loader_free(l);
 	gen_trace_free(t);
 	return status;
+}
+
+static int make_loader(struct job *j)
+{
+	return make(j, write_loader);
+}
+
+static int make_skeleton(struct job *j)
+{
+	return make(j, write_skeleton);
 }
 
 /* --- */
@@ -136,6 +172,7 @@ static const struct {
 	int (*make)(struct job *j);
 } jobs[] = {
 	{"loader", make_loader},
+	{"skeleton", make_skeleton},
 };
 
 int main(int argc, char **argv)
@@ -144,7 +181,7 @@ int main(int argc, char **argv)
 	int status = EXIT_FAILURE;
 
 	if (argc != 5) {
-		fputs("usage: userbpf-gen loader OBJECT NAME OUT; meant to be run by `userbpf gen`\n",
+		fputs("usage: userbpf-gen loader|skeleton OBJECT NAME OUT; meant to be run by `userbpf gen`\n",
 		      stderr);
 		return 2;
 	}
