@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * kernel.c - verdicts of the machine's own kernel. Programs are loaded and closed at once, never
- * run; only types and helpers of soundness.h, without BTF types of the kernel.
+ * kernel.c - verdicts of the machine's own kernel, compared with ours. Programs are loaded and
+ * closed at once, never run; only types and helpers of soundness.h, without BTF types of the
+ * kernel.
+ *
+ * A verdict that differs and is in no row of a table below is reported. The kernel may be newer
+ * than the 6.1 we follow, and we are stricter on purpose in places (docs/limits.md): rows say where
+ * and why.
  */
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "soundness.h"
+#include "base/log.h"
+#include "isa/insn.h"
+#include "world.h"
 
-static int fds[SP_MAPS] = {-1, -1, -1, -1, -1, -1};
-static int btf_fd = -1;
+#define LOG_SIZE (1 << 20)
+
+static int fds[SP_MAPS], btf_fd = -1;
+static char log_text[LOG_SIZE];
+static struct {
+	u64 both_ok, both_bad, only_kernel, only_us, explained;
+} count;
 
 static int sys_bpf(int cmd, union bpf_attr *a)
 {
@@ -20,70 +32,99 @@ static int sys_bpf(int cmd, union bpf_attr *a)
 	return r < 0 ? -errno : r;
 }
 
-int kernel_open(void)
+/* --- set-up --- */
+
+static int load_types(void)
+{
+	u8 blob[1024];
+	union bpf_attr a = {.btf = (u64)(unsigned long)blob, .btf_size = functions_blob(blob)};
+
+	btf_fd = sys_bpf(BPF_BTF_LOAD, &a);
+	return btf_fd < 0 ? btf_fd : 0;
+}
+
+static int create_map(u32 i)
+{
+	union bpf_attr a = {.map_type = sp_maps[i].type,
+			    .key_size = sp_maps[i].key,
+			    .value_size = sp_maps[i].value,
+			    .max_entries = sp_maps[i].entries,
+			    .map_flags = sp_maps[i].flags};
+
+	if (i == MAP_LOCK) {
+		a.btf_fd = btf_fd;
+		a.btf_key_type_id = 1;
+		a.btf_value_type_id = LOCK_VALUE_TYPE;
+	}
+	fds[i] = sys_bpf(BPF_MAP_CREATE, &a);
+	return fds[i] < 0 ? fds[i] : 0;
+}
+
+static int fill_constants(void)
 {
 	u8 value[64] = {0};
 	u32 zero = 0;
+	union bpf_attr up = {.map_fd = fds[MAP_CONST], .key = (u64)(unsigned long)&zero};
+	union bpf_attr freeze = {.map_fd = fds[MAP_CONST]};
 
-	for (u32 i = 0; i < SP_MAPS; i++) {
-		union bpf_attr a = {0};
-
-		a.map_type = sp_maps[i].type;
-		a.key_size = sp_maps[i].key;
-		a.value_size = sp_maps[i].value;
-		a.max_entries = sp_maps[i].entries;
-		a.map_flags = sp_maps[i].flags;
-		fds[i] = sys_bpf(BPF_MAP_CREATE, &a);
-		if (fds[i] < 0)
-			return fds[i];
-	}
 	for (u32 i = 0; i < 32; i++)
 		value[i] = i < 16 ? i : 255 - 7 * i;
-	union bpf_attr up = {.map_fd = fds[MAP_CONST], .key = (u64)(unsigned long)&zero};
-
 	up.value = (u64)(unsigned long)value;
 	sys_bpf(BPF_MAP_UPDATE_ELEM, &up);
-	u8 blob[512];
-	union bpf_attr btf = {.btf = (u64)(unsigned long)blob, .btf_size = functions_blob(blob)};
-
-	btf_fd = sys_bpf(BPF_BTF_LOAD, &btf);
-	if (btf_fd < 0)
-		return btf_fd;
-	union bpf_attr fr = {.map_fd = fds[MAP_CONST]};
-
-	return sys_bpf(BPF_MAP_FREEZE, &fr);
+	return sys_bpf(BPF_MAP_FREEZE, &freeze);
 }
 
-int kernel_check(const struct sprog *p, char *log, u32 log_size)
+int kernel_open(void)
+{
+	int err;
+
+	memset(fds, -1, sizeof(fds));
+	err = load_types();
+	for (u32 i = 0; !err && i < SP_MAPS; i++)
+		err = create_map(i);
+	return err ? err : fill_constants();
+}
+
+void kernel_close(void)
+{
+	for (u32 i = 0; i < SP_MAPS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (btf_fd >= 0)
+		close(btf_fd);
+}
+
+/* --- one program --- */
+
+static int kernel_check(const struct sprog *p)
 {
 	struct bpf_insn insns[SP_MAX_INSNS];
 	struct bpf_func_info funcs[SP_MAX_FUNCS];
-	union bpf_attr a = {0};
+	union bpf_attr a = {.prog_type = p->type,
+			    .insn_cnt = p->len,
+			    .insns = (u64)(unsigned long)insns,
+			    .license = (u64)(unsigned long)"GPL",
+			    .prog_flags = p->flags,
+			    .log_buf = (u64)(unsigned long)log_text,
+			    .log_size = LOG_SIZE,
+			    .log_level = 1};
 	int fd;
 
-	log[0] = 0;
-	for (u32 i = 0; i < p->nr_funcs; i++)
-		funcs[i] = (struct bpf_func_info){.insn_off = p->func[i],
-						  .type_id = p->global >> i & 1 ? 7 : 5};
+	log_text[0] = 0;
 	memcpy(insns, p->insns, p->len * sizeof(*insns));
 	for (u32 i = 0; i < p->len; i++)
 		if (insn_is_ldimm64(&insns[i]) && (insns[i].src_reg == BPF_PSEUDO_MAP_FD ||
 						   insns[i].src_reg == BPF_PSEUDO_MAP_VALUE))
 			insns[i].imm = (u32)insns[i].imm < SP_MAPS ? fds[insns[i].imm] : -1;
-	a.prog_type = p->type;
-	a.insn_cnt = p->len;
-	a.insns = (u64)(unsigned long)insns;
-	a.license = (u64)(unsigned long)"GPL";
-	a.prog_flags = p->flags;
+	for (u32 i = 0; i < p->nr_funcs; i++)
+		funcs[i] = (struct bpf_func_info){.insn_off = p->func[i],
+						  .type_id = function_type(p, i)};
 	if (p->nr_funcs > 1) {
 		a.prog_btf_fd = btf_fd;
 		a.func_info = (u64)(unsigned long)funcs;
 		a.func_info_cnt = p->nr_funcs;
 		a.func_info_rec_size = sizeof(funcs[0]);
 	}
-	a.log_buf = (u64)(unsigned long)log;
-	a.log_size = log_size;
-	a.log_level = 1;
 	fd = sys_bpf(BPF_PROG_LOAD, &a);
 	if (fd == -ENOSPC) { /* the log did not fit */
 		a.log_level = a.log_size = 0;
@@ -96,11 +137,71 @@ int kernel_check(const struct sprog *p, char *log, u32 log_size)
 	return 0;
 }
 
-void kernel_close(void)
+/* The reason in a log: its last line before the statistics. */
+static const char *last_line(char *log)
 {
-	for (u32 i = 0; i < SP_MAPS; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-	if (btf_fd >= 0)
-		close(btf_fd);
+	char *stats = strstr(log, "processed "), *last;
+
+	if (stats && stats > log)
+		stats[-1] = 0;
+	else if (*log && log[strlen(log) - 1] == '\n')
+		log[strlen(log) - 1] = 0;
+	last = strrchr(log, '\n');
+	return last ? last + 1 : log;
+}
+
+/* --- differences that are known --- */
+
+/* Accepted here and refused by the kernel, for what it says (part of the line). */
+static const struct {
+	const char *says, *because;
+} kernel_refuses[] = {
+	{"calling kernel function", "functions of the service"},
+};
+
+bool kernel_compare(const struct sprog *p, int err, char *text, u32 size)
+{
+	const char *line;
+	int kerr;
+
+	if (p->unpriv)
+		return false; /* the kernel's caller is root */
+	for (u32 i = 0; i < p->len; i++)
+		if (insn_is_call(&p->insns[i], BPF_PSEUDO_KFUNC_CALL))
+			return false; /* ids of the service's BTF */
+	kerr = kernel_check(p);
+	count.both_ok += !err && !kerr;
+	count.both_bad += err && kerr;
+	count.only_kernel += err && !kerr;
+	if (err || !kerr)
+		return false;
+	line = last_line(log_text);
+	for (u32 i = 0; i < ARRAY_SIZE(kernel_refuses); i++)
+		if (strstr(line, kernel_refuses[i].says)) {
+			count.explained++;
+			return false;
+		}
+	count.only_us++;
+	snprintf(text, size, "accepted here, refused by the kernel (%d): %s", kerr, line);
+	return true;
+}
+
+void kernel_show(const struct sprog *p)
+{
+	int err;
+
+	if (kernel_open())
+		return;
+	err = kernel_check(p);
+	printf("the kernel: %d\n%s\n", err, log_text);
+	kernel_close();
+}
+
+void kernel_statistics(void)
+{
+	printf("kernel: both accept %llu, both refuse %llu, only the kernel accepts %llu, only we "
+	       "accept %llu and for known reasons %llu\n",
+	       (unsigned long long)count.both_ok, (unsigned long long)count.both_bad,
+	       (unsigned long long)count.only_kernel, (unsigned long long)count.only_us,
+	       (unsigned long long)count.explained);
 }

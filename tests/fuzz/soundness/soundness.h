@@ -7,7 +7,7 @@
  *
  * One round: a program is made (gen.c: random but structured; or an accepted one with a few
  * mutations), checked by vfy_check() with an observer that records the walk (record.c), and, when
- * accepted, run several times on a concrete machine (run.c) that
+ * accepted, run several times on a concrete machine (machine.c) that
  *  - executes the instructions as loaded, before any rewriting,
  *  - has a region of its own, far from all others, for the context, each stack frame, each map
  * element and each version of the packet, so that an address outside its region is a bad access
@@ -38,18 +38,37 @@
 #include "verifier/vfy.h"
 #include "prog/prog.h"
 
-#define SP_MAX_INSNS 400
-#define SP_MAX_FUNCS 6
-#define SP_MAPS	     6
-#define SP_MAX_NODES 6000
-#define SP_FRAMES    MAX_CALL_FRAMES
+#define SP_MAX_INSNS   400
+#define SP_MAX_FUNCS   6
+#define SP_MAX_NODES   6000
+#define SP_FRAMES      MAX_CALL_FRAMES
+#define SP_MAX_VALUE   64
+#define SP_MAX_RECORD  128
+#define SP_CTX_SIZE    256
+#define SP_PKT_SIZE    256
+#define SP_OBJECT_SIZE 64
+#define SP_LOCK_AT     4 /* byte of the spin lock in values of MAP_LOCK */
 
 /* The fixed maps programs use; map_fd[i] in a program means the i-th. */
-enum { MAP_ARRAY, MAP_HASH, MAP_ONE, MAP_CONST, MAP_PROGS, MAP_PERCPU };
+enum {
+	MAP_ARRAY,
+	MAP_HASH,
+	MAP_ONE,
+	MAP_CONST,
+	MAP_PROGS,
+	MAP_PERCPU,
+	MAP_RING,
+	MAP_LOCK,
+	SP_MAPS
+};
 struct sp_map {
 	u32 type, key, value, entries, flags;
 };
 extern const struct sp_map sp_maps[SP_MAPS];
+
+/* The kernel functions (helper/kfunc_test.h) programs call, by their ids in the service's BTF. */
+enum { KF_ACQ, KF_REL, KF_RDWR, KF_RDONLY, KF_CTX, KF_MEMLEN, KF_PASS1, KF_MEMB_ACQ, SP_KFUNCS };
+extern s32 sp_kfunc_id[SP_KFUNCS]; /* -1: not there */
 
 /* A program as the client would load it. */
 struct sprog {
@@ -59,6 +78,7 @@ struct sprog {
 	u32 len, nr_funcs;
 	u32 func[SP_MAX_FUNCS]; /* starts; func[0] == 0 */
 	u32 global;		/* mask of functions that are global: f(int, int, u64 *) */
+	u32 takes_ctx;		/* ... and of those: f(context *, u64 *, int) */
 	struct bpf_insn insns[SP_MAX_INSNS];
 };
 
@@ -135,9 +155,10 @@ void walk_init(struct walk *w, struct bpf_map *maps);
 void walk_reset(struct walk *w);
 void walk_free(struct walk *w);
 
-/* --- run.c: the concrete machine --- */
+/* --- machine.c: the concrete machine --- */
 enum run_result {
 	RUN_OK,
+	RUN_COMPARED, /* ... and the rewritten program did the same */
 	RUN_STOPPED,
 	RUN_VIOLATION
 }; /* STOPPED: too long, or something the machine does not model */
@@ -146,18 +167,17 @@ struct violation {
 	s32 insn;
 	u32 step, node;
 };
-/* @map_values: contents of MAP_CONST */
+/* @map_const: contents of MAP_CONST; @img: the rewritten program, NULL: no twin */
 enum run_result run_program(const struct sprog *p, const struct walk *w, u64 seed,
-			    const u8 *map_const, struct violation *v);
+			    const u8 *map_const, struct exec_image *img, struct violation *v);
 void areg_text(const struct areg *a, char *buf, size_t size);
-
-/* --- main.c --- */
-u32 functions_blob(
-	u8 blob[512]); /* BTF of the functions: type 5 is a static one, 7 a global one; its size */
 
 /* --- kernel.c: the machine's own kernel --- */
 int kernel_open(void); /* 0, or negative errno when it may not be used */
-int kernel_check(const struct sprog *p, char *log, u32 log_size); /* 0, -errno */
+/* Our verdict on @p is @err; true: the kernel's is another, for no reason known (@text) */
+bool kernel_compare(const struct sprog *p, int err, char *text, u32 size);
+void kernel_show(const struct sprog *p);
+void kernel_statistics(void);
 void kernel_close(void);
 
 #endif
