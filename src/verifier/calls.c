@@ -145,6 +145,8 @@ static bool insn_changes_pkt(struct venv *env, s32 i)
 	const struct helper_proto *fn;
 	s32 n;
 
+	if (insn_is_call(in, 0) && in->imm == BPF_FUNC_tail_call)
+		return true; /* the other program may */
 	if (insn_is_call(in, 0)) {
 		fn = helper_by_id(in->imm);
 		return fn && (fn->flags & HELPER_CHANGES_PKT);
@@ -819,10 +821,9 @@ static int tail_call_taken(struct venv *env, s32 *idx)
 
 	if (!vfy_push(env, *idx + 1, *idx, false))
 		return -EFAULT;
-	for_each_vreg(env->cur, r, {
-		if (reg_is_pkt_any(r))
-			reg_unknown(env, r);
-	});
+	err = vfy_pkt_changed(env);
+	if (err)
+		return err;
 	reg_unknown(env, vfy_reg(env, 0));
 	env->scratched_regs |= 1;
 	err = vfy_subprog_exit(env, idx);

@@ -10,7 +10,8 @@
  *   map: array 4 8 1 [flags]   kind, key size, value size, entries; the first one is map_fd[0]; may repeat
  *   field: lock 4              the values of the map before are a struct with a bpf_spin_lock (timer: bpf_timer) at byte 4
  *   inner: array 4 8 1         the map before is one of maps like this
- *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions
+ *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions; 9:ctx is global, too, and
+ *                              gets the context: "int f(struct __sk_buff *)" or struct xdp_md
  *   kfunc: 3 name              the call at this instruction is of that function of the service
  *   expect: ok | EACCES ...
  *   level: 4                   log level; 2 when absent
@@ -50,7 +51,7 @@ struct test_case {
 	u32 nr_maps;
 	struct {
 		u32 at;
-		bool global;
+		bool global, ctx;
 	} func[8];
 	u32 nr_funcs;
 	struct {
@@ -115,7 +116,9 @@ static void read_funcs(struct test_case *t, char *s)
 {
 	for (char *w = strtok(s, " "); w; w = strtok(NULL, " ")) {
 		t->func[t->nr_funcs].at = atoi(w);
-		t->func[t->nr_funcs++].global = strstr(w, ":global") != NULL;
+		t->func[t->nr_funcs].ctx = strstr(w, ":ctx") != NULL;
+		t->func[t->nr_funcs].global = strstr(w, ":global") || strstr(w, ":ctx");
+		t->nr_funcs++;
 	}
 }
 
@@ -237,21 +240,34 @@ static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
 	return btf;
 }
 
-/* int; int f(void); the functions. */
+/* int; int f(void); the functions; struct CONTEXT, a pointer to it, int f(struct CONTEXT *). */
 static struct btf *funcs_btf(const struct test_case *t)
 {
 	u32 w[64] = {1, BTF_KIND_INT << 24,	   4, BTF_INT_SIGNED << 24 | 32,
 		     0, BTF_KIND_FUNC_PROTO << 24, 1},
-	    n = 7;
-	static const char strings[] = "\0int\0f\0";
+	    n = 7, first = 3 + t->nr_funcs;
+	static const char strings[] = "\0int\0f\0__sk_buff\0xdp_md";
 
 	for (u32 i = 0; i < t->nr_funcs; i++) {
 		w[n++] = 5;
 		w[n++] = BTF_KIND_FUNC << 24 |
 			 (t->func[i].global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
-		w[n++] = 2;
+		w[n++] = t->func[i].ctx ? first + 2 : 2;
 	}
-	return btf_of(w, n, strings, sizeof(strings) - 1);
+	const u32 more[] = {strcmp(t->type, "xdp") ? 7 : 17,
+			    BTF_KIND_STRUCT << 24,
+			    4,
+			    0,
+			    BTF_KIND_PTR << 24,
+			    first,
+			    0,
+			    BTF_KIND_FUNC_PROTO << 24 | 1,
+			    1,
+			    5,
+			    first + 1};
+
+	memcpy(w + n, more, sizeof(more));
+	return btf_of(w, n + ARRAY_SIZE(more), strings, sizeof(strings));
 }
 
 /* 1 int, 2 struct bpf_spin_lock { int v; }, 3 struct bpf_timer { int v; ... }, 4 the value. */
