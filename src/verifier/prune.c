@@ -286,6 +286,29 @@ static void retire(struct venv *env, struct vstate **link)
 		vfy_state_free(env, st);
 }
 
+/* In the map of ids: the id, and whether it was seen again. */
+static void count_id(struct venv *env, u32 id)
+{
+	for (u32 i = 0; i < env->nr_ids; i++) {
+		if (env->idmap[i].old != id)
+			continue;
+		env->idmap[i].cur = true;
+		return;
+	}
+	if (env->nr_ids < ARRAY_SIZE(env->idmap)) {
+		env->idmap[env->nr_ids].old = id;
+		env->idmap[env->nr_ids++].cur = false;
+	}
+}
+
+static bool id_is_lone(const struct venv *env, u32 id)
+{
+	for (u32 i = 0; i < env->nr_ids; i++)
+		if (env->idmap[i].old == id)
+			return !env->idmap[i].cur;
+	return false;
+}
+
 static void set_home(struct vreg *r, u32 frame, u32 item)
 {
 	r->live = 0;
@@ -306,6 +329,20 @@ static void connect(struct vstate *cur)
 	}
 }
 
+/* An id that only one number has says nothing, but would have to be matched. */
+static void forget_lone_ids(struct venv *env)
+{
+	env->nr_ids = 0;
+	for_each_vreg(env->cur, r, {
+		if (r->type == SCALAR_VALUE && r->id)
+			count_id(env, r->id);
+	});
+	for_each_vreg(env->cur, r, {
+		if (r->type == SCALAR_VALUE && r->id && id_is_lone(env, r->id))
+			reg_unlink(r);
+	});
+}
+
 static int keep_state(struct venv *env, s32 insn)
 {
 	struct vstate *cur = env->cur, *st, **b = bucket(env, insn);
@@ -314,8 +351,10 @@ static int keep_state(struct venv *env, s32 insn)
 	env->peak_states++;
 	env->prev_jumps = env->jumps;
 	env->prev_processed = env->processed;
-	if (env->capable)
+	if (env->capable) {
 		vfy_forget_precision(cur);
+		forget_lone_ids(env);
+	}
 	st = vfy_past_make(env, cur);
 	if (!st)
 		return -ENOMEM;
