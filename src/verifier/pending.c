@@ -5,8 +5,8 @@
  *
  * Packed, a state is struct vstate up to its frames and in their place:
  *
- *	its jumps
- *	per frame: what follows the registers in struct vframe; then, per register and stack slot, struct note, and
+ *	its jumps (struct hop), some with their copied slots
+ *	per frame: what follows the registers in struct vframe, when it is not as in the explored state; then, per register and stack slot, struct note, and
  *	when the value is not as there, what differs (put_words())
  *
  * The explored state cannot go or change meanwhile but for liveness and precision: this path counts
@@ -16,7 +16,7 @@
 
 #define HEAD_AT	   offsetof(struct vframe, callsite)
 #define HEAD_SIZE  (offsetof(struct vframe, refs) - HEAD_AT)
-#define PACKED_AT  offsetof(struct vstate, frame)
+#define PACKED_AT  offsetof(struct vstate, branches)
 #define VALUE_SIZE offsetof(struct vreg, live)
 #define WORDS	   (VALUE_SIZE / sizeof(u64) + 1) /* of a register's value; a slot's kinds */
 
@@ -27,6 +27,12 @@ _Static_assert(VALUE_SIZE % sizeof(u64) == 0 && SLOT_SIZE == sizeof(u64) && WORD
 struct note {
 	u8 same : 1, live : 2, precise : 1, home_frame : 3;
 	u8 home_item;
+};
+
+/* A jump; copied slots follow when there are any. */
+struct hop {
+	s32 from;
+	u32 to : 21, copies : 10, slots : 1;
 };
 
 /* A word of a value that is not as in the explored state. */
@@ -189,9 +195,31 @@ static const struct vshot *base_frame(const struct vstate *st, u32 i)
 	return st->parent && i <= st->parent->curframe ? st->parent->past[i].shot : NULL;
 }
 
+static bool same_head(const struct vframe *f, const struct vshot *base)
+{
+	return base && f->callsite == base->callsite && f->frameno == base->frameno &&
+	       f->subprog == base->subprog && f->async_cnt == base->async_cnt &&
+	       f->nr_slots == base->nr_slots && !f->in_callback && !f->in_async && !f->cb_entry;
+}
+
+/* Of a frame that is no callback's. */
+static void head_from(struct vframe *f, const struct vshot *base)
+{
+	f->callsite = base->callsite;
+	f->frameno = base->frameno;
+	f->subprog = base->subprog;
+	f->async_cnt = base->async_cnt;
+	f->nr_slots = base->nr_slots;
+	f->cb_range = tnum_const(0);
+}
+
 static void pack_frame(struct block *b, const struct vframe *f, const struct vshot *base)
 {
-	put(b, &f->callsite, HEAD_SIZE);
+	bool same = same_head(f, base);
+
+	put(b, &same, sizeof(same));
+	if (!same)
+		put(b, &f->callsite, HEAD_SIZE);
 	for (u32 i = 0; i < VFY_REGS; i++)
 		pack_item(b, reg_of(f, i), base_of(base, i));
 	for (u32 i = 0; i < f->nr_slots; i++)
@@ -202,11 +230,16 @@ static int unpack_frame(struct venv *env, struct block *b, struct vframe **frame
 			const struct vshot *base)
 {
 	struct vframe *f = *frame = vmem_alloc(&env->mem, sizeof(*f));
+	bool same;
 
 	if (!f)
 		return -ENOMEM;
 	memset(f, 0, sizeof(*f));
-	get(b, &f->callsite, HEAD_SIZE);
+	get(b, &same, sizeof(same));
+	if (same)
+		head_from(f, base);
+	else
+		get(b, &f->callsite, HEAD_SIZE);
 	for (u32 i = 0; i < VFY_REGS; i++)
 		unpack_item(b, reg_of(f, i), base_of(base, i));
 	if (!f->nr_slots)
@@ -230,10 +263,30 @@ static bool can_pack(const struct vstate *st)
 	return true;
 }
 
+static void pack_jump(struct block *b, const struct vjump *j)
+{
+	struct hop h = {j->from, j->to, j->copies, !!j->copied_slots};
+
+	put(b, &h, sizeof(h));
+	if (h.slots)
+		put(b, &j->copied_slots, sizeof(j->copied_slots));
+}
+
+static void unpack_jump(struct block *b, struct vjump *j)
+{
+	struct hop h;
+
+	get(b, &h, sizeof(h));
+	*j = (struct vjump){h.from, h.to, h.copies, 0};
+	if (h.slots)
+		get(b, &j->copied_slots, sizeof(j->copied_slots));
+}
+
 static void pack(struct block *b, const struct vstate *st)
 {
 	put(b, st, PACKED_AT);
-	put(b, st->jumps, st->nr_jumps * sizeof(*st->jumps));
+	for (u32 i = 0; i < st->nr_jumps; i++)
+		pack_jump(b, &st->jumps[i]);
 	for (u32 i = 0; i <= st->curframe; i++)
 		pack_frame(b, st->frame[i], base_frame(st, i));
 }
@@ -263,11 +316,13 @@ static int unpack(struct venv *env, struct vstate *st, const struct vstate *pack
 
 	get(&b, st, PACKED_AT);
 	st->packed_size = 0;
+	st->branches = 1;
 	if (st->nr_jumps) {
-		st->jumps = vmem_alloc(&env->mem, st->nr_jumps * sizeof(*st->jumps));
+		st->jumps = vmem_alloc(&env->mem, vfy_jumps_size(st->nr_jumps));
 		if (!st->jumps)
 			return -ENOMEM;
-		get(&b, st->jumps, st->nr_jumps * sizeof(*st->jumps));
+		for (u32 i = 0; i < st->nr_jumps; i++)
+			unpack_jump(&b, &st->jumps[i]);
 	}
 	for (u32 i = 0; i <= st->curframe && !err; i++)
 		err = unpack_frame(env, &b, &st->frame[i], base_frame(st, i));

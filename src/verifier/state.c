@@ -13,11 +13,6 @@ static size_t refs_size(u32 n)
 	return n * sizeof(struct vref);
 }
 
-static size_t jumps_size(u32 n)
-{
-	return n * sizeof(struct vjump);
-}
-
 /* Room for @n items where @old items were; keeps the first @keep. */
 static void *resize(struct venv *env, void *p, size_t old, size_t size, size_t keep)
 {
@@ -155,7 +150,7 @@ void vfy_state_free(struct venv *env, struct vstate *st)
 		vmem_free(&env->mem, st, st->packed_size);
 		return;
 	}
-	vmem_free(&env->mem, st->jumps, jumps_size(st->nr_jumps));
+	vmem_free(&env->mem, st->jumps, vfy_jumps_size(st->nr_jumps));
 	if (st->explored) {
 		vfy_past_free(env, st);
 		return;
@@ -177,10 +172,10 @@ struct vstate *vfy_state_copy(struct venv *env, const struct vstate *src)
 	st->jumps = NULL;
 	st->nr_jumps = 0;
 	if (src->nr_jumps) {
-		st->jumps = vmem_alloc(&env->mem, jumps_size(src->nr_jumps));
+		st->jumps = vmem_alloc(&env->mem, vfy_jumps_size(src->nr_jumps));
 		if (!st->jumps)
 			goto fail;
-		memcpy(st->jumps, src->jumps, jumps_size(src->nr_jumps));
+		memcpy(st->jumps, src->jumps, src->nr_jumps * sizeof(*st->jumps));
 		st->nr_jumps = src->nr_jumps;
 	}
 	for (u32 i = 0; i <= src->curframe; i++) {
@@ -262,8 +257,8 @@ static int add_jump(struct venv *env, struct vstate *st, u32 regs, u64 slots)
 {
 	struct vjump *j;
 
-	j = resize(env, st->jumps, jumps_size(st->nr_jumps), jumps_size(st->nr_jumps + 1),
-		   jumps_size(st->nr_jumps));
+	j = resize(env, st->jumps, vfy_jumps_size(st->nr_jumps), vfy_jumps_size(st->nr_jumps + 1),
+		   st->nr_jumps * sizeof(*j));
 	if (!j)
 		return -ENOMEM;
 	j[st->nr_jumps++] = (struct vjump){env->prev_insn_idx, env->insn_idx, regs, slots};

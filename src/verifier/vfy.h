@@ -117,8 +117,8 @@ struct vframe {
 /* A step that was not to the next instruction, or a comparison at @to that taught copies of its
  * operands (registers, slots) something. */
 struct vjump {
-	s32 from, to;
-	u32 copies;
+	s32 from;
+	u32 to : 21, copies : 10;
 	u64 copied_slots;
 };
 
@@ -149,26 +149,28 @@ struct vpast {
 
 struct vstate {
 	struct vstate *parent; /* explored state this one continues */
-	u32 branches;	       /* paths from here that are not finished */
-	u32 insn_idx;	       /* explored: where */
-	u32 curframe;
-	u32 lock_id;	       /* spin lock held: id of the pointer, 0: none */
-	bool speculative;
-	bool explored;	       /* @past instead of @frame, as many as there are frames */
-	bool done;	       /* explored: seen again since all paths from here are finished */
-	bool retired;	       /* explored: compared no more, goes when the last path from here is finished */
-	bool all_precise;      /* explored: all scalars here and in its ancestors are precise */
-	s32 first_insn, last_insn;
-	struct vjump *jumps; /* non-linear steps since first_insn */
-	u32 nr_jumps;
 	/* list of explored states of an instruction, or stack of paths still to walk */
 	struct vstate *next;
-	u32 hits, misses;
+	struct vjump *jumps; /* non-linear steps since first_insn */
+	u32 nr_jumps;
+	s32 first_insn, last_insn;
+	u32 curframe;
+	u32 lock_id; /* spin lock held: id of the pointer, 0: none */
+	u32 seen, kept; /* the observer's: last step of the path, step an explored state was kept at */
+	bool speculative;
+	/* waiting: where it goes on */
 	s32 resume, resume_prev;
 	u32 pushed_at;
 	u32 log_pos;
-	u32 seen, kept; /* the observer's: last step of the path, step an explored state was kept at */
-	u32 packed_size; /* not 0: waiting, and instead of @frame there is something shorter (pending.c) */
+	u32 packed_size; /* not 0: instead of what follows there is something shorter (pending.c) */
+	u32 branches;	 /* paths from here that are not finished */
+	/* explored */
+	u32 insn_idx;
+	u32 hits, misses;
+	bool explored;	  /* @past instead of @frame, as many as there are frames */
+	bool done;	  /* seen again since all paths from here are finished */
+	bool retired;	  /* compared no more, goes when the last path from here is finished */
+	bool all_precise; /* all scalars here and in its ancestors are precise */
 	union {
 		struct vframe *frame[MAX_CALL_FRAMES];
 		struct vpast past[MAX_CALL_FRAMES];
@@ -356,6 +358,8 @@ size_t vmem_room(size_t size); /* bytes an allocation of @size really has */
 void vmem_release(struct vmem *m);
 
 /* --- state.c: frames and states --- */
+/* Room grows in steps: histories do. */
+static inline size_t vfy_jumps_size(u32 n) { return round_up(n, 4u) * sizeof(struct vjump); }
 struct vstate *vfy_state_new(struct venv *env);
 void vfy_state_free(struct venv *env, struct vstate *st);
 struct vstate *vfy_state_copy(struct venv *env, const struct vstate *src); /* deep; NULL: no memory */
