@@ -298,7 +298,6 @@ static int check_prog(const struct prog_load_env *env, const struct prog_load_re
 			      : aux->dst_prog ? aux->dst_prog->aux->btf
 					      : NULL,
 		.attach_btf_id = aux->attach_btf_id,
-		.dst_prog = aux->dst_prog,
 		.len = req->attr.insn_cnt,
 	};
 	int err = check_log(req);
@@ -331,8 +330,8 @@ static int check_tail_calls(const struct bpf_prog *prog)
 		struct bpf_map *map = prog->aux->used_maps[i];
 
 		if (map->map_type == BPF_MAP_TYPE_PROG_ARRAY &&
-		    !map_obj_prog_fits(map_obj_of(map), prog->type, prog->expected_attach_type,
-				       prog->aux->attach_func_proto))
+		    !map_obj_prog_fits(map_obj_of(map), prog_type_resolved(prog),
+				       prog->expected_attach_type, prog->aux->attach_func_proto))
 			return -EINVAL;
 	}
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef USERBPF_PROG_LOAD_H
 #define USERBPF_PROG_LOAD_H
-/* load.h - shared by load.c, relo.c, target.c and prog.c. Private to src/prog. */
+/* load.h - shared by load.c, relo.c, target.c, ext.c and prog.c. Private to src/prog. */
 #include "prog/prog.h"
 
 #define INFO_REC_MAX 252 /* bytes of a func_info, line_info or core_relo record */
@@ -10,6 +10,10 @@
  * of @v. 0 or errno; reason in @log. */
 int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, struct vfy_prog *v,
 		      struct log *log);
+
+/* May the program of @v take the place of @func in @btf? (ext.c; kernel: btf_check_type_match) */
+int prog_check_ext(const struct vfy_prog *v, const struct btf *btf, const struct btf_type *func,
+		   struct log *log);
 
 /* Kernel: check_core_relo. Patches the instructions of @v; needs its BTF. */
 int prog_apply_relos(const struct prog_load_env *env, const struct prog_load_req *req,

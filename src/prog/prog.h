@@ -85,6 +85,8 @@ struct prog_type {
 	bool needs_net_admin, needs_perfmon; /* kernel: is_net_admin_prog_type, is_perfmon_prog_type */
 };
 const struct prog_type *prog_type_of(u32 type); /* NULL: unknown to us (-EINVAL) */
+/* Its type; of an extension, the type of what it replaces. */
+enum bpf_prog_type prog_type_resolved(const struct bpf_prog *prog);
 
 /* Everything PROG_LOAD needs from around it; filled by src/sys. */
 struct prog_load_env {

@@ -15,6 +15,7 @@ struct target {
 	struct btf *btf;
 	const struct btf_type *t;
 	const char *name;
+	bool conservative; /* a function of a program whose BTF does not describe its arguments */
 };
 
 static int refuse(struct target *t, const char *text)
@@ -97,13 +98,9 @@ static int check_dst_prog(struct target *tg, u32 btf_id)
 		log_printf(tg->log, "Subprog %s doesn't exist\n", tg->name);
 		return -EINVAL;
 	}
-	if (ext && i < aux->nr_subprogs && i && !aux->subprogs[i].is_global)
+	tg->conservative = i >= aux->nr_subprogs || aux->subprogs[i].unreliable;
+	if (ext && tg->conservative)
 		return refuse(tg, "Cannot replace static functions");
-	/* patching calls of a running program needs machine code */
-	if (ext && !dst->jited)
-		return refuse(tg, "Extension programs should be JITed");
-	if (!dst->jited)
-		return refuse(tg, "Can attach to only JITed progs");
 	if (dst->type == tg->prog->type)
 		return refuse(tg, "Cannot recursively attach");
 	if (dst->type == BPF_PROG_TYPE_TRACING && ext &&
@@ -145,8 +142,15 @@ static int target_func(struct target *tg, u32 btf_id)
 		log_printf(tg->log, "attach_btf_id %u is not a function\n", btf_id);
 		return -EINVAL;
 	}
+	if (tg->prog->type == BPF_PROG_TYPE_EXT && prog_check_ext(tg->v, tg->btf, tg->t, tg->log))
+		return -EINVAL;
 	tg->t = btf_type_by_id(tg->btf, tg->t->type);
-	return tg->t && btf_type_is_func_proto(tg->t) ? check_proto(tg, tg->t) : -EINVAL;
+	if (!tg->t || !btf_type_is_func_proto(tg->t))
+		return -EINVAL;
+	/* five arguments of any kind */
+	if (tg->conservative)
+		tg->t = NULL;
+	return tg->t ? check_proto(tg, tg->t) : 0;
 }
 
 static int target_iter(struct target *tg, u32 btf_id)
@@ -271,6 +275,17 @@ static int check_sleepable(struct target *tg)
 	return 0;
 }
 
+/* An extension is checked as its target would be. */
+static void become(struct bpf_prog *prog, struct vfy_prog *v)
+{
+	const struct bpf_prog *dst = prog->aux->dst_prog;
+
+	v->ext = true;
+	v->type = dst->type;
+	v->expected_attach_type = dst->expected_attach_type;
+	v->ops = prog->aux->type_ops = dst->aux->type_ops;
+}
+
 int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, struct vfy_prog *v,
 		      struct log *log)
 {
@@ -293,12 +308,10 @@ int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, st
 	err = check_attach_target(&tg);
 	if (err)
 		return err;
-	if (prog->type == BPF_PROG_TYPE_EXT) {
-		v->ops = prog->aux->dst_prog->aux->type_ops;
-		prog->aux->type_ops = v->ops;
-		prog->expected_attach_type = prog->aux->dst_prog->expected_attach_type;
-		v->expected_attach_type = prog->expected_attach_type;
-	}
+	if (prog->type == BPF_PROG_TYPE_EXT)
+		become(prog, v);
+	else if (prog->aux->dst_prog)
+		v->target_type = prog_type_resolved(prog->aux->dst_prog);
 	prog->aux->attach_func_proto = v->attach_func_proto = tg.t;
 	prog->aux->attach_func_name = v->attach_func_name = tg.name;
 	return 0;

@@ -20,10 +20,9 @@ const struct prog_type *prog_type_of(u32 type)
 	return type < ARRAY_SIZE(types) && types[type].ops ? &types[type] : NULL;
 }
 
-/* An extension is checked as what it replaces. */
-static enum bpf_prog_type resolve_type(const struct vfy_prog *prog)
+enum bpf_prog_type prog_type_resolved(const struct bpf_prog *prog)
 {
-	const struct bpf_prog *dst = prog->dst_prog;
+	const struct bpf_prog *dst = prog->aux->dst_prog;
 
 	return prog->type == BPF_PROG_TYPE_EXT && dst ? dst->type : prog->type;
 }
@@ -69,7 +68,7 @@ static bool wants_perfmon(u32 id)
 
 const struct helper_proto *prog_helper(u32 id, const struct vfy_prog *prog)
 {
-	const struct prog_type *t = prog_type_of(resolve_type(prog));
+	const struct prog_type *t = prog_type_of(prog->type);
 	u32 groups = HG_BASE;
 
 	if (!t || is_gap(t->type, prog->expected_attach_type, id))

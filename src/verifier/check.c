@@ -507,7 +507,7 @@ static int first_state(struct venv *env, u32 n)
 	st->frame[0] = vfy_frame_new(env, VFY_MAIN_CALLSITE, 0, n);
 	if (!st->frame[0])
 		return -ENOMEM;
-	if (n)
+	if (n || env->prog->ext)
 		return vfy_subprog_args(env, n, st->frame[0]);
 	r = &st->frame[0]->regs[1];
 	reg_known(r, 0);
@@ -682,6 +682,8 @@ static int hand_over(struct venv *env)
 	if (!p->subprogs)
 		return -ENOMEM;
 	memcpy(p->subprogs, env->subprogs, (env->nr_subprogs + 1) * sizeof(*p->subprogs));
+	for (u32 i = 0; i < env->nr_subprogs; i++)
+		p->subprogs[i].unreliable = env->funcs[i].unreliable;
 	p->nr_subprogs = env->nr_subprogs;
 	return 0;
 }

@@ -117,6 +117,22 @@ static bool struct_ptr(const struct vfy_prog *prog, struct btf *btf, const struc
 	return true;
 }
 
+/* What a program got as its context is, to those who trace it, the struct behind that. */
+static bool traced_ctx(const struct vfy_prog *prog, const struct btf *btf,
+		       const struct btf_type *ptr, struct insn_access_aux *info)
+{
+	const char *name = vfy_ctx_inside(prog->target_type, btf, ptr->type);
+	s32 id = name && prog->vmlinux ? btf_find_by_name_kind(prog->vmlinux, name, BTF_KIND_STRUCT)
+				       : 0;
+
+	if (id <= 0)
+		return false;
+	info->reg_type = PTR_TO_BTF_ID;
+	info->btf = prog->vmlinux;
+	info->btf_id = id;
+	return true;
+}
+
 /* An argument of pointer type. */
 static bool pointer_arg(const struct vfy_prog *prog, struct btf *btf, const struct btf_type *ptr,
 			u32 off, u32 arg, struct insn_access_aux *info)
@@ -130,6 +146,8 @@ static bool pointer_arg(const struct vfy_prog *prog, struct btf *btf, const stru
 	if (!ptr->type || points_to_int(btf, ptr))
 		return true; /* nothing to walk: a number */
 	a = target_arg(prog, off, false);
+	if (!a && prog->target_type)
+		return traced_ctx(prog, btf, ptr, info);
 	if (!a)
 		return struct_ptr(prog, btf, ptr, arg, info);
 	if (!a->btf_id) {

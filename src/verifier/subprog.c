@@ -6,51 +6,65 @@
  */
 #include "verifier/vfy.h"
 
-/* Context struct per program type, as BTF names it. */
-static const struct {
+/* Context struct per program type: as its BTF names it, and as those who trace it see it. */
+static const struct ctx_name {
 	u32 type;
-	const char *name, *alias;
+	const char *name, *alias, *inside;
 } ctx_names[] = {
-	{BPF_PROG_TYPE_SOCKET_FILTER, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_SCHED_CLS, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_SCHED_ACT, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_XDP, "xdp_md", NULL},
-	{BPF_PROG_TYPE_CGROUP_SKB, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_CGROUP_SOCK, "bpf_sock", NULL},
-	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "bpf_sock_addr", NULL},
-	{BPF_PROG_TYPE_LWT_IN, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_LWT_OUT, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_LWT_XMIT, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_LWT_SEG6LOCAL, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_SOCK_OPS, "bpf_sock_ops", NULL},
-	{BPF_PROG_TYPE_SK_SKB, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_SK_MSG, "sk_msg_md", NULL},
-	{BPF_PROG_TYPE_FLOW_DISSECTOR, "__sk_buff", NULL},
-	{BPF_PROG_TYPE_KPROBE, "bpf_user_pt_regs_t", "pt_regs"},
-	{BPF_PROG_TYPE_PERF_EVENT, "bpf_perf_event_data", NULL},
-	{BPF_PROG_TYPE_RAW_TRACEPOINT, "bpf_raw_tracepoint_args", NULL},
-	{BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, "bpf_raw_tracepoint_args", NULL},
-	{BPF_PROG_TYPE_CGROUP_DEVICE, "bpf_cgroup_dev_ctx", NULL},
-	{BPF_PROG_TYPE_CGROUP_SYSCTL, "bpf_sysctl", NULL},
-	{BPF_PROG_TYPE_CGROUP_SOCKOPT, "bpf_sockopt", NULL},
-	{BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport_md", NULL},
-	{BPF_PROG_TYPE_SK_LOOKUP, "bpf_sk_lookup", NULL},
+	{BPF_PROG_TYPE_SOCKET_FILTER, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_SCHED_CLS, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_SCHED_ACT, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_XDP, "xdp_md", NULL, "xdp_buff"},
+	{BPF_PROG_TYPE_CGROUP_SKB, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_CGROUP_SOCK, "bpf_sock", NULL, "sock"},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "bpf_sock_addr", NULL, "bpf_sock_addr_kern"},
+	{BPF_PROG_TYPE_LWT_IN, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_LWT_OUT, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_LWT_XMIT, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_LWT_SEG6LOCAL, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_SOCK_OPS, "bpf_sock_ops", NULL, "bpf_sock_ops_kern"},
+	{BPF_PROG_TYPE_SK_SKB, "__sk_buff", NULL, "sk_buff"},
+	{BPF_PROG_TYPE_SK_MSG, "sk_msg_md", NULL, "sk_msg"},
+	{BPF_PROG_TYPE_FLOW_DISSECTOR, "__sk_buff", NULL, "bpf_flow_dissector"},
+	{BPF_PROG_TYPE_KPROBE, "bpf_user_pt_regs_t", "pt_regs", "pt_regs"},
+	{BPF_PROG_TYPE_PERF_EVENT, "bpf_perf_event_data", NULL, "bpf_perf_event_data_kern"},
+	{BPF_PROG_TYPE_RAW_TRACEPOINT, "bpf_raw_tracepoint_args", NULL, NULL},
+	{BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, "bpf_raw_tracepoint_args", NULL, NULL},
+	{BPF_PROG_TYPE_CGROUP_DEVICE, "bpf_cgroup_dev_ctx", NULL, "bpf_cgroup_dev_ctx"},
+	{BPF_PROG_TYPE_CGROUP_SYSCTL, "bpf_sysctl", NULL, "bpf_sysctl_kern"},
+	{BPF_PROG_TYPE_CGROUP_SOCKOPT, "bpf_sockopt", NULL, "bpf_sockopt_kern"},
+	{BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport_md", NULL, "sk_reuseport_kern"},
+	{BPF_PROG_TYPE_SK_LOOKUP, "bpf_sk_lookup", NULL, "bpf_sk_lookup_kern"},
 };
 
-/* Is a pointer to @t the context of this program type? */
-bool vfy_is_ctx_type(const struct venv *env, const struct btf *btf, u32 id)
+static const struct ctx_name *ctx_name_of(u32 prog_type, const struct btf *btf, u32 id)
 {
 	const struct btf_type *t = btf_type_skip_modifiers(btf, id, NULL);
+	const struct ctx_name *c;
 	const char *name;
 
 	if (!t || !btf_type_is_struct(t))
-		return false;
+		return NULL;
 	name = btf_name_by_offset(btf, t->name_off);
-	for (u32 i = 0; name && i < ARRAY_SIZE(ctx_names); i++)
-		if (ctx_names[i].type == env->prog->type)
-			return !strcmp(name, ctx_names[i].name) ||
-			       (ctx_names[i].alias && !strcmp(name, ctx_names[i].alias));
-	return false;
+	for (c = ctx_names; name && c < ctx_names + ARRAY_SIZE(ctx_names); c++)
+		if (c->type == prog_type)
+			return !strcmp(name, c->name) || (c->alias && !strcmp(name, c->alias))
+				       ? c
+				       : NULL;
+	return NULL;
+}
+
+/* Is a pointer to @id the context of this program type? */
+bool vfy_is_ctx_type(const struct venv *env, const struct btf *btf, u32 id)
+{
+	return ctx_name_of(env->prog->type, btf, id) != NULL;
+}
+
+const char *vfy_ctx_inside(u32 prog_type, const struct btf *btf, u32 id)
+{
+	const struct ctx_name *c = ctx_name_of(prog_type, btf, id);
+
+	return c ? c->inside : NULL;
 }
 
 static bool is_scalar_type(const struct btf_type *t)

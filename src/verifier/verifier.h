@@ -93,6 +93,7 @@ struct vfy_subprog {
 	u32 linfo_idx;
 	bool has_tail_call, tail_call_reachable, has_ld_abs, is_async_cb;
 	bool is_global;
+	bool unreliable; /* [out] its BTF does not describe its arguments */
 	char name[BPF_OBJ_NAME_LEN];
 };
 
@@ -127,8 +128,9 @@ struct vfy_observer {
 /* In: filled by src/prog. Out: same struct, marked [out]. */
 struct vfy_prog {
 	/* in */
-	enum bpf_prog_type type;
+	enum bpf_prog_type type; /* of an extension: what it replaces is */
 	enum bpf_attach_type expected_attach_type;
+	bool ext;		 /* takes a function's place: its arguments are those of its BTF */
 	u32 prog_flags;		/* BPF_F_STRICT_ALIGNMENT, ANY_ALIGNMENT, TEST_RND_HI32, TEST_STATE_FREQ, SLEEPABLE */
 	bool gpl_compatible, sleepable;
 	const struct cred *cred; /* decides allow_ptr_leaks, bypass_spec_*, bpf_capable */
@@ -146,7 +148,8 @@ struct vfy_prog {
 	const struct vfy_ctx_arg *ctx_args;
 	u32 nr_ctx_args;
 	const struct vfy_observer *observer; /* NULL but in tests */
-	void *dst_prog;		/* target program of freplace/fentry-on-prog; opaque here */
+	/* fentry and fexit on a program: its type (of an extension: what that replaces); else 0 */
+	enum bpf_prog_type target_type;
 
 	/* in, replaced by rewritten versions (malloc'ed; freed by vfy_prog_free) */
 	struct bpf_insn *insns;

@@ -478,6 +478,8 @@ bool vfy_in_callback(const struct venv *env);
 int vfy_subprog_args(struct venv *env, u32 subprog, struct vframe *f);	    /* entry of a global function */
 int vfy_subprog_match(struct venv *env, u32 subprog, struct vreg *regs, bool call); /* arguments against BTF */
 bool vfy_is_ctx_type(const struct venv *env, const struct btf *btf, u32 id); /* what pointers to the context point to */
+/* The struct of vmlinux behind the context @id of programs of @prog_type, NULL: no context or none. */
+const char *vfy_ctx_inside(u32 prog_type, const struct btf *btf, u32 id);
 int vfy_mem_arg(struct venv *env, u32 regno, u32 size); /* memory for a function that is known by its BTF only */
 int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno);
 int vfy_kfunc_named(struct venv *env, const struct bpf_insn *insn); /* does the call name a function at all? */
