@@ -172,7 +172,8 @@ static int place_bitfield(const struct job *j, u32 bit_off, u32 unit, struct pla
 	return 0;
 }
 
-static int place_field(const struct job *j, const struct core_spec *s, u32 bits, const struct btf_type *t, u32 type_id, struct place *at)
+static int place_field(const struct job *j, const struct core_spec *s, u32 bits,
+		       const struct btf_type *t, u32 type_id, struct place *at)
 {
 	s64 size;
 

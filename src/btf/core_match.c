@@ -131,7 +131,8 @@ static int protos_compat(struct pair *p, int level)
 
 static int compat(struct pair *p, int level)
 {
-	const struct btf_type *l = btf_type_by_id(p->lb, p->lid), *t = btf_type_by_id(p->tb, p->tid);
+	const struct btf_type *l = btf_type_by_id(p->lb, p->lid),
+			      *t = btf_type_by_id(p->tb, p->tid);
 	int fit;
 
 	if (!l || !t)
@@ -274,8 +275,8 @@ static int leaf_alike(const struct pair *p, bool behind_ptr)
 	case BTF_KIND_STRUCT:
 	case BTF_KIND_UNION:
 		if (behind_ptr)
-			return same_kind(p->l, p->t) || (btf_type_kind(p->t) == BTF_KIND_FWD &&
-							 fwd_stands_for(p->t, p->l));
+			return same_kind(p->l, p->t) ||
+			       (btf_type_kind(p->t) == BTF_KIND_FWD && fwd_stands_for(p->t, p->l));
 		return btf_type_kind(p->l) == btf_type_kind(p->t) ? -1 : 0;
 	case BTF_KIND_PTR:
 	case BTF_KIND_ARRAY:

@@ -13,7 +13,7 @@ struct patch {
 	const struct core_result *r;
 };
 
-#define SAY(p, fmt, ...)                                                                    \
+#define SAY(p, fmt, ...) \
 	log_printf((p)->log, "prog '': relo #%d: " fmt "\n", (p)->relo, ##__VA_ARGS__)
 
 static bool is_ldimm64(const struct bpf_insn *insn)
@@ -37,7 +37,8 @@ static int unrecognized(const struct patch *p)
 {
 	const struct bpf_insn *in = p->insn;
 
-	SAY(p, "trying to relocate unrecognized insn #%d, code:0x%x, src:0x%x, dst:0x%x, off:0x%x, imm:0x%x",
+	SAY(p,
+	    "trying to relocate unrecognized insn #%d, code:0x%x, src:0x%x, dst:0x%x, off:0x%x, imm:0x%x",
 	    p->at, in->code, in->src_reg, in->dst_reg, in->off, in->imm);
 	return -EINVAL;
 }
@@ -121,13 +122,14 @@ static int patch_access(const struct patch *p)
 		return -ERANGE;
 	}
 	if (p->r->bad_size) {
-		SAY(p, "insn #%d (LDX/ST/STX) accesses field incorrectly. "
-		       "Make sure you are accessing pointers, unsigned integers, or fields of matching type and size.",
+		SAY(p,
+		    "insn #%d (LDX/ST/STX) accesses field incorrectly. "
+		    "Make sure you are accessing pointers, unsigned integers, or fields of matching type and size.",
 		    p->at);
 		return poison(p);
 	}
-	SAY(p, "patched insn #%d (LDX/ST/STX) off %llu -> %llu", p->at,
-	    (unsigned long long)in->off, (unsigned long long)val);
+	SAY(p, "patched insn #%d (LDX/ST/STX) off %llu -> %llu", p->at, (unsigned long long)in->off,
+	    (unsigned long long)val);
 	in->off = val;
 	return p->r->local.size == p->r->target.size ? 0 : patch_width(p);
 }
@@ -148,8 +150,7 @@ static int patch_ldimm64(const struct patch *p)
 	imm = (u32)in[0].imm | (u64)in[1].imm << 32;
 	if (was->exact && imm != was->val) {
 		SAY(p, "unexpected insn #%d (LDIMM64) value: got %llu, exp %llu -> %llu", p->at,
-		    (unsigned long long)imm, (unsigned long long)was->val,
-		    (unsigned long long)val);
+		    (unsigned long long)imm, (unsigned long long)was->val, (unsigned long long)val);
 		return -EINVAL;
 	}
 	in[0].imm = val;
@@ -163,8 +164,8 @@ int core_patch(struct log *log, struct bpf_insn *insns, u32 len, u32 at, u32 rel
 	       const struct core_result *r)
 {
 	static int (*const by_class[8])(const struct patch *p) = {
-		[BPF_LD] = patch_ldimm64, [BPF_LDX] = patch_access,  [BPF_ST] = patch_access,
-		[BPF_STX] = patch_access, [BPF_ALU] = patch_alu,     [BPF_JMP] = unrecognized,
+		[BPF_LD] = patch_ldimm64,   [BPF_LDX] = patch_access, [BPF_ST] = patch_access,
+		[BPF_STX] = patch_access,   [BPF_ALU] = patch_alu,    [BPF_JMP] = unrecognized,
 		[BPF_JMP32] = unrecognized, [BPF_ALU64] = patch_alu,
 	};
 	struct patch p = {log, insns + at, len - at, relo_idx, at, r};

@@ -161,9 +161,10 @@ static int parse_field(struct core_spec *s, u32 id, const char *text, struct log
 		} else if (btf_type_kind(t) == BTF_KIND_ARRAY) {
 			err = step_element(s, t, s->raw[i], &id);
 		} else {
-			log_printf(log,
-				   "prog '': relo for [%u] %s (at idx %d) captures type [%d] of unexpected kind %s\n",
-				   s->root, text, i, id, btf_kind_name(btf_type_kind(t)));
+			log_printf(
+				log,
+				"prog '': relo for [%u] %s (at idx %d) captures type [%d] of unexpected kind %s\n",
+				s->root, text, i, id, btf_kind_name(btf_type_kind(t)));
 			err = -EINVAL;
 		}
 	}
