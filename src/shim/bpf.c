@@ -5,8 +5,11 @@
 
 long shim_answer(int cmd, u64 uattr, u32 size)
 {
+	int err = unlikely(shim_fail_on()) ? shim_fail_call() : 0;
 	long ret = SHIM_ELSEWHERE;
 
+	if (err)
+		return err;
 	if (cmd >= BPF_MAP_LOOKUP_ELEM && cmd <= BPF_MAP_GET_NEXT_KEY)
 		ret = shim_elem(cmd, uattr, size);
 	else if (cmd == BPF_PROG_TEST_RUN)

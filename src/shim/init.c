@@ -26,6 +26,7 @@ static void after_fork(void)
 	fdtab_after_fork(shim.fds);
 	shim_images_after_fork();
 	shim_inner_after_fork();
+	shim_fail_after_fork();
 }
 
 __attribute__((constructor)) static void start(void)
@@ -42,6 +43,9 @@ __attribute__((constructor)) static void start(void)
 	shim.virtual_root = getenv("USERBPF_VIRTUAL");
 	shim.fds = fdtab_new(&source);
 	sigchain_init();
+	path = getenv("USERBPF_FAIL");
+	if (path)
+		shim_fail_start(path);
 	path = getenv(ABI_REC_ENV);
 	if (path && *path)
 		shim_trace_start(path);

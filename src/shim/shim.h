@@ -13,7 +13,7 @@
  *   client.c     connections to the service          guard.c   the caller's memory
  *   inner.c      maps inside maps
  *   sigchain.c   SIGSEGV handlers of the program     trace.c   calls as records in a file
- *   host.c       what SYSCALL programs ask for
+ *   host.c       what SYSCALL programs ask for       fail.c    faults on demand
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
  * goes straight to libc. Functions return the system call's value or negative errno; only
@@ -83,6 +83,12 @@ struct exec_run;
 struct bpf_map *shim_inner_map(struct exec_run *run, struct bpf_map *outer, u32 id);
 void shim_inner_put(struct inner_cache *inner);
 void shim_inner_after_fork(void);
+
+/* fail.c */
+void shim_fail_start(const char *text);
+bool shim_fail_on(void);
+int shim_fail_call(void); /* of a call that begins: 0 or the negative errno it fails with */
+void shim_fail_after_fork(void);
 
 /* host.c */
 long host_sys_bpf(void *caller, int cmd, void *attr, u32 size);

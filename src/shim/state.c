@@ -34,9 +34,8 @@ bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end)
 
 bool shim_owns_fd(int fd)
 {
-	return fd >= LOWEST_OWN &&
-	       (client_owns_fd(&shim.client, fd) || fdtab_owns_fd(shim.fds, fd) ||
-		shim_trace_owns_fd(fd));
+	return fd >= LOWEST_OWN && (client_owns_fd(&shim.client, fd) ||
+				    fdtab_owns_fd(shim.fds, fd) || shim_trace_owns_fd(fd));
 }
 
 bool shim_next_own_fd(unsigned int first, unsigned int last, unsigned int *own)

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# lskel.sh - light skeletons that Debian's bpftool makes run unmodified: for every object of tests/data/bpf/lskel what the skeleton
+# loads is what libbpf loads, attach works, logs arrive, and nothing stays behind. The same binary on the machine's own kernel where
+# root may use it.
+. "$SRC/tests/e2e/lib.sh"
+. "$SRC/tests/e2e/lskel_lib.sh"
+lskel_build
+start
+
+for name in $names; do
+	if has "$name" kernel; then
+		ub ./lskel load "$name" >out 2>&1 && fail "$name: loads without its targets"
+		same "$name: what a missing target gives" ENOENT "$(cat out)"
+		continue
+	fi
+	ub ./lskel same "$name" "$L/$name.bpf.o" >out 2>&1 || { fail "$name: skeleton and libbpf differ"; head -5 out; diff skeleton.txt libbpf.txt | head -20; }
+	# the loader of bpftool prog load -L
+	ub bpftool -L prog load "$L/$name.bpf.o" /sys/fs/bpf/x >out 2>&1 || { fail "$name: bpftool -L prog load"; tail -5 out; }
+	if has "$name" attach && [ "$name" != iter_elem ]; then
+		ub ./lskel attach "$name" >out 2>&1 || { fail "$name: attach"; tail -5 out; }
+	fi
+done
+
+# the log of a program that is refused, through the skeleton's buffer, and the loader program's own at any level
+ub ./lskel log tracing >out 2>&1 && fail "tracing: loads"
+ub ./lskel log maps >out 2>&1 || { fail "log of an object that loads"; head -5 out; }
+grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's buffer: $(head -c 300 out)"
+
+# The machine's own kernel says the same of a skeleton as of libbpf, also where it refuses both (attach targets, privileges,
+# configuration).
+if kernel_bpf; then
+	for name in $names; do
+		# others may make objects there meanwhile
+		for try in 1 2 3; do
+			./lskel same "$name" "$L/$name.bpf.o" >out 2>&1
+			status=$?
+			[ $status = 1 ] || break
+		done
+		case $status in
+		0 | 4) ;;
+		*) fail "$name: skeleton and libbpf differ on the machine's kernel"; head -5 out; diff skeleton.txt libbpf.txt | head -20 ;;
+		esac
+	done
+fi
+cd /
