@@ -17,7 +17,7 @@ enum abi_kind {
 	ABI_FLAGS,
 	ABI_ENUM,
 	ABI_NAME,	/* char array inside attr */
-	ABI_FD,		/* fd; see fd_kinds */
+	ABI_FD,		/* fd; see fd_kinds. From here on: numbers of the calling process */
 	ABI_STR,	/* pointer to NUL-terminated text in client memory (license, path, name) */
 	ABI_PATH,	/* ABI_STR resolved by the client (OBJ_PIN, OBJ_GET) */
 	ABI_IN,		/* pointer to memory the kernel reads */

@@ -333,13 +333,13 @@ static const struct {
 	{BPF_LINK_CREATE, record_link_create},
 };
 
-/* Descriptors that the command does not look at. */
-static void drop_unused_fds(struct gen_call *c, const struct abi_command *row)
+/* Descriptors and addresses are the recorded process's; what they were is in refs and segments. */
+static void drop_numbers(struct gen_call *c, const struct abi_command *row)
 {
 	for (u32 i = 0; i < row->nr_fields; i++) {
 		const struct abi_field *f = &row->fields[i];
 
-		if (f->kind == ABI_FD)
+		if (f->kind >= ABI_FD)
 			memset((char *)&c->attr + f->off, 0, f->size);
 	}
 }
@@ -351,7 +351,7 @@ static int record_call(struct record *r, const struct abi_command *row, const un
 	for (u32 i = 0; i < ARRAY_SIZE(special) && !err; i++)
 		if (special[i].cmd == row->cmd)
 			err = special[i].record(r, attr);
-	drop_unused_fds(r->call, row);
+	drop_numbers(r->call, row);
 	return err;
 }
 
