@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# gen_loaders.sh - sourced after lib.sh: makes loader files in $T/loaders of all objects we have; sets $objects.
+# Without those that the service's verifier refuses on purpose.
+objects=
+for object in "$OBJ"/*.bpf.o "$OBJ"/lskel/*.bpf.o "$BUILD"/bpf/*.bpf.o "$BUILD"/examples/iter_map/*.bpf.o; do
+	name=${object##*/} name=${name%.bpf.o}
+	case $name in verify-*) continue ;; esac
+	[ ! -e "$T/loaders/$name.loader" ] || continue # iter and iter_elem are there twice
+	"$USERBPF" gen loader "$object" -o "$T/loaders/$name.loader" 2>"$T/gen.err" || {
+		fail "$name: $(cat "$T/gen.err")"
+		continue
+	}
+	objects="$objects $object"
+done
+needs_kernel() { grep -q "^$1 [^ ]*kernel" "$SRC/tests/data/bpf/lskel/manifest"; }
