@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# gen_qemu - gen_loader_cases.sh on Debian's 6.1 kernel in QEMU (software emulation): every loader file does there what libbpf does.
+. "$SRC/tests/e2e/lib.sh"
+command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86 is missing"
+command -v busybox >/dev/null && command -v cpio >/dev/null || skip "busybox-static or cpio is missing"
+kernel=$(ls /boot/vmlinuz-6.1.*-cloud-amd64 2>/dev/null | tail -1)
+[ -r "$kernel" ] || skip "there is no Debian 6.1 cloud kernel in /boot"
+mkdir "$T/loaders"
+. "$SRC/tests/e2e/gen_loaders.sh"
+
+# put FILE: with the libraries it needs
+root=$T/root
+put() {
+	install -D "$1" "$root/bin/${1##*/}"
+	ldd "$1" 2>/dev/null | grep -o '/[^ )]*' | while read -r lib; do
+		install -D "$lib" "$root$lib"
+	done
+}
+mkdir -p "$root"/{bin,proc,sys,dev,tmp,obj}
+install -D "$(command -v busybox)" "$root/bin/busybox"
+for tool in libload runloader objdump; do put "$BUILD/tests/e2e/$tool"; done
+cp $objects "$root/obj/"
+cp -r "$T/loaders" "$root/loaders"
+cp "$SRC/tests/e2e/gen_loader_cases.sh" "$root/"
+cat >"$root/init" <<'X'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin LC_ALL=C
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+sh /gen_loader_cases.sh /bin /loaders /obj/*.bpf.o > /dev/ttyS1 2>&1
+echo "end" > /dev/ttyS1; sleep 1
+poweroff -f
+X
+sed -i 's,^#!.*,#!/bin/busybox sh,' "$root/init"
+chmod +x "$root/init"
+(cd "$root" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$T/initrd.gz"
+timeout 280 qemu-system-x86_64 -accel tcg -m 1G -smp 2 -display none -no-reboot -net none -kernel "$kernel" -initrd "$T/initrd.gz" \
+	-append 'console=ttyS0 panic=-1 quiet' -serial "file:$T/console" -serial "file:$T/answers" -monitor none </dev/null >"$T/qemu.out" 2>&1
+tr -d '\r' <"$T/answers" >"$T/lines"
+grep -q '^end' "$T/lines" || { fail "the kernel did not come to an end"; tail -5 "$T/console" "$T/lines"; exit 1; }
+
+compared=0
+while read -r name verdict rest; do
+	case $name:$verdict:$rest in
+	\#*) echo "$name $verdict $rest" ;;
+	end:*) ;;
+	left:*) same "objects left" "" "$verdict$rest" ;;
+	*:same:) compared=$((compared + 1)) ;;
+	*:errno:0\ * | *:errno:*\ 0) fail "$name: one way fails: $rest" ;;
+	*:errno:*) echo "$name: libbpf and the loader answer $rest" ;;
+	*) fail "$name $verdict $rest" ;;
+	esac
+done <"$T/lines"
+[ $compared -ge 25 ] || fail "only $compared objects compared"
+echo "$compared objects are the same"
