@@ -12,9 +12,11 @@
 #ifndef BPF_MEMSX
 #define BPF_MEMSX 0x80
 #endif
-/* The kernel's internal load modes for loads that may fault (never accepted from a client). */
+/* The kernel's internal load modes for loads that may fault, and ours for pointers in map values (never
+ * accepted from a client). */
 #define BPF_PROBE_MEM 0x20
 #define BPF_PROBE_MEMSX 0x40
+#define BPF_KPTR 0xa0
 /* The kernel's internal opcodes: a tail call, never accepted from a client. */
 #define BPF_TAIL_CALL 0xf0
 

@@ -90,13 +90,6 @@ void slot_use(struct slot_table *t)
 	__atomic_store_n(&table, t, __ATOMIC_RELEASE);
 }
 
-/* A child has its own tid and holds nothing: its parent's thread does. */
-static void forget_parent(void)
-{
-	held = 0;
-	my_tid = 0;
-}
-
 static void use_own_table(void)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -107,6 +100,24 @@ static void use_own_table(void)
 		slot_use(&own_table);
 	}
 	pthread_mutex_unlock(&lock);
+}
+
+u32 *slot_object_refs(u32 type)
+{
+	struct slot_table *t = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+
+	if (!t) {
+		use_own_table();
+		t = table;
+	}
+	return &t->object_refs[type % SLOT_OBJECT_TYPES];
+}
+
+/* A child has its own tid and holds nothing: its parent's thread does. */
+static void forget_parent(void)
+{
+	held = 0;
+	my_tid = 0;
 }
 
 __attribute__((constructor)) static void watch_forks(void)

@@ -13,6 +13,7 @@
 #include "base/base.h"
 
 #define SLOT_MAX 256u
+#define SLOT_OBJECT_TYPES 16u
 /* Who finds every slot held for so long runs on the one of its CPU all the same, sharing it:
  * stopped or hostile holders stop nobody. */
 #define SLOT_PATIENCE_MS 1000u
@@ -21,6 +22,7 @@ struct slot_table {
 	u32 nr;		 /* slots in use by this service: the number of possible CPUs, at most SLOT_MAX */
 	u32 waiters;
 	u32 owner[SLOT_MAX]; /* tid that holds the slot, 0 = free; futex word */
+	u32 object_refs[SLOT_OBJECT_TYPES]; /* of objects that map values may point to (map/kptr.h) */
 };
 
 u32 slot_possible_cpus(void); /* as /sys/devices/system/cpu/possible; libbpf reads the same file */
@@ -33,6 +35,8 @@ u32 slot_enter(void); /* -> slot number, 0..nr-1 */
 void slot_leave(void);
 u32 slot_current(void); /* the slot held by this thread; 0 when none is */
 u32 slot_tid(void);	/* our own tid, cached; what owner[] and spin locks (base/spin.h) name */
+/* The count of a type's object in this process's table. */
+u32 *slot_object_refs(u32 type);
 void slot_release_dead(struct slot_table *t, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
 #endif

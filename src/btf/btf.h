@@ -87,6 +87,16 @@ static inline u32 btf_member_bitfield_size(const struct btf_type *t, const struc
 	return btf_type_kflag(t) ? BTF_MEMBER_BITFIELD_SIZE(m->offset) : 0;
 }
 
+/* --- pointers to objects in map values (type tags kptr, kptr_ref) --- */
+#define BTF_MAX_KPTRS 8
+struct btf_kptr {
+	u32 off;
+	u32 type_id; /* of the struct, in the map's BTF */
+	bool ref;
+};
+/* How many there are in values of type @value_id; -E2BIG, -EINVAL: a tag where it means nothing. */
+int btf_find_kptrs(const struct btf *btf, u32 value_id, struct btf_kptr kptr[BTF_MAX_KPTRS]);
+
 /* --- walk: a read of @size bytes at @off of struct @t (kernel: btf_struct_access) --- */
 enum btf_walk_result {
 	BTF_WALK_ERROR = -1, /* refused; reason in the log, text as the kernel's; errno in *next_id as negative number */

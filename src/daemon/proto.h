@@ -258,7 +258,7 @@ struct msg_dirent {
 _Static_assert(sizeof(struct msg_hdr) == 16, "layout");
 _Static_assert(sizeof(struct msg_bpf) == 24 && sizeof(struct msg_seg) == 24 && sizeof(struct msg_fd) == 8, "layout");
 _Static_assert(sizeof(struct msg_path) == 16 && sizeof(struct msg_bpf_reply) == 8, "layout");
-_Static_assert(sizeof(struct map_attr) == 64 && sizeof(struct msg_handle_info) == 96, "layout");
-_Static_assert(sizeof(struct msg_image) == 48 && sizeof(struct msg_map) == 72 && sizeof(struct msg_dirent) == 48, "layout");
+_Static_assert(sizeof(struct map_attr) == 136 && sizeof(struct msg_handle_info) == 168, "layout");
+_Static_assert(sizeof(struct msg_image) == 48 && sizeof(struct msg_map) == 144 && sizeof(struct msg_dirent) == 48, "layout");
 
 #endif

@@ -11,6 +11,7 @@
 #include "exec/exec.h"
 #include "exec/fault.h"
 #include "isa/insn.h"
+#include "map/kptr.h"
 
 /* Callbacks of callbacks: the verifier allows MAX_CALL_FRAMES frames in all; this is the belt to
  * its braces. */
@@ -295,6 +296,13 @@ jmp32_ja:
 	ACCESS_SX(b, 8)
 	ACCESS_SX(h, 16)
 	ACCESS_SX(w, 32)
+
+ldx_kptr_dw:
+	DST = (u64)kptr_load((const void *)(uintptr_t)(SRC + OFF), IMM);
+	NEXT;
+stx_kptr_dw:
+	kptr_store((void *)(uintptr_t)(DST + OFF), IMM, (const void *)(uintptr_t)SRC);
+	NEXT;
 
 stx_atomic_w:
 	atomic32(regs, insn);

@@ -18,6 +18,7 @@
 #define KF_ACQUIRE 0x01u      /* returns a reference that must be released */
 #define KF_RELEASE 0x02u      /* releases the reference it gets */
 #define KF_RET_NULL 0x04u     /* may return NULL */
+#define KF_KPTR_GET 0x08u     /* the first argument is a field of a map value that owns a reference */
 #define KF_TRUSTED_ARGS 0x10u /* pointers to objects must be references, unmodified */
 #define KF_SLEEPABLE 0x20u    /* sleepable programs only */
 #define KF_DESTRUCTIVE 0x40u  /* asks for CAP_SYS_BOOT */

@@ -2,10 +2,7 @@
 /* The kernel's test points (kfunc_test.h). Compiled into the run side, and once more into
  * vmlinux.btf. */
 #include "helper/kfunc_test.h"
-
-/* The one object of the acquiring functions: there is one per process, as there is one per
- * kernel. Programs may write a and b. */
-static struct prog_test_ref_kfunc test_object = {.a = 42, .b = 108, .next = &test_object, .cnt = 1};
+#include "map/kptr.h"
 
 u64 bpf_kfunc_call_test1(struct sock *sk, u32 a, u64 b, u32 c, u64 d)
 {
@@ -19,8 +16,24 @@ int bpf_kfunc_call_test2(struct sock *sk, u32 a, u32 b)
 
 struct prog_test_ref_kfunc *bpf_kfunc_call_test_acquire(unsigned long *scalar_ptr)
 {
-	__atomic_add_fetch(&test_object.cnt, 1, __ATOMIC_RELAXED);
-	return &test_object;
+	kptr_get(KPTR_TEST_REF);
+	return &kptr_test_object;
+}
+
+struct sock *bpf_kfunc_call_test3(struct sock *sk)
+{
+	return sk;
+}
+
+/* @pp is a field of a map value: what is there is a number. */
+struct prog_test_ref_kfunc *bpf_kfunc_call_test_kptr_get(struct prog_test_ref_kfunc **pp, int a,
+							 int b)
+{
+	struct prog_test_ref_kfunc *p = kptr_load(pp, KPTR_TEST_REF);
+
+	if (p)
+		kptr_get(KPTR_TEST_REF);
+	return p;
 }
 
 struct prog_test_member *bpf_kfunc_call_memb_acquire(void)
@@ -30,8 +43,8 @@ struct prog_test_member *bpf_kfunc_call_memb_acquire(void)
 
 void bpf_kfunc_call_test_release(struct prog_test_ref_kfunc *p)
 {
-	if (p == &test_object)
-		__atomic_sub_fetch(&p->cnt, 1, __ATOMIC_RELEASE);
+	if (p == &kptr_test_object)
+		kptr_put(KPTR_TEST_REF);
 }
 
 void bpf_kfunc_call_memb_release(struct prog_test_member *p) {}
@@ -41,7 +54,7 @@ void bpf_kfunc_call_memb1_release(struct prog_test_member1 *p) {}
 /* The first members as memory. The verifier lets the program use @size bytes of it. */
 static int *first_ints(struct prog_test_ref_kfunc *p, int size)
 {
-	return p == &test_object && size >= 0 && size <= (int)(2 * sizeof(int)) ? &p->a : NULL;
+	return p == &kptr_test_object && size >= 0 && size <= (int)(2 * sizeof(int)) ? &p->a : NULL;
 }
 
 int *bpf_kfunc_call_test_get_rdwr_mem(struct prog_test_ref_kfunc *p, const int rdwr_buf_size)

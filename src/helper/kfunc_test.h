@@ -6,25 +6,10 @@
  * and prototypes. They stand for every kind of argument and result, and do next to nothing.
  */
 #include "base/base.h"
+#include "map/kptr_test.h"
 
 struct sock;
 struct __sk_buff;
-
-struct prog_test_member1 {
-	int a;
-};
-
-struct prog_test_member {
-	struct prog_test_member1 m;
-	int c;
-};
-
-struct prog_test_ref_kfunc {
-	int a, b;
-	struct prog_test_member memb;
-	struct prog_test_ref_kfunc *next;
-	int cnt; /* references; atomic */
-};
 
 struct prog_test_pass1 {
 	int x0;
@@ -66,6 +51,8 @@ struct prog_test_fail3 {
 
 u64 bpf_kfunc_call_test1(struct sock *sk, u32 a, u64 b, u32 c, u64 d);
 int bpf_kfunc_call_test2(struct sock *sk, u32 a, u32 b);
+struct sock *bpf_kfunc_call_test3(struct sock *sk);
+struct prog_test_ref_kfunc *bpf_kfunc_call_test_kptr_get(struct prog_test_ref_kfunc **pp, int a, int b);
 struct prog_test_ref_kfunc *bpf_kfunc_call_test_acquire(unsigned long *scalar_ptr);
 struct prog_test_member *bpf_kfunc_call_memb_acquire(void);
 void bpf_kfunc_call_test_release(struct prog_test_ref_kfunc *p);

@@ -2,6 +2,7 @@
 /* map.c - helpers on map elements. Kinds whose values are fds (prog array ...) have none a program
  * may see. */
 #include "helper/fn.h"
+#include "map/kptr.h"
 
 static struct bpf_map *to_map(u64 r)
 {
@@ -84,4 +85,21 @@ HELPER_FN(for_each_map_elem)
 	if (r4 || !map->ops->for_each)
 		return (u64)-EINVAL;
 	return (u64)map->ops->for_each(map, each_elem, &e);
+}
+
+/* The rewrite adds the type of the field as third argument. */
+HELPER_FN(kptr_xchg)
+{
+	return (u64)kptr_xchg((void *)(uintptr_t)r1, (u32)r3, (const void *)(uintptr_t)r2);
+}
+
+/* Per-CPU variables of the service: there are none, so no program gets past the verifier with one. */
+HELPER_FN(per_cpu_ptr)
+{
+	return 0;
+}
+
+HELPER_FN(this_cpu_ptr)
+{
+	return r1;
 }

@@ -24,6 +24,7 @@
 #endif
 #define BPF_PROBE_MEM 0x20
 #define BPF_PROBE_MEMSX 0x40
+#define BPF_KPTR 0xa0
 #define BPF_TAIL_CALL 0xf0
 
 /* --- pieces of an instruction --- */

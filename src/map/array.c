@@ -129,6 +129,12 @@ static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 	return 0;
 }
 
+static void free_fields(struct bpf_map *map)
+{
+	for (u32 i = 0; i < map->max_entries; i++)
+		map_value_free_fields(map, value_at(map, i));
+}
+
 const struct bpf_map_ops map_array_ops = {
 	.name = "array",
 	.alloc_check = check,
@@ -141,5 +147,6 @@ const struct bpf_map_ops map_array_ops = {
 	.direct_value = direct_value,
 	.for_each = for_each,
 	.walk = walk,
+	.free_fields = free_fields,
 	.mmapable = true,
 };

@@ -398,6 +398,14 @@ static void write_value(const struct bpf_map *map, u32 ref, const void *value, e
 		memcpy(pcpu_value(map, ref, mine), value, map->value_size);
 }
 
+static void free_value(const struct bpf_map *map, u32 ref)
+{
+	const struct hash_geom *g = geom_of(map);
+
+	if (map_value_special(map))
+		map_value_free_fields(map, (char *)elem_at(g, ref) + g->value_off);
+}
+
 static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, const void *value,
 		 enum who who)
 {
@@ -432,6 +440,7 @@ static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *ke
 	ref_store(&e->next, ref_load(&old->next));
 	gen_bump(old);
 	ref_store(link, new);
+	free_value(map, ref);
 	pool_push(map, ref);
 	return 0;
 }
@@ -535,6 +544,7 @@ static int delete (struct bpf_map *map, const void *key)
 		gen_bump(e);
 		ref_store(link, ref_load(&e->next));
 		count_dec(map);
+		free_value(map, ref);
 		pool_push(map, ref);
 	}
 	unlock(map, bucket);
@@ -777,6 +787,16 @@ static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *ar
 	unlock_first(map, g->lock_mask + 1);
 }
 
+/* All elements, also those of the pool: a program may have put something into one that was deleted
+ * under its hands. */
+static void free_fields(struct bpf_map *map)
+{
+	u32 fresh = __atomic_load_n(&shm_of(map)->fresh, __ATOMIC_RELAXED);
+
+	for (u32 ref = 1; ref <= min(fresh, geom_of(map)->nr_elems); ref++)
+		free_value(map, ref);
+}
+
 const struct bpf_map_ops map_hash_ops = {
 	.name = "hash",
 	.alloc_check = alloc_check,
@@ -790,6 +810,7 @@ const struct bpf_map_ops map_hash_ops = {
 	.for_each = for_each,
 	.walk = walk,
 	.release_dead = release_dead,
+	.free_fields = free_fields,
 };
 
 const struct bpf_map_ops map_percpu_hash_ops = {

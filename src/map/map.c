@@ -248,6 +248,12 @@ void map_close(struct bpf_map *map)
 	map->memfd = -1;
 }
 
+void map_free_fields(struct bpf_map *map)
+{
+	if (map->ops->free_fields && map_value_special(map))
+		map->ops->free_fields(map);
+}
+
 u32 map_sys_value_size(const struct bpf_map *map)
 {
 	if (map->ops->percpu)

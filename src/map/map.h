@@ -29,6 +29,15 @@
 struct bpf_map;
 struct btf;
 
+#define MAP_MAX_KPTRS 8u
+
+/* A pointer to an object in values (map/kptr.h). */
+struct map_kptr {
+	u32 off;
+	u16 type; /* enum kptr_type */
+	u16 ref;  /* owns a reference */
+};
+
 /* What BPF_MAP_CREATE fixed; travels from service to client as it is. */
 struct map_attr {
 	u32 map_type, key_size, value_size, max_entries;
@@ -39,6 +48,8 @@ struct map_attr {
 	u32 seed;	/* hash seed; 0 with BPF_F_ZERO_SEED */
 	u32 lock_at, timer_at; /* 1 + offset of the bpf_spin_lock, bpf_timer in values; 0: none */
 	char name[BPF_OBJ_NAME_LEN];
+	u32 nr_kptrs, pad;
+	struct map_kptr kptr[MAP_MAX_KPTRS];
 };
 
 /* First page of the shared memory. Nothing in it is trusted. */
@@ -95,6 +106,8 @@ struct bpf_map_ops {
 	 * kinds). -ENOENT at the end; NULL op: the kind cannot be iterated.
 	 */
 	int (*walk)(struct bpf_map *map, u64 *pos, void *key, void **value);
+	/* the map goes: gives back what its values hold; may be NULL */
+	void (*free_fields)(struct bpf_map *map);
 	/* service only: what map_release_dead() does for this kind; may be NULL */
 	void (*release_dead)(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
@@ -154,6 +167,9 @@ int map_open(struct bpf_map *map, const struct map_attr *attr);
 /* Builds a view on an existing memfd (borrowed; dup'ed when kept). @rdonly maps it read-only. */
 int map_bind(struct bpf_map *map, const struct map_attr *attr, int memfd, bool rdonly);
 void map_close(struct bpf_map *map);
+
+/* Service only, when nobody can reach the map any more: gives back what its values hold. */
+void map_free_fields(struct bpf_map *map);
 
 /* Size of a value as bpf(2) sees it (per-CPU: all slots). */
 u32 map_sys_value_size(const struct bpf_map *map);

@@ -52,16 +52,18 @@ static inline bool map_update_flags_ok(u64 flags)
 }
 
 /*
- * Values with a lock or a timer inside: no copy carries these bytes, neither in nor out (value.c).
+ * Values with a lock, a timer or pointers inside: no copy carries these bytes, neither in nor out (value.c).
  * @flags with BPF_F_LOCK: the copy is made with the value's lock held.
  */
 void map_value_write_special(const struct bpf_map *map, void *at, const void *value, u64 flags);
 void map_value_read_special(const struct bpf_map *map, void *value, void *at, u64 flags);
 void map_value_init_special(const struct bpf_map *map, void *at);
+/* What the value holds is given back: it was overwritten, or its element goes. */
+void map_value_free_fields(const struct bpf_map *map, void *at);
 
 static inline bool map_value_special(const struct bpf_map *map)
 {
-	return unlikely(map->attr.lock_at | map->attr.timer_at);
+	return unlikely(map->attr.lock_at | map->attr.timer_at | map->attr.nr_kptrs);
 }
 
 static inline void map_value_write(const struct bpf_map *map, void *at, const void *value, u64 flags)

@@ -76,8 +76,18 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 	at = lookup(map, key);
 	if (unlikely(!at))
 		return -EINVAL;
-	memcpy(at, value, map->value_size);
+	map_value_write(map, at, value, 0);
 	return 0;
+}
+
+static void copy_out(const struct bpf_map *map, char *value, void *at)
+{
+	if (!map_value_special(map)) {
+		memcpy(value, at, map->elem_stride);
+		return;
+	}
+	memset(value, 0, map->elem_stride);
+	map_value_read_special(map, value, at, 0);
 }
 
 static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
@@ -87,8 +97,8 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 	if (index >= map->max_entries)
 		return -ENOENT;
 	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-		memcpy((char *)value + (u64)cpu * map->elem_stride, value_at(map, index, cpu),
-		       map->elem_stride);
+		copy_out(map, (char *)value + (u64)cpu * map->elem_stride,
+			 value_at(map, index, cpu));
 	return 0;
 }
 
@@ -103,8 +113,8 @@ static int sys_update(struct bpf_map *map, const void *key, const void *value, u
 	if (flags == BPF_NOEXIST)
 		return -EEXIST;
 	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-		memcpy(value_at(map, index, cpu), (const char *)value + (u64)cpu * map->elem_stride,
-		       map->elem_stride);
+		map_value_write(map, value_at(map, index, cpu),
+				(const char *)value + (u64)cpu * map->elem_stride, 0);
 	return 0;
 }
 
@@ -135,6 +145,13 @@ static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 	return 0;
 }
 
+static void free_fields(struct bpf_map *map)
+{
+	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
+		for (u32 i = 0; i < map->max_entries; i++)
+			map_value_free_fields(map, value_at(map, i, cpu));
+}
+
 const struct bpf_map_ops map_percpu_array_ops = {
 	.name = "percpu_array",
 	.alloc_check = check,
@@ -149,5 +166,6 @@ const struct bpf_map_ops map_percpu_array_ops = {
 	.get_next_key = array_next_key,
 	.for_each = for_each,
 	.walk = walk,
+	.free_fields = free_fields,
 	.percpu = true,
 };

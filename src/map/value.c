@@ -1,53 +1,77 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* value.c - copies of values that hold a bpf_spin_lock or a bpf_timer, which stay where they
- * are. */
+/*
+ * value.c - copies of values that hold a bpf_spin_lock, a bpf_timer or pointers to objects, which
+ * stay where they are.
+ */
 #include "base/spin.h"
+#include "map/kptr.h"
 #include "map/map_kind.h"
+
+#define MAX_HOLES (2 + MAP_MAX_KPTRS)
 
 struct hole {
 	u32 off, size;
 };
 
-/* The holes of a value, in order, then an empty one at its end. */
-static void holes_of(const struct bpf_map *map, struct hole h[3])
+static u32 add_hole(struct hole *h, u32 n, u32 off, u32 size)
 {
-	struct hole lock = {map->attr.lock_at - 1, sizeof(struct bpf_spin_lock)}, swap;
-	struct hole timer = {map->attr.timer_at - 1, sizeof(struct bpf_timer)};
+	u32 i = n;
+
+	for (; i && h[i - 1].off > off; i--)
+		h[i] = h[i - 1];
+	h[i] = (struct hole){off, size};
+	return n + 1;
+}
+
+/* The holes of a value, in order. -> how many */
+static u32 holes_of(const struct bpf_map *map, struct hole h[MAX_HOLES])
+{
+	const struct map_attr *a = &map->attr;
 	u32 n = 0;
 
-	if (map->attr.lock_at)
-		h[n++] = lock;
-	if (map->attr.timer_at)
-		h[n++] = timer;
-	if (n == 2 && h[0].off > h[1].off) {
-		swap = h[0];
-		h[0] = h[1];
-		h[1] = swap;
-	}
-	for (; n < 3; n++)
-		h[n] = (struct hole){map->value_size, 0};
+	if (a->lock_at)
+		n = add_hole(h, n, a->lock_at - 1, sizeof(struct bpf_spin_lock));
+	if (a->timer_at)
+		n = add_hole(h, n, a->timer_at - 1, sizeof(struct bpf_timer));
+	for (u32 i = 0; i < a->nr_kptrs && i < MAP_MAX_KPTRS; i++)
+		n = add_hole(h, n, a->kptr[i].off, sizeof(u64));
+	return n;
 }
 
 static void copy(const struct bpf_map *map, char *to, const char *from)
 {
-	struct hole h[3];
-	u32 at = 0;
+	struct hole h[MAX_HOLES];
+	u32 n = holes_of(map, h), at = 0;
 
-	holes_of(map, h);
-	for (u32 i = 0; i < 3; i++) {
+	for (u32 i = 0; i < n; i++) {
 		if (h[i].off > at)
 			memcpy(to + at, from + at, h[i].off - at);
 		at = h[i].off + h[i].size;
 	}
+	if (map->value_size > at)
+		memcpy(to + at, from + at, map->value_size - at);
+}
+
+/* A copy of a value that goes out: nothing is in the holes. */
+static void blank(const struct bpf_map *map, void *value)
+{
+	struct hole h[MAX_HOLES];
+	u32 n = holes_of(map, h);
+
+	for (u32 i = 0; i < n; i++)
+		memset((char *)value + h[i].off, 0, h[i].size);
+}
+
+void map_value_free_fields(const struct bpf_map *map, void *at)
+{
+	if (map->attr.nr_kptrs)
+		kptr_free_fields(map, at);
 }
 
 void map_value_init_special(const struct bpf_map *map, void *at)
 {
-	struct hole h[3];
-
-	holes_of(map, h);
-	for (u32 i = 0; i < 3; i++)
-		memset((char *)at + h[i].off, 0, h[i].size);
+	map_value_free_fields(map, at); /* left behind by a program that still had the value */
+	blank(map, at);
 }
 
 static void *lock_of(const struct bpf_map *map, void *at, u64 flags)
@@ -64,6 +88,7 @@ void map_value_write_special(const struct bpf_map *map, void *at, const void *va
 	copy(map, at, value);
 	if (lock)
 		spin_unlock(lock);
+	map_value_free_fields(map, at);
 }
 
 void map_value_read_special(const struct bpf_map *map, void *value, void *at, u64 flags)
@@ -75,5 +100,5 @@ void map_value_read_special(const struct bpf_map *map, void *value, void *at, u6
 	copy(map, value, at);
 	if (lock)
 		spin_unlock(lock);
-	map_value_init_special(map, value);
+	blank(map, value);
 }

@@ -55,13 +55,19 @@ int map_obj_set_inner(struct map_obj *m, const struct bpf_map *inner)
 	return 0;
 }
 
+static bool same_kptrs(const struct map_attr *a, const struct map_attr *b)
+{
+	return a->nr_kptrs == b->nr_kptrs &&
+	       !memcmp(a->kptr, b->kptr, a->nr_kptrs * sizeof(a->kptr[0]));
+}
+
 /* Whatever the verifier concludes from the pattern must hold of the map. The kernel lets a map with
  * a lock stand in for one without. */
 static bool alike(const struct bpf_map *meta, const struct bpf_map *map)
 {
 	if (meta->map_type != map->map_type || meta->key_size != map->key_size ||
 	    meta->value_size != map->value_size || meta->map_flags != map->map_flags ||
-	    meta->attr.timer_at != map->attr.timer_at)
+	    meta->attr.timer_at != map->attr.timer_at || !same_kptrs(&meta->attr, &map->attr))
 		return false;
 	return meta->map_type != BPF_MAP_TYPE_ARRAY || meta->map_flags & BPF_F_INNER_MAP ||
 	       meta->max_entries == map->max_entries;

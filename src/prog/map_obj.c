@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "map/kptr.h"
 #include "prog/map_obj.h"
 #include "prog/prog.h"
 
@@ -95,6 +96,7 @@ static void release(struct obj *o)
 	if (m->map.targets)
 		clear_slots(m);
 	map_obj_clear_inner(m);
+	map_free_fields(&m->map);
 }
 
 static void map_obj_free(struct obj *o)
@@ -221,27 +223,13 @@ static const struct special {
 /* Where each special field lies: 0 none, 1 + offset, or -1: several, misplaced. */
 struct fields {
 	s64 at[NR_SPECIALS];
-	bool kptr;
 };
-
-static bool is_kptr(const struct btf *btf, const struct btf_type *t)
-{
-	const struct btf_type *tag = btf_type_by_id(btf, t->type);
-	const char *name;
-
-	if (!tag || btf_type_kind(tag) != BTF_KIND_TYPE_TAG)
-		return false;
-	name = btf_name_by_offset(btf, tag->name_off);
-	return name && !strncmp(name, "kptr", 4);
-}
 
 static void note_field(const struct btf *btf, u32 id, u32 off, struct fields *f)
 {
 	const struct btf_type *t = btf_type_skip_modifiers(btf, id, NULL);
 	const char *name;
 
-	if (t && btf_type_is_ptr(t))
-		f->kptr |= is_kptr(btf, t);
 	if (!t || btf_type_kind(t) != BTF_KIND_STRUCT)
 		return;
 	name = btf_name_by_offset(btf, t->name_off);
@@ -279,8 +267,6 @@ static int check_fields(const struct map_attr *attr, const struct btf *btf,
 
 	if (err)
 		return err;
-	if (f.kptr)
-		return -EOPNOTSUPP;
 	for (size_t i = 0; i < NR_SPECIALS; i++) {
 		if (f.at[i] <= 0)
 			continue;
@@ -306,6 +292,45 @@ void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value
 	for (size_t i = 0; i < NR_SPECIALS; i++)
 		if (f.at[i] > 0)
 			*(u32 *)((char *)attr + specials[i].attr_field) = f.at[i];
+}
+
+/*
+ * Pointers to objects of the service. As in the kernel tags that mean nothing are no error: the map
+ * has no such pointers then. -> how many
+ */
+static u32 find_kptrs(struct map_kptr *out, const struct btf *btf, u32 value_id,
+		      const struct btf *vmlinux)
+{
+	struct btf_kptr k[BTF_MAX_KPTRS];
+	int n = vmlinux ? btf_find_kptrs(btf, value_id, k) : 0;
+
+	for (int i = 0; i < n; i++) {
+		const struct btf_type *t = btf_type_by_id(btf, k[i].type_id);
+		const char *name = t ? btf_name_by_offset(btf, t->name_off) : NULL;
+		u32 type = name ? kptr_type_of(name) : KPTR_OTHER;
+
+		if (!name || btf_find_by_name_kind(vmlinux, name, btf_type_kind(t)) < 0 ||
+		    (k[i].ref && !kptr_dtor(type)))
+			return 0;
+		out[i] = (struct map_kptr){.off = k[i].off, .type = type, .ref = k[i].ref};
+	}
+	return max(n, 0);
+}
+
+int map_obj_note_kptrs(struct map_attr *attr, const struct btf *btf, u32 value_id,
+		       const struct btf *vmlinux, bool capable)
+{
+	const u64 kinds = 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_LRU_HASH |
+			  1ull << BPF_MAP_TYPE_ARRAY | 1ull << BPF_MAP_TYPE_PERCPU_ARRAY;
+
+	attr->nr_kptrs = find_kptrs(attr->kptr, btf, value_id, vmlinux);
+	if (!attr->nr_kptrs)
+		return 0;
+	if (!capable)
+		return -EPERM;
+	if (attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+		return -EACCES;
+	return kinds >> attr->map_type & 1 ? 0 : -EOPNOTSUPP;
 }
 
 int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 key_id, u32 value_id)

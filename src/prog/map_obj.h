@@ -59,6 +59,10 @@ void map_obj_clear_inner(struct map_obj *m);
 /* Offsets of the special fields of values that passed the check: attr->lock_at, timer_at. */
 void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value_id);
 
+/* The same for pointers to objects of @vmlinux: attr->kptr. Kernel errno. */
+int map_obj_note_kptrs(struct map_attr *attr, const struct btf *btf, u32 value_id,
+		       const struct btf *vmlinux, bool capable);
+
 /* Prog array slots (kinds with fd_values). Takes its own reference of @prog. Kernel errno
  * (-E2BIG, -EINVAL for wrong type). */
 int map_obj_set_prog(struct map_obj *m, u32 index, struct bpf_prog *prog);

@@ -252,6 +252,9 @@ void prog_dump_xlated(const struct bpf_prog *prog, struct bpf_insn *buf)
 		} else if (class == BPF_LDX && (mode == BPF_PROBE_MEM || mode == BPF_PROBE_MEMSX)) {
 			insn->code = BPF_LDX | BPF_SIZE(insn->code) |
 				     (mode == BPF_PROBE_MEM ? BPF_MEM : BPF_MEMSX);
+		} else if ((class == BPF_LDX || class == BPF_STX) && mode == BPF_KPTR) {
+			insn->code = class | BPF_MEM | BPF_DW;
+			insn->imm = 0;
 		} else if (insn->code == (BPF_LD | BPF_IMM | BPF_DW)) {
 			if (insn->src_reg == BPF_PSEUDO_MAP_FD ||
 			    insn->src_reg == BPF_PSEUDO_MAP_VALUE)

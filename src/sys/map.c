@@ -55,7 +55,7 @@ static void fill_attr(const struct sys_req *r, struct map_attr *ma)
 }
 
 /* The map's BTF, checked against its sizes, referenced; NULL when the caller gave none. */
-static struct btf *create_btf(struct sys_req *r, const struct map_attr *ma)
+static struct btf *create_btf(struct sys_req *r, struct map_attr *ma)
 {
 	const union bpf_attr *a = &r->attr;
 	struct btf *btf;
@@ -70,6 +70,9 @@ static struct btf *create_btf(struct sys_req *r, const struct map_attr *ma)
 		err = -EACCES;
 	else
 		err = map_obj_check_btf(ma, btf, a->btf_key_type_id, a->btf_value_type_id);
+	if (!err)
+		err = map_obj_note_kptrs(ma, btf, a->btf_value_type_id, r->sys->vmlinux,
+					 cred_bpf(r->cred));
 	if (!err)
 		return btf;
 	btf_put(btf);

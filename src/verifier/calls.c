@@ -42,6 +42,7 @@ static const u32 arg_types[__BPF_ARG_TYPE_MAX][10] = {
 	[ARG_PTR_TO_FUNC] = TYPES(PTR_TO_FUNC),
 	[ARG_PTR_TO_STACK] = TYPES(PTR_TO_STACK),
 	[ARG_PTR_TO_CONST_STR] = TYPES(PTR_TO_MAP_VALUE),
+	[ARG_PTR_TO_KPTR] = TYPES(PTR_TO_MAP_VALUE),
 	[ARG_PTR_TO_DYNPTR] = TYPES(PTR_TO_STACK, CONST_PTR_TO_DYNPTR),
 };
 
@@ -195,6 +196,8 @@ static int check_struct(struct venv *env, u32 regno, u32 arg, const struct vcall
 	bool strict = (arg & OBJ_RELEASE) && call->func_id != BPF_FUNC_sk_release;
 	s32 id = want && vmlinux ? btf_find_by_name_kind(vmlinux, want, BTF_KIND_STRUCT) : -ENOENT;
 
+	if (call->kptr)
+		return vfy_kptr_match(env, call->kptr, regno) ? -EACCES : 0;
 	if (id > 0 &&
 	    btf_struct_ids_match(env->log, r->btf, r->btf_id, r->off, vmlinux, id, strict))
 		return 0;
@@ -484,6 +487,7 @@ static int use_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 		call->mem_size = r->var.value;
 		return vfy_precise(env, regno);
 	case ARG_PTR_TO_CONST_STR: return const_str_arg(env, regno);
+	case ARG_PTR_TO_KPTR: return vfy_kptr_arg(env, regno, call) ? -EACCES : 0;
 	case ARG_PTR_TO_DYNPTR: return vfy_dynptr_arg(env, regno, arg, call);
 	}
 	return 0;
@@ -597,7 +601,8 @@ static void ret_ptr(struct vreg *r, u32 type, u32 flags)
 static int ret_struct(struct venv *env, struct vreg *r, const struct vcall *call, u32 flags)
 {
 	struct btf *vmlinux = env->prog->vmlinux;
-	s32 id = call->fn->ret_btf && vmlinux
+	s32 id = call->kptr ? (s32)call->kptr->btf_id
+		 : call->fn->ret_btf && vmlinux
 			 ? btf_find_by_name_kind(vmlinux, call->fn->ret_btf, BTF_KIND_STRUCT)
 			 : 0;
 

@@ -244,6 +244,46 @@ static int object_arg(struct venv *env, u32 i, const struct btf_type *to, u32 to
 	return 0;
 }
 
+/* A field of a map value that owns a reference. */
+static int kptr_arg(struct venv *env, const struct btf_type *to, const struct kcall *call)
+{
+	const struct vreg *r = vfy_reg(env, 1);
+	const struct btf *btf = call->btf;
+	const struct vkptr *k;
+	u32 id;
+
+	if (r->type != PTR_TO_MAP_VALUE) {
+		vlog(env, "arg#0 expected pointer to map value\n");
+		return -EINVAL;
+	}
+	if (!tnum_is_const(r->var)) {
+		vlog(env, "arg#0 must have constant offset\n");
+		return -EINVAL;
+	}
+	k = vfy_kptr_at(env, r->map, r->off + r->var.value);
+	if (!k || !k->ref) {
+		vlog(env, "arg#0 no referenced kptr at map value offset=%llu\n",
+		     (unsigned long long)(r->off + r->var.value));
+		return -EINVAL;
+	}
+	if (!btf_type_is_ptr(to)) {
+		vlog(env, "arg#0 BTF type must be a double pointer\n");
+		return -EINVAL;
+	}
+	to = btf_type_skip_modifiers(btf, to->type, &id);
+	if (!to || !btf_type_is_struct(to)) {
+		vlog(env, "kernel function %s args#0 pointer type %s %s is not supported\n",
+		     call->fn->name, to ? vfy_kind_name(to) : "UNKNOWN",
+		     to ? name_of(btf, to) : "");
+		return -EINVAL;
+	}
+	if (btf_struct_ids_match(env->log, btf, id, 0, env->prog->vmlinux, k->btf_id, true))
+		return 0;
+	vlog(env, "kernel function %s args#0 expected pointer to %s %s\n", call->fn->name,
+	     vfy_kind_name(to), name_of(btf, to));
+	return -EINVAL;
+}
+
 static int ptr_arg(struct venv *env, u32 *i, const struct btf_type *t, struct kcall *call)
 {
 	u32 regno = *i + 1, to_id;
@@ -276,6 +316,8 @@ static int ptr_arg(struct venv *env, u32 *i, const struct btf_type *t, struct kc
 		}
 		call->ref_id = r->ref_id;
 	}
+	if (!*i && (call->fn->flags & KF_KPTR_GET))
+		return kptr_arg(env, to, call);
 	if (vfy_is_ctx_type(env, call->btf, t->type)) {
 		if (r->type == PTR_TO_CTX)
 			return 0;

@@ -14,19 +14,6 @@ static void note(s32 *slot, s32 off)
 	*slot = *slot == -ENOENT ? off : -E2BIG;
 }
 
-static bool has_kptr_tag(const struct btf *btf, const struct btf_type *t)
-{
-	const char *tag;
-
-	if (!t || !btf_type_is_ptr(t))
-		return false;
-	t = btf_type_by_id(btf, t->type);
-	if (!t || btf_type_kind(t) != BTF_KIND_TYPE_TAG)
-		return false;
-	tag = btf_name_by_offset(btf, t->name_off);
-	return tag && (!strcmp(tag, "kptr") || !strcmp(tag, "kptr_ref"));
-}
-
 static void scan_field(const struct btf *btf, u32 type, u32 off, struct vmap_fields *f)
 {
 	const struct btf_type *t = btf_type_skip_modifiers(btf, type, NULL);
@@ -34,8 +21,6 @@ static void scan_field(const struct btf *btf, u32 type, u32 off, struct vmap_fie
 
 	if (!t)
 		return;
-	if (has_kptr_tag(btf, t))
-		f->kptr = true;
 	if (btf_type_kind(t) != BTF_KIND_STRUCT)
 		return;
 	name = btf_name_by_offset(btf, t->name_off);
@@ -81,8 +66,10 @@ const struct vmap_fields *vfy_map_fields(struct venv *env, const struct bpf_map 
 	f = &env->fields[env->nr_fields < ARRAY_SIZE(env->fields) ? env->nr_fields++
 								  : ARRAY_SIZE(env->fields) - 1];
 	*f = (struct vmap_fields){.map = map, .lock_off = -ENOENT, .timer_off = -ENOENT};
-	if (map->btf && map->btf_value_type_id)
+	if (map->btf && map->btf_value_type_id) {
 		scan_value(map, f);
+		vfy_kptr_scan(env, map, f);
+	}
 	return f;
 }
 
@@ -136,10 +123,6 @@ int vfy_map_compatible(struct venv *env, struct bpf_map *map)
 	if (f && f->timer_off >= 0 && is_tracing(type)) {
 		vlog(env, "tracing progs cannot use bpf_timer yet\n");
 		return -EINVAL;
-	}
-	if (f && f->kptr) {
-		vlog(env, "maps with kptrs are not supported\n");
-		return -ENOTSUPP;
 	}
 	if (map->map_type == BPF_MAP_TYPE_STRUCT_OPS) {
 		vlog(env, "bpf_struct_ops map cannot be used in prog\n");

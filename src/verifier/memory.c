@@ -15,6 +15,7 @@ struct access {
 	s32 size;
 	enum bpf_access_type type;
 	s32 value; /* register loaded or stored, -1: none */
+	u32 kptr;  /* what is accessed (vfy_kptr_note()) */
 };
 
 /* --- regions of known size --- */
@@ -106,7 +107,7 @@ int vfy_map_access(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok,
 		vlog(env, "bpf_timer cannot be accessed directly by load/store\n");
 		return -EACCES;
 	}
-	return 0;
+	return vfy_kptr_touch(env, r, f, off, size, src);
 }
 
 static int map_direction(struct venv *env, const struct vreg *r, s32 off, s32 size,
@@ -277,6 +278,7 @@ static int load_const_map(struct venv *env, struct access *a)
 
 static int access_map_value(struct venv *env, struct access *a)
 {
+	const struct vkptr *k;
 	int err;
 
 	if (store_leaks(env, a, "map"))
@@ -284,6 +286,13 @@ static int access_map_value(struct venv *env, struct access *a)
 	err = map_direction(env, a->reg, a->off, a->size, a->type);
 	if (!err)
 		err = vfy_map_access(env, a->regno, a->off, a->size, false, SRC_INSN);
+	k = !err && tnum_is_const(a->reg->var)
+		    ? vfy_kptr_at(env, a->reg->map, a->off + a->reg->var.value)
+		    : NULL;
+	if (k) {
+		a->kptr = k->type;
+		return vfy_kptr_access(env, a->insn, a->value, k);
+	}
 	if (err || a->type != BPF_READ || a->value < 0)
 		return err;
 	err = load_const_map(env, a);
@@ -613,8 +622,12 @@ static s32 size_of(u8 bpf_size)
 int vfy_mem(struct venv *env, s32 idx, u32 regno, s32 off, u8 bpf_size, enum bpf_access_type t,
 	    s32 value, bool aligned)
 {
-	struct access a = {
-		.insn = idx, .regno = regno, .reg = vfy_reg(env, regno), .type = t, .value = value};
+	struct access a = {.insn = idx,
+			   .regno = regno,
+			   .reg = vfy_reg(env, regno),
+			   .type = t,
+			   .value = value,
+			   .kptr = VFY_NO_KPTR};
 	struct vreg *d;
 	int err;
 
@@ -624,6 +637,8 @@ int vfy_mem(struct venv *env, s32 idx, u32 regno, s32 off, u8 bpf_size, enum bpf
 		return err;
 	a.off = off + a.reg->off;
 	err = access_fn(a.reg->type)(env, &a);
+	if (!err)
+		err = vfy_kptr_note(env, idx, a.kptr);
 	if (err || t != BPF_READ || value < 0 || a.size == 8)
 		return err;
 	d = vfy_reg(env, value);

@@ -593,6 +593,25 @@ static bool plain_mem(u8 code)
 	return BPF_MODE(code) == BPF_MEM || BPF_MODE(code) == BPF_MEMSX;
 }
 
+/* Pointers in map values are numbers: accesses say of which type. Storing 0 needs nothing. */
+static int convert_kptr(struct rw *rw, u32 i)
+{
+	u32 type = (*rw->aux)[i].kptr - 1;
+	struct bpf_insn insn = rw->prog->insns[i], buf[2];
+	u8 class = BPF_CLASS(insn.code);
+
+	if (class == BPF_LDX || class == BPF_STX) {
+		insn.code = class | BPF_KPTR | BPF_DW;
+		insn.imm = type;
+		return rw_emit(rw, &insn, i, false);
+	}
+	if (insn.code != (BPF_JMP | BPF_CALL))
+		return rw_keep(rw, i);
+	buf[0] = INSN(.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = type);
+	buf[1] = insn;
+	return rw_patch(rw, i, buf, 2, 1);
+}
+
 static int convert_one(struct rw *rw, u32 i)
 {
 	const struct vfy_insn_aux *aux = &(*rw->aux)[i];
@@ -602,6 +621,8 @@ static int convert_one(struct rw *rw, u32 i)
 
 	if (err)
 		return err;
+	if (aux->seen && aux->kptr && aux->kptr != VFY_NO_KPTR + 1)
+		return convert_kptr(rw, i);
 	if (class == BPF_LDX && plain_mem(insn.code) && aux->probe_mem) {
 		u8 mode = BPF_MODE(insn.code) == BPF_MEMSX ? BPF_PROBE_MEMSX : BPF_PROBE_MEM;
 

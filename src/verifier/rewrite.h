@@ -13,6 +13,8 @@
  */
 #include "verifier/verifier.h"
 
+#define VFY_NO_KPTR 0xfffeu
+
 struct vfy_insn_aux {
 	u32 seen;	     /* reached by the check: subprog number + 1 or pass count; 0 = dead */
 	u32 ptr_type;	     /* enum bpf_reg_type of the base register of a load/store, 0 = not a pointer access */
@@ -22,6 +24,7 @@ struct vfy_insn_aux {
 	u32 alu_state, alu_limit; /* speculation masks (unprivileged) */
 	u64 imm64;	     /* PSEUDO_BTF_ID: address */
 	u32 func_subprog;    /* PSEUDO_FUNC / PSEUDO_CALL target subprog; callback of a bpf_loop() that may be inlined, 0 = not */
+	u16 kptr;	     /* accesses a pointer in a map value: 1 + its type (map/kptr.h); VFY_NO_KPTR + 1: anything else */
 	u16 kfunc;	     /* PSEUDO_KFUNC_CALL: row of helper/kfuncs.def, from 1 */
 	struct bpf_map *call_map; /* the one constant map a map helper call always gets, or NULL */
 	u32 orig_idx;	     /* instruction index as loaded */

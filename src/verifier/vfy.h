@@ -196,10 +196,18 @@ struct vfunc {
 	bool changes_pkt; /* it or what it calls may move packet data */
 };
 
+/* A pointer to an object in map values. */
+struct vkptr {
+	u32 off, btf_id; /* the struct, in the service's BTF */
+	u16 type;	 /* map/kptr.h */
+	bool ref;
+};
+
 struct vmap_fields {
 	const struct bpf_map *map;
 	s32 lock_off, timer_off; /* -ENOENT none, -E2BIG several, -EINVAL unusable */
-	bool kptr;
+	s32 nr_kptrs;		 /* the same */
+	struct vkptr kptr[BTF_MAX_KPTRS];
 };
 
 struct vmem {
@@ -276,6 +284,7 @@ struct vcall {
 	u32 subprog;
 	u8 new_dynptr; /* argument the helper makes a dynptr in */
 	u32 dynptr_id, dynptr_ref; /* of the one it is passed */
+	const struct vkptr *kptr;  /* bpf_kptr_xchg() */
 };
 
 enum vsrc { SRC_INSN, SRC_HELPER };
@@ -448,6 +457,17 @@ static inline bool vfy_map_has_lock(struct venv *env, const struct bpf_map *map)
 {
 	return map && map->btf && vfy_map_fields(env, map)->lock_off >= 0;
 }
+
+/* --- kptr.c: pointers to objects in map values --- */
+void vfy_kptr_scan(struct venv *env, const struct bpf_map *map, struct vmap_fields *f);
+const struct vkptr *vfy_kptr_at(struct venv *env, const struct bpf_map *map, u64 off); /* NULL: none there */
+/* May the map access at @off touch one, and is it one that programs may make? */
+int vfy_kptr_touch(struct venv *env, const struct vreg *r, const struct vmap_fields *f, s32 off, s32 size, enum vsrc src);
+int vfy_kptr_access(struct venv *env, s32 idx, s32 value, const struct vkptr *k);
+int vfy_kptr_note(struct venv *env, s32 idx, u32 type); /* what the instruction accesses: the same on all paths */
+int vfy_kptr_match(struct venv *env, const struct vkptr *k, u32 regno);
+int vfy_kptr_arg(struct venv *env, u32 regno, struct vcall *call);
+
 int vfy_alu(struct venv *env, struct bpf_insn *insn);
 void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64);
 int vfy_jump(struct venv *env, struct bpf_insn *insn, s32 *idx);

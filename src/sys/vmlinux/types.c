@@ -39,9 +39,6 @@ enum { false = 0, true = 1 };
 
 /* Opaque in our headers, of a fixed shape to programs. */
 typedef struct {
-	int counter;
-} atomic_t;
-typedef struct {
 	s64 counter;
 } atomic64_t;
 struct list_head {

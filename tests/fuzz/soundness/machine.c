@@ -293,7 +293,7 @@ static void set_up_object(struct machine *m)
 	struct prog_test_ref_kfunc o = {.a = (s32)rnd_interesting(&m->r),
 					.b = (s32)rnd_interesting(&m->r),
 					.memb.c = (s32)rnd(&m->r),
-					.cnt = 1};
+					.cnt.refs.counter = 1};
 	u64 next = addr(RG_OBJECT);
 	u32 at = offsetof(struct prog_test_ref_kfunc, next);
 

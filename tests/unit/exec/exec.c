@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include "base/slot.h"
 #include "exec/exec.h"
+#include "map/kptr.h"
+#include "map/kptr_test.h"
 #include "isa/asm.h"
 
 #define MAX_INSNS 64
@@ -332,14 +334,59 @@ static void test_endless_depth(void **state)
 	exec_image_put(img);
 }
 
+/* Pointers in map values: numbers there, addresses in registers, NULL for what names no object. */
+static void test_kptr(void **state)
+{
+	struct bpf_insn load[] = {
+		{.code = BPF_LDX | BPF_KPTR | BPF_DW, .src_reg = 1, .imm = KPTR_TEST_REF},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct bpf_insn store[] = {
+		{.code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 2, .src_reg = 1, .off = 8},
+		{.code = BPF_STX | BPF_KPTR | BPF_DW,
+		 .dst_reg = 1,
+		 .src_reg = 2,
+		 .imm = KPTR_TEST_REF},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct exec_subprog sub = {};
+	struct exec_image img = {.insns = load, .len = 2, .subprogs = &sub, .nr_subprogs = 1};
+	u64 mem[2] = {0, (u64)&kptr_test_object};
+	struct exec_run r;
+
+	assert_int_equal(exec_image_bind(&img), 0);
+	assert_int_equal(run(&img, mem, &r), 0);
+	mem[0] = 1;
+	assert_int_equal(run(&img, mem, &r), (u64)&kptr_test_object);
+	mem[0] = (u64)&kptr_test_object; /* somebody wrote an address */
+	assert_int_equal(run(&img, mem, &r), 0);
+	img = (struct exec_image){.insns = store, .len = 4, .subprogs = &sub, .nr_subprogs = 1};
+	assert_int_equal(exec_image_bind(&img), 0);
+	run(&img, mem, &r);
+	assert_int_equal(mem[0], 1);
+	mem[1] = (u64)mem; /* no object: nothing anybody could follow is left there */
+	run(&img, mem, &r);
+	assert_int_equal(mem[0], 0);
+	mem[1] = 0;
+	run(&img, mem, &r);
+	assert_int_equal(mem[0], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tail),	      cmocka_unit_test(test_tail_without_host),
-		cmocka_unit_test(test_tail_limit),    cmocka_unit_test(test_tail_in_subprog),
-		cmocka_unit_test(test_tail_freed),    cmocka_unit_test(test_map_value),
-		cmocka_unit_test(test_for_each),      cmocka_unit_test(test_bind_refuses),
-		cmocka_unit_test(test_own_helpers),   cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_kptr),
+		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_tail_without_host),
+		cmocka_unit_test(test_tail_limit),
+		cmocka_unit_test(test_tail_in_subprog),
+		cmocka_unit_test(test_tail_freed),
+		cmocka_unit_test(test_map_value),
+		cmocka_unit_test(test_for_each),
+		cmocka_unit_test(test_bind_refuses),
+		cmocka_unit_test(test_own_helpers),
+		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_endless_depth),
 	};
 

@@ -94,11 +94,14 @@ static const struct {
 #include "isa/opcodes.def"
 };
 
-/* LD_ABS, LD_IND are rewritten before they get here; tail calls need a host: tests/unit/exec. */
+/* LD_ABS, LD_IND are rewritten before they get here; tail calls need a host, pointers in map values
+ * objects: tests/unit/exec. */
 static bool elsewhere(u8 code)
 {
 	return (BPF_CLASS(code) == BPF_LD && BPF_MODE(code) != BPF_IMM) ||
-	       code == (BPF_JMP | BPF_TAIL_CALL);
+	       code == (BPF_JMP | BPF_TAIL_CALL) ||
+	       (BPF_MODE(code) == BPF_KPTR &&
+		(BPF_CLASS(code) == BPF_LDX || BPF_CLASS(code) == BPF_STX));
 }
 
 int main(int argc, char **argv)

@@ -8,7 +8,8 @@
  *   without: 22                all capabilities but this one
  *   flags: 0x1                 prog_flags
  *   map: array 4 8 1 [flags]   kind, key size, value size, entries; the first one is map_fd[0]; may repeat
- *   field: lock 4              the values of the map before are a struct with a bpf_spin_lock (timer: bpf_timer) at byte 4
+ *   field: lock 4              the values of the map before are a struct with a bpf_spin_lock (timer: bpf_timer) at byte 4;
+ *                              kptr 8 NAME, kptr_ref 8 NAME: a pointer to that struct of the service
  *   inner: array 4 8 1         the map before is one of maps like this
  *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions; 9:ctx is global, too, and
  *                              gets the context: "int f(struct __sk_buff *)" or struct xdp_md
@@ -44,7 +45,12 @@ struct test_case {
 	u32 nr_log;
 	struct map_attr map[8];
 	struct {
-		u32 lock_at, timer_at; /* 1 + offset */
+		struct field {
+			const char *type;
+			char name[40]; /* of the struct pointed to */
+			u32 at;
+		} field[4];
+		u32 nr_fields;
 		bool of_maps;
 		struct map_attr inner;
 	} more[8];
@@ -102,13 +108,17 @@ static void read_attr(const struct test_case *t, struct map_attr *a, const char 
 
 static void read_field(struct test_case *t, const char *s)
 {
-	u32 off;
+	static const char *const types[] = {"lock", "timer", "kptr", "kptr_ref"};
+	u32 map = t->nr_maps - 1;
+	struct field *f = &t->more[map].field[t->more[map].nr_fields++];
+	char type[16];
 
-	if (sscanf(s, "lock %u", &off) == 1)
-		t->more[t->nr_maps - 1].lock_at = off + 1;
-	else if (sscanf(s, "timer %u", &off) == 1)
-		t->more[t->nr_maps - 1].timer_at = off + 1;
-	else
+	if (sscanf(s, "%15s %u %39s", type, &f->at, f->name) < 2)
+		fail_msg("%s: bad field '%s'", t->name, s);
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i], type))
+			f->type = types[i];
+	if (!f->type)
 		fail_msg("%s: bad field '%s'", t->name, s);
 }
 
@@ -270,34 +280,48 @@ static struct btf *funcs_btf(const struct test_case *t)
 	return btf_of(w, n + ARRAY_SIZE(more), strings, sizeof(strings));
 }
 
-/* 1 int, 2 struct bpf_spin_lock { int v; }, 3 struct bpf_timer { int v; ... }, 4 the value. */
-static struct btf *value_btf(u32 size, u32 lock_at, u32 timer_at)
+/* 1 int, 2 struct bpf_spin_lock { int v; }, 3 struct bpf_timer { int v; ... }, 4 the value, then
+ * struct, tag and pointer for every pointer in it. */
+static struct btf *value_btf(u32 size, const struct field *field, u32 nr)
 {
-	static const char strings[] = "\0int\0bpf_spin_lock\0bpf_timer\0v";
-	u32 w[64] = {1,	  BTF_KIND_INT << 24,
-		     4,	  32,
-		     5,	  BTF_KIND_STRUCT << 24 | 1,
-		     4,	  29,
-		     1,	  0,
-		     19,  BTF_KIND_STRUCT << 24 | 1,
-		     16,  29,
-		     1,	  0,
-		     29,  BTF_KIND_STRUCT << 24 | (!!lock_at + !!timer_at),
-		     size},
-	    n = 19;
-	bool timer_first = timer_at && (!lock_at || timer_at < lock_at);
+	char strings[256] = "\0int\0bpf_spin_lock\0bpf_timer\0v\0kptr\0kptr_ref";
+	u32 w[128] = {1,   BTF_KIND_INT << 24,
+		      4,   32,
+		      5,   BTF_KIND_STRUCT << 24 | 1,
+		      4,   29,
+		      1,   0,
+		      19,  BTF_KIND_STRUCT << 24 | 1,
+		      16,  29,
+		      1,   0,
+		      29,  BTF_KIND_STRUCT << 24 | nr,
+		      size},
+	    n = 19, next = 5, len = 45;
 
-	for (u32 i = 0; i < 2; i++) {
-		bool timer = timer_first == !i;
-		u32 at = timer ? timer_at : lock_at;
+	for (u32 i = 0; i < nr; i++) {
+		bool kptr = field[i].type[0] == 'k';
 
-		if (!at)
-			continue;
 		w[n++] = 29;
-		w[n++] = timer ? 3 : 2;
-		w[n++] = (at - 1) * 8;
+		w[n++] = kptr ? next + 2 : field[i].type[0] == 't' ? 3 : 2;
+		w[n++] = field[i].at * 8;
+		next += kptr ? 3 : 0;
 	}
-	return btf_of(w, n, strings, sizeof(strings));
+	next = 5;
+	for (u32 i = 0; i < nr; i++) {
+		if (field[i].type[0] != 'k')
+			continue;
+		w[n++] = len;
+		w[n++] = BTF_KIND_STRUCT << 24;
+		w[n++] = 0;
+		w[n++] = strcmp(field[i].type, "kptr") ? 36 : 31;
+		w[n++] = BTF_KIND_TYPE_TAG << 24;
+		w[n++] = next++;
+		w[n++] = 0;
+		w[n++] = BTF_KIND_PTR << 24;
+		w[n++] = next++;
+		next++;
+		len += sprintf(strings + len, "%s", field[i].name) + 1;
+	}
+	return btf_of(w, n, strings, len);
 }
 
 static void add_funcs(const struct test_case *t, struct vfy_prog *p)
@@ -334,13 +358,12 @@ static void check_log(const struct test_case *t, const char *log)
 
 static void open_map(const struct test_case *t, struct bpf_map *map, u32 i)
 {
-	u32 lock = t->more[i].lock_at, timer = t->more[i].timer_at;
 	int err = map_check_attr(&t->map[i]);
 
 	if (err || map_open(map, &t->map[i]))
 		fail_msg("no map %u: %d", i, err);
-	if (lock || timer) {
-		map->btf = value_btf(map->value_size, lock, timer);
+	if (t->more[i].nr_fields) {
+		map->btf = value_btf(map->value_size, t->more[i].field, t->more[i].nr_fields);
 		map->btf_key_type_id = 1;
 		map->btf_value_type_id = 4;
 	}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/slot.h"
+#include "map/kptr.h"
+#include "map/kptr_test.h"
+
+/* Programs may write a and b. */
+struct prog_test_ref_kfunc kptr_test_object = {
+	.a = 42, .b = 108, .next = &kptr_test_object, .cnt = {{1}}};
+
+static const struct {
+	const char *name, *dtor;
+	void *object; /* number 1 */
+} types[] = {
+	[KPTR_OTHER] = {},
+#define KPTR(id, name, dtor, object) [id] = {name, dtor, object},
+#include "map/kptrs.def"
+#undef KPTR
+};
+_Static_assert(NR_KPTR_TYPES <= SLOT_OBJECT_TYPES, "no count for each");
+
+u32 kptr_type_of(const char *name)
+{
+	for (u32 i = 1; i < NR_KPTR_TYPES; i++)
+		if (!strcmp(types[i].name, name))
+			return i;
+	return KPTR_OTHER;
+}
+
+const char *kptr_dtor(u32 type)
+{
+	return type < NR_KPTR_TYPES ? types[type].dtor : NULL;
+}
+
+void *kptr_object(u32 type, u64 number)
+{
+	return type < NR_KPTR_TYPES && number == 1 ? types[type].object : NULL;
+}
+
+u64 kptr_number(u32 type, const void *object)
+{
+	return object && type < NR_KPTR_TYPES && object == types[type].object;
+}
+
+void *kptr_load(const void *field, u32 type)
+{
+	return kptr_object(type, __atomic_load_n((const u64 *)field, __ATOMIC_ACQUIRE));
+}
+
+void kptr_store(void *field, u32 type, const void *object)
+{
+	__atomic_store_n((u64 *)field, kptr_number(type, object), __ATOMIC_RELEASE);
+}
+
+void *kptr_xchg(void *field, u32 type, const void *object)
+{
+	u64 number = kptr_number(type, object);
+
+	return kptr_object(type, __atomic_exchange_n((u64 *)field, number, __ATOMIC_ACQ_REL));
+}
+
+/* --- counts --- */
+
+/* The service's own reference is not counted there: 0 is an object nobody else holds. */
+static void show_count(u32 type, u32 others)
+{
+	if (type == KPTR_TEST_REF)
+		WRITE_ONCE(kptr_test_object.cnt.refs.counter, (int)others + 1);
+}
+
+void kptr_get(u32 type)
+{
+	show_count(type, __atomic_add_fetch(slot_object_refs(type), 1, __ATOMIC_RELAXED));
+}
+
+void kptr_put(u32 type)
+{
+	u32 *refs = slot_object_refs(type), n = __atomic_load_n(refs, __ATOMIC_RELAXED);
+
+	while (n && !__atomic_compare_exchange_n(refs, &n, n - 1, false, __ATOMIC_RELEASE,
+						 __ATOMIC_RELAXED))
+		;
+	show_count(type, n ? n - 1 : 0);
+}
+
+void kptr_free_fields(const struct bpf_map *map, void *value)
+{
+	for (u32 i = 0; i < map->attr.nr_kptrs && i < MAP_MAX_KPTRS; i++) {
+		const struct map_kptr *k = &map->attr.kptr[i];
+		void *old = kptr_xchg((char *)value + k->off, k->type, NULL);
+
+		if (old && k->ref)
+			kptr_put(k->type);
+	}
+}
