@@ -51,7 +51,8 @@ static u64 text_len(const struct walk *w, u64 uaddr, u64 longest)
 		u64 n = min(min((u64)sizeof(chunk), PAGE - (uaddr + len) % PAGE), longest - len);
 		const char *nul;
 
-		if (!readable(w, chunk, uaddr + len, n))
+		/* a record has the text and nothing behind it */
+		if (!readable(w, chunk, uaddr + len, n) && !readable(w, chunk, uaddr + len, n = 1))
 			return len;
 		nul = memchr(chunk, 0, n);
 		if (nul)

@@ -38,6 +38,15 @@ static const struct cli_cmd cmds[] = {
 	 "  Needs no service. --btf: another machine's kernel BTF (/sys/kernel/btf/vmlinux of it, or an ELF file with .BTF). --log: print the\n"
 	 "  verifier's log (1 the refused path, 2 every state, 4 statistics). Exit status 0 when all are verified, 1 when one is refused.\n",
 	 "b:l:j", cmd_verify},
+	{"load", "[--json] [--pin DIR] FILE.loader", "load what a loader file holds",
+	 "  Goes to the service under `userbpf run`, to the kernel elsewhere; what runs here need not have libbpf. Prints what was loaded.\n"
+	 "  --pin: below DIR in a bpffs, as maps/NAME, progs/NAME and links/NAME; without it all is gone when this command ends.\n",
+	 "vjP:", cmd_load},
+	{"record", "[--dir DIR] -o FILE.lskel.h|FILE.loader [--] CMD [ARG]...",
+	 "run a command and make a loader of its bpf(2) calls",
+	 "  As `run`. What CMD loads and attaches becomes a light skeleton (FILE ends in .h) or a loader file that does it again without CMD.\n"
+	 "  What no loader can repeat is left out, with a line on stderr each.\n",
+	 "+d:vo:", cmd_record},
 	{"trace", "[--dir DIR] [-v] [--json] [-o FILE] [--] CMD [ARG]...",
 	 "run a command and print its bpf(2) calls",
 	 "  As `run`; each call is a line on stderr or in FILE, with every field of its attr, the memory it points to, what its fds are, and the\n"
@@ -66,6 +75,7 @@ static const struct option options[] = {
 	{"all", no_argument, NULL, 'a'},
 	{"recursive", no_argument, NULL, 'r'},
 	{"btf", required_argument, NULL, 'b'},
+	{"pin", required_argument, NULL, 'P'},
 	{"log", required_argument, NULL, 'l'},
 	{"use-loader", no_argument, NULL, 'L'},
 	{"lang", required_argument, NULL, 'G'},

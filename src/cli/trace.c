@@ -10,6 +10,7 @@
 
 /* What is known of objects by their handle: names come with the call that makes them. */
 struct known {
+	u32 kind, id;
 	u64 ino;
 	char name[BPF_OBJ_NAME_LEN];
 };
@@ -25,10 +26,11 @@ struct trace {
 	char text[NAME_CAP];
 };
 
-static const char *name_of(const struct trace *t, u64 ino)
+static const char *name_of(const struct trace *t, const struct abi_rec_fd *fd)
 {
 	for (u32 i = t->nr_objs; i-- > 0;)
-		if (t->objs[i].ino == ino)
+		if (fd->kind ? t->objs[i].kind == fd->kind && t->objs[i].id == fd->id
+			     : t->objs[i].ino == fd->ino)
 			return t->objs[i].name;
 	return "";
 }
@@ -47,8 +49,7 @@ static const char *kind_name(u32 kind)
 static const char *fd_text(void *arg, const struct abi_rec_fd *fd)
 {
 	struct trace *t = arg;
-	const char *kind = kind_name(fd->kind),
-		   *name = fd->name[0] ? fd->name : name_of(t, fd->ino);
+	const char *kind = kind_name(fd->kind), *name = fd->name[0] ? fd->name : name_of(t, fd);
 	int n;
 
 	if (!kind && !*name)
@@ -80,6 +81,8 @@ static void learn(struct trace *t, const struct abi_rec *rec)
 		t->objs = more;
 	}
 	more = &t->objs[t->nr_objs++];
+	more->kind = fd->kind;
+	more->id = fd->id;
 	more->ino = fd->ino;
 	snprintf(more->name, sizeof(more->name), "%.*s", BPF_OBJ_NAME_LEN - 1, name);
 }

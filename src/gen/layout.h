@@ -36,21 +36,6 @@ struct gen_layout {
 	u32 nr_names;
 };
 
-/* Fields of the context; layout is libbpf's ABI with its loaders. */
-struct gen_loader_ctx {
-	u32 sz;
-	u32 flags; /* GEN_CTX_KERNEL */
-	u32 log_level;
-	u32 log_size;
-	u64 log_buf;
-};
-#define GEN_CTX_KERNEL 1u
-struct gen_map_desc {
-	s32 fd;
-	u32 max_entries;
-	u64 initial_value;
-};
-
 int gen_layout(struct gen_layout *l, const struct gen_trace *t, struct log *log);
 void gen_layout_free(struct gen_layout *l);
 static inline u32 gen_slot_off(u32 slot) { return slot * 4; }

@@ -12,6 +12,21 @@
  */
 #include "gen/trace.h"
 
+/* Fields of the context; layout is libbpf's ABI with its loaders. */
+struct gen_loader_ctx {
+	u32 sz;
+	u32 flags; /* GEN_CTX_KERNEL */
+	u32 log_level;
+	u32 log_size;
+	u64 log_buf;
+};
+#define GEN_CTX_KERNEL 1u
+struct gen_map_desc {
+	s32 fd;
+	u32 max_entries;
+	u64 initial_value;
+};
+
 struct gen_desc {
 	enum gen_obj_kind kind;
 	u32 slot;		/* in the trace */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * main.c - userbpf-gen, what `userbpf gen` becomes.
- *   usage: userbpf-gen loader|skeleton OBJECT NAME OUT      NAME, OUT: "-" for what follows from OBJECT
+ *   usage: userbpf-gen loader|skeleton OBJECT NAME OUT [BTF]	with BTF ("" for none), OBJECT is records of calls
+ *       NAME, OUT: "-" for what follows from OBJECT
  * Needs no service and no privilege: see fake.h.
  */
 #include <ctype.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include <bpf/libbpf.h>
 
+#include "cli/gen/calls.h"
 #include "cli/gen/object.h"
 #include "gen/lskel.h"
 
@@ -21,6 +23,7 @@
 
 struct job {
 	const char *object, *name, *out;
+	const char *btf; /* not NULL: records, not an object */
 	char own_name[NAME_CAP];
 	struct log log;
 };
@@ -57,7 +60,8 @@ static int refused(struct job *j, int err)
 	char *reason = j->log.len ? j->log.buf : warning;
 
 	reason[strcspn(reason, "\n")] = '\0';
-	return fail("%s: %s", j->object, *reason ? reason : strerror(-err));
+	return j->btf ? fail("%s", *reason ? reason : strerror(-err))
+		      : fail("%s: %s", j->object, *reason ? reason : strerror(-err));
 }
 
 /* --- names --- */
@@ -79,9 +83,17 @@ static void object_name(struct job *j)
 
 /* --- a loader file --- */
 
+static void on_warning(const char *text)
+{
+	fprintf(stderr, "userbpf: record: %s\n", text);
+}
+
 static int build(struct job *j, struct gen_trace **t, struct gen_loader **l)
 {
-	int err = object_record(j->object, j->name, t, &j->log);
+	const struct calls_input in = {
+		.records = j->object, .btf = j->btf, .name = j->name, .warn = on_warning};
+	int err = j->btf ? calls_record(&in, t, &j->log)
+			 : object_record(j->object, j->name, t, &j->log);
 
 	return err ?: gen_loader_build(*t, l, &j->log);
 }
@@ -180,7 +192,7 @@ int main(int argc, char **argv)
 	struct job j = {0};
 	int status = EXIT_FAILURE;
 
-	if (argc != 5) {
+	if (argc != 5 && argc != 6) {
 		fputs("usage: userbpf-gen loader|skeleton OBJECT NAME OUT; meant to be run by `userbpf gen`\n",
 		      stderr);
 		return 2;
@@ -188,6 +200,7 @@ int main(int argc, char **argv)
 	j.object = argv[2];
 	j.name = argv[3];
 	j.out = argv[4];
+	j.btf = argv[5];
 	log_init(&j.log, LOG_LEVEL1, LOG_CAP);
 	libbpf_set_print(on_print);
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
