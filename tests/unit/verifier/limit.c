@@ -11,7 +11,7 @@
 #include "prog/prog.h"
 
 #define MAX_INSNS 1024
-#define BOUND	  (96u << 20)
+#define BOUND	  (32u << 20)
 
 static size_t used, peak;
 
