@@ -13,6 +13,8 @@
  *   LD_IMM64 src=BPF_PSEUDO_FUNC       imm = pc-relative start of a static subprog (from the insn after the first half), next imm = subprog no.
  *                                                                                       bound: opaque cookie for callbacks
  *   LD_IMM64 src=BPF_PSEUDO_BTF_ID     imm64 = address (service process only: ksyms of the service)      bound: src 0
+ *   LD_IMM64 src=EXEC_PSEUDO_JIFFIES   R0 = address of a clock, the next instruction loads it: bpf_jiffies64() as the kernel inlines it
+ *                                                                                       bound: call of the helper, there is no such address
  *   CALL src=0                         imm = helper id; interpreter calls image->helpers[id], exec_helpers[id] when that is NULL
  *   CALL src=BPF_PSEUDO_CALL           imm = pc-relative start of a subprog, off = subprog no.
  *   CALL src=BPF_PSEUDO_KFUNC_CALL     imm = BTF id of the kfunc, off = its row in helper/kfuncs.def, from 1 (dump: 0)
@@ -35,6 +37,7 @@ struct exec_run;
 typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run);
 
 /* What CALL does, by helper id; src/helper defines it from helpers.def. NULL: not callable. */
+#define EXEC_PSEUDO_JIFFIES 15
 #define EXEC_NR_HELPERS 256u /* ids of the UAPI, then the internal ones of helper/helper.h */
 extern const helper_fn exec_helpers[EXEC_NR_HELPERS];
 /* The same for kfuncs, by row of helper/kfuncs.def counted from 1. */

@@ -30,6 +30,22 @@ static s64 rel_target(const struct exec_image *img, u32 i, s32 rel)
 	return target >= 0 && target < img->len ? target : -EINVAL;
 }
 
+/* No word in the memory of a process counts jiffies: the helper is called after all, and what was
+ * the load is jumped over. */
+static int bind_jiffies(struct exec_image *img, u32 i)
+{
+	struct bpf_insn *insn = &img->insns[i];
+	const helper_fn *fns = img->helpers ? img->helpers : exec_helpers;
+	const struct bpf_insn load = {.code = BPF_LDX | BPF_MEM | BPF_DW};
+
+	if (i + 2 >= img->len || insn->dst_reg || memcmp(&insn[2], &load, sizeof(load)) != 0 ||
+	    !fns[BPF_FUNC_jiffies64])
+		return -EINVAL;
+	insn[0] = (struct bpf_insn){.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_jiffies64};
+	insn[1] = (struct bpf_insn){.code = BPF_JMP | BPF_JA, .off = 1};
+	return 0;
+}
+
 static int bind_imm64(struct exec_image *img, u32 i)
 {
 	struct bpf_insn *insn = &img->insns[i];
@@ -41,6 +57,7 @@ static int bind_imm64(struct exec_image *img, u32 i)
 	switch (insn->src_reg) {
 	case 0:
 	case BPF_PSEUDO_BTF_ID: break;
+	case EXEC_PSEUDO_JIFFIES: return bind_jiffies(img, i);
 	case BPF_PSEUDO_MAP_FD:
 	case BPF_PSEUDO_MAP_VALUE: err = bind_map(img, insn); break;
 	case BPF_PSEUDO_FUNC:

@@ -259,7 +259,8 @@ void prog_dump_xlated(const struct bpf_prog *prog, struct bpf_insn *buf)
 			if (insn->src_reg == BPF_PSEUDO_MAP_FD ||
 			    insn->src_reg == BPF_PSEUDO_MAP_VALUE)
 				insn->imm = map_id_at(prog, insn->imm);
-			if (insn->src_reg == BPF_PSEUDO_BTF_ID)
+			if (insn->src_reg == BPF_PSEUDO_BTF_ID ||
+			    insn->src_reg == EXEC_PSEUDO_JIFFIES)
 				insn->src_reg = 0; /* by then it is a plain address */
 			i++;
 		}

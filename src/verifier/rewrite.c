@@ -732,6 +732,17 @@ static int fix_tail_call(struct rw *rw, u32 i)
 	return rw_patch(rw, i, buf, 3, 2);
 }
 
+static int inline_jiffies(struct rw *rw, u32 i)
+{
+	const struct bpf_insn buf[] = {
+		INSN(.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = EXEC_PSEUDO_JIFFIES),
+		INSN(.code = 0),
+		INSN(.code = BPF_LDX | BPF_MEM | BPF_DW),
+	};
+
+	return rw_patch(rw, i, buf, ARRAY_SIZE(buf), 0);
+}
+
 static int fix_one(struct rw *rw, u32 i)
 {
 	const struct bpf_insn *insn = &rw->prog->insns[i];
@@ -752,6 +763,8 @@ static int fix_one(struct rw *rw, u32 i)
 	}
 	if (code == (BPF_JMP | BPF_CALL) && !insn->src_reg && insn->imm == BPF_FUNC_tail_call)
 		return fix_tail_call(rw, i);
+	if (code == (BPF_JMP | BPF_CALL) && !insn->src_reg && insn->imm == BPF_FUNC_jiffies64)
+		return inline_jiffies(rw, i);
 	return rw_keep(rw, i);
 }
 

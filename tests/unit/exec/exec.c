@@ -253,6 +253,9 @@ static void test_bind_refuses(void **state)
 		".raw 0x18 1 9 0 0\n.raw 0 0 0 0 0\nexit\n",
 		"exit\n.raw 0x18 1 0 0 0\n", /* half a constant */
 		".raw 0xff 0 0 0 0\nexit\n",
+		".raw 0x18 0 15 0 0\n.raw 0 0 0 0 0\nexit\n", /* a clock that is not loaded */
+		".raw 0x18 1 15 0 0\n.raw 0 0 0 0 0\nr1 = *(u64 *)(r1 +0)\nexit\n",
+		"exit\n.raw 0x18 0 15 0 0\n.raw 0 0 0 0 0\n",
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -283,6 +286,25 @@ static void test_own_helpers(void **state)
 	assert_int_equal(exec_image_bind(img), 0);
 	slot_enter();
 	assert_int_equal(exec_run(img, &r, &r), 154321 + slot_current());
+	slot_leave();
+	exec_image_put(img);
+}
+
+/* What the verifier leaves of bpf_jiffies64() calls the helper, and clobbers nothing. */
+static void test_jiffies(void **state)
+{
+	static helper_fn fns[EXEC_NR_HELPERS];
+	struct exec_image *img =
+		image("r1 = 7\nr2 = 0\nr3 = 0\nr4 = 0\nr5 = 0\n.raw 0x18 0 15 0 0\n.raw 0 0 0 0 0\n"
+		      "r0 = *(u64 *)(r0 +0)\nr0 += r1\nexit\n",
+		      NULL, 0);
+	struct exec_run r = {0};
+
+	fns[BPF_FUNC_jiffies64] = fake_helper;
+	img->helpers = fns;
+	assert_int_equal(exec_image_bind(img), 0);
+	slot_enter();
+	assert_int_equal(exec_run(img, &r, &r), 100014 + slot_current());
 	slot_leave();
 	exec_image_put(img);
 }
@@ -385,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_map_value),
 		cmocka_unit_test(test_for_each),
 		cmocka_unit_test(test_bind_refuses),
+		cmocka_unit_test(test_jiffies),
 		cmocka_unit_test(test_own_helpers),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_endless_depth),

@@ -107,6 +107,9 @@ static const struct rw_case cases[] = {
 	 .dead = NONE},
 	{"packet load", ".raw 0x28 0 0 0 12\nexit\n", "r2 = 12\ncall bpf_ktime_get_ns#5\nexit\n",
 	 .dead = NONE},
+	{"jiffies", "call bpf_jiffies64#118\nif r0 == 0 goto pc+1\nr0 = 1\nexit\n",
+	 ".raw 0x18 0 15 0 0\n.raw 0 0 0 0 0\nr0 = *(u64 *)(r0 +0)\nif r0 == 0 goto pc+1\nr0 = 1\nexit\n",
+	 .dead = NONE},
 	{"tail call", "call bpf_tail_call#12\nexit\n", "tail_call\nexit\n", .dead = NONE},
 	{"call over growth", "r0 %= r1\ncall f\nexit\nf:\nr0 /= r1\nexit\n",
 	 "if r1 == 0 goto pc+1\nr0 %= r1\ncall f\nexit\nf:\nif r1 != 0 goto pc+2\nw0 ^= w0\ngoto "
