@@ -12,6 +12,9 @@
 #ifndef BPF_MEMSX
 #define BPF_MEMSX 0x80
 #endif
+/* may_goto, Linux 6.9: BPF_JMP | BPF_JCOND with this source register */
+#define BPF_JCOND 0xe0
+#define BPF_MAY_GOTO 0
 /* The kernel's internal load modes for loads that may fault, and ours for pointers in map values (never
  * accepted from a client). */
 #define BPF_PROBE_MEM 0x20

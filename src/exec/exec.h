@@ -18,6 +18,7 @@
  *   CALL src=0                         imm = helper id; interpreter calls image->helpers[id], exec_helpers[id] when that is NULL
  *   CALL src=BPF_PSEUDO_CALL           imm = pc-relative start of a subprog, off = subprog no.
  *   CALL src=BPF_PSEUDO_KFUNC_CALL     imm = BTF id of the kfunc, off = its row in helper/kfuncs.def, from 1 (dump: 0)
+ *   JMP|BPF_JCOND                      as loaded: the interpreter counts, per call of a function
  *   JMP|BPF_TAIL_CALL                  was CALL bpf_tail_call
  *   LDX|BPF_KPTR, STX|BPF_KPTR         a pointer in a map value, which holds numbers (map/kptr.h); imm = its type (dump: MEM, 0)
  *   LDX|BPF_PROBE_MEM(SX)              load that may fault and then reads zero (D7)

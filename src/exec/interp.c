@@ -16,12 +16,14 @@
 /* Callbacks of callbacks: the verifier allows MAX_CALL_FRAMES frames in all; this is the belt to
  * its braces. */
 #define MAX_DEPTH (2 * MAX_CALL_FRAMES)
+#define MAX_LOOPS (8u << 20) /* of may_goto in one call of a function; the kernel's number */
 
 struct frame {
 	const struct bpf_insn *ret; /* the call */
 	/* the caller's: a tail call in the callee does not change it */
 	const struct exec_image *img;
 	u64 saved[4]; /* R6..R9 */
+	u32 patience; /* of may_goto: how often it still goes on */
 	bool held;    /* img is a tail call's target, ours to put */
 };
 
@@ -187,7 +189,8 @@ static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64
 	u64 v;
 
 	frame->held = false; /* of the running frame: img came with a reference */
-	regs[0] = 0;	     /* one by one: a memset() would cost more than a short program */
+	frame->patience = MAX_LOOPS;
+	regs[0] = 0; /* one by one: a memset() would cost more than a short program */
 	regs[6] = regs[7] = regs[8] = regs[9] = 0;
 	regs[1] = r1;
 	regs[2] = r2;
@@ -276,6 +279,12 @@ jmp_ja:
 jmp32_ja:
 	insn += IMM;
 	NEXT;
+jmp_jcond:
+	if (likely(frame->patience))
+		frame->patience--;
+	else
+		insn += OFF;
+	NEXT;
 
 #define ACCESS(size, bits)                                                                           \
 	ldx_mem_##size: DST = MEM(bits, SRC + OFF); NEXT;                                            \
@@ -336,6 +345,7 @@ jmp_call:
 	memcpy(frame->saved, &regs[6], sizeof(frame->saved));
 	frame++;
 	frame->held = false;
+	frame->patience = MAX_LOOPS;
 	run->depth++;
 	regs[10] += MAX_BPF_STACK;
 	insn += IMM;
@@ -367,6 +377,7 @@ jmp_tail_call:
 	if (frame->held)
 		exec_image_put(img);
 	frame->held = true;
+	frame->patience = MAX_LOOPS;
 	img = target;
 	run->image = img;
 	fns = img->helpers ? img->helpers : exec_helpers;

@@ -22,6 +22,10 @@
 #define KF_TRUSTED_ARGS 0x10u /* pointers to objects must be references, unmodified */
 #define KF_SLEEPABLE 0x20u    /* sleepable programs only */
 #define KF_DESTRUCTIVE 0x40u  /* asks for CAP_SYS_BOOT */
+#define KF_ITER_NEW 0x100u    /* the first argument is an iterator on the program's stack: makes it */
+#define KF_ITER_NEXT 0x200u   /* returns an element of it, or NULL after the last */
+#define KF_ITER_DESTROY 0x400u
+#define KF_ITER (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY)
 
 struct kfunc {
 	const char *name;

@@ -505,6 +505,7 @@ static bool statement(struct as *a)
 {
 	char w;
 	u8 dst;
+	s64 rel;
 
 	if (reg(a, &w, &dst))
 		return st_alu(a, w, dst);
@@ -512,6 +513,8 @@ static bool statement(struct as *a)
 		return st_if(a);
 	if (eat(a, "exit"))
 		return emit(a, BPF_EXIT_INSN());
+	if (eat(a, "may_goto"))
+		return target(a, &rel) && emit(a, BPF_MAY_GOTO_INSN((s16)rel));
 	if (eat(a, "gotol"))
 		return st_goto(a, true);
 	if (eat(a, "goto"))

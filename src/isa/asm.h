@@ -13,6 +13,7 @@
  *   r0 = *(u32 *)(r1 +4)         *(u8 *)(r10 -1) = 7           lock *(u64 *)(r1 +0) += r2
  *   r2 = atomic_fetch_add((u32 *)(r1 +0), r2)                  r0 = atomic64_cmpxchg((u64 *)(r1 +0), r0, r2)
  *   if r1 s> 0x3 goto pc+2       if w1 & w2 goto out           gotol pc+5               call bpf_ktime_get_ns#5
+ *   may_goto pc+5
  *   call pc+3                    call bpf_loop                 r2 = func pc+4           exit
  *
  * Only here: "tail_call" and "r1 = probe *(u32 *)(r2 +0)" are the internal opcodes of the rewrite

@@ -210,6 +210,8 @@ static void print_jump(const struct disasm *d, const struct bpf_insn *insn)
 		OUT(d, "(%02x) goto pc%+d\n", insn->code, insn->off);
 	else if (insn->code == (BPF_JMP32 | BPF_JA))
 		OUT(d, "(%02x) gotol pc%+d\n", insn->code, insn->imm);
+	else if (insn->code == (BPF_JMP | BPF_JCOND) && insn->src_reg == BPF_MAY_GOTO)
+		OUT(d, "(%02x) may_goto pc%+d\n", insn->code, insn->off);
 	else if (insn->code == (BPF_JMP | BPF_EXIT))
 		OUT(d, "(%02x) exit\n", insn->code);
 	else if (BPF_SRC(insn->code) == BPF_X)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "helper/kfunc.h"
 #include "verifier/vfy.h"
 
 /* --- subprograms --- */
@@ -189,6 +190,10 @@ static int visit(struct venv *env, struct walk *w, s32 i)
 	case BPF_CALL:
 		if (in->imm == BPF_FUNC_timer_set_callback)
 			env->aux[i].prune_point = true;
+		if (vfy_kfunc_flags(env, in) & KF_ITER_NEXT) {
+			env->aux[i].prune_point = true;
+			env->vi[i].round = ROUND_ITER;
+		}
 		return visit_call(env, w, i, in->src_reg == BPF_PSEUDO_CALL);
 	case BPF_JA:
 		if (BPF_SRC(in->code) != BPF_K)
@@ -200,6 +205,8 @@ static int visit(struct venv *env, struct walk *w, s32 i)
 		return err;
 	}
 	env->aux[i].prune_point = true;
+	if (BPF_OP(in->code) == BPF_JCOND)
+		env->vi[i].round = ROUND_GOTO;
 	err = edge(env, w, i, (s64)i + 1, FALL_DONE, true);
 	return err ? err : edge(env, w, i, (s64)i + in->off + 1, BRANCH_DONE, true);
 }

@@ -374,6 +374,7 @@ static int step(struct venv *env, struct bpf_insn *in)
 	case BPF_CALL: return do_call(env, in);
 	case BPF_JA: return do_ja(env, in);
 	case BPF_EXIT: return do_exit(env, in);
+	case BPF_JCOND: return vfy_may_goto(env, in, &env->insn_idx);
 	}
 	return vfy_jump(env, in, &env->insn_idx);
 }
@@ -423,7 +424,9 @@ static int next_path(struct venv *env, s32 *prev)
 
 	env->scratched_regs = ~0u;
 	env->scratched_slots = ~0ull;
-	vfy_branch_done(env, env->cur);
+	err = vfy_branch_done(env, env->cur);
+	if (err)
+		return err;
 	err = vfy_pop(env, prev, &env->insn_idx, !(vlog_level(env) & LOG_LEVEL2));
 	return err == -ENOENT ? 1 : err;
 }
@@ -478,6 +481,7 @@ static void drop_states(struct venv *env)
 {
 	struct vstate *st;
 
+	vfy_loops_drop(env);
 	vfy_state_free(env, env->cur);
 	env->cur = NULL;
 	while ((st = env->pending)) {

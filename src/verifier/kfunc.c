@@ -15,6 +15,7 @@ struct kcall {
 	u32 id, ref_id, release_reg;
 	u64 mem_size; /* of the memory that is returned */
 	bool mem_rdonly;
+	struct viter iter; /* KF_ITER_* */
 };
 
 static bool is_scalar(const struct btf_type *t)
@@ -62,6 +63,19 @@ int vfy_kfunc_named(struct venv *env, const struct bpf_insn *in)
 		return -EINVAL;
 	}
 	return func_of(env, in) ? 0 : -EINVAL;
+}
+
+u32 vfy_kfunc_flags(struct venv *env, const struct bpf_insn *in)
+{
+	const struct btf *btf = env->prog->vmlinux;
+	const struct btf_type *t;
+	s32 row;
+
+	if (!insn_is_call(in, BPF_PSEUDO_KFUNC_CALL) || !btf || in->off)
+		return 0;
+	t = btf_type_by_id(btf, in->imm);
+	row = t && btf_type_is_func(t) ? kfunc_find(name_of(btf, t)) : -ENOENT;
+	return row < 0 ? 0 : kfunc_row(row)->flags;
 }
 
 /* --- arguments --- */
@@ -327,7 +341,15 @@ static int ptr_arg(struct venv *env, u32 *i, const struct btf_type *t, struct kc
 	return object ? object_arg(env, *i, to, to_id, call) : mem_arg(env, i, to, call);
 }
 
-static int check_args(struct venv *env, struct kcall *call)
+static int iter_arg(struct venv *env, const struct btf_type *t, struct kcall *call, s32 idx)
+{
+	call->iter.btf = call->btf;
+	if (!btf_type_skip_modifiers(call->btf, t->type, &call->iter.btf_id))
+		return -EINVAL;
+	return vfy_iter_arg(env, 1, call->fn->flags, idx, &call->iter);
+}
+
+static int check_args(struct venv *env, struct kcall *call, s32 idx)
 {
 	const struct btf_type *t;
 	u32 first;
@@ -343,6 +365,8 @@ static int check_args(struct venv *env, struct kcall *call)
 		t = btf_type_skip_modifiers(call->btf, btf_params(call->proto)[i].type, NULL);
 		if (t && is_scalar(t)) {
 			err = scalar_arg(env, i, call);
+		} else if (t && btf_type_is_ptr(t) && !i && (call->fn->flags & KF_ITER)) {
+			err = iter_arg(env, t, call, idx);
 		} else if (t && btf_type_is_ptr(t)) {
 			err = ptr_arg(env, &i, t, call);
 		} else {
@@ -379,7 +403,12 @@ static int return_ptr(struct venv *env, const struct btf_type *t, const struct k
 	const struct btf_type *to = btf_type_skip_modifiers(call->btf, t->type, &to_id);
 	int id;
 
-	if (to && btf_type_is_struct(to)) {
+	if ((call->fn->flags & KF_ITER_NEXT) && to && is_scalar(to)) {
+		reg_known(r, 0);
+		r->type = PTR_TO_MEM | MEM_RDONLY;
+		r->mem_size = to->size;
+		r->ref_id = call->iter.ref_id;
+	} else if (to && btf_type_is_struct(to)) {
 		reg_btf_ptr(env, r, env->prog->vmlinux, to_id, 0);
 	} else if (call->mem_size) {
 		reg_known(r, 0);
@@ -451,7 +480,7 @@ int vfy_kfunc_call(struct venv *env, const struct bpf_insn *in, s32 idx)
 		vlog(env, "destructive kfunc calls require CAP_SYS_BOOT capabilities\n");
 		return -EACCES;
 	}
-	err = check_args(env, &call);
+	err = check_args(env, &call, idx);
 	if (err)
 		return err;
 	if (call.release_reg) {
@@ -462,7 +491,13 @@ int vfy_kfunc_call(struct venv *env, const struct bpf_insn *in, s32 idx)
 			return err;
 		}
 	}
+	if (call.fn->flags & KF_ITER_DESTROY) {
+		err = vfy_iter_destroy(env, &call.iter);
+		if (err)
+			return err;
+	}
 	env->aux[idx].kfunc = row + 1;
 	vfy_clobber_caller_saved(env, vfy_frame(env));
-	return set_return(env, &call, idx);
+	err = set_return(env, &call, idx);
+	return err || !(call.fn->flags & KF_ITER_NEXT) ? err : vfy_iter_next(env, idx, &call.iter);
 }

@@ -318,7 +318,8 @@ static int resolve(struct venv *env, s32 idx)
 
 static bool opcode_ok(const struct venv *env, u8 code)
 {
-	bool v4 = code == (BPF_JMP32 | BPF_JA) || code == (BPF_ALU64 | BPF_END);
+	bool v4 = code == (BPF_JMP32 | BPF_JA) || code == (BPF_ALU64 | BPF_END) ||
+		  code == (BPF_JMP | BPF_JCOND);
 
 	return isa_opcode_valid(code) && (!v4 || vfy_cpu_v4(env));
 }

@@ -17,6 +17,7 @@ void vfy_mark_read(struct venv *env, const struct vreg *r)
 		if (n->live & LIVE_READ)
 			break; /* then so are its ancestors */
 		n->live |= LIVE_READ;
+		env->marks++;
 		written = n->live & LIVE_WRITTEN;
 		frame = n->home_frame;
 		item = n->home_item;

@@ -170,6 +170,10 @@ static void log_slot(struct venv *env, const struct vslot *s, u32 i)
 
 	vlog(env, " fp%d", (-(int)i - 1) * SLOT_SIZE);
 	log_liveness(env, r->live);
+	if (s->kind[0] == SLOT_ITER && slot_is_object(s)) {
+		vfy_iter_log(env, r);
+		return;
+	}
 	if (!slot_is_spill(s)) {
 		for (u32 j = 0; j < SLOT_SIZE; j++)
 			kinds[j] = letters[s->kind[j]];

@@ -18,23 +18,25 @@ static bool item_is_scalar(const struct vshot *s, u32 item)
 	       (item < VFY_REGS || kinds_are_spill(shot_kind(s, item - VFY_REGS)));
 }
 
-static void mark_all(struct vstate *st)
+static void mark_all(struct venv *env, struct vstate *st)
 {
 	for (u32 f = 0; f <= st->curframe; f++) {
 		struct vpast *p = &st->past[f];
 
 		for (u32 i = 0; i < shot_items(p->shot); i++)
-			if (item_is_scalar(p->shot, i))
+			if (item_is_scalar(p->shot, i) && !p->note[i].precise) {
 				p->note[i].precise = true;
+				env->marks++;
+			}
 	}
 }
 
 /* Long chains are marked again and again, so it stops where an earlier call has been: explored
  * states lose no mark and gain no scalar. */
-static void mark_ancestors(struct vstate *st)
+static void mark_ancestors(struct venv *env, struct vstate *st)
 {
 	while ((st = st->parent) && !st->all_precise) {
-		mark_all(st);
+		mark_all(env, st);
 		st->all_precise = true;
 	}
 }
@@ -224,7 +226,7 @@ static int back_through(struct venv *env, struct vstate *st, s32 last, bool skip
 
 		skip_last = false;
 		if (err == -ENOTSUPP) {
-			mark_ancestors(st);
+			mark_ancestors(env, st);
 			return 1;
 		}
 		if (err)
@@ -264,13 +266,14 @@ static int mark_wanted(struct venv *env, struct vstate *st, u32 frame, struct wa
 			continue;
 		if (i >= p->shot->nr_slots) {
 			/* written through another register than R10 */
-			mark_all(st);
-			mark_ancestors(st);
+			mark_all(env, st);
+			mark_ancestors(env, st);
 			return 1;
 		}
 		if (!mark_scalar(p, VFY_REGS + i, &fresh))
 			w->slots &= ~(1ull << i);
 	}
+	env->marks += fresh;
 	if ((vlog_level(env) & LOG_LEVEL2)) {
 		vlog(env,
 		     "parent %s regs=%x stack=%llx marks:", fresh ? "didn't have" : "already had",
@@ -293,7 +296,7 @@ int vfy_precise_frame(struct venv *env, u32 frame, s32 regno, s32 slot)
 		return 0;
 	/* the instructions that led here are not those of an outer frame */
 	if (frame != st->curframe) {
-		mark_ancestors(st);
+		mark_ancestors(env, st);
 		return 0;
 	}
 	if (regno >= 0 && st->frame[frame]->regs[regno].type != SCALAR_VALUE)
@@ -317,8 +320,8 @@ int vfy_precise_frame(struct venv *env, u32 frame, s32 regno, s32 slot)
 		/* a state explored inside a deeper or shallower call cannot be followed register
 		 * by register */
 		if (frame > st->curframe) {
-			mark_all(st);
-			mark_ancestors(st);
+			mark_all(env, st);
+			mark_ancestors(env, st);
 			return 0;
 		}
 		err = mark_wanted(env, st, frame, &w);

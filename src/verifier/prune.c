@@ -11,20 +11,33 @@
 
 /* A path from @st is finished. Nothing refers to a state without any, but for those from it, which
  * are finished, too. */
-void vfy_branch_done(struct venv *env, struct vstate *st)
+int vfy_branch_done(struct venv *env, struct vstate *st)
 {
 	struct vstate *parent;
+	int waits;
 
 	for (; st && !--st->branches; st = parent) {
 		parent = st->parent;
-		if (st->retired)
-			vfy_state_free(env, st);
-		else if (st->explored)
-			vfy_past_shrink(env, st);
+		if (!st->explored)
+			continue;
+		waits = vfy_loop_finished(env, st);
+		if (waits < 0)
+			return waits;
+		if (!waits)
+			vfy_state_finish(env, st);
 	}
+	return 0;
 }
 
-static struct vstate **bucket(struct venv *env, s32 insn)
+void vfy_state_finish(struct venv *env, struct vstate *st)
+{
+	if (st->retired)
+		vfy_state_free(env, st);
+	else
+		vfy_past_shrink(env, st);
+}
+
+struct vstate **vfy_bucket(struct venv *env, s32 insn)
 {
 	return &env->explored[(u32)(insn ^ vfy_frame(env)->callsite) % (u32)env->len];
 }
@@ -81,19 +94,40 @@ static bool pkt_covered(struct venv *env, const struct vreg *old, const struct v
 	return within(old, cur);
 }
 
+static bool same_ids(struct venv *env, u32 old, u32 cur)
+{
+	return !old == !cur && (!old || vfy_ids_match(env, old, cur));
+}
+
+/* Pointers of which nothing can be more or less known; ids may be others (later kernels; in 6.1
+ * they must be the same). */
+static bool ptr_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
+{
+	struct vreg r = *cur;
+
+	r.id = old->id;
+	r.ref_id = old->ref_id;
+	if (type_base(cur->type) == PTR_TO_MEM)
+		r.dynptr_id = old->dynptr_id;
+	return same_value(old, &r) && same_ids(env, old->id, cur->id) &&
+	       same_ids(env, old->ref_id, cur->ref_id) &&
+	       (type_base(cur->type) != PTR_TO_MEM ||
+		same_ids(env, old->dynptr_id, cur->dynptr_id));
+}
+
 static bool reg_covered(struct venv *env, const struct vpast *p, u32 item, const struct vreg *cur)
 {
 	const struct vreg *old = p->shot->val[item];
-	bool equal, precise = p->note[item].precise;
+	bool equal, precise = p->note[item].precise || env->exact;
 
-	if (!(p->note[item].live & LIVE_READ))
+	if (!(p->note[item].live & LIVE_READ) && !env->exact)
 		return true;
 	equal = same_value(old, cur);
 	if (old->type == PTR_TO_STACK)
 		return equal;
 	if (equal && old->type == SCALAR_VALUE && precise && old->id)
 		return scalar_ids_match(env, old->id, cur->id);
-	if (equal || old->type == NOT_INIT)
+	if (old->type == NOT_INIT || (equal && !old->ref_id))
 		return true;
 	if (cur->type == NOT_INIT)
 		return false;
@@ -114,7 +148,7 @@ static bool reg_covered(struct venv *env, const struct vpast *p, u32 item, const
 	case PTR_TO_PACKET:
 	case PTR_TO_PACKET_META: return pkt_covered(env, old, cur);
 	}
-	return false;
+	return ptr_covered(env, old, cur);
 }
 
 static bool slot_covered(struct venv *env, const struct vpast *p, const struct vframe *cur, u32 i)
@@ -122,7 +156,7 @@ static bool slot_covered(struct venv *env, const struct vpast *p, const struct v
 	const struct vslot *c = i < cur->nr_slots ? &cur->slots[i] : NULL;
 	const u8 *kind = shot_kind(p->shot, i);
 
-	if (!(p->note[VFY_REGS + i].live & LIVE_READ))
+	if (!(p->note[VFY_REGS + i].live & LIVE_READ) && !env->exact)
 		return true;
 	for (u32 j = 0; j < SLOT_SIZE; j++) {
 		if (kind[j] == SLOT_INVALID || (kind[j] == SLOT_MISC && env->uninit_stack))
@@ -153,12 +187,20 @@ static bool frame_covered(struct venv *env, const struct vpast *p, const struct 
 	for (u32 i = 0; i < old->nr_slots; i++)
 		if (!slot_covered(env, p, cur, i))
 			return false;
-	return old->nr_refs == cur->nr_refs &&
-	       (!old->nr_refs || !memcmp(old->refs, cur->refs, old->nr_refs * sizeof(*old->refs)));
+	if (old->nr_refs != cur->nr_refs)
+		return false;
+	for (u32 i = 0; i < old->nr_refs; i++)
+		if (old->refs[i].cb_frame != cur->refs[i].cb_frame ||
+		    !vfy_ids_match(env, old->refs[i].id, cur->refs[i].id))
+			return false;
+	return true;
 }
 
-static bool covered(struct venv *env, const struct vstate *old, const struct vstate *cur)
+/* @exact: what will be read of @old, and which numbers matter, is not all known. */
+static bool covered(struct venv *env, const struct vstate *old, const struct vstate *cur,
+		    bool exact)
 {
+	env->exact = exact;
 	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) ||
 	    old->lock_id != cur->lock_id)
 		return false;
@@ -187,7 +229,7 @@ static void note_finished(struct venv *env, s32 insn)
 {
 	const struct vstate *cur = env->cur;
 
-	for (struct vstate *st = *bucket(env, insn); st; st = st->next) {
+	for (struct vstate *st = *vfy_bucket(env, insn); st; st = st->next) {
 		bool same = !st->branches && st->insn_idx == (u32)insn &&
 			    st->curframe == cur->curframe && !st->done;
 
@@ -256,6 +298,12 @@ static int pass_precision(struct venv *env, const struct vstate *old)
 	return 0;
 }
 
+int vfy_pass_needs(struct venv *env, const struct vstate *old)
+{
+	pass_reads(env, old, env->cur);
+	return pass_precision(env, old);
+}
+
 static int end_path_in(struct venv *env, struct vstate *old)
 {
 	int err;
@@ -263,10 +311,11 @@ static int end_path_in(struct venv *env, struct vstate *old)
 	old->hits++;
 	if (env->prog->observer)
 		env->prog->observer->covered(env->prog->observer, env, old);
-	pass_reads(env, old, env->cur);
 	err = vfy_jump_record(env, env->cur);
 	if (!err)
-		err = pass_precision(env, old);
+		err = vfy_pass_needs(env, old);
+	if (!err)
+		err = vfy_loop_end(env, old);
 	return err ? err : 1;
 }
 
@@ -280,7 +329,7 @@ static void retire(struct venv *env, struct vstate **link)
 	*link = st->next;
 	if (st->done)
 		env->peak_states--;
-	if (st->branches)
+	if (st->branches || st->waits)
 		st->retired = true; /* paths from it have still to tell it what they read */
 	else
 		vfy_state_free(env, st);
@@ -345,7 +394,7 @@ static void forget_lone_ids(struct venv *env)
 
 static int keep_state(struct venv *env, s32 insn)
 {
-	struct vstate *cur = env->cur, *st, **b = bucket(env, insn);
+	struct vstate *cur = env->cur, *st, **b = vfy_bucket(env, insn);
 
 	env->total_states++;
 	env->peak_states++;
@@ -355,6 +404,7 @@ static int keep_state(struct venv *env, s32 insn)
 		vfy_forget_precision(cur);
 		forget_lone_ids(env);
 	}
+	cur->depth++;
 	st = vfy_past_make(env, cur);
 	if (!st)
 		return -ENOMEM;
@@ -377,10 +427,25 @@ static bool other_async_entry(const struct vstate *old, const struct vstate *cur
 	return f->in_async && f->async_cnt != cur->frame[cur->curframe]->async_cnt;
 }
 
+/* An unfinished state that the current one repeats: nothing will ever change. */
+static bool is_endless(struct venv *env, const struct vstate *old, const struct vstate *cur)
+{
+	if (env->vi[old->insn_idx].round == ROUND_ITER && vfy_iter_active(env))
+		return false;
+	return !other_async_entry(old, cur) && old->goto_depth == cur->goto_depth &&
+	       no_progress(old, cur) && !vfy_iters_moved(env, old) && covered(env, old, cur, false);
+}
+
+/* Explored states that never help are dropped; those a loop may still end at, much later. */
+static u32 patience(const struct venv *env, s32 insn, const struct vstate *st)
+{
+	return env->vi[insn].round && st->branches ? 64 : 3;
+}
+
 int vfy_visited(struct venv *env, s32 insn)
 {
 	struct vstate *cur = env->cur, *st, **link;
-	bool keep = env->test_freq;
+	bool round = env->vi[insn].round, keep = env->test_freq || round;
 	u32 n = 0;
 
 	cur->last_insn = env->prev_insn_idx;
@@ -389,29 +454,31 @@ int vfy_visited(struct venv *env, s32 insn)
 	if (env->jumps - env->prev_jumps >= 2 && env->processed - env->prev_processed >= 8)
 		keep = true;
 	note_finished(env, insn);
-	for (link = bucket(env, insn); (st = *link);) {
+	for (link = vfy_bucket(env, insn); (st = *link);) {
 		n++;
 		if (st->insn_idx != (u32)insn) {
 			link = &st->next;
 			continue;
 		}
 		if (st->branches) {
-			if (!other_async_entry(st, cur) && no_progress(st, cur) &&
-			    covered(env, st, cur)) {
+			if (round && vfy_loop_progress(env, insn, st) &&
+			    covered(env, st, cur, true))
+				return end_path_in(env, st);
+			if (is_endless(env, st, cur)) {
 				vfy_log_linfo(env, insn, "; ");
 				vlog(env, "infinite loop detected at insn %d\n", insn);
 				return -EINVAL;
 			}
 			/* in a loop states differ from round to round: keep fewer */
-			if (env->jumps - env->prev_jumps < 20 &&
+			if (!round && env->jumps - env->prev_jumps < 20 &&
 			    env->processed - env->prev_processed < 100)
 				keep = false;
-		} else if (covered(env, st, cur)) {
+		} else if (covered(env, st, cur, vfy_loop_of(st))) {
 			return end_path_in(env, st);
 		}
 		if (keep)
 			st->misses++;
-		if (st->misses > st->hits * 3 + 3)
+		if (st->misses > (st->hits + 1) * patience(env, insn, st))
 			retire(env, link);
 		else
 			link = &st->next;

@@ -157,6 +157,8 @@ struct vstate {
 	u32 curframe;
 	u32 lock_id; /* spin lock held: id of the pointer, 0: none */
 	u32 seen, kept; /* the observer's: last step of the path, step an explored state was kept at */
+	u32 depth;	/* explored states this one continues */
+	u32 goto_depth; /* rounds of loops with may_goto */
 	bool speculative;
 	/* waiting: where it goes on */
 	s32 resume, resume_prev;
@@ -171,11 +173,17 @@ struct vstate {
 	bool done;	  /* seen again since all paths from here are finished */
 	bool retired;	  /* compared no more, goes when the last path from here is finished */
 	bool all_precise; /* all scalars here and in its ancestors are precise */
+	bool is_head;	  /* loops begin here (loops.c) */
+	bool waits;	  /* finished, but its loop is not */
+	struct vstate *loop;  /* head of the outermost loop that a path from here is in */
+	struct vstate *later; /* list of those that wait */
 	union {
 		struct vframe *frame[MAX_CALL_FRAMES];
 		struct vpast past[MAX_CALL_FRAMES];
 	};
 };
+
+enum { ROUND_NONE, ROUND_ITER, ROUND_GOTO };
 
 /* Per instruction, private to the check. */
 struct vinsn {
@@ -183,6 +191,7 @@ struct vinsn {
 	u32 var_type;		  /* PSEUDO_BTF_ID: type of the register */
 	u32 var_id;		  /* ... and btf id or memory size */
 	struct btf *var_btf;
+	u8 round;		  /* a loop begins here whose end is not counted (loops.c) */
 	u32 loop;		  /* bpf_loop() to be inlined: its callback's subprog, LOOP_NOT when it cannot be; 0: not seen */
 	u64 *changed; /* call of a helper that calls back: stack slots of each frame that callbacks were seen to change */
 };
@@ -232,6 +241,10 @@ struct venv {
 	struct vstate *pending; /* stack */
 	u32 nr_pending;
 	struct vstate **explored;
+	struct vedge *edges;  /* loops.c: paths that ended inside their own loop */
+	struct vstate *late;  /* finished states of unfinished loops */
+	u64 marks;	      /* of liveness and precision that explored states got */
+	bool exact;	      /* comparing states: everything counts */
 	u32 id_gen, pass;
 	s32 insn_idx, prev_insn_idx;
 
@@ -285,6 +298,15 @@ struct vcall {
 	u8 new_dynptr; /* argument the helper makes a dynptr in */
 	u32 dynptr_id, dynptr_ref; /* of the one it is passed */
 	const struct vkptr *kptr;  /* bpf_kptr_xchg() */
+};
+
+/* An iterator that is passed to a function. */
+struct viter {
+	const struct btf *btf;
+	u32 btf_id;
+	u32 frame, nr; /* where; slots */
+	s32 slot;
+	u32 ref_id;
 };
 
 enum vsrc { SRC_INSN, SRC_HELPER };
@@ -429,7 +451,27 @@ void vfy_forget_precision(struct vstate *st);
 
 /* --- prune.c --- */
 int vfy_visited(struct venv *env, s32 insn); /* 1: covered, the path ends; 0 go on; or error */
-void vfy_branch_done(struct venv *env, struct vstate *st);
+int vfy_branch_done(struct venv *env, struct vstate *st);
+struct vstate **vfy_bucket(struct venv *env, s32 insn); /* explored states of @insn, and others */
+int vfy_pass_needs(struct venv *env, const struct vstate *old); /* the path that runs ends in @old */
+void vfy_state_finish(struct venv *env, struct vstate *st); /* explored, and nothing will be learnt of it any more */
+
+/* --- loops.c --- */
+struct vstate *vfy_loop_round(struct venv *env, s32 insn); /* remembers to walk one more round, which begins after @insn; like vfy_push() */
+int vfy_may_goto(struct venv *env, const struct bpf_insn *insn, s32 *idx);
+bool vfy_loop_progress(struct venv *env, s32 insn, const struct vstate *old);
+struct vstate *vfy_loop_of(const struct vstate *st); /* @st is incomplete until this one is finished, or NULL */
+int vfy_loop_end(struct venv *env, struct vstate *to);
+int vfy_loop_finished(struct venv *env, struct vstate *st);
+void vfy_loops_drop(struct venv *env);
+
+/* --- iter_kfunc.c --- */
+int vfy_iter_arg(struct venv *env, u32 regno, u32 flags, s32 idx, struct viter *it);
+int vfy_iter_destroy(struct venv *env, const struct viter *it);
+int vfy_iter_next(struct venv *env, s32 idx, const struct viter *it);
+bool vfy_iter_active(struct venv *env);
+bool vfy_iters_moved(struct venv *env, const struct vstate *old);
+void vfy_iter_log(struct venv *env, const struct vreg *r);
 
 bool vfy_ids_match(struct venv *env, u32 old, u32 cur); /* while states are compared: @cur plays the part of @old */
 
@@ -504,6 +546,7 @@ int vfy_mem_arg(struct venv *env, u32 regno, u32 size); /* memory for a function
 int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno);
 int vfy_kfunc_named(struct venv *env, const struct bpf_insn *insn); /* does the call name a function at all? */
 int vfy_kfunc_call(struct venv *env, const struct bpf_insn *insn, s32 idx);
+u32 vfy_kfunc_flags(struct venv *env, const struct bpf_insn *insn); /* 0: none, or not known */
 int vfy_ld_abs(struct venv *env, struct bpf_insn *insn);
 int vfy_return_code(struct venv *env);
 int vfy_walk(struct venv *env); /* the main loop */

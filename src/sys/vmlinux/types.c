@@ -25,6 +25,7 @@
 
 #include <linux/perf_event.h> /* what stacks are made of: enum perf_callchain_context */
 
+#include "helper/iter_num.c"
 #include "helper/kfunc_test.c"
 #include "link/iter_funcs.c"
 #undef cred

@@ -92,8 +92,11 @@ static void on_step(const struct vfy_observer *o, struct venv *env)
 		st->parent->kept = id;
 }
 
-static bool must_match(const struct vpast *p, u32 item)
+/* @exact: in a loop that is still being walked nobody knows what will matter. */
+static bool must_match(const struct vpast *p, u32 item, bool exact)
 {
+	if (exact)
+		return p->shot->val[item]->type != NOT_INIT;
 	return (p->note[item].live & LIVE_READ) &&
 	       (p->shot->val[item]->type != SCALAR_VALUE || p->note[item].precise);
 }
@@ -112,12 +115,13 @@ static void on_covered(const struct vfy_observer *o, struct venv *env, const str
 		const struct vpast *p = &old->past[f];
 
 		for (u32 i = 0; i < REG_FP; i++)
-			if (!must_match(p, i))
+			if (!must_match(p, i, env->exact))
 				t->regs[f] |= 1u << i;
 		for (u32 i = 0; i < 64; i++)
-			if (i >= p->shot->nr_slots || !(p->note[VFY_REGS + i].live & LIVE_READ) ||
+			if (i >= p->shot->nr_slots ||
+			    (!env->exact && !(p->note[VFY_REGS + i].live & LIVE_READ)) ||
 			    (kinds_are_spill(shot_kind(p->shot, i)) &&
-			     !must_match(p, VFY_REGS + i)))
+			     !must_match(p, VFY_REGS + i, env->exact)))
 				t->slots[f] |= 1ull << i;
 	}
 	add_edge(w, env->cur->seen, old->kept, env->insn_idx, w->nr_taints);

@@ -395,6 +395,21 @@ static void test_kptr(void **state)
 	assert_int_equal(mem[0], 0);
 }
 
+/* Every call of a function has a patience of its own for may_goto. */
+static void test_may_goto(void **state)
+{
+	struct exec_image *img = bound("r6 = 0\nloop:\nmay_goto out\nr6 += 1\ngoto loop\n"
+				       "out:\ncall sub\nr7 = r0\ncall sub\nr0 += r7\nr0 += r6\n"
+				       "may_goto end\nr0 = 0\nend:\nexit\n"
+				       "sub:\nr0 = 0\nmore:\nmay_goto done\nr0 += 1\ngoto more\n"
+				       "done:\nexit\n",
+				       NULL, 0);
+	struct exec_run r = {0};
+
+	assert_int_equal(exec_run(img, NULL, &r), 3 * (8 << 20));
+	exec_image_put(img);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +426,7 @@ int main(void)
 		cmocka_unit_test(test_own_helpers),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_endless_depth),
+		cmocka_unit_test(test_may_goto),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,8 @@ static const struct {
 	 {BPF_ATOMIC_OP(BPF_DW, BPF_CMPXCHG, 10, 1, -8)}},
 	{"(05) goto pc+3", {BPF_JMP_A(3)}},
 	{"(06) gotol pc-70000", {BPF_JMP32_A(-70000)}},
+	{"(e5) may_goto pc+3", {BPF_MAY_GOTO_INSN(3)}},
+	{"(e5) may_goto pc-4", {BPF_MAY_GOTO_INSN(-4)}},
 	{"(15) if r1 == 0x0 goto pc+3", {BPF_JMP_IMM(BPF_JEQ, 1, 0, 3)}},
 	{"(c5) if r1 s< 0xffffffff goto pc-3", {BPF_JMP_IMM(BPF_JSLT, 1, -1, -3)}},
 	{"(4e) if w1 & w2 goto pc+0", {BPF_JMP32_REG(BPF_JSET, 1, 2, 0)}},
@@ -163,9 +165,10 @@ static void test_valid(void **state)
 		n += isa_opcode_valid((u8)i);
 		v4 += isa_opcode_cpu((u8)i) == 4;
 	}
-	assert_int_equal(v4, 5); /* bswap, gotol, three loads; the rest of cpu 4 is in off */
-	/* bpf_opcode_in_insntable of 6.1 and our five */
-	assert_int_equal(n, 120 + 5);
+	assert_int_equal(v4,
+			 6); /* bswap, gotol, may_goto, three loads; the rest of cpu 4 is in off */
+	/* bpf_opcode_in_insntable of 6.1 and our six */
+	assert_int_equal(n, 120 + 6);
 	assert_false(isa_opcode_valid(0));
 	assert_false(isa_opcode_valid(BPF_JMP | BPF_TAIL_CALL));
 	assert_false(isa_opcode_valid(BPF_LDX | BPF_PROBE_MEM | BPF_W));

@@ -18,7 +18,7 @@
  *   level: 4                   log level; 2 when absent
  *   log: text                  these must occur in the log in this order; may repeat
  *   --
- *   r0 = 0                     isa/asm.h
+ *   r0 = 0                     isa/asm.h; "call f" with the name of a function of the service
  *   exit
  */
 #include <errno.h>
@@ -173,6 +173,37 @@ static void read_key(struct test_case *t, char *line)
 				t->expect = errors[i].err;
 }
 
+static struct btf *vmlinux; /* of the test: argv[2] */
+
+static void read_vmlinux(const char *path)
+{
+	static u8 data[4 << 20];
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(data, 1, sizeof(data), f) : 0;
+
+	if (f)
+		fclose(f);
+	vmlinux = btf_parse_vmlinux(data, n);
+	if (IS_ERR(vmlinux)) {
+		fprintf(stderr, "%s: no BTF\n", path);
+		exit(2);
+	}
+}
+
+/* "call f" where f is a function of the service */
+static void add_line(struct test_case *t, const char *line)
+{
+	char name[64];
+	s32 id = -ENOENT;
+
+	if (vmlinux && sscanf(line, "call %63s", name) == 1)
+		id = btf_find_by_name_kind(vmlinux, name, BTF_KIND_FUNC);
+	if (id > 0)
+		sprintf(t->text + strlen(t->text), "call kernel-function#%d\n", id);
+	else
+		strcat(strcat(t->text, line), "\n");
+}
+
 static u32 read_cases(const char *path, struct test_case *cases)
 {
 	FILE *f = fopen(path, "r");
@@ -197,7 +228,7 @@ static u32 read_cases(const char *path, struct test_case *cases)
 		} else if (!strcmp(line, "--")) {
 			body = true;
 		} else if (body) {
-			strcat(strcat(t->text, line), "\n");
+			add_line(t, line);
 		} else {
 			read_key(t, line);
 		}
@@ -391,23 +422,6 @@ static void close_maps(struct world *w)
 	}
 }
 
-static struct btf *vmlinux; /* of the test: argv[2] */
-
-static void read_vmlinux(const char *path)
-{
-	static u8 data[4 << 20];
-	FILE *f = fopen(path, "r");
-	size_t n = f ? fread(data, 1, sizeof(data), f) : 0;
-
-	if (f)
-		fclose(f);
-	vmlinux = btf_parse_vmlinux(data, n);
-	if (IS_ERR(vmlinux)) {
-		fprintf(stderr, "%s: no BTF\n", path);
-		exit(2);
-	}
-}
-
 static void name_kfuncs(const struct test_case *t, struct vfy_prog *p)
 {
 	p->vmlinux = vmlinux;
@@ -465,14 +479,15 @@ int main(int argc, char **argv)
 {
 	static struct test_case cases[MAX_CASES];
 	static struct CMUnitTest tests[MAX_CASES];
-	u32 n = argc > 1 ? read_cases(argv[1], cases) : 0;
+	u32 n;
 
+	if (argc > 2)
+		read_vmlinux(argv[2]);
+	n = argc > 1 ? read_cases(argv[1], cases) : 0;
 	if (!n) {
 		fprintf(stderr, "usage: %s FILE with cases\n", argv[0]);
 		return 2;
 	}
-	if (argc > 2)
-		read_vmlinux(argv[2]);
 	for (u32 i = 0; i < n; i++)
 		tests[i] = (struct CMUnitTest){
 			.name = cases[i].name, .test_func = run_case, .initial_state = &cases[i]};
