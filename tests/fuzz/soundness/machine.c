@@ -310,9 +310,7 @@ static void set_up_map(struct machine *m, u32 map, const u8 *map_const)
 static void set_up_object(struct machine *m)
 {
 	struct prog_test_ref_kfunc o = {.a = (s32)rnd_interesting(&m->r),
-					.b = (s32)rnd_interesting(&m->r),
-					.memb.c = (s32)rnd(&m->r),
-					.cnt.refs.counter = 1};
+					.b = (s32)rnd_interesting(&m->r)};
 	u64 next = addr(RG_OBJECT);
 	u32 at = offsetof(struct prog_test_ref_kfunc, next);
 
@@ -321,6 +319,8 @@ static void set_up_object(struct machine *m)
 	m->rg[RG_OBJECT] = (struct region){m->object, m->object_shadow, sizeof(o), true};
 	m->rg[RG_OBJ_MEM] = (struct region){m->object, m->object_shadow, 8, true};
 	m->rg[RG_OBJ_MEM + 1] = (struct region){m->object, m->object_shadow, 8, false};
+	/* references are counted elsewhere */
+	memset(m->object_shadow + offsetof(struct prog_test_ref_kfunc, cnt), SH_JUNK, 4);
 	memset(m->object_shadow + at, SH_REST, 8);
 	m->object_shadow[at] = SH_ADDR;
 }

@@ -219,9 +219,10 @@ static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 	SIXTEEN(each, 1)                                                                     \
 	SIXTEEN(each, 2)                                                                     \
 	SIXTEEN(each, 3)                                                                     \
-	SIXTEEN(each, 4) SIXTEEN(each, 5) SIXTEEN(each, 6) SIXTEEN(each, 7) SIXTEEN(each, 8) \
-		SIXTEEN(each, 9) SIXTEEN(each, a) SIXTEEN(each, b) SIXTEEN(each, c)          \
-			SIXTEEN(each, d) SIXTEEN(each, e) SIXTEEN(each, f)
+	SIXTEEN(each, 4)                                                                     \
+	SIXTEEN(each, 5) SIXTEEN(each, 6) SIXTEEN(each, 7) SIXTEEN(each, 8) SIXTEEN(each, 9) \
+		SIXTEEN(each, a) SIXTEEN(each, b) SIXTEEN(each, c) SIXTEEN(each, d)          \
+			SIXTEEN(each, e) SIXTEEN(each, f)
 ALL(ONE)
 static helper_fn replayed[EXEC_NR_HELPERS] = {ALL(NAME)};
 
@@ -283,8 +284,10 @@ int twin_init(struct world *w)
 			return -ENOMEM;
 	}
 	twin.base[RG_KEY] = twin.key;
-	for (u32 i = 0; i < OBJECTS; i++)
+	for (u32 i = 0; i < OBJECTS; i++) {
 		twin.base[RG_OBJECT + i] = (u8 *)bpf_kfunc_call_test_acquire(&number);
+		bpf_kfunc_call_test_release((void *)twin.base[RG_OBJECT + i]);
+	}
 	twin.base[RG_OBJ_MEM] = twin.base[RG_OBJ_MEM + 1] = twin.base[RG_OBJECT];
 	for (u32 i = 0; i < ARRAY_SIZE(replayed); i++)
 		if (i >= BPF_FUNC_int_skb_load_8)
