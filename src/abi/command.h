@@ -90,6 +90,8 @@ struct abi_visitor {
 	/* ABI_FD_* of the object behind @fd, 0 = unknown; NULL: OBJ_GET_INFO_BY_FD's buffer is
 	 * told by its length */
 	u32 (*fd_kind)(void *arg, int fd);
+	/* PROG_LOAD's fd_array_cnt, which lies beyond 6.1's attr; NULL: 0 */
+	u32 (*fd_array_cnt)(void *arg);
 	/* true: values of the map behind @fd are fds (prog array) and travel too; NULL: no */
 	bool (*fd_values)(void *arg, int fd);
 };

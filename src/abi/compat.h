@@ -23,6 +23,11 @@
 /* The kernel's internal opcodes: a tail call, never accepted from a client. */
 #define BPF_TAIL_CALL 0xf0
 
+/* PROG_LOAD's attr beyond Linux 6.1's: log_true_size (6.4), prog_token_fd (6.9), and what we know of
+ * it, fd_array_cnt (6.14), at this offset. */
+#define BPF_ATTR_FD_ARRAY_CNT 148
+#define BPF_ATTR_LOAD_SIZE 152
+
 /* capabilities the kernel's linux/capability.h of old distributions may lack */
 #ifndef CAP_PERFMON
 #define CAP_PERFMON 38 /* 5.8 */

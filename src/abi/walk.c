@@ -205,6 +205,8 @@ static int rule_fd_array(const struct walk *w, const struct abi_field *f, u64 ua
 	if (!uaddr)
 		return 0;
 	for_each_insn(w, insn_fd_index, &nr);
+	if (w->v->fd_array_cnt)
+		nr = max(nr, min((u64)w->v->fd_array_cnt(w->arg), (u64)MAX_FD_INDEX));
 	err = visit_mem(w, f, uaddr, nr * sizeof(fd));
 	for (u64 i = 0; i < nr && !err; i++) {
 		if (!readable(w, &fd, uaddr + i * sizeof(fd), sizeof(fd)))

@@ -299,6 +299,7 @@ static int check_prog(const struct prog_load_env *env, const struct prog_load_re
 					      : NULL,
 		.attach_btf_id = aux->attach_btf_id,
 		.len = req->attr.insn_cnt,
+		.fd_array_cnt = req->fd_array_cnt,
 	};
 	int err = check_log(req);
 

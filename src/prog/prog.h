@@ -112,6 +112,7 @@ struct prog_load_req {
 	const char *license;		/* NUL-terminated, at most 127 chars */
 	const void *func_info, *line_info, *core_relos;
 	u32 attr_size;
+	u32 fd_array_cnt;		/* beyond attr; see abi/compat.h */
 	bool no_log_check;		/* the caller has checked log_level, log_buf, log_size itself */
 };
 

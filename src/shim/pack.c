@@ -16,6 +16,7 @@
 struct pack {
 	u32 nr_segs, nr_fds, nr_passed, max_fds;
 	u64 data_len;
+	u32 fd_array_cnt;
 	int path_fd;
 	char *path; /* struct msg_path */
 	struct msg_fd *fds;
@@ -184,6 +185,11 @@ static int on_map_sizes(void *arg, int fd, u32 *key_size, u32 *value_size)
 	return err;
 }
 
+static u32 on_fd_array_cnt(void *arg)
+{
+	return ((struct pack *)arg)->fd_array_cnt;
+}
+
 static const struct abi_visitor visitor = {
 	.mem = on_mem,
 	.fd = on_fd,
@@ -191,6 +197,7 @@ static const struct abi_visitor visitor = {
 	.read = on_read,
 	.map_sizes = on_map_sizes,
 	.fd_kind = on_fd_kind,
+	.fd_array_cnt = on_fd_array_cnt,
 	.fd_values = on_fd_values,
 };
 
@@ -295,6 +302,8 @@ static int walk(struct pack *p, int cmd, const char *attr, u32 size)
 		return 0;
 	memset(&known, 0, sizeof(known));
 	memcpy(&known, attr, min(size, (u32)sizeof(known)));
+	if (cmd == BPF_PROG_LOAD && size >= BPF_ATTR_LOAD_SIZE)
+		memcpy(&p->fd_array_cnt, attr + BPF_ATTR_FD_ARRAY_CNT, sizeof(p->fd_array_cnt));
 	return abi_walk(row, &known, &visitor, p);
 }
 

@@ -42,9 +42,12 @@ struct sys_req {
 	struct sys *sys;
 	struct sys_call *call;
 	const struct cred *cred;
-	union bpf_attr attr;
+	union {
+		union bpf_attr attr;
+		u8 attr_bytes[BPF_ATTR_LOAD_SIZE]; /* PROG_LOAD: with what later kernels added */
+	};
 	u64 uattr;
-	u32 size; /* bytes of attr the caller gave, at most ABI_ATTR_SIZE */
+	u32 size; /* bytes of attr the caller gave, at most what we know of it */
 	int cmd;
 };
 

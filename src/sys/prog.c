@@ -66,16 +66,13 @@ static struct btf *vfy_btf_by_fd(void *arg, int fd)
 	return IS_ERR(o) ? ERR_CAST(o) : container_of(o, struct btf, obj);
 }
 
-static int vfy_fd_array(void *arg, u32 idx)
+static int vfy_fd_array(void *arg, u32 idx, int *fd)
 {
 	struct load *l = arg;
-	int fd;
 
 	if (!l->r->attr.fd_array)
 		return -EPROTO; /* as the kernel says of an index without an array */
-	return req_copy_in(l->r, &fd, l->r->attr.fd_array + (u64)idx * sizeof(fd), sizeof(fd))
-		       ? -EFAULT
-		       : fd;
+	return req_copy_in(l->r, fd, l->r->attr.fd_array + (u64)idx * sizeof(*fd), sizeof(*fd));
 }
 
 /*
@@ -200,7 +197,14 @@ long sys_prog_load(struct sys_req *r)
 	struct prog_load_req req = {.attr = *a, .attr_size = r->size};
 	struct load l = {.r = r};
 	char license[128];
+	u32 token;
 	long ret;
+
+	/* what 6.1 does not know of attr, but for fd_array_cnt, must be zero as for 6.1 */
+	memcpy(&token, r->attr_bytes + BPF_ATTR_FD_ARRAY_CNT - sizeof(token), sizeof(token));
+	memcpy(&req.fd_array_cnt, r->attr_bytes + BPF_ATTR_FD_ARRAY_CNT, sizeof(req.fd_array_cnt));
+	if (token)
+		return -E2BIG;
 
 	if (req_copy_str(r, license, a->license, sizeof(license)) >= 0)
 		req.license = license;

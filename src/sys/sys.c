@@ -266,16 +266,17 @@ long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 siz
 	const struct abi_command *row = abi_command(cmd);
 	struct sys_req r = {
 		.sys = sys, .call = call, .cred = call->cred, .uattr = uattr, .cmd = cmd};
+	u32 attr_size = cmd == BPF_PROG_LOAD ? BPF_ATTR_LOAD_SIZE : ABI_ATTR_SIZE;
 	bool known = row && cmd < (int)ARRAY_SIZE(handlers) && handlers[cmd].fn;
 	int err;
 
 	if (known && handlers[cmd].creates && !cred_bpf(r.cred) &&
 	    (r.cred->unpriv_disabled || sys->unpriv_bpf_disabled))
 		return -EPERM;
-	err = req_copy_struct(&r, &r.attr, ABI_ATTR_SIZE, uattr, size);
+	err = req_copy_struct(&r, r.attr_bytes, attr_size, uattr, size);
 	if (err)
 		return err;
-	r.size = min(size, ABI_ATTR_SIZE);
+	r.size = min(size, attr_size);
 	if (!known)
 		return -EINVAL;
 	if (handlers[cmd].runs && sys->verify_only)

@@ -602,8 +602,10 @@ static void log_stats(struct venv *env, u64 ns)
 
 static int steps(struct venv *env)
 {
-	int err = vfy_cfg_subprogs(env);
+	int err = vfy_hold_fd_array(env);
 
+	if (!err)
+		err = vfy_cfg_subprogs(env);
 	if (!err)
 		err = vfy_btf_info(env);
 	if (!err)

@@ -43,6 +43,32 @@ static const struct btf_type *func_of(struct venv *env, const struct bpf_insn *i
 	return t;
 }
 
+/* A call with an offset names the BTF of a module, by index of fd_array. There are no modules. */
+static int module_btf(struct venv *env, s16 off)
+{
+	const struct vfy_env_ops *ops = env->prog->env;
+	void *arg = env->prog->env_arg;
+	struct btf *btf;
+	int fd = -1, err;
+
+	if (off < 0) {
+		vlog(env, "negative offset disallowed for kernel module function call\n");
+		return -EINVAL;
+	}
+	err = ops->fd_array ? ops->fd_array(arg, off, &fd) : -EPROTO;
+	if (err == -EPROTO)
+		vlog(env, "kfunc offset > 0 without fd_array is invalid\n");
+	if (err)
+		return err;
+	btf = ops->btf_by_fd ? ops->btf_by_fd(arg, fd) : ERR_PTR(-EBADF);
+	if (IS_ERR(btf)) {
+		vlog(env, "invalid module BTF fd specified\n");
+		return PTR_ERR(btf);
+	}
+	vlog(env, "BTF fd for kfunc is not a module BTF\n");
+	return -EINVAL;
+}
+
 int vfy_kfunc_named(struct venv *env, const struct bpf_insn *in)
 {
 	if (!env->prog->vmlinux) {
@@ -57,10 +83,10 @@ int vfy_kfunc_named(struct venv *env, const struct bpf_insn *in)
 	if (!in->imm && !in->off)
 		return 0; /* a relocation against something absent: must turn out dead code */
 	if (in->off) {
-		if (in->off < 0)
-			vlog(env, "negative offset disallowed for kernel module function call\n");
-		vlog(env, "failed to find BTF for kernel function\n"); /* there are no modules */
-		return -EINVAL;
+		int err = module_btf(env, in->off);
+
+		vlog(env, "failed to find BTF for kernel function\n");
+		return err;
 	}
 	return func_of(env, in) ? 0 : -EINVAL;
 }

@@ -139,7 +139,8 @@ int vfy_map_compatible(struct venv *env, struct bpf_map *map)
 
 /* --- before the walk --- */
 
-static int use_map(struct venv *env, s32 idx, struct bpf_map *map)
+/* -> its place among the program's maps, or negative errno */
+static int use_map(struct venv *env, struct bpf_map *map)
 {
 	struct vfy_prog *p = env->prog;
 	u32 i = 0;
@@ -155,8 +156,7 @@ static int use_map(struct venv *env, s32 idx, struct bpf_map *map)
 		}
 	if (i == p->nr_maps)
 		p->used_maps[p->nr_maps++] = map;
-	env->aux[idx].map_index = i;
-	return 0;
+	return i;
 }
 
 static int resolve_map(struct venv *env, s32 idx)
@@ -176,11 +176,11 @@ static int resolve_map(struct venv *env, s32 idx)
 		return -EINVAL;
 	}
 	if (by_idx) {
-		fd = ops->fd_array ? ops->fd_array(env->prog->env_arg, in->imm) : -EPROTO;
-		if (fd == -EPROTO)
+		err = ops->fd_array ? ops->fd_array(env->prog->env_arg, in->imm, &fd) : -EPROTO;
+		if (err == -EPROTO)
 			vlog(env, "fd_idx without fd_array is invalid\n");
-		if (fd < 0)
-			return fd;
+		if (err)
+			return err;
 	}
 	map = ops->map_by_fd ? ops->map_by_fd(env->prog->env_arg, fd) : ERR_PTR(-EBADF);
 	if (IS_ERR_OR_NULL(map)) {
@@ -208,7 +208,11 @@ static int resolve_map(struct venv *env, s32 idx)
 		}
 		env->aux[idx].map_off = off;
 	}
-	return use_map(env, idx, map);
+	err = use_map(env, map);
+	if (err < 0)
+		return err;
+	env->aux[idx].map_index = err;
+	return 0;
 }
 
 static bool in_percpu_section(const struct btf *btf, u32 id)
@@ -234,6 +238,44 @@ static int use_btf(struct venv *env, struct btf *btf)
 		return -E2BIG;
 	p->used_btfs[p->nr_btfs++] = btf;
 	return 0;
+}
+
+static int hold_fd(struct venv *env, int fd)
+{
+	const struct vfy_env_ops *ops = env->prog->env;
+	void *arg = env->prog->env_arg;
+	struct bpf_map *map = ops->map_by_fd ? ops->map_by_fd(arg, fd) : ERR_PTR(-EBADF);
+	struct btf *btf;
+	int err;
+
+	if (!IS_ERR(map)) {
+		err = vfy_map_compatible(env, map);
+		return err ? err : min(use_map(env, map), 0);
+	}
+	btf = ops->btf_by_fd ? ops->btf_by_fd(arg, fd) : ERR_PTR(-EBADF);
+	if (!IS_ERR(btf))
+		return use_btf(env, btf);
+	vlog(env, "fd %d is not pointing to valid bpf_map or btf\n", fd);
+	return PTR_ERR(map);
+}
+
+/* With a count, everything in fd_array belongs to the program. */
+int vfy_hold_fd_array(struct venv *env)
+{
+	const struct vfy_env_ops *ops = env->prog->env;
+	u32 cnt = env->prog->fd_array_cnt;
+	int err = 0, fd;
+
+	if (cnt >= UINT32_MAX / sizeof(int)) {
+		vlog(env, "fd_array_cnt is too big (%u)\n", cnt);
+		return -EINVAL;
+	}
+	for (u32 i = 0; i < cnt && !err; i++) {
+		if (!ops->fd_array || ops->fd_array(env->prog->env_arg, i, &fd))
+			return -EFAULT;
+		err = hold_fd(env, fd);
+	}
+	return err;
 }
 
 static int resolve_btf_var(struct venv *env, s32 idx)

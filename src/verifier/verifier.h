@@ -103,8 +103,9 @@ struct vfy_env_ops {
 	/* map behind a client fd: the map, or ERR_PTR(-EBADF/-EINVAL). Called once per
 	 * instruction; same fd -> same pointer. */
 	struct bpf_map *(*map_by_fd)(void *arg, int fd);
-	/* value at index of attr.fd_array (PSEUDO_MAP_IDX, kfunc btf): fd, or negative errno */
-	int (*fd_array)(void *arg, u32 idx);
+	/* value at index of attr.fd_array (PSEUDO_MAP_IDX, kfunc btf): 0 and *fd, which may be
+	 * anything; -EPROTO: there is no array; -EFAULT */
+	int (*fd_array)(void *arg, u32 idx, int *fd);
 	struct btf *(*btf_by_fd)(void *arg, int fd);
 	/* address of a kernel (service) symbol for PSEUDO_BTF_ID; 0 = unknown */
 	u64 (*ksym_addr)(void *arg, const char *name);
@@ -137,6 +138,7 @@ struct vfy_prog {
 	const struct vfy_type_ops *ops;
 	const struct vfy_env_ops *env;
 	void *env_arg;
+	u32 fd_array_cnt;	/* entries of fd_array the program shall hold, used or not (6.14) */
 	struct btf *btf;	/* program BTF or NULL */
 	struct btf *vmlinux;	/* the service's BTF */
 	struct btf *attach_btf; /* BTF that attach_btf_id is of; NULL when none */

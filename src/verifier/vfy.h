@@ -544,6 +544,7 @@ bool vfy_is_ctx_type(const struct venv *env, const struct btf *btf, u32 id); /* 
 const char *vfy_ctx_inside(u32 prog_type, const struct btf *btf, u32 id);
 int vfy_mem_arg(struct venv *env, u32 regno, u32 size); /* memory for a function that is known by its BTF only */
 int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno);
+int vfy_hold_fd_array(struct venv *env);
 int vfy_kfunc_named(struct venv *env, const struct bpf_insn *insn); /* does the call name a function at all? */
 int vfy_kfunc_call(struct venv *env, const struct bpf_insn *insn, s32 idx);
 u32 vfy_kfunc_flags(struct venv *env, const struct bpf_insn *insn); /* 0: none, or not known */

@@ -251,9 +251,10 @@ static struct bpf_map *map_by_fd(void *arg, int fd)
 	return fd >= 0 && (u32)fd < w->nr_maps ? &w->map[fd] : ERR_PTR(-EBADF);
 }
 
-static int fd_array(void *arg, u32 idx)
+static int fd_array(void *arg, u32 idx, int *fd)
 {
-	return idx;
+	*fd = idx;
+	return 0;
 }
 
 static const struct vfy_env_ops env_ops = {.map_by_fd = map_by_fd, .fd_array = fd_array};
