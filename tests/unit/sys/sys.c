@@ -691,6 +691,42 @@ static void test_prog_array(void **state)
 	assert_true(total_becomes(u, 0));
 }
 
+/* A program of system calls runs in its caller: the fd it makes is the caller's. */
+static void test_syscall_prog(void **state)
+{
+	struct userbpf *u = *state;
+	const struct bpf_insn insns[] = {
+		ST_W(BPF_REG_10, -16, BPF_MAP_TYPE_ARRAY),
+		ST_W(BPF_REG_10, -12, 4),
+		ST_W(BPF_REG_10, -8, 8),
+		ST_W(BPF_REG_10, -4, 3),
+		MOV_IMM(BPF_REG_1, BPF_MAP_CREATE),
+		MOV_REG(BPF_REG_2, BPF_REG_10),
+		ADD_IMM(BPF_REG_2, -16),
+		MOV_IMM(BPF_REG_3, 16),
+		CALL(BPF_FUNC_sys_bpf),
+		EXIT,
+	};
+	union bpf_attr a = {.prog_type = BPF_PROG_TYPE_SYSCALL,
+			    .insns = (uintptr_t)insns,
+			    .insn_cnt = ARRAY_SIZE(insns),
+			    .license = (uintptr_t) "GPL",
+			    .prog_flags = BPF_F_SLEEPABLE};
+	int prog = userbpf_bpf(u, BPF_PROG_LOAD, &a, sizeof(a)), map;
+	union bpf_attr run = {.test.prog_fd = prog};
+	struct bpf_map_info info = {0};
+
+	assert_true(prog >= 0);
+	assert_int_equal(userbpf_bpf(u, BPF_PROG_TEST_RUN, &run, sizeof(run)), 0);
+	map = run.test.retval;
+	assert_true(map > 2);
+	assert_true(info_of(u, map, &info, sizeof(info)) > 0);
+	assert_int_equal(info.max_entries, 3);
+	close(map);
+	close(prog);
+	assert_true(total_becomes(u, 0));
+}
+
 static void test_fork_keeps(void **state)
 {
 	struct userbpf *u = *state;
@@ -847,7 +883,8 @@ int main(int argc, char **argv)
 		T(test_iter),	      T(test_iter_abandoned), T(test_pins),
 		T(test_cat_maps),     T(test_mmap),	      T(test_prog_array),
 		T(test_fork_keeps),   T(test_threads),	      T(test_batch),
-		T(test_unprivileged), T(test_options),	      T(test_instances),
+		T(test_syscall_prog), T(test_unprivileged),   T(test_options),
+		T(test_instances),
 	};
 
 	vmlinux = argc > 1 ? argv[1] : NULL;
