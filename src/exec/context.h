@@ -23,6 +23,15 @@
 #define CHECKSUM_COMPLETE    2
 #define CHECKSUM_PARTIAL     3
 
+/* The tunnel a packet is to take (bpf_skb_set_tunnel_key). */
+struct skb_tunnel {
+	bool set, ipv6, has_options;
+	u8 options_len;
+	u16 flags; /* as tunnel_flags of struct bpf_tunnel_key */
+	struct bpf_tunnel_key key;
+	u8 options[255];
+};
+
 /* A linear packet: [head ... data_meta ... data ... data_end ... end). Owner of the buffer: whoever
  * runs the program. */
 struct sk_buff {
@@ -45,6 +54,7 @@ struct sk_buff {
 	u32 mac_header, network_header; /* offsets from head */
 	u32 csum;
 	u32 redirect_ifindex, redirect_flags;
+	struct skb_tunnel tunnel;
 };
 
 struct xdp_buff {

@@ -106,6 +106,12 @@ enum bpf_type_flag {
 #define HG_SK_MSG 0x200000u
 #define HG_REUSEPORT 0x400000u
 #define HG_SK_LOOKUP 0x800000u
+#define HG_SYSCTL 0x1000000u	 /* cgroup_sysctl, besides HG_CGROUP */
+#define HG_LIRC 0x2000000u
+#define HG_PERF_EVENT 0x4000000u /* perf_event, besides HG_TRACING */
+#define HG_TRACE_PROG 0x8000000u /* what tracing, lsm and syscall programs have beyond HG_TRACING */
+#define HG_TRAMPOLINE 0x10000000u /* programs around a function: fentry, fexit, fmod_ret, lsm */
+#define HG_LSM_CGROUP 0x20000000u
 
 /* flags */
 #define HELPER_GPL 0x01u

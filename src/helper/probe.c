@@ -4,7 +4,9 @@
  * space, so "kernel" and "user" name the same memory here: that of the process the program runs in
  * (DESIGN D1).
  */
+#include <sys/uio.h>
 #include "helper/fn.h"
+#include "helper/task.h"
 
 static u64 probe(u64 dst, u64 size, u64 src)
 {
@@ -48,4 +50,34 @@ HELPER_FN(probe_read_kernel_str)
 HELPER_FN(probe_read_user_str)
 {
 	return probe_str(r1, r2, r3);
+}
+
+/* Of another task the host decides what may be read. */
+static long copy_from(int pid, void *dst, u64 from, u32 size)
+{
+	struct iovec to = {dst, size}, at = {(void *)(uintptr_t)from, size};
+	int saved = errno;
+	ssize_t n = process_vm_readv(pid, &to, 1, &at, 1, 0);
+
+	errno = saved;
+	return n == (ssize_t)size ? 0 : -EFAULT;
+}
+
+HELPER_FN(copy_from_user_task)
+{
+	const struct task_struct *task = (const void *)(uintptr_t)r4;
+	void *dst = (void *)(uintptr_t)r1;
+	int tgid = 0;
+	long err;
+
+	if (r5)
+		return (u64)-EINVAL;
+	if (!(u32)r2)
+		return 0;
+	if (task == task_current())
+		return probe(r1, r2, r3);
+	err = fault_copy(&tgid, &task->tgid, sizeof(tgid)) ?: copy_from(tgid, dst, r3, (u32)r2);
+	if (err)
+		memset(dst, 0, (u32)r2);
+	return (u64)err;
 }

@@ -46,13 +46,42 @@ HELPER_FN(ringbuf_query)
 }
 
 /* No slot holds a perf event: what a program finds on a machine where nobody listens. */
-HELPER_FN(perf_event_output)
+static u64 no_event(u64 map, u64 flags, u64 known)
 {
-	u64 index = r3 & BPF_F_INDEX_MASK;
+	u64 index = flags & BPF_F_INDEX_MASK;
 
-	if (r3 & ~(BPF_F_INDEX_MASK | BPF_F_CTXLEN_MASK))
+	if (flags & ~known)
 		return (u64)-EINVAL;
 	if (index == BPF_F_CURRENT_CPU)
 		index = slot_current();
-	return index >= to_map(r2)->max_entries ? (u64)-E2BIG : (u64)-ENOENT;
+	return index >= to_map(map)->max_entries ? (u64)-E2BIG : (u64)-ENOENT;
+}
+
+HELPER_FN(perf_event_output)
+{
+	return no_event(r2, r3, BPF_F_INDEX_MASK | BPF_F_CTXLEN_MASK);
+}
+
+HELPER_FN(skb_output)
+{
+	return no_event(r2, r3, BPF_F_INDEX_MASK | BPF_F_CTXLEN_MASK);
+}
+
+HELPER_FN(xdp_output)
+{
+	return no_event(r2, r3, BPF_F_INDEX_MASK | BPF_F_CTXLEN_MASK);
+}
+
+/* Counters: nobody has opened one. */
+HELPER_FN(perf_event_read)
+{
+	return no_event(r1, r2, BPF_F_INDEX_MASK);
+}
+
+HELPER_FN(perf_event_read_value)
+{
+	memset((void *)(uintptr_t)r3, 0, (u32)r4);
+	if ((u32)r4 != sizeof(struct bpf_perf_event_value))
+		return (u64)-EINVAL;
+	return no_event(r1, r2, BPF_F_INDEX_MASK);
 }

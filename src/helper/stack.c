@@ -7,6 +7,7 @@
 #include "exec/fault.h"
 #include "helper/build_id.h"
 #include "helper/fn.h"
+#include "helper/task.h"
 
 #define MAX_STACK 127u /* kernel.perf_event_max_stack */
 
@@ -66,6 +67,17 @@ HELPER_FN(get_stack)
 		memcpy(out, ips, n * sizeof(u64));
 	memset(out + n * frame, 0, size - n * frame);
 	return n ? n * frame : (u64)err;
+}
+
+/* Another task's stack cannot be walked from here. */
+HELPER_FN(get_task_stack)
+{
+	const struct task_struct *task = (const void *)(uintptr_t)r1;
+
+	if (task == task_current() || !(r4 & BPF_F_USER_STACK))
+		return helper_get_stack(0, r2, r3, r4, 0, run);
+	memset((void *)(uintptr_t)r2, 0, (u32)r3);
+	return (u64)-EOPNOTSUPP;
 }
 
 static u32 hash_of(const u64 *ips, u32 nr)

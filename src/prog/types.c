@@ -39,6 +39,34 @@ static const struct helper_gap {
 	{BPF_PROG_TYPE_SYSCALL, BPF_FUNC_get_attach_cookie},
 };
 
+/* Helpers that only some attach types of their program types have. */
+static bool attach_lacks(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
+{
+	switch (id) {
+	case BPF_FUNC_bind:
+		return attach != BPF_CGROUP_INET4_CONNECT && attach != BPF_CGROUP_INET6_CONNECT;
+	case BPF_FUNC_setsockopt:
+		return type == BPF_PROG_TYPE_CGROUP_SOCKOPT && attach != BPF_CGROUP_SETSOCKOPT;
+	case BPF_FUNC_get_retval:
+	case BPF_FUNC_set_retval:
+		return attach == BPF_CGROUP_UDP4_RECVMSG || attach == BPF_CGROUP_UDP6_RECVMSG ||
+		       attach == BPF_CGROUP_INET4_GETPEERNAME ||
+		       attach == BPF_CGROUP_INET6_GETPEERNAME ||
+		       attach == BPF_CGROUP_INET4_GETSOCKNAME ||
+		       attach == BPF_CGROUP_INET6_GETSOCKNAME;
+	}
+	return false;
+}
+
+static bool has_trampoline(enum bpf_prog_type type, enum bpf_attach_type attach)
+{
+	return type == BPF_PROG_TYPE_LSM
+		       ? attach == BPF_LSM_MAC
+		       : type == BPF_PROG_TYPE_TRACING &&
+				 (attach == BPF_TRACE_FENTRY || attach == BPF_TRACE_FEXIT ||
+				  attach == BPF_MODIFY_RETURN);
+}
+
 static bool is_gap(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
 {
 	u32 i;
@@ -47,8 +75,9 @@ static bool is_gap(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
 		if (gaps[i].type == type && gaps[i].id == id)
 			return true;
 	/* cookies come with trampolines */
-	return type == BPF_PROG_TYPE_TRACING && id == BPF_FUNC_get_attach_cookie &&
-	       (attach == BPF_TRACE_ITER || attach == BPF_TRACE_RAW_TP);
+	return (type == BPF_PROG_TYPE_TRACING && id == BPF_FUNC_get_attach_cookie &&
+		(attach == BPF_TRACE_ITER || attach == BPF_TRACE_RAW_TP)) ||
+	       attach_lacks(type, attach, id);
 }
 
 /* Helpers that give away pointers into the kernel's structs. */
@@ -85,6 +114,10 @@ const struct helper_proto *prog_helper(u32 id, const struct vfy_prog *prog)
 		groups |= HG_ITER;
 	if (prog->sleepable)
 		groups |= HG_SLEEPABLE;
+	if (has_trampoline(t->type, prog->expected_attach_type))
+		groups |= HG_TRAMPOLINE;
+	if (t->type == BPF_PROG_TYPE_LSM && prog->expected_attach_type == BPF_LSM_CGROUP)
+		groups |= HG_LSM_CGROUP;
 	/* the kernel wants CAP_PERFMON for sys_bpf of syscall programs */
 	if (t->type == BPF_PROG_TYPE_SYSCALL && id == BPF_FUNC_sys_bpf && !cred_perfmon(prog->cred))
 		return NULL;

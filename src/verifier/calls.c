@@ -751,6 +751,28 @@ static int note_loop(struct venv *env, s32 idx, u32 subprog)
 			   4); /* a path with other flags must not end at a state of this one */
 }
 
+/* Only where a function is entered or left. */
+static int check_func_ip(struct venv *env)
+{
+	const char *name = disasm_helper_name(BPF_FUNC_get_func_ip);
+	const struct vfy_prog *p = env->prog;
+
+	if (p->type == BPF_PROG_TYPE_KPROBE)
+		return 0;
+	if (p->type != BPF_PROG_TYPE_TRACING) {
+		vlog(env, "func %s#%d not supported for program type %d\n", name,
+		     BPF_FUNC_get_func_ip, p->type);
+		return -ENOTSUPP;
+	}
+	if (p->expected_attach_type == BPF_TRACE_FENTRY ||
+	    p->expected_attach_type == BPF_TRACE_FEXIT ||
+	    p->expected_attach_type == BPF_MODIFY_RETURN)
+		return 0;
+	vlog(env, "func %s#%d supported only for fentry/fexit/fmod_ret programs\n", name,
+	     BPF_FUNC_get_func_ip);
+	return -ENOTSUPP;
+}
+
 static int special(struct venv *env, s32 idx, struct vcall *call)
 {
 	int err;
@@ -773,6 +795,14 @@ static int special(struct venv *env, s32 idx, struct vcall *call)
 		vlog(env, "get_local_storage() doesn't support non-zero flags\n");
 		return -EINVAL;
 	case BPF_FUNC_snprintf: return check_format(env);
+	case BPF_FUNC_get_func_ip: return check_func_ip(env);
+	case BPF_FUNC_set_retval:
+		if (env->prog->expected_attach_type != BPF_LSM_CGROUP ||
+		    !env->prog->attach_func_proto || env->prog->attach_func_proto->type)
+			return 0;
+		vlog(env,
+		     "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n");
+		return -EINVAL;
 	case BPF_FUNC_dynptr_from_mem:
 		if (vfy_reg(env, 1)->type == PTR_TO_MAP_VALUE)
 			return 0;
@@ -780,6 +810,7 @@ static int special(struct venv *env, s32 idx, struct vcall *call)
 		     vfy_type_text(env, vfy_reg(env, 1)->type));
 		return -EACCES;
 	case BPF_FUNC_get_stackid:
+	case BPF_FUNC_get_task_stack:
 	case BPF_FUNC_get_stack: env->prog->has_callchain = true; return 0;
 	}
 	return vfy_calls_back(call->func_id) ? vfy_callback(env, idx, call->subprog, call) : 0;

@@ -5,7 +5,7 @@
 start
 head -c 64 /dev/zero >"$T/packet"
 check "load" ub bpftool prog loadall "$OBJ/helpers.bpf.o" /sys/fs/bpf/h
-for prog in loops locks rings storages nothing_there tasks; do
+for prog in loops locks rings storages nothing_there tasks tunnels devices xdp_devices; do
 	for repeat in 1 50; do
 		got=$(ub bpftool prog run pinned "/sys/fs/bpf/h/$prog" data_in "$T/packet" repeat $repeat 2>&1)
 		case $got in

@@ -157,6 +157,57 @@ int nothing_there(struct __sk_buff *skb)
 	return 0;
 }
 
+/* The tunnel a packet is to take is there to be read; it came out of none. */
+SEC("tc")
+int tunnels(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key set = { .tunnel_id = 5, .remote_ipv4 = 0x0a000001, .tunnel_ttl = 64 }, got;
+	__u32 options[2] = { 1, 2 }, back[3];
+
+	if (bpf_skb_get_tunnel_key(skb, &got, sizeof(got), 0) == -22) /* the first run of several */
+		CHECK(1, bpf_skb_get_tunnel_opt(skb, back, sizeof(back)) == -2 && !got.tunnel_id);
+	CHECK(2, bpf_skb_set_tunnel_key(skb, &set, sizeof(set), BPF_F_TUNINFO_FLAGS) == -22);
+	CHECK(3, bpf_skb_set_tunnel_key(skb, &set, 3, 0) == -22);
+	CHECK(4, !bpf_skb_set_tunnel_key(skb, &set, sizeof(set), BPF_F_ZERO_CSUM_TX));
+	CHECK(5, bpf_skb_get_tunnel_key(skb, &got, sizeof(got), BPF_F_TUNINFO_IPV6) == -71);
+	CHECK(6, !bpf_skb_get_tunnel_key(skb, &got, sizeof(got), 0));
+	CHECK(7, got.tunnel_id == 5 && got.tunnel_ttl == 64 && !got.remote_ipv4 && got.local_ipv4 == 0x0a000001);
+	CHECK(8, bpf_skb_set_tunnel_opt(skb, options, 7) == -22);
+	CHECK(9, !bpf_skb_set_tunnel_opt(skb, options, sizeof(options)));
+	CHECK(10, bpf_skb_get_tunnel_opt(skb, back, sizeof(back)) == 8 && back[1] == 2 && !back[2]);
+	CHECK(11, bpf_skb_get_tunnel_opt(skb, back, 4) == -12);
+	return 0;
+}
+
+SEC("tc")
+int devices(struct __sk_buff *skb)
+{
+	__u32 mtu = 0, asked = 70000;
+
+	CHECK(1, !bpf_check_mtu(skb, 0, &mtu, 0, 0) && mtu == 65536);
+	CHECK(2, bpf_check_mtu(skb, 1, &asked, 0, 0) == BPF_MTU_CHK_RET_FRAG_NEEDED && asked == 65536);
+	mtu = 65536;
+	CHECK(3, bpf_check_mtu(skb, 1, &mtu, 1, 0) == BPF_MTU_CHK_RET_FRAG_NEEDED);
+	CHECK(4, bpf_check_mtu(skb, 1, &mtu, 0, 1 << 5) == -22);
+	mtu = 0;
+	CHECK(5, bpf_check_mtu(skb, 123456, &mtu, 0, 0) == -19);
+	CHECK(6, !bpf_clone_redirect(skb, 1, 0) && bpf_clone_redirect(skb, 123456, 0) == -22);
+	CHECK(7, bpf_redirect_neigh(1, 0, 0, 0) == 7 && bpf_redirect_neigh(1, 0, 0, 1) == 2);
+	CHECK(8, bpf_get_socket_uid(skb) == 0 && bpf_get_route_realm(skb) == 0);
+	return 0;
+}
+
+SEC("xdp")
+int xdp_devices(struct xdp_md *ctx)
+{
+	__u32 mtu = 0;
+
+	CHECK(1, !bpf_check_mtu(ctx, 0, &mtu, 0, 0) && mtu == 65536);
+	CHECK(2, bpf_check_mtu(ctx, 0, &mtu, 1, 0) == BPF_MTU_CHK_RET_FRAG_NEEDED);
+	CHECK(3, bpf_check_mtu(ctx, 0, &mtu, 1, 1) == -22 && !mtu);
+	return 0;
+}
+
 /* The kernel's names, found in whatever BTF there is (CO-RE). */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct ns_common {

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/slot.h"
+#include "exec/context.h"
 #include "exec/fault.h"
 #include "helper/build_id.h"
 #include "helper/helper.h"
@@ -469,6 +470,65 @@ static void test_tasks(void **state)
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
+/* Memory of a task: our own, our parent's as far as the host lets us, nobody's. */
+static void test_task_memory(void **state)
+{
+	const struct task_struct *t = (void *)CALL(get_current_task);
+	u64 secret = 0x1122334455667788, got = 1, ips[4];
+
+	fault_init(); /* cmocka takes the signal for each test */
+	assert_int_equal(CALL(copy_from_user_task, PTR(&got), 8, PTR(&secret), PTR(t), 0), 0);
+	assert_int_equal(got, secret);
+	assert_int_equal(CALL(copy_from_user_task, PTR(&got), 8, PTR(&secret), PTR(t), 1), -EINVAL);
+	assert_int_equal(CALL(copy_from_user_task, PTR(&got), 8, 8, PTR(t), 0), -EFAULT);
+	assert_int_equal(got, 0);
+	assert_int_equal(CALL(copy_from_user_task, PTR(&got), 8, PTR(&secret), 0, 0), -EFAULT);
+	assert_true(CALL(get_task_stack, PTR(t), PTR(ips), sizeof(ips), BPF_F_USER_STACK) > 0);
+	assert_int_equal(CALL(get_task_stack, PTR(t), PTR(ips), sizeof(ips), 0), -EFAULT);
+	assert_int_equal(
+		CALL(get_task_stack, PTR(t->real_parent), PTR(ips), sizeof(ips), BPF_F_USER_STACK),
+		-EOPNOTSUPP);
+}
+
+/* The id of a cgroup is the inode of its directory. */
+static void test_cgroup_id(void **state)
+{
+	u64 own = (u64)CALL(get_current_cgroup_id), root;
+	struct stat st;
+
+	if (!own)
+		skip();
+	root = (u64)CALL(get_current_ancestor_cgroup_id, 0);
+	if (!stat("/sys/fs/cgroup/cgroup.controllers", &st) && !stat("/sys/fs/cgroup", &st))
+		assert_int_equal(root, st.st_ino);
+	assert_int_equal(CALL(get_current_ancestor_cgroup_id, 99), 0);
+	assert_int_equal(CALL(get_current_ancestor_cgroup_id, (u32)-1), 0);
+}
+
+/* A mark for congestion, and the header's sum with it. */
+static void test_ecn(void **state)
+{
+	u8 ip[20] = {0x45, 1, 0, 20, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2};
+	struct sk_buff skb = {.head = ip, .data = ip, .data_end = ip + 20, .protocol = 8};
+	u32 sum = 0;
+
+	for (u32 i = 0; i < 20; i += 2)
+		sum += (u32)ip[i] << 8 | ip[i + 1];
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	ip[10] = (u8)(sum >> 8);
+	ip[11] = (u8)sum;
+	assert_int_equal(CALL(skb_ecn_set_ce, PTR(&skb)), 1);
+	assert_int_equal(ip[1], 3);
+	for (u32 i = sum = 0; i < 20; i += 2)
+		sum += (u32)ip[i] << 8 | ip[i + 1];
+	assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
+	assert_int_equal(CALL(skb_ecn_set_ce, PTR(&skb)), 1); /* has it */
+	ip[1] = 0;
+	assert_int_equal(CALL(skb_ecn_set_ce, PTR(&skb)), 0); /* knows no marks */
+	skb.data_end = ip + 19;
+	assert_int_equal(CALL(skb_ecn_set_ce, PTR(&skb)), 0);
+}
+
 /* --- stacks --- */
 
 #define STACK_ID(map, flags) ((s64)CALL(get_stackid, 0, PTR(map), flags))
@@ -524,7 +584,8 @@ int main(void)
 		cmocka_unit_test(test_btf),	   cmocka_unit_test(test_syscall),
 		cmocka_unit_test(test_empty_maps), cmocka_unit_test(test_stackid),
 		cmocka_unit_test(test_build_ids),  cmocka_unit_test(test_current_task),
-		cmocka_unit_test(test_tasks),
+		cmocka_unit_test(test_tasks),	   cmocka_unit_test(test_task_memory),
+		cmocka_unit_test(test_cgroup_id),  cmocka_unit_test(test_ecn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

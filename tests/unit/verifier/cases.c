@@ -450,6 +450,7 @@ static void run_case(void **state)
 	open_maps(t, &w);
 	struct vfy_prog p = {.type = type->type,
 			     .prog_flags = t->flags,
+			     .sleepable = t->flags & BPF_F_SLEEPABLE,
 			     .gpl_compatible = true,
 			     .cred = &cred,
 			     .ops = type->ops,
