@@ -548,9 +548,11 @@ static int convert_access(struct rw *rw, u32 i, bool read)
 	const struct vfy_insn_aux *aux = &(*rw->aux)[i];
 	struct bpf_insn insn = rw->prog->insns[i], buf[RW_BUF + 4];
 	u32 size = access_size(insn.code), field = aux->ctx_field_size, target = 0, cnt;
-	bool is_narrow = size < field;
+	bool is_narrow = size < field, sign_extend = BPF_MODE(insn.code) == BPF_MEMSX;
 	u32 off = insn.off;
 
+	if (sign_extend)
+		insn.code = BPF_LDX | BPF_MEM | BPF_SIZE(insn.code);
 	if (is_narrow) {
 		if (!read)
 			return err_misconfigured(rw);
@@ -563,6 +565,11 @@ static int convert_access(struct rw *rw, u32 i, bool read)
 		return err_misconfigured(rw);
 	if (is_narrow && size < target)
 		cnt += narrow(buf + cnt, field, size, narrow_shift(off, size, field), insn.dst_reg);
+	if (sign_extend)
+		buf[cnt++] = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_X,
+					       .dst_reg = insn.dst_reg,
+					       .src_reg = insn.dst_reg,
+					       .off = size * 8};
 	return rw_patch(rw, i, buf, cnt, -1);
 }
 
@@ -629,7 +636,7 @@ static int convert_one(struct rw *rw, u32 i)
 		insn.code = BPF_LDX | BPF_SIZE(insn.code) | mode;
 		return rw_emit(rw, &insn, i, false);
 	}
-	if ((class == BPF_LDX || class == BPF_STX) && BPF_MODE(insn.code) == BPF_MEM &&
+	if ((class == BPF_LDX || class == BPF_STX) && plain_mem(insn.code) &&
 	    (aux->ptr_type & BPF_BASE_TYPE_MASK) == PTR_TO_CTX &&
 	    rw->prog->ops->convert_ctx_access && aux->seen)
 		return convert_access(rw, i, class == BPF_LDX);

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "describe.h"
+#include <bpf/skel_internal.h> /* struct bpf_loader_ctx; our skeletons have one of the same layout */
 #include "skeletons.h"
 
 struct skeleton {

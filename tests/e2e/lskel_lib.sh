@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # lskel_lib.sh - sourced by the tests of light skeletons, after lib.sh.
-#   lskel_build   makes bpftool's skeletons of all objects it can and the harness around them: ./lskel (see lskel.c); sets
+#   lskel_build [userbpf]   makes bpftool's skeletons of all objects it can, or ours, and the harness around them: ./lskel (see lskel.c); sets
 #   names         the objects it knows        has NAME FLAG   from the manifest
 L=$OBJ/lskel
 manifest=$SRC/tests/data/bpf/lskel/manifest
@@ -18,9 +18,10 @@ lskel_build() {
 	cc=$(command -v cc || command -v gcc) || skip "a C compiler is missing"
 	[ -f /usr/include/bpf/skel_internal.h ] || skip "libbpf's headers are missing"
 	cd "$T" || exit 1
-	names=$(objects_without nobpftool)
+	maker=bpftool names=$(objects_without nobpftool)
+	[ -z "${1-}" ] || maker=$USERBPF names=$(objects_without none)
 	for name in $names; do
-		bpftool gen skeleton -L "$L/$name.bpf.o" name "$name" >"$name.lskel.h" 2>err || fail "$name: gen skeleton -L: $(cat err)"
+		"$maker" gen skeleton -L "$L/$name.bpf.o" name "$name" >"$name.lskel.h" 2>err || fail "$name: gen skeleton -L: $(cat err)"
 		echo "#include \"$name.lskel.h\"" >>skeletons.h
 	done
 	echo "#define SKELETONS(X) $(for name in $names; do printf 'X(%s) ' "$name"; done)" >>skeletons.h

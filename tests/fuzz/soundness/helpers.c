@@ -406,13 +406,6 @@ bool helper(struct machine *m, s32 id)
 
 /* --- kernel functions; the twin calls the real ones --- */
 
-static void count_object(struct machine *m, s32 by)
-{
-	s32 *cnt = (s32 *)(m->object + offsetof(struct prog_test_ref_kfunc, cnt));
-
-	*cnt += by;
-}
-
 static bool k_acquire(struct hcall *c)
 {
 	struct machine *m = c->m;
@@ -425,7 +418,6 @@ static bool k_acquire(struct hcall *c)
 	}
 	m->nr_objects++;
 	m->held++;
-	count_object(m, 1);
 	m->rg[RG_OBJECT + m->nr_objects] = m->rg[RG_OBJECT];
 	c->r0 = addr(RG_OBJECT + m->nr_objects);
 	c->how = ADDRESS;
@@ -440,7 +432,6 @@ static bool k_release(struct hcall *c)
 		return violation(c->m, "%#llx is not a reference", (unsigned long long)c->r[1]);
 	c->m->rg[n].mem = NULL;
 	c->m->held--;
-	count_object(c->m, -1);
 	return true;
 }
 

@@ -78,6 +78,22 @@ static bool jump(struct machine *m, const struct bpf_insn *in)
 	return go_to(m, m->pc + 1);
 }
 
+/* Maps and what they point to, seen through BTF. */
+static bool is_struct(u64 a)
+{
+	return a >> FAR == RG_ANY || (a >> FAR >= RG_HANDLE && a >> FAR < RG_HANDLE + SP_MAPS);
+}
+
+/* A number or, for all we know, a pointer to another one. */
+static u64 struct_load(struct machine *m, u32 size)
+{
+	u64 v = rnd_interesting(&m->r);
+
+	if (size == 8)
+		return chance(&m->r, 70) ? addr(RG_ANY) : 0;
+	return v & ((1ull << size * 8) - 1);
+}
+
 static bool ldx(struct machine *m, const struct bpf_insn *in)
 {
 	u64 *r = regs_of(m), a = r[in->src_reg] + (u64)(s64)in->off, v;
@@ -92,6 +108,9 @@ static bool ldx(struct machine *m, const struct bpf_insn *in)
 	if (a >> FAR == RG_CTX) {
 		if (!ctx_load(m, a, size, &v, &how))
 			return false;
+	} else if (is_struct(a)) {
+		v = struct_load(m, size);
+		how = JUNK;
 	} else {
 		v = load(at, size);
 		how = mem_how(m, a, size);
@@ -291,9 +310,7 @@ static void set_up_map(struct machine *m, u32 map, const u8 *map_const)
 static void set_up_object(struct machine *m)
 {
 	struct prog_test_ref_kfunc o = {.a = (s32)rnd_interesting(&m->r),
-					.b = (s32)rnd_interesting(&m->r),
-					.memb.c = (s32)rnd(&m->r),
-					.cnt.refs.counter = 1};
+					.b = (s32)rnd_interesting(&m->r)};
 	u64 next = addr(RG_OBJECT);
 	u32 at = offsetof(struct prog_test_ref_kfunc, next);
 
@@ -302,8 +319,20 @@ static void set_up_object(struct machine *m)
 	m->rg[RG_OBJECT] = (struct region){m->object, m->object_shadow, sizeof(o), true};
 	m->rg[RG_OBJ_MEM] = (struct region){m->object, m->object_shadow, 8, true};
 	m->rg[RG_OBJ_MEM + 1] = (struct region){m->object, m->object_shadow, 8, false};
+	/* references are counted elsewhere */
+	memset(m->object_shadow + offsetof(struct prog_test_ref_kfunc, cnt), SH_JUNK, 4);
 	memset(m->object_shadow + at, SH_REST, 8);
 	m->object_shadow[at] = SH_ADDR;
+}
+
+static void set_up_structs(struct machine *m)
+{
+	static u8 any[1 << 14], any_shadow[1 << 14];
+
+	m->rg[RG_ANY] = (struct region){any, any_shadow, sizeof(any), true};
+	for (u32 i = 0; i < SP_MAPS; i++)
+		m->rg[RG_HANDLE + i] =
+			(struct region){any, any_shadow, sizeof(struct bpf_map), true};
 }
 
 static void set_up_packet(struct machine *m)
@@ -328,6 +357,7 @@ static void set_up(struct machine *m, const u8 *map_const)
 	for (u32 i = 0; i < ELEMS; i++)
 		m->present[i] = chance(&m->r, 60);
 	set_up_object(m);
+	set_up_structs(m);
 	ctx_set_up(m);
 	set_up_packet(m);
 	fresh_frame(m, 0);

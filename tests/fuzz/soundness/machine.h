@@ -41,7 +41,8 @@ enum {
 	RG_RECORD = RG_VALUE + SP_MAPS * ELEMS, /* of a ring buffer */
 	RG_OBJECT = RG_RECORD + RECORDS,	/* the first is always there, the others are references to it */
 	RG_OBJ_MEM = RG_OBJECT + OBJECTS,	/* its start as memory: read-only, and not */
-	RG_PKT = RG_OBJ_MEM + 2,
+	RG_ANY = RG_OBJ_MEM + 2, /* a struct of the service: what loads of it may give nobody says */
+	RG_PKT,
 	RG_END = RG_PKT + PACKETS
 };
 

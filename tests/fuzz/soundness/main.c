@@ -256,7 +256,7 @@ static bool parse(struct fuzz *f, struct options *o, int argc, char **argv)
 		default: return false;
 		}
 	if (!o->seconds && o->count == ~0ull)
-		o->seconds = e ? atof(e) : 10;
+		o->seconds = e ? atof(e) : 60;
 	return true;
 }
 
@@ -289,7 +289,7 @@ int main(int argc, char **argv)
 	}
 	if (o.file)
 		return replay(f, o.file);
-	seeds_read(&f->seeds, &f->world, argv + optind, argc - optind);
+	seeds_read(&f->seeds, &f->world, argv + optind, argc - optind, o.vmlinux);
 	fuzz(f, &o);
 	if (f->kernel)
 		kernel_close();

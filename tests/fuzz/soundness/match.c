@@ -167,7 +167,8 @@ static bool in_areg(struct machine *m, const struct areg *a, u64 v)
 	case PTR_TO_PACKET_END: return v == pkt_end(m) + (u64)(s64)a->off;
 	case PTR_TO_MEM: return in_any(m, a, v, RG_RECORD, RG_PKT) || m->p->global;
 	case PTR_TO_BTF_ID:
-		return in_any(m, a, v, RG_OBJECT, RG_OBJ_MEM) || (a->type & PTR_UNTRUSTED);
+		return (a->type & PTR_UNTRUSTED) || !v || v >> FAR == RG_ANY ||
+		       in_any(m, a, v, RG_OBJECT, RG_OBJ_MEM);
 	}
 	return true;
 }

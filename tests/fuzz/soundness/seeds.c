@@ -31,11 +31,21 @@ static void read_cases(struct seeds *s, const struct world *w, FILE *in)
 			seeds_add(s, &p);
 }
 
-void seeds_read(struct seeds *s, const struct world *w, char **paths, int nr)
+static bool is_object(const char *path)
+{
+	u32 n = strlen(path);
+
+	return n > 2 && !strcmp(path + n - 2, ".o");
+}
+
+void seeds_read(struct seeds *s, const struct world *w, char **paths, int nr,
+		const char *vmlinux_path)
 {
 	for (int i = 0; i < nr; i++) {
-		FILE *in = fopen(paths[i], "r");
+		FILE *in = is_object(paths[i]) ? NULL : fopen(paths[i], "r");
 
+		if (is_object(paths[i]))
+			seeds_capture(s, paths[i], vmlinux_path);
 		if (!in)
 			continue;
 		read_cases(s, w, in);

@@ -8,7 +8,10 @@ struct seeds {
 	struct sprog *prog;
 	u32 n, room;
 };
-void seeds_read(struct seeds *s, const struct world *w, char **paths, int nr);
+/* @paths: cases, and objects by their end ".o"; @vmlinux_path: what objects relocate against */
+void seeds_read(struct seeds *s, const struct world *w, char **paths, int nr,
+		const char *vmlinux_path);
+void seeds_capture(struct seeds *s, const char *path, const char *vmlinux_path); /* capture.c */
 void seeds_add(struct seeds *s, const struct sprog *p);
 void seeds_free(struct seeds *s);
 

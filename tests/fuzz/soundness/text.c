@@ -125,7 +125,7 @@ struct reader {
 };
 
 /* The fixed map most like @kind @key @value. */
-static s32 like_map(const char *kind, u32 key, u32 value, u32 entries, bool rdonly)
+s32 text_map_like(const char *kind, u32 key, u32 value, u32 entries, bool rdonly)
 {
 	s32 best = -1;
 	u32 score, best_score = 0;
@@ -154,7 +154,7 @@ static void read_map(struct reader *r, const char *s)
 	s32 map = -1;
 
 	if (sscanf(s, "%31s %u %u %u %i", kind, &key, &value, &entries, &flags) >= 4)
-		map = like_map(kind, key, value, entries, flags & BPF_F_RDONLY_PROG);
+		map = text_map_like(kind, key, value, entries, flags & BPF_F_RDONLY_PROG);
 	r->bad |= map < 0 || r->nr_maps == ARRAY_SIZE(r->map);
 	if (!r->bad)
 		r->map[r->nr_maps++] = map;

@@ -13,6 +13,9 @@ void text_write(FILE *out, const struct world *w, const struct sprog *p, const c
 /* The next case of @in; 1, 0 at the end, negative: this one cannot be had with the fixed maps. */
 int text_read(FILE *in, const struct world *w, struct sprog *p, u64 *run_seed);
 
+/* The fixed map most like one of @kind (as bpftool names it) with these sizes, -1: none of the kind. */
+s32 text_map_like(const char *kind, u32 key, u32 value, u32 entries, bool rdonly);
+
 /* shrink.c: @p without the instructions that do not matter to @fails (which may change *@seed). */
 typedef bool (*fails_fn)(void *arg, const struct sprog *p, u64 *seed);
 void shrink(struct sprog *p, u64 *seed, fails_fn fails, void *arg);

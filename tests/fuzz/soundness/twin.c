@@ -87,7 +87,7 @@ static u8 *real(u64 a)
 {
 	u8 *base = a >> FAR < RG_END ? twin.base[a >> FAR] : NULL;
 
-	return base ? base + region_pos(a) : NULL;
+	return base ? base + (s64)((a & ((1ull << FAR) - 1)) - LOW) : NULL;
 }
 
 static void set_packet(u32 meta_len, u32 pkt_len, u32 epoch)
@@ -146,11 +146,11 @@ static void check_args(const struct happened *h, const u64 *r)
 {
 	for (u32 i = 0; i < h->nr_args; i++) {
 		if (h->how[i] == SAME && r[i] != h->arg[i])
-			differs("helper %d: argument %u is %#llx, not %#llx", h->id, i + 1,
+			differs("gives helper %d as argument %u %#llx, not %#llx", h->id, i + 1,
 				(unsigned long long)r[i], (unsigned long long)h->arg[i]);
 		if (h->how[i] == ADDRESS && stack_frame_of(h->arg[i]) < 0 &&
 		    real(h->arg[i]) != (u8 *)r[i])
-			differs("helper %d: argument %u is another address", h->id, i + 1);
+			differs("gives helper %d as argument %u another address", h->id, i + 1);
 	}
 }
 
@@ -217,10 +217,12 @@ static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 #define ALL(each)                                                                            \
 	SIXTEEN(each, 0)                                                                     \
 	SIXTEEN(each, 1)                                                                     \
-	SIXTEEN(each, 2) SIXTEEN(each, 3) SIXTEEN(each, 4) SIXTEEN(each, 5) SIXTEEN(each, 6) \
-		SIXTEEN(each, 7) SIXTEEN(each, 8) SIXTEEN(each, 9) SIXTEEN(each, a)          \
-			SIXTEEN(each, b) SIXTEEN(each, c) SIXTEEN(each, d) SIXTEEN(each, e)  \
-				SIXTEEN(each, f)
+	SIXTEEN(each, 2)                                                                     \
+	SIXTEEN(each, 3)                                                                     \
+	SIXTEEN(each, 4)                                                                     \
+	SIXTEEN(each, 5) SIXTEEN(each, 6) SIXTEEN(each, 7) SIXTEEN(each, 8) SIXTEEN(each, 9) \
+		SIXTEEN(each, a) SIXTEEN(each, b) SIXTEEN(each, c) SIXTEEN(each, d)          \
+			SIXTEEN(each, e) SIXTEEN(each, f)
 ALL(ONE)
 static helper_fn replayed[EXEC_NR_HELPERS] = {ALL(NAME)};
 
@@ -282,8 +284,10 @@ int twin_init(struct world *w)
 			return -ENOMEM;
 	}
 	twin.base[RG_KEY] = twin.key;
-	for (u32 i = 0; i < OBJECTS; i++)
+	for (u32 i = 0; i < OBJECTS; i++) {
 		twin.base[RG_OBJECT + i] = (u8 *)bpf_kfunc_call_test_acquire(&number);
+		bpf_kfunc_call_test_release((void *)twin.base[RG_OBJECT + i]);
+	}
 	twin.base[RG_OBJ_MEM] = twin.base[RG_OBJ_MEM + 1] = twin.base[RG_OBJECT];
 	for (u32 i = 0; i < ARRAY_SIZE(replayed); i++)
 		if (i >= BPF_FUNC_int_skb_load_8)

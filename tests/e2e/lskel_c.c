@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lskel_c.c - what our light skeletons offer beyond load: variables before and after, sizes, logs, attach one by one and with opts,
+ * and that a failing attach undoes what it did. With an argument: on a kernel, with uprobes and cookies.
+ */
+#include "sample.lskel.h"
+#include "iter_elem.lskel.h"
+#include "iter.lskel.h"
+#include "probes.lskel.h"
+#include "raw_tp.lskel.h"
+#include "ringbuf.lskel.h"
+#include "xdp.lskel.h"
+
+static int failures;
+
+static void expect(int ok, const char *what, int line)
+{
+	if (ok)
+		return;
+	printf("line %d: %s (errno %d)\n", line, what, errno);
+	failures++;
+}
+#define EXPECT(cond) expect(cond, #cond, __LINE__)
+
+static int open_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 3; fd < 200; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void test_data(void)
+{
+	struct sample *s = sample__open();
+	__u32 first = s->rodata->min_len;
+
+	EXPECT(first == 14 && s->data->limit == 1500 && s->bss->seen == 0);
+	s->data->limit = 9;
+	s->bss->seen = 3;
+	s->maps.totals.max_entries = 77;
+	EXPECT(sample__load(s) == 0);
+	EXPECT(s->data->limit == 9 && s->bss->seen == 3 && s->rodata->min_len == first);
+	EXPECT(s->maps.totals.map_fd > 0 && s->progs.count_packets.prog_fd > 0);
+	/* the same memory as the map: what is stored here the program sees, and the other way round */
+	s->data->limit = 10;
+	{
+		__u64 value = 0;
+		__u32 key = 0;
+		struct {
+			__u32 map_fd, pad;
+			__u64 key, value, flags;
+		} look;
+
+		memset(&look, 0, sizeof(look));
+		look.map_fd = (__u32)s->maps.data.map_fd;
+		look.key = userbpf_ptr(&key);
+		look.value = userbpf_ptr(&value);
+		EXPECT(userbpf_sys(1, &look, sizeof(look)) == 0 && (__u32)value == 10);
+	}
+	sample__destroy(s);
+	sample__destroy(NULL);
+}
+
+static void test_log(void)
+{
+	static char log[65536];
+	struct userbpf_open_opts opts;
+	struct sample *s;
+
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.log_level = 1;
+	opts.log_size = sizeof(log);
+	opts.log_buf = log;
+	s = sample__open_opts(&opts);
+	EXPECT(s && sample__load(s) == 0 && strstr(log, "processed "));
+	sample__destroy(s);
+}
+
+/* The iterator of one map wants to know which. */
+static void test_iter_info(void)
+{
+	struct iter_elem *s = iter_elem__open_and_load();
+	struct userbpf_attach_opts opts;
+	__u32 info[4] = {0, 0, 0, 0};
+	int fd;
+
+	EXPECT(s != NULL);
+	if (!s)
+		return;
+	EXPECT(iter_elem__attach(s) == 0); /* not among those that SEC() says all of */
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.iter_info = info;
+	opts.iter_info_len = sizeof(info);
+	info[0] = (__u32)s->maps.walked.map_fd;
+	fd = iter_elem__attach_walk(s, &opts);
+	EXPECT(fd > 0);
+	iter_elem__destroy(s);
+}
+
+/* The second of two cannot be attached: no link stays of the first, unless it was there before. */
+static void test_half_way(void)
+{
+	struct iter *s = iter__open_and_load();
+	int before, err;
+
+	EXPECT(s != NULL);
+	if (!s)
+		return;
+	userbpf_close(&s->progs.dump_prog.prog_fd);
+	before = open_fds();
+	err = iter__attach(s);
+	EXPECT(err == -EBADF && errno == EBADF && s->links.dump_map_fd == 0);
+	EXPECT(open_fds() == before);
+	EXPECT(iter__dump_map__attach(s) > 0);
+	EXPECT(iter__attach(s) == -EBADF && s->links.dump_map_fd > 0);
+	iter__detach(s);
+	EXPECT(open_fds() == before);
+	iter__destroy(s);
+}
+
+static void test_bad_opts(void)
+{
+	struct xdp *s = xdp__open_and_load();
+
+	EXPECT(s != NULL);
+	if (!s)
+		return;
+	EXPECT(xdp__attach(s) == 0); /* needs a device: left alone */
+	EXPECT(xdp__attach_filter(s, NULL) == -EINVAL && errno == EINVAL);
+	xdp__destroy(s);
+}
+
+static void test_ring(void)
+{
+	struct ringbuf *s = ringbuf__open();
+
+	EXPECT(s && s->maps.events.max_entries % (unsigned)sysconf(_SC_PAGESIZE) == 0);
+	EXPECT(s && ringbuf__load(s) == 0);
+	ringbuf__destroy(s);
+}
+
+/* --- on a kernel --- */
+
+static __attribute__((noinline)) int probed(int x)
+{
+	__asm__ volatile("" : "+r"(x));
+	return x;
+}
+
+static void test_uprobe(void)
+{
+	struct probes *s = probes__open_and_load();
+	struct userbpf_attach_opts opts;
+	char target[300];
+	int fd;
+
+	if (!s || access("/sys/bus/event_source/devices/uprobe/type", R_OK)) {
+		probes__destroy(s);
+		return;
+	}
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.cookie = 0x1234;
+	snprintf(target, sizeof(target), "/proc/self/exe:probed");
+	opts.target = target;
+	opts.pid = (int)getpid();
+	fd = probes__attach_on_uprobe(s, &opts);
+	EXPECT(fd > 0 && s->links.on_uprobe_fd == fd);
+	EXPECT(probed(3) == 3);
+	opts.target = "/proc/self/exe:no_such_function";
+	EXPECT(probes__attach_on_uprobe(s, &opts) == -ENOENT);
+	EXPECT(s->links.on_uprobe_fd == fd); /* a failed attach leaves the one before */
+	probes__destroy(s);
+}
+
+static void test_raw_tp(void)
+{
+	struct raw_tp *s = raw_tp__open_and_load();
+
+	EXPECT(s && raw_tp__attach(s) == 0);
+	if (s)
+		EXPECT(s->links.enter_fd > 0 && s->links.leave_fd > 0);
+	if (s)
+		raw_tp__detach(s);
+	if (s)
+		EXPECT(s->links.enter_fd == 0);
+	raw_tp__destroy(s);
+}
+
+int main(int argc, char **argv)
+{
+	int before;
+
+	(void)argv;
+	test_log(); /* the shim's connection and the like exist from now on */
+	before = open_fds();
+	test_data();
+	test_ring();
+	test_iter_info();
+	test_bad_opts();
+	test_half_way();
+	if (argc > 1) {
+		test_uprobe();
+		test_raw_tp();
+	}
+	EXPECT(open_fds() == before);
+	return failures != 0;
+}

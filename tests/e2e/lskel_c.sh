@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# lskel_c.sh - our light skeletons for C: they compile without a warning in C99 and C++, load what libbpf loads, attach, say why not,
+# and leave nothing behind whatever call fails. A recorded run of libbpf loads the same again.
+. "$SRC/tests/e2e/lib.sh"
+. "$SRC/tests/e2e/lskel_lib.sh"
+lskel_build userbpf
+start
+
+# nothing but libc, no warning
+cxx=$(command -v c++ || command -v g++)
+for name in $names; do
+	printf '#define %s__TYPES\n#include "%s.lskel.h"\nint main(void) { %s__destroy(%s__open_and_load()); return 0; }\n' "$name" "$name" "$name" "$name" >one.c
+	$cc -std=c99 -pedantic -Wall -Wextra -Wshadow -Werror -O1 -o one one.c 2>err || { fail "$name: C99"; head -5 err; }
+	[ -z "$cxx" ] || $cxx -x c++ -std=c++11 -pedantic -Wall -Wextra -Werror -fsyntax-only one.c 2>err || { fail "$name: C++"; head -5 err; }
+done
+
+for name in $names; do
+	if has "$name" kernel; then
+		ub ./lskel load "$name" >out 2>&1 && fail "$name: loads without its targets"
+		same "$name: what a missing target gives" ENOENT "$(cat out)"
+		continue
+	fi
+	ub ./lskel same "$name" "$L/$name.bpf.o" >out 2>&1 || { fail "$name: skeleton and libbpf differ"; head -5 out; diff skeleton.txt libbpf.txt | head -20; }
+	if has "$name" attach; then
+		ub ./lskel attach "$name" >out 2>&1 || { fail "$name: attach"; tail -5 out; }
+	fi
+done
+ub ./lskel log tracing >out 2>&1 && fail "tracing: loads"
+ub ./lskel log maps >out 2>&1 || { fail "log of an object that loads"; head -5 out; }
+grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's buffer: $(head -c 300 out)"
+
+# variables, sizes, attach one by one, links with information, failures half-way
+"$USERBPF" gen skeleton -L "$OBJ/sample.bpf.o" >sample.lskel.h || fail "gen skeleton sample"
+check "compile lskel_c.c" $cc -std=gnu99 -Wall -Wextra -Werror -I. -o lskel_c "$SRC/tests/e2e/lskel_c.c"
+ub ./lskel_c >out 2>&1 || { fail "lskel_c"; tail -5 out; }
+
+# what libbpf did, recorded
+mkdir recorded
+objects=
+for name in $names; do
+	has "$name" kernel && continue
+	"$USERBPF" record --dir "$RT" -o "recorded/$name.loader" -- "$BUILD/tests/e2e/libload" "$L/$name.bpf.o" >out 2>err ||
+		{ fail "$name: record: $(head -3 err)"; continue; }
+	objects="$objects $L/$name.bpf.o"
+done
+ub sh "$SRC/tests/e2e/gen_loader_cases.sh" "$BUILD/tests/e2e" "$T/recorded" $objects >out 2>&1
+grep -v -e ' same$' -e '^left $' out && fail "recorded runs differ"
+same "recorded runs" "$(echo $objects | wc -w)" "$(grep -c ' same$' out)"
+
+# every call fails once
+for name in ${LSKEL_SET:-$names}; do
+	has "$name" kernel && continue
+	"$USERBPF" trace --dir "$RT" --json -o trace.json -- ./lskel bare "$name" >out 2>&1 || fail "$name: does not load: $(head -c 300 out)"
+	n=$(grep -c '"cmd": "BPF_' trace.json)
+	[ "$n" -gt 4 ] || fail "$name: only $n calls"
+	ub ./lskel faults "$name" "$n" >out 2>&1 || { fail "$name: a fault is lost or leaves something"; head -20 out; }
+done
+
+# the machine's own kernel, with what it offers for attaching
+if kernel_bpf; then
+	for name in $names; do
+		for try in 1 2 3; do # others may make objects there meanwhile
+			./lskel same "$name" "$L/$name.bpf.o" >out 2>&1
+			status=$?
+			[ $status = 1 ] || break
+		done
+		case $status in
+		0 | 4) ;;
+		*) fail "$name: skeleton and libbpf differ on the machine's kernel"; head -5 out; diff skeleton.txt libbpf.txt | head -20 ;;
+		esac
+	done
+	./lskel_c kernel >out 2>&1 || { fail "lskel_c on the machine's kernel"; tail -5 out; }
+fi
+cd /
