@@ -25,7 +25,7 @@ static const char usage[] =
 	"  --dir DIR          runtime directory (made with mode 0700): socket, trace_pipe, ...\n"
 	"  --btf FILE         types that programs see as /sys/kernel/btf/vmlinux\n"
 	"  --preload DRIVER   program that loads the iterators of new bpffs instances; \"off\": none\n"
-	"  --preload-dir DIR  further sets for it: every *.bpf.o in there\n"
+	"  --preload-dir DIR  further sets for it: every *.bpf.o and *.loader in there\n"
 	"  --shim FILE        libuserbpf-preload.so, for the driver\n"
 	"  --unpriv 0|1|2     unprivileged_bpf_disabled (default 2)\n"
 	"  --allow-uid UID    one more user who may connect\n"

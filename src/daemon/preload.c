@@ -28,8 +28,7 @@
 #include <unistd.h>
 #include "daemon/daemon.h"
 
-#define PATIENCE_MS   10000
-#define OBJECT_SUFFIX ".bpf.o"
+#define PATIENCE_MS 10000
 
 struct run {
 	struct daemon *d;
@@ -333,9 +332,16 @@ static void run_one(struct daemon *d, struct fs_super *sb, const char *object)
 
 static int is_object(const struct dirent *e)
 {
-	size_t n = strlen(e->d_name), s = sizeof(OBJECT_SUFFIX) - 1;
+	static const char *const suffixes[] = {".bpf.o", ".loader"};
+	size_t n = strlen(e->d_name);
 
-	return n > s && !strcmp(e->d_name + n - s, OBJECT_SUFFIX);
+	for (u32 i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		size_t s = strlen(suffixes[i]);
+
+		if (n > s && !strcmp(e->d_name + n - s, suffixes[i]))
+			return 1;
+	}
+	return 0;
 }
 
 static void run_all(struct daemon *d, struct fs_super *sb)

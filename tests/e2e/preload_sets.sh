@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# preload_sets.sh - a directory of further preload sets: the iterators of every *.bpf.o in it are files of every new instance.
+# preload_sets.sh - a directory of further preload sets: the iterators of every *.bpf.o and *.loader in it are files of every new instance.
 . "$SRC/tests/e2e/lib.sh"
 need_fuse
 mkdir "$T/sets"
@@ -45,6 +45,17 @@ start -- --preload-dir "$T/sets"
 same "files beside broken sets" "$all" "$(ub ls /sys/fs/bpf | sort | xargs)"
 "$USERBPF" status --dir "$RT" | grep -q '^preload  *failed: .*\(20-no-iterator\|30-garbage\).bpf.o' || fail "status: $("$USERBPF" status --dir "$RT" | grep ^preload)"
 check "down" "$USERBPF" down --dir "$RT"
+
+# a set can be a loader file; for that, as for what is built in, the driver needs no libbpf
+mkdir "$T/loaders"
+"$USERBPF" gen loader "$OBJ/lskel/iter.bpf.o" -o "$T/loaders/more.loader" || fail "gen loader"
+start -- --preload-dir "$T/loaders"
+same "files of a loader" "dump_map dump_prog maps.debug progs.debug" "$(ub ls /sys/fs/bpf | sort | xargs)"
+ub cat /sys/fs/bpf/dump_prog | grep -q '^prog [0-9]* len [0-9]*$' || fail "dump_prog of the loader"
+check "down" "$USERBPF" down --dir "$RT"
+if command -v ldd >/dev/null; then
+	ldd "$BUILD/src/preload/userbpf-preload" | grep -e libbpf -e libelf && fail "the driver links libbpf"
+fi
 
 # a directory that is not there
 start -- --preload-dir "$T/nowhere"
