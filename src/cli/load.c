@@ -71,6 +71,8 @@ static const char *advice(const struct load *ld, int err)
 		return "loader programs need Linux 5.15";
 	if (gen_loader_needs(ld->l) & GEN_NEEDS_CORE_RELOS && kernel_before(5, 17))
 		return "its CO-RE relocations need Linux 5.17; load the object with libbpf";
+	if (gen_loader_needs(ld->l) & GEN_NEEDS_LINKS && kernel_before(5, 18))
+		return "its links need Linux 5.18";
 	switch (err) {
 	case -EPERM:
 		return "it takes CAP_BPF, and CAP_PERFMON or CAP_NET_ADMIN by program type; or userbpf run";

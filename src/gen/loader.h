@@ -50,7 +50,7 @@ struct gen_loader {
 /* What the kernel that runs the loader must have; gen_loader_needs() tells, for clear errors on older ones. */
 #define GEN_NEEDS_CORE_RELOS 1u	/* 5.17 */
 #define GEN_NEEDS_FD_ARRAY_CNT 2u /* 6.14; never set by what we emit */
-#define GEN_NEEDS_LINKS 4u
+#define GEN_NEEDS_LINKS 4u	/* 5.18 */
 
 int gen_loader_build(struct gen_trace *t, struct gen_loader **out, struct log *log);
 void gen_loader_free(struct gen_loader *l);
