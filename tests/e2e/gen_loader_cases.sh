@@ -6,10 +6,14 @@
 bin=$1 loaders=$2 T=$(mktemp -d)
 shift 2
 start=$("$bin/objdump" mark)
-# held PROGRAM FILE: what the objects that PROGRAM loads from FILE look like
+# held PROGRAM FILE DELAY: what the objects that PROGRAM loads from FILE look like. The delay is for those it has closed to go.
+cat >"$T/late" <<'X'
+sleep "$1"
+exec "$2" "$3"
+X
 held() {
 	mark=$("$bin/objdump" mark)
-	"$bin/$1" "$2" "$bin/objdump" "$mark" >"$T/out" 2>&1
+	"$bin/$1" "$2" sh "$T/late" "$3" "$bin/objdump" "$mark" >"$T/out" 2>&1
 	own <"$T/out"
 }
 # Without runloader's own lines and without helpers of both ways, which a kernel takes a moment to free: probes, the loader itself.
@@ -19,8 +23,12 @@ own() {
 
 for object; do
 	name=${object##*/} name=${name%.bpf.o}
-	held libload "$object" >"$T/libbpf"
-	held runloader "$loaders/$name.loader" >"$T/loader"
+	for delay in 0 0.3 2; do
+		held libload "$object" $delay >"$T/libbpf"
+		held runloader "$loaders/$name.loader" $delay >"$T/loader"
+		cmp -s "$T/libbpf" "$T/loader" && break
+		grep -q '^errno' "$T/libbpf" "$T/loader" && break
+	done
 	if grep -q '^errno' "$T/libbpf" "$T/loader" || ! [ -s "$T/loader" ]; then
 		want=$(sed -n 's/^errno //p' "$T/libbpf") got=$(sed -n 's/^errno //p' "$T/loader")
 		echo "$name errno ${want:-0} ${got:-0}"

@@ -19,7 +19,7 @@ put() {
 }
 mkdir -p "$root"/{bin,proc,sys,dev,tmp,obj}
 install -D "$(command -v busybox)" "$root/bin/busybox"
-for tool in libload runloader objdump; do put "$BUILD/tests/e2e/$tool"; done
+for tool in libload runloader objdump coreport; do put "$BUILD/tests/e2e/$tool"; done
 cp $objects "$root/obj/"
 cp -r "$T/loaders" "$root/loaders"
 cp "$SRC/tests/e2e/gen_loader_cases.sh" "$root/"
@@ -29,6 +29,7 @@ cat >"$root/init" <<'X'
 export PATH=/bin LC_ALL=C
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 sh /gen_loader_cases.sh /bin /loaders /obj/*.bpf.o > /dev/ttyS1 2>&1
+coreport /loaders/core_field.loader > /dev/ttyS1 2>&1
 echo "end" > /dev/ttyS1; sleep 1
 poweroff -f
 X
@@ -40,11 +41,12 @@ timeout 280 qemu-system-x86_64 -accel tcg -m 1G -smp 2 -display none -no-reboot 
 tr -d '\r' <"$T/answers" >"$T/lines"
 grep -q '^end' "$T/lines" || { fail "the kernel did not come to an end"; tail -5 "$T/console" "$T/lines"; exit 1; }
 
-compared=0
+compared=0 ported=
 while read -r name verdict rest; do
 	case $name:$verdict:$rest in
 	\#*) echo "$name $verdict $rest" ;;
 	end:*) ;;
+	port:*) ported="$name $verdict $rest" ;;
 	left:*) same "objects left" "" "$verdict$rest" ;;
 	*:same:) compared=$((compared + 1)) ;;
 	*:errno:0\ * | *:errno:*\ 0) fail "$name: one way fails: $rest" ;;
@@ -52,5 +54,11 @@ while read -r name verdict rest; do
 	*) fail "$name $verdict $rest" ;;
 	esac
 done <"$T/lines"
+# The program was compiled with max_entries at 32; struct bpf_map of this kernel has it elsewhere.
+case $ported in
+"port seen 1 max_entries 1 key_size 4 offset 32 "*) fail "the field did not move: $ported" ;;
+"port seen 1 max_entries 1 key_size 4 offset "*) ;;
+*) fail "the program does not read the right fields: $ported" ;;
+esac
 [ $compared -ge 25 ] || fail "only $compared objects compared"
 echo "$compared objects are the same"

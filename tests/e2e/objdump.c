@@ -182,7 +182,8 @@ static void print_elements(FILE *f, int fd, const struct bpf_map_info *m)
 		exit(3);
 	attr.next_key = (uintptr_t)next;
 	while (nr < MAX_KEYS && !sys_bpf(BPF_MAP_GET_NEXT_KEY, &attr)) {
-		union bpf_attr look = {.map_fd = fd, .key = (uintptr_t)next, .value = (uintptr_t)value};
+		union bpf_attr look = {
+			.map_fd = fd, .key = (uintptr_t)next, .value = (uintptr_t)value};
 		size_t len;
 		FILE *line;
 
@@ -213,7 +214,8 @@ static void print_map(FILE *f, __u32 id)
 	if (fd < 0 || info(fd, &m, sizeof(m)))
 		return;
 	fprintf(f, "map %s type %u key %u value %u max %u flags %x extra %llx", m.name, m.type,
-		m.key_size, m.value_size, m.max_entries, m.map_flags, (unsigned long long)m.map_extra);
+		m.key_size, m.value_size, m.max_entries, m.map_flags,
+		(unsigned long long)m.map_extra);
 	print_btf(f, m.btf_id);
 	fprintf(f, " key_type %u value_type %u%s\n", m.btf_key_type_id, m.btf_value_type_id,
 		is_frozen(fd) ? " frozen" : "");
