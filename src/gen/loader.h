@@ -10,6 +10,7 @@
  * keeps fds in slots, checks every result, and on every path closes what it does not hand over.
  * Log level, log buffer, max_entries and initial values come from the context.
  */
+#include "base/log.h"
 #include "gen/trace.h"
 
 /* Fields of the context; layout is libbpf's ABI with its loaders. */
