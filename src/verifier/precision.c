@@ -261,9 +261,9 @@ static int mark_wanted(struct venv *env, struct vstate *st, u32 frame, struct wa
 	for (u32 i = 0; i < VFY_REGS; i++)
 		if ((w->regs >> i & 1) && !mark_scalar(p, i, &fresh))
 			w->regs &= ~(1u << i);
-	for (u32 i = 0; i < 64; i++) {
-		if (!(w->slots >> i & 1))
-			continue;
+	for (u64 left = w->slots; left; left &= left - 1) {
+		u32 i = __builtin_ctzll(left);
+
 		if (i >= p->shot->nr_slots) {
 			/* written through another register than R10 */
 			mark_all(env, st);
