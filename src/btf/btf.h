@@ -43,6 +43,9 @@ extern const struct obj_class btf_class; /* release/free of src/btf */
 struct btf *btf_parse(const void *data, u32 size, struct log *log);
 /* The service's own BTF (trusted, but checked all the same); kernel_btf set, name "vmlinux". */
 struct btf *btf_parse_vmlinux(const void *data, u32 size);
+/* Split BTF of module @name: its ids and strings go on where those of @base end (kernel:
+ * btf_parse_module). Holds a reference on @base; kernel_btf set. */
+struct btf *btf_parse_module(struct btf *base, const char *name, const void *data, u32 size);
 struct btf *btf_get(struct btf *btf);
 void btf_put(struct btf *btf);
 

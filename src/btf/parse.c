@@ -287,7 +287,8 @@ static int hash_names(struct btf *btf)
 	return 0;
 }
 
-struct btf *btf_parse_vmlinux(const void *data, u32 size)
+/* @base: NULL, or what @data is split from. */
+static struct btf *parse_kernel(struct btf *base, const char *name, const void *data, u32 size)
 {
 	struct btf_env env = {0};
 	struct btf *btf;
@@ -299,16 +300,32 @@ struct btf *btf_parse_vmlinux(const void *data, u32 size)
 	if (!btf)
 		return ERR_PTR(-ENOMEM);
 	btf->kernel_btf = true;
-	snprintf(btf->name, sizeof(btf->name), "vmlinux");
+	snprintf(btf->name, sizeof(btf->name), "%s", name);
+	if (base) {
+		btf->base_btf = base;
+		btf->start_id = btf_nr_types(base);
+		btf->start_str_off = base->start_str_off + base->hdr.str_len;
+	}
 	err = parse(&env);
-	if (!err)
+	if (!err && !base)
 		err = hash_names(btf);
 	if (err) {
 		btf_free(btf);
 		return ERR_PTR(err);
 	}
+	btf_get(base);
 	obj_init(&btf->obj, &btf_class);
 	return btf;
+}
+
+struct btf *btf_parse_vmlinux(const void *data, u32 size)
+{
+	return parse_kernel(NULL, "vmlinux", data, size);
+}
+
+struct btf *btf_parse_module(struct btf *base, const char *name, const void *data, u32 size)
+{
+	return parse_kernel(base, name, data, size);
 }
 
 static bool is_it(const struct btf *btf, const struct btf_type *t, const char *name, u8 kind)

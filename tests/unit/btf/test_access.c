@@ -13,18 +13,24 @@
 static const char *vmlinux_path;
 static u8 blob[1 << 16];
 
-static struct btf *from_words(const u32 *words, u32 n, const char *strings, u32 str_len,
-			      struct log *log, bool kernel)
+/* Puts the BTF into blob; its size. */
+static u32 make_blob(const u32 *words, u32 n, const char *strings, u32 str_len)
 {
 	static struct btf_case c;
-	u32 size;
 
 	memset(&c, 0, sizeof(c));
 	memcpy(c.words, words, n * 4);
 	c.nr_words = n;
 	memcpy(c.strings, strings, str_len);
 	c.str_len = str_len;
-	size = case_blob(&c, blob, sizeof(blob));
+	return case_blob(&c, blob, sizeof(blob));
+}
+
+static struct btf *from_words(const u32 *words, u32 n, const char *strings, u32 str_len,
+			      struct log *log, bool kernel)
+{
+	u32 size = make_blob(words, n, strings, str_len);
+
 	return kernel ? btf_parse_vmlinux(blob, size) : btf_parse(blob, size, log);
 }
 
@@ -47,6 +53,73 @@ static const u32 words[] = {
 	0, INFO(PTR, 0),
 	6, /* 7 */
 };
+
+/* A module's BTF: ids from 8, strings from 13 on. */
+static const char split_strings[] = "t\0x\0f";
+static const u32 split_words[] = {
+	13, INFO(STRUCT, 2),	 16, 7,	 2, 0, 15, 1,
+	64,			    /* 8 struct t { s m; int x; }, "m" from the base's strings */
+	0,  INFO(PTR, 0),	 8, /* 9 struct t * */
+	0,  INFO(FUNC_PROTO, 1), 1,  15, 9, /* 10 int (struct t *x) */
+	17, INFO(FUNC, 0),	 10,	    /* 11 f */
+};
+
+static void test_split(void **state)
+{
+	struct btf *base =
+		from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL, true);
+	struct btf *btf;
+	u32 size, id = 0, flags;
+
+	assert_false(IS_ERR(base));
+	assert_int_equal(sizeof(strings), 13);
+	size = make_blob(split_words, ARRAY_SIZE(split_words), split_strings,
+			 sizeof(split_strings));
+	btf = btf_parse_module(base, "mod", blob, size);
+	assert_false(IS_ERR(btf));
+	btf_put(base); /* the module holds it */
+	assert_string_equal(btf->name, "mod");
+	assert_true(btf->kernel_btf);
+	assert_int_equal(btf_nr_types(btf), 12);
+	assert_string_equal(btf_type_name(btf, 8), "t");
+	assert_string_equal(btf_type_name(btf, 2), "s");
+	assert_int_equal(btf_find_by_name_kind(btf, "t", BTF_KIND_STRUCT), 8);
+	assert_int_equal(btf_find_by_name_kind(btf, "f", BTF_KIND_FUNC), 11);
+	assert_int_equal(btf_find_by_name_kind(btf, "s", BTF_KIND_STRUCT), 2);
+	assert_int_equal(btf_find_by_name_kind(base, "t", BTF_KIND_STRUCT), -ENOENT);
+	assert_ptr_equal(btf_type_resolve_ptr(btf, 9, &id), btf_type_by_id(btf, 8));
+	assert_int_equal(id, 8);
+	/* reads of the struct: a number of its own, the pointer in the base's struct in it */
+	assert_int_equal(btf_struct_walk(NULL, btf, btf_type_by_id(btf, 8), 8, 4, &id, &flags),
+			 BTF_WALK_SCALAR);
+	assert_int_equal(btf_struct_walk(NULL, btf, btf_type_by_id(btf, 8), 0, 8, &id, &flags),
+			 BTF_WALK_PTR);
+	assert_int_equal(id, 2);
+	/* a type of the base is the same seen from either */
+	assert_true(btf_struct_ids_match(NULL, btf, 2, 0, base, 2, true));
+	assert_true(btf_struct_ids_match(NULL, btf, 8, 0, base, 2, false));
+	assert_false(btf_struct_ids_match(NULL, btf, 8, 0, base, 2, true));
+	btf_put(btf);
+}
+
+static void test_split_refused(void **state)
+{
+	static const u32 beyond[] = {0, INFO(PTR, 0), 12};
+	static const u32 no_name[] = {19, INFO(STRUCT, 0), 0};
+	struct btf *base =
+		from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL, true);
+
+	assert_false(IS_ERR(base));
+	assert_int_equal(PTR_ERR(btf_parse_module(base, "mod", blob, make_blob(beyond, 3, "x", 2))),
+			 -EINVAL);
+	assert_int_equal(
+		PTR_ERR(btf_parse_module(base, "mod", blob, make_blob(no_name, 3, "x", 2))),
+		-EINVAL);
+	assert_int_equal(
+		PTR_ERR(btf_parse_module(base, "mod", blob, make_blob(no_name, 3, "x", 1))),
+		-EINVAL); /* a string without an end */
+	btf_put(base);
+}
 
 static void test_access(void **state)
 {
@@ -369,7 +442,8 @@ static void test_host_kernel(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_access),		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_access),		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_split_refused),	cmocka_unit_test(test_log),
 		cmocka_unit_test(test_hostile_vmlinux), cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_show_bounds),	cmocka_unit_test(test_mutations),
 		cmocka_unit_test(test_vmlinux),		cmocka_unit_test(test_host_kernel),
