@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	libbpf_set_print(quiet);
-	err = inprocess_open(argv[1]);
+	err = inprocess_open(argv[1], NULL);
 	if (err) {
 		fprintf(stderr, "%s: %s\n", argv[1], strerror(-err));
 		return 1;

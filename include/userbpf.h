@@ -78,6 +78,9 @@ struct userbpf_options {
 	 * or attach programs fail with EPERM.
 	 */
 	uint32_t verify_only;
+	/* Of each module of that kernel its name and a file with its raw split BTF, then NULL; or
+	 * NULL. */
+	const char *const *module_btfs;
 };
 
 /* New instance with nothing in it. @opts may be NULL. NULL and errno: ENOMEM, EMFILE, EINVAL

@@ -33,7 +33,7 @@ static const struct cli_cmd cmds[] = {
 	 cmd_ls},
 	{"rm", "[--dir DIR] [-r] PATH...", "remove pins and directories without FUSE", NULL, "d:vr",
 	 cmd_rm},
-	{"verify", "[--btf VMLINUX] [--log LEVEL] [--json] FILE.bpf.o",
+	{"verify", "[--btf VMLINUX [--btf MODULE]...] [--log LEVEL] [--json] FILE.bpf.o",
 	 "verify every program of an object, attach none",
 	 "  Needs no service. --btf: another machine's kernel BTF (/sys/kernel/btf/vmlinux of it, or an ELF file with .BTF). --log: print the\n"
 	 "  verifier's log (1 the refused path, 2 every state, 4 statistics). Exit status 0 when all are verified, 1 when one is refused.\n",

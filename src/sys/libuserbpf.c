@@ -184,6 +184,7 @@ static int userbpf_init(struct userbpf *u, const struct userbpf_options *o)
 {
 	struct sys_options so = {
 		.vmlinux_btf = o->vmlinux_btf,
+		.module_btfs = o->module_btfs,
 		.unpriv_bpf_disabled = o->unprivileged_bpf_disabled,
 		.printk = o->printk,
 		.printk_arg = o->printk_arg,

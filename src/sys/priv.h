@@ -22,6 +22,8 @@ struct sys {
 	struct obj_table *objs;
 	struct fs *fs;
 	struct btf *vmlinux; /* published, referenced; NULL when there is none */
+	struct btf **modules; /* the same of split BTF */
+	u32 nr_modules;
 	struct exec_host host;
 	u32 nr_cpus; /* slots per-CPU values are laid out for */
 	u32 unpriv_bpf_disabled;

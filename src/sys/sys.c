@@ -62,7 +62,8 @@ static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags,
 
 /* --- open and close --- */
 
-static struct btf *load_vmlinux(const char *path)
+/* @base: what the BTF of module @name is split from; NULL: the file is vmlinux's. */
+static struct btf *load_btf(const char *path, struct btf *base, const char *name)
 {
 	struct btf *btf;
 	struct stat st;
@@ -80,7 +81,8 @@ static struct btf *load_vmlinux(const char *path)
 	close(fd);
 	if (data == MAP_FAILED)
 		return ERR_PTR(-ENOMEM);
-	btf = btf_parse_vmlinux(data, st.st_size);
+	btf = base ? btf_parse_module(base, name, data, st.st_size)
+		   : btf_parse_vmlinux(data, st.st_size);
 	munmap(data, st.st_size);
 	return btf;
 }
@@ -88,7 +90,7 @@ static struct btf *load_vmlinux(const char *path)
 /* The first BTF object, id 1, as in the kernel. */
 static int sys_init_vmlinux(struct sys *sys, const char *path)
 {
-	struct btf *btf = load_vmlinux(path ? path : USERBPF_VMLINUX_BTF);
+	struct btf *btf = load_btf(path ? path : USERBPF_VMLINUX_BTF, NULL, NULL);
 	int err;
 
 	if (IS_ERR(btf) && !path && PTR_ERR(btf) == -ENOENT)
@@ -102,6 +104,42 @@ static int sys_init_vmlinux(struct sys *sys, const char *path)
 	}
 	sys->vmlinux = btf;
 	iter_targets_init(btf);
+	return 0;
+}
+
+static void sys_drop_btfs(struct sys *sys)
+{
+	while (sys->nr_modules)
+		btf_put(sys->modules[--sys->nr_modules]);
+	free(sys->modules);
+	btf_put(sys->vmlinux);
+}
+
+/* @paths: see struct sys_options. */
+static int sys_init_modules(struct sys *sys, const char *const *paths)
+{
+	u32 n = 0;
+	int err;
+
+	while (paths && paths[2 * n])
+		n++;
+	if (!n)
+		return 0;
+	if (!sys->vmlinux)
+		return -EINVAL;
+	sys->modules = calloc(n, sizeof(*sys->modules));
+	if (!sys->modules)
+		return -ENOMEM;
+	for (u32 i = 0; i < n; i++) {
+		struct btf *btf = load_btf(paths[2 * i + 1], sys->vmlinux, paths[2 * i]);
+
+		if (IS_ERR(btf))
+			return PTR_ERR(btf);
+		sys->modules[sys->nr_modules++] = btf;
+		err = obj_publish(sys->objs, &btf->obj);
+		if (err)
+			return err;
+	}
 	return 0;
 }
 
@@ -150,10 +188,13 @@ struct sys *sys_open(const struct sys_options *opt)
 		goto fail_objs;
 	sys_init_slots(sys, opt->slots);
 	err = sys_init_vmlinux(sys, opt->vmlinux_btf);
+	if (!err)
+		err = sys_init_modules(sys, opt->module_btfs);
 	if (err)
-		goto fail_fs;
+		goto fail_btfs;
 	return sys;
-fail_fs:
+fail_btfs:
+	sys_drop_btfs(sys);
 	fs_free(sys->fs);
 fail_objs:
 	obj_table_free(sys->objs);
@@ -170,8 +211,7 @@ u32 sys_close(struct sys *sys)
 
 	sys_pumps_stop(sys);
 	fs_free(sys->fs);
-	if (sys->vmlinux)
-		btf_put(sys->vmlinux);
+	sys_drop_btfs(sys);
 	left = obj_table_free(sys->objs);
 	if (!left)
 		free(sys); /* otherwise somebody's image may still call our host functions */

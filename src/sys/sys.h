@@ -49,6 +49,7 @@ struct sys_call {
 
 struct sys_options {
 	const char *vmlinux_btf; /* file with the service's BTF; NULL: the installed one */
+	const char *const *module_btfs; /* name and file with split BTF of each of its modules, then NULL; or NULL */
 	u32 unpriv_bpf_disabled; /* 0..2, default 2 as Debian's kernel */
 	struct slot_table *slots; /* NULL: private */
 	void (*printk)(void *arg, const char *text, u32 len); /* bpf_trace_printk of programs run here */

@@ -90,6 +90,46 @@ Y
 fi
 status 1 "BTF that is none" --btf "$SRC/README.md" "$GOOD"
 
+# a kernel with a module: split BTF, as an ELF file and raw
+VMLINUX=$BUILD/src/sys/vmlinux/vmlinux.btf
+if command -v clang-19 >/dev/null && command -v pahole >/dev/null && command -v gcc >/dev/null && [ -r "$VMLINUX" ]; then
+	cat >"$T/widgets.c" <<'Y'
+struct task_struct;
+struct widget { int size; struct task_struct *owner; struct widget *next; };
+int widget_poke(struct widget *w, int how) { return w->size + how; }
+Y
+	cat >"$T/module.bpf.c" <<'Y'
+typedef unsigned long long u64;
+struct task_struct { int pid; } __attribute__((preserve_access_index));
+struct widget { struct widget *next; struct task_struct *owner; int size; } __attribute__((preserve_access_index));
+int sum, how;
+__attribute__((section("fentry/widget_poke"), used)) int poke(u64 *ctx)
+{
+	struct widget *w = (void *)ctx[0];
+	sum = w->next->size + w->owner->pid;
+	how = ctx[1];
+	return 0;
+}
+__attribute__((section("fentry/widget_poke"), used)) int beyond(u64 *ctx)
+{
+	sum = ctx[2];
+	return 0;
+}
+char LICENSE[] __attribute__((section("license"), used)) = "GPL";
+Y
+	(cd "$T" && gcc -g -c widgets.c -o widgets.ko && pahole -J --btf_base "$VMLINUX" widgets.ko && objcopy -O binary --only-section=.BTF --set-section-flags .BTF=alloc widgets.ko widgets &&
+		clang-19 -target bpf -mcpu=v3 -O2 -g -c module.bpf.c -o module.bpf.o) || fail "the module does not compile"
+	for file in widgets.ko widgets; do
+		status 1 "a module ($file)" --btf "$VMLINUX" --btf "$T/$file" "$T/module.bpf.o"
+		said '^verified  poke ' "a walk from a module's struct into the kernel's"
+		said '^refused   beyond ' "an argument that a module's function has not"
+	done
+	status 1 "without the module" --btf "$VMLINUX" "$T/module.bpf.o"
+	said '^refused   poke ' "a target in a module that is not given"
+	status 1 "a module's BTF that is none" --btf "$VMLINUX" --btf "$SRC/README.md" "$GOOD"
+fi
+status 2 "a module that cannot be read" --btf "$GOOD" --btf "$T/nothing" "$GOOD"
+
 # sizes and pins that an object leaves to its loader
 if command -v clang-19 >/dev/null; then
 	cat >"$T/sizes.bpf.c" <<'Y'

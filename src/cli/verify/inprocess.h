@@ -10,8 +10,10 @@
 #include <linux/bpf.h>
 #include <bpf/btf.h>
 
-/* @btf_path: raw BTF, or ELF with .BTF. 0 or negative errno. */
-int inprocess_open(const char *btf_path);
+/* @btf_path: raw BTF, or ELF with .BTF. @modules: the same of split BTF of modules, with NULL at the
+ * end; a module is called as its file is, up to the first dot. 0 or negative errno. */
+#define INPROCESS_MAX_MODULES 64
+int inprocess_open(const char *btf_path, const char *const *modules);
 void inprocess_close(void);
 
 /* What the last BPF_PROG_LOAD with line information passed. */

@@ -396,8 +396,8 @@ int main(int argc, char **argv)
 	struct verify v = {0};
 	int err, status;
 
-	if (argc != 5) {
-		fputs("usage: userbpf-verify BTF LOG_LEVEL text|json OBJECT; meant to be run by `userbpf verify`\n",
+	if (argc < 5) {
+		fputs("usage: userbpf-verify BTF LOG_LEVEL text|json OBJECT [MODULE_BTF...]; meant to be run by `userbpf verify`\n",
 		      stderr);
 		return EXIT_USAGE;
 	}
@@ -408,9 +408,10 @@ int main(int argc, char **argv)
 	if (!v.log)
 		return cli_fail("no memory for the log");
 	libbpf_set_print(on_print);
-	err = inprocess_open(argv[1]);
+	err = inprocess_open(argv[1], (const char *const *)&argv[5]);
 	if (err)
-		return cli_fail("cannot use the kernel BTF %s: %s", argv[1],
+		return cli_fail("cannot use the kernel BTF %s%s: %s", argv[1],
+				argc > 5 ? " with its modules'" : "",
 				err < -4000 ? "no BTF in it" : strerror(-err));
 	status = report(&v);
 	inprocess_close();
