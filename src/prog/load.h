@@ -15,6 +15,13 @@ int prog_check_target(const struct prog_load_env *env, struct bpf_prog *prog, st
 int prog_check_ext(const struct vfy_prog *v, const struct btf *btf, const struct btf_type *func,
 		   struct log *log);
 
+/* What a kernel lets programs do at its function @func (hooks.c). */
+bool hook_is_lsm(const char *func);
+bool hook_lsm_disabled(const char *func);
+bool hook_sleepable(enum bpf_prog_type type, const char *func);
+bool hook_modifiable(const char *func);
+bool hook_denied(const char *func);
+
 /* Kernel: check_core_relo. Patches the instructions of @v; needs its BTF. */
 int prog_apply_relos(const struct prog_load_env *env, const struct prog_load_req *req,
 		     struct vfy_prog *v, struct log *log);

@@ -184,12 +184,40 @@ static int check_lsm(struct target *tg, u32 btf_id)
 {
 	if (!tg->prog->gpl_compatible)
 		return refuse(tg, "LSM programs must have a GPL compatible license");
-	if (strncmp(tg->name, "bpf_lsm_", 8)) {
+	if (hook_lsm_disabled(tg->name)) {
+		log_printf(tg->log, "attach_btf_id %u points to disabled hook %s\n", btf_id,
+			   tg->name);
+		return -EINVAL;
+	}
+	if (!hook_is_lsm(tg->name)) {
 		log_printf(tg->log, "attach_btf_id %u points to wrong type name %s\n", btf_id,
 			   tg->name);
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* May the program sleep there, change the result? */
+static int check_use(const struct target *tg, const char *name)
+{
+	const struct bpf_prog *dst = tg->prog->aux->dst_prog;
+
+	if (tg->v->sleepable) {
+		if (!dst && hook_sleepable(tg->prog->type, name))
+			return 0;
+		log_printf(tg->log, "%s is not sleepable\n", name);
+		return -EINVAL;
+	}
+	if (tg->prog->expected_attach_type != BPF_MODIFY_RETURN)
+		return 0;
+	if (dst) {
+		log_printf(tg->log, "can't modify return codes of BPF programs\n");
+		return -EINVAL;
+	}
+	if (hook_modifiable(name))
+		return 0;
+	log_printf(tg->log, "%s() is not modifiable\n", name);
+	return -EINVAL;
 }
 
 static int target_code(struct target *tg, u32 btf_id)
@@ -205,18 +233,15 @@ static int target_code(struct target *tg, u32 btf_id)
 		log_printf(tg->log, "The address of function %s cannot be found\n", name);
 		return -ENOENT;
 	}
-	/* the service has no function a program may sleep in or change the result of */
-	if (tg->v->sleepable) {
-		log_printf(tg->log, "%s is not sleepable\n", name);
-		return -EINVAL;
-	}
-	if (tg->prog->expected_attach_type == BPF_MODIFY_RETURN) {
-		if (tg->prog->aux->dst_prog)
-			return refuse(tg, "can't modify return codes of BPF programs");
-		log_printf(tg->log, "%s() is not modifiable\n", name);
-		return -EINVAL;
-	}
-	return tg->prog->type == BPF_PROG_TYPE_LSM ? check_lsm(tg, btf_id) : 0;
+	err = check_use(tg, name);
+	if (err)
+		return err;
+	if (tg->prog->type == BPF_PROG_TYPE_LSM)
+		return check_lsm(tg, btf_id);
+	return tg->prog->type == BPF_PROG_TYPE_TRACING && !tg->prog->aux->dst_prog &&
+			       hook_denied(name)
+		       ? -EINVAL
+		       : 0;
 }
 
 static int check_attach_target(struct target *tg)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Programs for functions of a kernel, those of tests/e2e/hooks.sh: the name says whether it may attach. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define PROG(section, name)               \
+	SEC(section)                      \
+	int name(unsigned long long *ctx) \
+	{                                 \
+		return 0;                 \
+	}
+
+PROG("fentry/do_thing", ok_fentry)
+PROG("fentry/migrate_disable", no_denied)
+PROG("fentry.s/__x64_sys_getpgid", ok_sleeps_in_syscall)
+PROG("fentry.s/do_thing", no_sleeps_anywhere)
+PROG("fentry.s/should_failslab", no_sleeps_in_atomic)
+PROG("fmod_ret/should_failslab", ok_changes_injectable)
+PROG("fmod_ret/security_file_open", ok_changes_security)
+PROG("fmod_ret/do_thing", no_changes_anything)
+PROG("lsm/file_open", ok_lsm)
+PROG("lsm.s/file_open", ok_lsm_sleeps)
+PROG("lsm.s/task_free", no_lsm_sleeps)
+PROG("lsm/inode_need_killpriv", no_lsm_disabled)
+
+char LICENSE[] SEC("license") = "GPL";
