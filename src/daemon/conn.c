@@ -132,6 +132,7 @@ static const struct {
 	{MSG_IMAGE, 0, image_handle_prog},
 	{MSG_TAIL_TARGET, sizeof(struct msg_tail_target), image_handle_tail},
 	{MSG_INNER_MAP, sizeof(struct msg_inner_map), image_handle_inner},
+	{MSG_TIMER, sizeof(struct msg_timer), image_handle_timer},
 	{MSG_PRINTK, sizeof(struct msg_printk), trace_handle_printk},
 	{MSG_BTF_SHOW, sizeof(struct msg_btf_show), image_handle_btf_show},
 	{MSG_ACCOUNT, sizeof(struct msg_account), image_handle_account},

@@ -204,6 +204,32 @@ int image_handle_inner(struct conn *c)
 	return err;
 }
 
+/* Whoever names a timer has read its id in the map. */
+int image_handle_timer(struct conn *c)
+{
+	struct obj *o = NULL;
+	struct msg_timer m;
+	struct exec_timer t;
+	long ret;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	t = (struct exec_timer){.op = m.op,
+				.value_off = m.value_off,
+				.id = m.id,
+				.prog_id = m.prog_id,
+				.callback = m.callback,
+				.ns = m.ns};
+	if (m.op == EXEC_TIMER_INIT) {
+		o = shown_map(c, m.map_id);
+		if (IS_ERR(o))
+			return PTR_ERR(o);
+		t.map = &obj_to_map(o)->map;
+	}
+	ret = sys_timer(c->d->sys, &t);
+	obj_put(o);
+	return ret;
+}
+
 int image_handle_tail(struct conn *c)
 {
 	struct msg_tail_target m;

@@ -20,7 +20,7 @@
 #include "base/base.h"
 #include "map/map.h"
 
-#define PROTO_VERSION 3
+#define PROTO_VERSION 4
 #define PROTO_MAX_BODY (64u << 20)
 /* Looks at a socket before going to sleep on it: some 20 us. */
 #define EAGER_TRIES 50
@@ -39,6 +39,7 @@ enum msg_type {
 	MSG_INNER_MAP = 9,   /* (map fd, id) -> memory of a map inside a map of maps */
 	MSG_BTF_FIND = 10,   /* struct msg_btf_find, name -> id as result, the BTF's fd when it is a module's */
 	MSG_KSYM_FIND = 11,  /* name with NUL -> u64 address of a symbol of /proc/kallsyms */
+	MSG_TIMER = 10,	     /* struct msg_timer -> result of a bpf_timer helper */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -177,6 +178,15 @@ struct msg_tail_target {
 struct msg_inner_map {
 	u32 map_id;
 	u32 inner_id;
+};
+
+/* MSG_TIMER: what struct exec_timer says (exec/exec.h), with the map by id. INIT: fd 0 = memfd of the
+ * map, as above. */
+struct msg_timer {
+	u32 op;
+	u32 map_id;
+	u64 value_off, id, ns;
+	u32 prog_id, callback;
 };
 
 /* MSG_PRINTK: struct, then text (no NUL needed), at most 1024 bytes. */

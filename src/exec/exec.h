@@ -45,6 +45,17 @@ extern const helper_fn exec_helpers[EXEC_NR_HELPERS];
 extern const helper_fn exec_kfuncs[];
 extern const u32 exec_nr_kfuncs;
 
+/* A call of a bpf_timer helper. What the service answers is the helper's result. */
+enum { EXEC_TIMER_INIT, EXEC_TIMER_CALLBACK, EXEC_TIMER_START, EXEC_TIMER_CANCEL };
+struct exec_timer {
+	u32 op;
+	struct bpf_map *map;   /* INIT: the value's map ... */
+	u64 value_off;	       /* ... and where the value is in its memory */
+	u64 id;		       /* the others: what INIT left in the value */
+	u32 prog_id, callback; /* CALLBACK: first instruction of the subprogram */
+	u64 ns;		       /* START */
+};
+
 /* What a program needs from the process it runs in. One per process kind (service, shim, unit
  * test); all may be NULL. */
 struct exec_host {
@@ -57,6 +68,8 @@ struct exec_host {
 	 * @id is a hint that anybody can have written: only a map that the service put there may
 	 * come back, since programs rely on its sizes */
 	struct bpf_map *(*inner_map)(struct exec_run *run, struct bpf_map *outer, u32 id);
+	/* bpf_timer helpers */
+	long (*timer)(struct exec_run *run, const struct exec_timer *t);
 	/* bpf_seq_printf_btf / bpf_snprintf_btf: format @obj as type @btf_id; appends to @out
 	 * through @emit; -> length or errno */
 	long (*btf_show)(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out);
@@ -110,6 +123,8 @@ void exec_image_put(const struct exec_image *img);
 /* Runs to the end; takes and leaves a CPU slot. Returns R0. @run: zeroed by the caller but for
  * host and cookie. */
 u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run);
+/* The same for one subprogram, called from outside with three arguments (timers). */
+u64 exec_run_subprog(const struct exec_image *img, u32 start, u64 r1, u64 r2, u64 r3, struct exec_run *run);
 /* Callback of a helper (bpf_loop, bpf_for_each_map_elem): @func is the bound PSEUDO_FUNC value. */
 u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 

@@ -423,6 +423,23 @@ u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run)
 	return ret;
 }
 
+u64 exec_run_subprog(const struct exec_image *img, u32 start, u64 r1, u64 r2, u64 r3,
+		     struct exec_run *run)
+{
+	u64 ret;
+
+	if (start >= img->len)
+		return 0;
+	run->image = img;
+	run->outer = current_run;
+	slot_enter();
+	current_run = run;
+	ret = interp(run, img->insns + start, r1, r2, r3, 0, 0);
+	current_run = run->outer;
+	slot_leave();
+	return ret;
+}
+
 u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
 {
 	const struct bpf_insn *insns = run->image->insns,

@@ -129,6 +129,17 @@ static int walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 	return 0;
 }
 
+static const void *key_of(struct bpf_map *map, const void *value, u32 *index)
+{
+	u64 off = (u64)((const char *)value - geom_of(map)->values);
+
+	if ((const char *)value < geom_of(map)->values || off % map->elem_stride ||
+	    off / map->elem_stride >= map->max_entries)
+		return NULL;
+	*index = off / map->elem_stride;
+	return index;
+}
+
 static void free_fields(struct bpf_map *map)
 {
 	for (u32 i = 0; i < map->max_entries; i++)
@@ -148,5 +159,6 @@ const struct bpf_map_ops map_array_ops = {
 	.for_each = for_each,
 	.walk = walk,
 	.free_fields = free_fields,
+	.key_of = key_of,
 	.mmapable = true,
 };

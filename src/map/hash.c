@@ -787,6 +787,17 @@ static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *ar
 	unlock_first(map, g->lock_mask + 1);
 }
 
+static const void *key_of(struct bpf_map *map, const void *value, u32 *index)
+{
+	const struct hash_geom *g = geom_of(map);
+	const char *first = g->elems + g->value_off;
+	u64 off = (u64)((const char *)value - first);
+
+	if ((const char *)value < first || off % g->elem_size || off / g->elem_size >= g->nr_elems)
+		return NULL;
+	return ((const struct elem *)((const char *)value - g->value_off))->key;
+}
+
 /* All elements, also those of the pool: a program may have put something into one that was deleted
  * under its hands. */
 static void free_fields(struct bpf_map *map)
@@ -811,6 +822,7 @@ const struct bpf_map_ops map_hash_ops = {
 	.walk = walk,
 	.release_dead = release_dead,
 	.free_fields = free_fields,
+	.key_of = key_of,
 };
 
 const struct bpf_map_ops map_percpu_hash_ops = {

@@ -106,6 +106,9 @@ struct bpf_map_ops {
 	 * kinds). -ENOENT at the end; NULL op: the kind cannot be iterated.
 	 */
 	int (*walk)(struct bpf_map *map, u64 *pos, void *key, void **value);
+	/* the key of the element @value is the value of, or NULL: it is none's; an array's key is
+	 * put into *index. Kinds that may hold timers */
+	const void *(*key_of)(struct bpf_map *map, const void *value, u32 *index);
 	/* the map goes: gives back what its values hold; may be NULL */
 	void (*free_fields)(struct bpf_map *map);
 	/* service only: what map_release_dead() does for this kind; may be NULL */

@@ -64,6 +64,9 @@ static void blank(const struct bpf_map *map, void *value)
 
 void map_value_free_fields(const struct bpf_map *map, void *at)
 {
+	/* the service drops a timer that the value does not name any more */
+	if (map->attr.timer_at)
+		__atomic_store_n((u64 *)((char *)at + map->attr.timer_at - 1), 0, __ATOMIC_RELEASE);
 	if (map->attr.nr_kptrs)
 		kptr_free_fields(map, at);
 }

@@ -63,7 +63,7 @@ static bool same_kptrs(const struct map_attr *a, const struct map_attr *b)
 
 /* Whatever the verifier concludes from the pattern must hold of the map. The kernel lets a map with
  * a lock stand in for one without. */
-static bool alike(const struct bpf_map *meta, const struct bpf_map *map)
+bool map_inner_alike(const struct bpf_map *meta, const struct bpf_map *map)
 {
 	if (meta->map_type != map->map_type || meta->key_size != map->key_size ||
 	    meta->value_size != map->value_size || meta->map_flags != map->map_flags ||
@@ -121,7 +121,7 @@ int map_obj_put_inner(struct map_obj *m, const void *key, struct map_obj *inner,
 	u32 id = inner->map.id, old;
 	int err;
 
-	if (!alike(m->map.inner_map_meta, &inner->map))
+	if (!map_inner_alike(m->map.inner_map_meta, &inner->map))
 		return -EINVAL;
 	pthread_mutex_lock(&m->lock);
 	old = map_inner_id(&m->map, key);

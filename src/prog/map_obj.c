@@ -5,6 +5,7 @@
 #include "map/kptr.h"
 #include "prog/map_obj.h"
 #include "prog/prog.h"
+#include "prog/timer.h"
 
 static void set_id(struct obj *o, u32 id)
 {
@@ -65,18 +66,28 @@ static u32 program_refs(struct obj_table *t, const struct map_obj *m)
 	return n;
 }
 
+bool map_obj_has_user(struct map_obj *m)
+{
+	return !m->obj.table ||
+	       __atomic_load_n(&m->obj.refs, __ATOMIC_ACQUIRE) > program_refs(m->obj.table, m) + 1;
+}
+
 /*
- * A prog array that only programs hold any more is emptied: nobody could reach it, and a program in
+ * A prog array that only programs hold any more is emptied, and timers in values of such a map go: nobody could reach it, and a program in
  * an array it uses would never go (kernel: the user reference count of a map). @o is the caller's
  * reference, the one that is no program's.
  */
 static void dropped(struct obj *o)
 {
 	struct map_obj *m = obj_to_map(o);
+	u32 timers = __atomic_load_n(&m->nr_timers, __ATOMIC_ACQUIRE);
 	bool mine;
 
-	if (!READ_ONCE(m->nr_progs) || !o->table ||
-	    __atomic_load_n(&o->refs, __ATOMIC_ACQUIRE) > program_refs(o->table, m) + 1)
+	if ((!READ_ONCE(m->nr_progs) && !timers) || map_obj_has_user(m))
+		return;
+	if (timers)
+		timers_drop_map(m->timers, m);
+	if (!READ_ONCE(m->nr_progs))
 		return;
 	/* the programs that go now drop the map themselves: once is enough */
 	pthread_mutex_lock(&m->lock);
@@ -96,6 +107,8 @@ static void release(struct obj *o)
 	if (m->map.targets)
 		clear_slots(m);
 	map_obj_clear_inner(m);
+	if (m->nr_timers)
+		timers_drop_map(m->timers, m);
 	map_free_fields(&m->map);
 }
 

@@ -12,6 +12,7 @@
 #include "map/map.h"
 
 struct bpf_prog;
+struct timers;
 
 struct map_obj {
 	struct obj obj;
@@ -24,6 +25,8 @@ struct map_obj {
 	bool owned;
 	bool clearing;
 	u32 nr_progs; /* slots in use */
+	struct timers *timers; /* where values of this map have timers (timer.h); NULL: none ever had */
+	u32 nr_timers; /* atomic */
 	struct idr inner; /* maps of maps: what is inside, by id (map_inner.c) */
 	u64 load_time;
 	uid_t uid;
@@ -55,6 +58,10 @@ u32 map_obj_inner_id(struct map_obj *m, const void *key); /* 0: no such element 
 /* The map with @id, if it is in @m: referenced, or NULL. */
 struct map_obj *map_obj_inner(struct map_obj *m, u32 id);
 void map_obj_clear_inner(struct map_obj *m);
+/* Is @map what the pattern @meta says? */
+bool map_inner_alike(const struct bpf_map *meta, const struct bpf_map *map);
+/* Does anybody but programs hold it? The caller has a reference of its own. */
+bool map_obj_has_user(struct map_obj *m);
 
 /* Offsets of the special fields of values that passed the check: attr->lock_at, timer_at. */
 void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value_id);

@@ -231,8 +231,9 @@ struct fd_obj *fdtab_map_view(struct fdtab *t, const struct map_attr *attr, int 
 	}
 	o->map = &o->view;
 	o->view.priv = o;
-	if (o->view.ops->fd_values &&
-	    o->view.memfd < 0) /* to show the service when a program asks what is inside */
+	if ((o->view.ops->fd_values || attr->timer_at) &&
+	    o->view.memfd <
+		    0) /* to show the service when a program asks what is inside, or wants a timer */
 		o->view.memfd = max((int)raw_fcntl(memfd, F_DUPFD_CLOEXEC, HIGH_FD), -1);
 	o->shm_dev = st.st_dev;
 	o->memory_ino = st.st_ino;

@@ -293,6 +293,7 @@ const struct exec_host *shim_host(void)
 		.trace_printk = host_printk,
 		.tail_target = host_tail_target,
 		.inner_map = shim_inner_map,
+		.timer = shim_timer,
 		.btf_show = host_btf_show,
 		.sys_bpf = host_sys_bpf,
 		.sys_close = host_sys_close,

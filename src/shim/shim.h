@@ -81,6 +81,9 @@ void shim_run_begin(void);
 void shim_run_end(void);
 struct exec_run;
 struct bpf_map *shim_inner_map(struct exec_run *run, struct bpf_map *outer, u32 id);
+/* timer.c */
+struct exec_timer;
+long shim_timer(struct exec_run *run, const struct exec_timer *t);
 void shim_inner_put(struct inner_cache *inner);
 void shim_inner_after_fork(void);
 

@@ -16,6 +16,7 @@
 #include "link/link.h"
 #include "prog/map_obj.h"
 #include "prog/prog.h"
+#include "prog/timer.h"
 #include "sys/sys.h"
 
 struct sys {
@@ -25,6 +26,7 @@ struct sys {
 	struct btf **modules; /* the same of split BTF */
 	u32 nr_modules;
 	struct exec_host host;
+	struct timers *timers;
 	u32 nr_cpus; /* slots per-CPU values are laid out for */
 	u32 unpriv_bpf_disabled;
 	bool verify_only;

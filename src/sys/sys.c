@@ -35,6 +35,40 @@ static struct bpf_map *host_inner_map(struct exec_run *run, struct bpf_map *oute
 	return &inner->map;
 }
 
+static long timer_callback(struct sys *sys, const struct exec_timer *t)
+{
+	struct bpf_prog *prog = obj_to_prog(obj_by_id(sys->objs, OBJ_PROG, t->prog_id));
+	long ret;
+
+	if (!prog)
+		return -EINVAL;
+	ret = timers_set_callback(sys->timers, t->id, prog, t->callback);
+	obj_put(&prog->obj);
+	return ret;
+}
+
+long sys_timer(struct sys *sys, const struct exec_timer *t)
+{
+	switch (t->op) {
+	case EXEC_TIMER_INIT: return timers_init(sys->timers, map_obj_of(t->map), t->value_off);
+	case EXEC_TIMER_CALLBACK: return timer_callback(sys, t);
+	case EXEC_TIMER_START: return timers_start(sys->timers, t->id, t->ns);
+	case EXEC_TIMER_CANCEL: return timers_cancel(sys->timers, t->id);
+	}
+	return -EINVAL;
+}
+
+static long host_timer(struct exec_run *run, const struct exec_timer *t)
+{
+	struct obj *o = t->map ? &map_obj_of(t->map)->obj : NULL;
+	long ret;
+
+	obj_get(o);
+	ret = sys_timer(run->host->arg, t);
+	obj_put(o);
+	return ret;
+}
+
 static long host_btf_show(void *arg, u32 btf_id, const void *obj, u64 flags,
 			  int (*emit)(void *out, const char *s, size_t n), void *out)
 {
@@ -172,6 +206,7 @@ struct sys *sys_open(const struct sys_options *opt)
 		.trace_printk = host_printk,
 		.tail_target = host_tail_target,
 		.inner_map = host_inner_map,
+		.timer = host_timer,
 		.btf_show = host_btf_show,
 		.arg = sys,
 	};
@@ -179,9 +214,12 @@ struct sys *sys_open(const struct sys_options *opt)
 	if (err)
 		goto fail_sys;
 	err = -ENOMEM;
+	sys->timers = timers_new(&sys->host);
+	if (!sys->timers)
+		goto fail_pumps;
 	sys->objs = obj_table_new();
 	if (!sys->objs)
-		goto fail_pumps;
+		goto fail_timers;
 	content.arg = sys;
 	sys->fs = fs_new(&content);
 	if (!sys->fs)
@@ -198,6 +236,8 @@ fail_btfs:
 	fs_free(sys->fs);
 fail_objs:
 	obj_table_free(sys->objs);
+fail_timers:
+	timers_free(sys->timers);
 fail_pumps:
 	sys_pumps_stop(sys);
 fail_sys:
@@ -210,9 +250,11 @@ u32 sys_close(struct sys *sys)
 	u32 left;
 
 	sys_pumps_stop(sys);
+	timers_stop(sys->timers);
 	fs_free(sys->fs);
 	sys_drop_btfs(sys);
 	left = obj_table_free(sys->objs);
+	timers_free(sys->timers);
 	if (!left)
 		free(sys); /* otherwise somebody's image may still call our host functions */
 	return left;

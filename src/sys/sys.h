@@ -80,6 +80,9 @@ void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg);
 struct obj_table *sys_objs(struct sys *sys);
 struct fs *sys_fs(struct sys *sys);
 struct btf *sys_vmlinux(struct sys *sys);
+struct exec_timer;
+/* A bpf_timer helper of a program in another process; the caller holds the map of INIT. */
+long sys_timer(struct sys *sys, const struct exec_timer *t);
 const struct exec_host *sys_exec_host(struct sys *sys);
 int sys_event_fd(struct sys *sys);  /* poll for reading, then sys_reap() */
 void sys_reap(struct sys *sys);

@@ -15,8 +15,8 @@
 
 bool vfy_calls_back(s32 id)
 {
-	return id == BPF_FUNC_for_each_map_elem || id == BPF_FUNC_timer_set_callback ||
-	       id == BPF_FUNC_find_vma || id == BPF_FUNC_loop || id == BPF_FUNC_user_ringbuf_drain;
+	return id == BPF_FUNC_for_each_map_elem || id == BPF_FUNC_find_vma || id == BPF_FUNC_loop ||
+	       id == BPF_FUNC_user_ringbuf_drain;
 }
 
 bool vfy_in_callback(const struct venv *env)

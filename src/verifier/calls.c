@@ -43,6 +43,7 @@ static const u32 arg_types[__BPF_ARG_TYPE_MAX][10] = {
 	[ARG_PTR_TO_STACK] = TYPES(PTR_TO_STACK),
 	[ARG_PTR_TO_CONST_STR] = TYPES(PTR_TO_MAP_VALUE),
 	[ARG_PTR_TO_KPTR] = TYPES(PTR_TO_MAP_VALUE),
+	[ARG_PTR_TO_TIMER] = TYPES(PTR_TO_MAP_VALUE),
 	[ARG_PTR_TO_DYNPTR] = TYPES(PTR_TO_STACK, CONST_PTR_TO_DYNPTR),
 };
 
@@ -487,6 +488,7 @@ static int use_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 		call->mem_size = r->var.value;
 		return vfy_precise(env, regno);
 	case ARG_PTR_TO_CONST_STR: return const_str_arg(env, regno);
+	case ARG_PTR_TO_TIMER: return vfy_timer_arg(env, regno, call) ? -EACCES : 0;
 	case ARG_PTR_TO_KPTR: return vfy_kptr_arg(env, regno, call) ? -EACCES : 0;
 	case ARG_PTR_TO_DYNPTR: return vfy_dynptr_arg(env, regno, arg, call);
 	}
@@ -795,6 +797,7 @@ static int special(struct venv *env, s32 idx, struct vcall *call)
 		vlog(env, "get_local_storage() doesn't support non-zero flags\n");
 		return -EINVAL;
 	case BPF_FUNC_snprintf: return check_format(env);
+	case BPF_FUNC_timer_set_callback: return vfy_timer_callback(env, call);
 	case BPF_FUNC_get_func_ip: return check_func_ip(env);
 	case BPF_FUNC_set_retval:
 		if (env->prog->expected_attach_type != BPF_LSM_CGROUP ||
@@ -834,7 +837,9 @@ static int find_proto(struct venv *env, s32 id, struct vcall *call)
 		vlog(env, "cannot call GPL-restricted function from non-GPL compatible program\n");
 		return -EINVAL;
 	}
-	if (!env->prog->sleepable && (call->fn->flags & HELPER_SLEEP)) {
+	/* a timer's callback does not sleep, whoever set it */
+	if ((call->fn->flags & HELPER_SLEEP) &&
+	    (!env->prog->sleepable || env->cur->frame[0]->in_async)) {
 		vlog(env, "helper call might sleep in a non-sleepable prog\n");
 		return -EINVAL;
 	}

@@ -496,7 +496,7 @@ static void drop_states(struct venv *env)
 		}
 }
 
-static int first_state(struct venv *env, u32 n)
+static int first_state(struct venv *env, u32 n, struct bpf_map *timers)
 {
 	struct vstate *st = vfy_state_new(env);
 	struct vreg *r;
@@ -511,6 +511,10 @@ static int first_state(struct venv *env, u32 n)
 	st->frame[0] = vfy_frame_new(env, VFY_MAIN_CALLSITE, 0, n);
 	if (!st->frame[0])
 		return -ENOMEM;
+	if (timers) {
+		vfy_timer_args(st->frame[0], timers);
+		return 0;
+	}
 	if (n || env->prog->ext)
 		return vfy_subprog_args(env, n, st->frame[0]);
 	r = &st->frame[0]->regs[1];
@@ -520,15 +524,16 @@ static int first_state(struct venv *env, u32 n)
 	return err == -EFAULT ? err : 0;
 }
 
-/* One walk, from the entry of subprogram @n. */
-static int walk_from(struct venv *env, u32 n)
+/* One walk, from the entry of subprogram @n; as the callback of @timers unless that is NULL. */
+static int walk_from(struct venv *env, u32 n, struct bpf_map *timers)
 {
 	int err;
 
 	env->prev_linfo = NULL;
+	env->prev_log_len = 0; /* no line is open */
 	env->pass++;
 	env->insn_idx = env->subprogs[n].start;
-	err = first_state(env, n);
+	err = first_state(env, n, timers);
 	if (!err)
 		err = vfy_walk(env);
 	drop_states(env);
@@ -537,14 +542,14 @@ static int walk_from(struct venv *env, u32 n)
 
 /* Each new start assumes less of at least one stack slot, so there are few; the total is bounded
  * all the same. */
-static int check_one(struct venv *env, u32 n)
+static int check_one(struct venv *env, u32 n, struct bpf_map *timers)
 {
 	struct vcounts before = env->counts;
 	u32 log_at = env->log ? env->log->len : 0, total = 0;
 	int err;
 
 	for (;;) {
-		err = walk_from(env, n);
+		err = walk_from(env, n, timers);
 		if (err != VFY_RESTART)
 			break;
 		total += env->processed;
@@ -561,6 +566,32 @@ static int check_one(struct venv *env, u32 n)
 	return err;
 }
 
+/* Callbacks of timers, until no walk sets one that is new. */
+static int check_callbacks(struct venv *env)
+{
+	struct bpf_map **maps = env->prog->used_maps;
+	struct {
+		u64 maps, inner;
+	} done[VFY_MAX_SUBPROGS] = {};
+	int err = 0;
+
+	for (u32 i = 0; i < env->nr_subprogs && !err; i++) {
+		u64 new = env->subprogs[i].async_maps & ~done[i].maps;
+		u64 inner = env->subprogs[i].async_inner & ~done[i].inner;
+		u32 map = new ? __builtin_ctzll(new) : inner ? __builtin_ctzll(inner) : 0;
+
+		if (!new && !inner)
+			continue;
+		if (new)
+			done[i].maps |= 1ull << map;
+		else
+			done[i].inner |= 1ull << map;
+		err = check_one(env, i, new ? maps[map] : maps[map]->inner_map_meta);
+		i = UINT32_MAX; /* from the first again */
+	}
+	return err;
+}
+
 static int check_all(struct venv *env)
 {
 	int err = 0;
@@ -568,11 +599,13 @@ static int check_all(struct venv *env)
 	for (u32 i = 1; i < env->nr_subprogs && env->prog->func_info_cnt && !err; i++) {
 		if (!env->subprogs[i].is_global)
 			continue;
-		err = check_one(env, i);
+		err = check_one(env, i, NULL);
 		if (!err && (vlog_level(env) & (LOG_LEVEL1 | LOG_LEVEL2)))
 			vlog(env, "Func#%d is safe for any args that match its prototype\n", i);
 	}
-	return err ? err : check_one(env, 0);
+	if (!err)
+		err = check_one(env, 0, NULL);
+	return err ? err : check_callbacks(env);
 }
 
 /* --- the whole --- */

@@ -94,6 +94,7 @@ struct vfy_subprog {
 	bool has_tail_call, tail_call_reachable, has_ld_abs, is_async_cb;
 	bool is_global;
 	bool unreliable; /* [out] its BTF does not describe its arguments */
+	u64 async_maps, async_inner; /* callback of timers in values of these used_maps; of maps inside these */
 	char name[BPF_OBJ_NAME_LEN];
 };
 

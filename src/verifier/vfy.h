@@ -510,6 +510,11 @@ int vfy_kptr_note(struct venv *env, s32 idx, u32 type); /* what the instruction 
 int vfy_kptr_match(struct venv *env, const struct vkptr *k, u32 regno);
 int vfy_kptr_arg(struct venv *env, u32 regno, struct vcall *call);
 
+/* --- timer.c --- */
+int vfy_timer_arg(struct venv *env, u32 regno, struct vcall *call);
+int vfy_timer_callback(struct venv *env, const struct vcall *call);
+void vfy_timer_args(struct vframe *f, struct bpf_map *map);
+
 int vfy_alu(struct venv *env, struct bpf_insn *insn);
 void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64);
 int vfy_jump(struct venv *env, struct bpf_insn *insn, s32 *idx);

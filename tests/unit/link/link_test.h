@@ -49,6 +49,12 @@ const struct obj_class prog_class = {.name = "prog",
 				     .release = fake_release,
 				     .free = fake_free};
 
+u64 exec_run_subprog(const struct exec_image *img, u32 start, u64 r1, u64 r2, u64 r3,
+		     struct exec_run *run)
+{
+	return 0;
+}
+
 u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run)
 {
 	struct fake_prog *p = container_of(img, struct fake_prog, image);
