@@ -82,6 +82,88 @@ static void p_loop(struct gen *g)
 	g->kind[c] = K_NUM;
 }
 
+/* A loop that may_goto ends. */
+static void p_open_loop(struct gen *g)
+{
+	enum kind before[VFY_REGS];
+	bool in_loop = g->in_loop;
+	u32 top;
+
+	if (g->p->unpriv || g->depth > 2)
+		return;
+	for (u32 i = 0; i < REG_FP; i++)
+		if (g->kind[i] != K_NUM && !(i == 6 && g->has_ctx))
+			g->kind[i] = K_NONE;
+	save(g, before);
+	top = g->p->len;
+	emit(g, BPF_MAY_GOTO_INSN(0));
+	g->in_loop = true;
+	g->depth++;
+	block(g, 1 + below(g->r, 4));
+	g->depth--;
+	g->in_loop = in_loop;
+	for (u32 i = 0; i < REG_FP; i++)
+		if (before[i] == K_NUM && g->kind[i] != K_NUM) {
+			emit(g, BPF_MOV64_IMM(i, below(g->r, 9)));
+			g->kind[i] = K_NUM;
+		}
+	emit(g, BPF_JMP_A((s32)top - (s32)g->p->len - 1));
+	g->p->insns[top].off = g->p->len - top - 1;
+	join(g, before);
+}
+
+/* An index that is right most of the time. */
+static u32 small(struct gen *g)
+{
+	return chance(g->r, 80) ? 1 : chance(g->r, 70) ? below(g->r, 8) : 100;
+}
+
+/* A loop in which a number reaches its use over several rounds and branches: R7 is used, R8 is
+ * R7 one round later, R9 two. */
+static void p_handed_on(struct gen *g)
+{
+	u32 top, n = 2 + below(g->r, 4), use = below(g->r, n), at;
+	bool steady = chance(g->r, 50); /* only one path brings something new, before the loop */
+
+	if (g->p->unpriv || g->depth > 1 || g->in_loop || g->p->len > SP_MAX_INSNS - 60)
+		return;
+	for (u32 i = 7; i < REG_FP; i++)
+		emit(g, BPF_MOV64_IMM(i, steady ? 1 : small(g)));
+	if (steady || chance(g->r, 60)) {
+		unknown_in(g, 0);
+		emit(g, BPF_JMP_IMM(random_cond(g), 0, below(g->r, 9), 1));
+		if (chance(g->r, 50)) /* the path with the news is the second */
+			emit(g, BPF_JMP_A(1));
+		emit(g, BPF_MOV64_IMM(7 + below(g->r, 3), steady ? 100 : small(g)));
+	}
+	top = g->p->len;
+	emit(g, BPF_MAY_GOTO_INSN(0));
+	for (u32 i = 0; i < n; i++) {
+		unknown_in(g, 0);
+		at = g->p->len;
+		emit(g, BPF_JMP_IMM(random_cond(g), 0, below(g->r, 9), 0));
+		if (i == use) {
+			emit_value(g, 1, MAP_ONE, 0);
+			emit(g, BPF_ALU64_REG(BPF_ADD, 1, 7));
+			emit(g, BPF_LDX_MEM(BPF_B, 0, 1, 0));
+		} else if (steady || chance(g->r, 70)) {
+			u32 d = 7 + below(g->r, 2);
+
+			emit(g, BPF_MOV64_REG(d, d + 1));
+		} else {
+			emit(g, BPF_MOV64_IMM(7 + below(g->r, 3), small(g)));
+		}
+		if (chance(g->r, 50))
+			emit(g, BPF_JMP_A((s32)top - (s32)g->p->len - 1));
+		g->p->insns[at].off = g->p->len - at - 1;
+	}
+	emit(g, BPF_JMP_A((s32)top - (s32)g->p->len - 1));
+	g->p->insns[top].off = g->p->len - top - 1;
+	clobbered(g, K_NONE);
+	for (u32 i = 7; i < REG_FP; i++)
+		g->kind[i] = K_NUM;
+}
+
 /* A global function of (context, u64 *, int). */
 static void call_with_context(struct gen *g, u32 callee, u32 n)
 {
@@ -261,5 +343,6 @@ void callback_body(struct gen *g)
 	emit(g, BPF_EXIT_INSN());
 }
 
-static const struct piece pieces[] = {{p_branch, 16}, {p_loop, 4}, {p_call, 4}, {p_callback, 3}};
+static const struct piece pieces[] = {{p_branch, 16},  {p_loop, 4},	 {p_call, 4},
+				      {p_callback, 3}, {p_open_loop, 3}, {p_handed_on, 2}};
 THEME(gen_flow, pieces);

@@ -57,6 +57,15 @@ static bool call(struct machine *m, const struct bpf_insn *in)
 	return stop(m);
 }
 
+/* Nobody may count on when it leaves: here it does so early, and the rewritten program later. */
+static bool may_goto(struct machine *m, const struct bpf_insn *in)
+{
+	if (!chance(&m->r, 12))
+		return go_to(m, m->pc + 1);
+	unpair(m);
+	return go_to(m, m->pc + 1 + in->off);
+}
+
 static bool jump(struct machine *m, const struct bpf_insn *in)
 {
 	u64 *r = regs_of(m);
@@ -66,6 +75,7 @@ static bool jump(struct machine *m, const struct bpf_insn *in)
 		return go_to(m, m->pc + 1 + (BPF_CLASS(in->code) == BPF_JMP ? in->off : in->imm));
 	case BPF_EXIT: return leave(m);
 	case BPF_CALL: return call(m, in);
+	case BPF_JCOND: return may_goto(m, in);
 	}
 	if (BPF_OP(in->code) > BPF_JSLE)
 		return stop(m);
