@@ -178,11 +178,13 @@ static int step_back(struct venv *env, s32 idx, const struct vjump *j, struct wa
  * -ENOENT: @st began here. */
 static s32 previous(const struct vstate *st, s32 idx, u32 *left)
 {
-	if (idx == st->first_insn && (!*left || (*left == 1 && st->jumps[0].to == idx)))
-		return -ENOENT;
+	s32 from = idx - 1;
+
 	if (*left && st->jumps[*left - 1].to == idx)
-		return st->jumps[--*left].from;
-	return idx - 1;
+		from = st->jumps[--*left].from;
+	else if (idx == st->first_insn && !*left)
+		from = JUMP_BEGIN;
+	return from < 0 ? -ENOENT : from;
 }
 
 static void mark_argument(struct vstate *st, u32 i)

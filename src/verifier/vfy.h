@@ -121,6 +121,7 @@ struct vjump {
 	u32 to : 21, copies : 10;
 	u64 copied_slots;
 };
+#define JUMP_BEGIN (-1) /* @from: the state, or the program, begins there */
 
 /* A frame as an explored state remembers it; never changes, and states share it. Items are the
  * registers, then the stack slots. */
