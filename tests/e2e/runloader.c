@@ -2,8 +2,9 @@
 /*
  * runloader - runs a loader file through bpf(2) and, with all its objects held, a command; "-" waits for nothing.
  *   usage: runloader FILE.loader [CMD ARG...]
- * Prints "map NAME fd", "prog NAME fd" per object. Exit status: 0, 1 and "errno N" when the load fails.
+ * Prints "map NAME fd", "prog NAME fd" per object. Exit status: 0, 1 and "errno N" when the load fails ("leak" when fds are left then).
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -35,6 +36,24 @@ static void show(const struct gen_loader *l, const char *ctx)
 	fflush(stdout);
 }
 
+/* fds of maps, programs, BTF; what the preload library has of its own does not count. */
+static int open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	char link[64];
+	int n = 0;
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		ssize_t len = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
+
+		link[max(len, (ssize_t)0)] = '\0';
+		n += strstr(link, "bpf-map") || strstr(link, "bpf-prog") || strstr(link, "btf");
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
 static int run(char **argv)
 {
 	int status;
@@ -52,8 +71,8 @@ int main(int argc, char **argv)
 	static char text[1 << 20];
 	struct gen_loader *l;
 	struct log log;
+	int err, before;
 	void *ctx;
-	int err;
 
 	log_init(&log, 1, 4096);
 	err = argc < 2 ? -EINVAL : gen_loader_read(open(argv[1], O_RDONLY), &l, &log);
@@ -68,10 +87,11 @@ int main(int argc, char **argv)
 		((u32 *)ctx)[3] = sizeof(text);
 		((u64 *)ctx)[2] = (uintptr_t)text;
 	}
+	before = open_fds();
 	err = gen_loader_run(l, sys_bpf, ctx);
 	fputs(text, stderr);
 	if (err) {
-		printf("errno %d\n", -err);
+		printf("errno %d%s\n", -err, open_fds() == before ? "" : " leak");
 		return 1;
 	}
 	show(l, ctx);

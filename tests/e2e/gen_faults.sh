@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# gen_faults - every bpf(2) call of a loader file's run made to fail in turn: the run fails with that errno, no fd and no object is left.
+. "$SRC/tests/e2e/lib.sh"
+bin=$BUILD/tests/e2e
+mkdir "$T/loaders"
+. "$SRC/tests/e2e/gen_loaders.sh"
+start
+
+# A fault in every call until a run has none left.
+cat >"$T/faults" <<'X'
+n=1
+while out=$(USERBPF_FAIL=$n:EXDEV "$1" "$2" 2>&1); [ "$out" = "errno 18" ]; do
+	n=$((n + 1))
+done
+echo "$n $out" | head -1
+X
+total=0
+for object in $objects; do
+	name=${object##*/} name=${name%.bpf.o}
+	needs_kernel "$name" || [ "$name" = bad ] && continue
+	ub sh "$T/faults" "$bin/runloader" "$T/loaders/$name.loader" >"$T/out" 2>&1
+	read -r n out <"$T/out"
+	case $out in
+	map\ * | prog\ *) ;;
+	*) fail "$name: call $n: $out" ;;
+	esac
+	[ "$n" -gt 4 ] || fail "$name: only $n calls"
+	total=$((total + n - 1))
+done
+wait_for 5 sh -c "[ -z \"\$('$USERBPF' run --dir '$RT' -- '$bin/objdump' | grep -E '^(map|prog) ' | grep -vE ' (iterator.rodata|dump_bpf_map|dump_bpf_prog|.rodata.str1.1) ')\" ]" ||
+	fail "objects are left: $(ub "$bin/objdump" | grep -E '^(map|prog) ' | head -5)"
+echo "$total faults"
+[ $total -gt 400 ] || fail "only $total faults"
