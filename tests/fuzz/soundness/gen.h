@@ -38,7 +38,8 @@ struct theme {
 	u32 nr;
 };
 #define THEME(name, table) const struct theme name = {.pieces = table, .nr = ARRAY_SIZE(table)}
-extern const struct theme gen_numbers, gen_memory, gen_packets, gen_flow, gen_merges, gen_objects;
+extern const struct theme gen_numbers, gen_memory, gen_packets, gen_flow, gen_merges, gen_objects,
+	gen_newer;
 
 /* --- gen.c: emitting --- */
 bool full(const struct gen *g);

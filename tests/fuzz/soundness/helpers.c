@@ -8,15 +8,6 @@
 #include "helper/kfunc_test.h"
 #include "machine.h"
 
-/* A call being done. */
-struct hcall {
-	struct machine *m;
-	struct happened *h;
-	u64 r[6]; /* arguments r[1] ... r[5] */
-	u64 r0;
-	enum how how;
-};
-
 static int map_of(u64 v)
 {
 	for (u32 i = 0; i < SP_MAPS; i++)
@@ -209,22 +200,26 @@ static bool h_unlock(struct hcall *c)
 
 /* --- ring buffers --- */
 
+void new_record(struct machine *m, u32 size)
+{
+	u32 n = m->nr_records++;
+
+	for (u32 i = 0; i < SP_MAX_RECORD; i++)
+		m->record[n][i] = rnd(&m->r);
+	memset(m->record_shadow[n], SH_JUNK, SP_MAX_RECORD);
+	m->rg[RG_RECORD + n] = (struct region){m->record[n], m->record_shadow[n], size, false};
+}
+
 static bool h_reserve(struct hcall *c)
 {
 	struct machine *m = c->m;
 	u32 n = m->nr_records;
 
-	c->r0 = 0;
 	if (c->r[1] != addr(RG_HANDLE + MAP_RING))
 		return violation(m, "not a ring buffer");
 	if (c->r[3] || c->r[2] > SP_MAX_RECORD || n == RECORDS || chance(&m->r, 25))
 		return true;
-	for (u32 i = 0; i < SP_MAX_RECORD; i++)
-		m->record[n][i] = rnd(&m->r);
-	memset(m->record_shadow[n], SH_JUNK, SP_MAX_RECORD);
-	m->rg[RG_RECORD + n] =
-		(struct region){m->record[n], m->record_shadow[n], (u32)c->r[2], false};
-	m->nr_records++;
+	new_record(m, c->r[2]);
 	m->held++;
 	c->h->record = n + 1;
 	c->r0 = addr(RG_RECORD + n);
@@ -357,6 +352,13 @@ static const struct {
 	{BPF_FUNC_ringbuf_reserve, h_reserve, 3, false},
 	{BPF_FUNC_ringbuf_submit, h_submit, 1, false},
 	{BPF_FUNC_ringbuf_discard, h_submit, 1, false},
+	{BPF_FUNC_dynptr_from_mem, so_from_mem, 2, false},
+	{BPF_FUNC_dynptr_read, so_read, 2, false},
+	{BPF_FUNC_dynptr_write, so_write, 2, false},
+	{BPF_FUNC_dynptr_data, so_data, 3, false},
+	{BPF_FUNC_ringbuf_reserve_dynptr, so_reserve, 3, false},
+	{BPF_FUNC_ringbuf_submit_dynptr, so_submit, 0, false},
+	{BPF_FUNC_ringbuf_discard_dynptr, so_submit, 0, false},
 };
 
 static s32 row_of(s32 id)
@@ -397,6 +399,9 @@ bool helper(struct machine *m, s32 id)
 	c.h = happens(m, id, row >= 0 ? rows[row].nr_args : count_args(id));
 	if (row < 0)
 		return by_prototype(&c, id) && returns(&c);
+	for (u32 i = 1; i <= rows[row].nr_args; i++)
+		if (m->f[m->depth].how[i] == JUNK)
+			unpair(m);
 	if (!rows[row].call(&c))
 		return false;
 	if (rows[row].goes_on && (m->pc != at || m->depth != depth))
@@ -482,8 +487,17 @@ static bool k_none(struct hcall *c)
 }
 
 static bool (*const kernel_functions[SP_KFUNCS])(struct hcall *c) = {
-	[KF_ACQ] = k_acquire, [KF_REL] = k_release,   [KF_RDWR] = k_rdwr,    [KF_RDONLY] = k_rdonly,
-	[KF_CTX] = k_context, [KF_MEMLEN] = k_memory, [KF_PASS1] = k_struct, [KF_MEMB_ACQ] = k_none,
+	[KF_ACQ] = k_acquire,
+	[KF_REL] = k_release,
+	[KF_RDWR] = k_rdwr,
+	[KF_RDONLY] = k_rdonly,
+	[KF_CTX] = k_context,
+	[KF_MEMLEN] = k_memory,
+	[KF_PASS1] = k_struct,
+	[KF_MEMB_ACQ] = k_none,
+	[KF_ITER_NEW] = so_iter_new,
+	[KF_ITER_NEXT] = so_iter_next,
+	[KF_ITER_DESTROY] = so_iter_destroy,
 };
 
 bool kfunc(struct machine *m, s32 id)

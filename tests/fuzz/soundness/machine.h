@@ -10,6 +10,7 @@
  * match.c     the recorded walk: taint, containment, following edges
  * calls.c     frames, functions, callbacks
  * helpers.c   helpers and kernel functions, one row each
+ * stackobj.c  iterators and dynptrs on the stack
  * context.c   what a program sees of its context
  *
  * Beside every value stands how it relates to the same value in the twin (twin.h), the run of the
@@ -30,6 +31,7 @@
 #define RECORDS	   24
 #define OBJECTS	   8
 #define PACKETS	   32
+#define MAX_STACK_OBJECTS 16
 
 enum {
 	RG_NONE,
@@ -41,7 +43,8 @@ enum {
 	RG_RECORD = RG_VALUE + SP_MAPS * ELEMS, /* of a ring buffer */
 	RG_OBJECT = RG_RECORD + RECORDS,	/* the first is always there, the others are references to it */
 	RG_OBJ_MEM = RG_OBJECT + OBJECTS,	/* its start as memory: read-only, and not */
-	RG_ANY = RG_OBJ_MEM + 2, /* a struct of the service: what loads of it may give nobody says */
+	RG_NUMBER = RG_OBJ_MEM + 2, /* of an iterator */
+	RG_ANY = RG_NUMBER + MAX_STACK_OBJECTS, /* a struct of the service: what loads of it may give nobody says */
 	RG_PKT,
 	RG_END = RG_PKT + PACKETS
 };
@@ -90,6 +93,18 @@ struct cframe {
 	u8 shadow[STACK_SIZE];
 };
 
+enum stack_object_kind { SO_NONE, SO_ITER, SO_DYNPTR, SO_RING };
+struct stack_object {
+	enum stack_object_kind kind;
+	u64 at;
+	u32 size;
+	u8 mark[16];
+	s64 cur, end; /* iterator: numbers up to end - 1 */
+	u32 region;   /* ... where the program sees them */
+	u64 data;     /* dynptr, 0: of nothing */
+	u32 len;
+};
+
 struct machine {
 	const struct sprog *p;
 	const struct walk *w;
@@ -108,6 +123,8 @@ struct machine {
 	u8 key[16], key_shadow[16], pkt[SP_PKT_SIZE], pkt_shadow[SP_PKT_SIZE];
 	u8 record[RECORDS][SP_MAX_RECORD], record_shadow[RECORDS][SP_MAX_RECORD];
 	u8 object[SP_OBJECT_SIZE], object_shadow[SP_OBJECT_SIZE];
+	u8 number[MAX_STACK_OBJECTS][4], number_shadow[MAX_STACK_OBJECTS][4];
+	struct stack_object on_stack[MAX_STACK_OBJECTS];
 	u32 nr_records, nr_objects, held; /* held: references not given back */
 	u64 locked;			  /* address of the lock held, 0: none */
 	u32 tail_calls;
@@ -177,8 +194,28 @@ bool call_back(struct machine *m, int map, u64 rounds, u64 start, u64 arg, enum 
 bool leave(struct machine *m);
 
 /* --- helpers.c --- */
+/* A call being done. */
+struct hcall {
+	struct machine *m;
+	struct happened *h;
+	u64 r[6]; /* arguments r[1] ... r[5] */
+	u64 r0;
+	enum how how;
+};
+void new_record(struct machine *m, u32 size);
 bool helper(struct machine *m, s32 id);
 bool kfunc(struct machine *m, s32 id);
+
+/* --- stackobj.c --- */
+bool so_iter_new(struct hcall *c);
+bool so_iter_next(struct hcall *c);
+bool so_iter_destroy(struct hcall *c);
+bool so_from_mem(struct hcall *c);
+bool so_read(struct hcall *c);
+bool so_write(struct hcall *c);
+bool so_data(struct hcall *c);
+bool so_reserve(struct hcall *c);
+bool so_submit(struct hcall *c);
 
 /* --- context.c --- */
 /* A field of the UAPI struct and where our own has it. */

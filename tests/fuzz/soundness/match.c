@@ -165,7 +165,7 @@ static bool in_areg(struct machine *m, const struct areg *a, u64 v)
 	case PTR_TO_PACKET:
 	case PTR_TO_PACKET_META: return in_packet(m, a, v);
 	case PTR_TO_PACKET_END: return v == pkt_end(m) + (u64)(s64)a->off;
-	case PTR_TO_MEM: return in_any(m, a, v, RG_RECORD, RG_PKT) || m->p->global;
+	case PTR_TO_MEM: return v >> FAR; /* of a record, a slice of anything: accesses show */
 	case PTR_TO_BTF_ID:
 		return (a->type & PTR_UNTRUSTED) || !v || v >> FAR == RG_ANY ||
 		       in_any(m, a, v, RG_OBJECT, RG_OBJ_MEM);

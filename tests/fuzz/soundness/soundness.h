@@ -67,7 +67,7 @@ struct sp_map {
 extern const struct sp_map sp_maps[SP_MAPS];
 
 /* The kernel functions (helper/kfunc_test.h) programs call, by their ids in the service's BTF. */
-enum { KF_ACQ, KF_REL, KF_RDWR, KF_RDONLY, KF_CTX, KF_MEMLEN, KF_PASS1, KF_MEMB_ACQ, SP_KFUNCS };
+enum { KF_ACQ, KF_REL, KF_RDWR, KF_RDONLY, KF_CTX, KF_MEMLEN, KF_PASS1, KF_MEMB_ACQ, KF_ITER_NEW, KF_ITER_NEXT, KF_ITER_DESTROY, SP_KFUNCS };
 extern s32 sp_kfunc_id[SP_KFUNCS]; /* -1: not there */
 
 /* A program as the client would load it. */

@@ -148,7 +148,7 @@ static void check_args(const struct happened *h, const u64 *r)
 		if (h->how[i] == SAME && r[i] != h->arg[i])
 			differs("gives helper %d as argument %u %#llx, not %#llx", h->id, i + 1,
 				(unsigned long long)r[i], (unsigned long long)h->arg[i]);
-		if (h->how[i] == ADDRESS && stack_frame_of(h->arg[i]) < 0 &&
+		if (h->how[i] == ADDRESS && twin.base[region_of(h->arg[i])] &&
 		    real(h->arg[i]) != (u8 *)r[i])
 			differs("gives helper %d as argument %u another address", h->id, i + 1);
 	}
@@ -174,12 +174,9 @@ static u64 callbacks(const struct happened *h, const u64 *r, struct exec_run *ru
 	return i;
 }
 
-static u64 new_record(u32 n, u32 size)
+static void place_record(u32 n, u32 size)
 {
-	u8 *at = twin.record_page[n] + PAGE - (size + 7) / 8 * 8;
-
-	twin.base[RG_RECORD + n] = at;
-	return (u64)at;
+	twin.base[RG_RECORD + n] = twin.record_page[n] + PAGE - (size + 7) / 8 * 8;
 }
 
 static u64 replay(s32 id, const u64 *r, struct exec_run *run)
@@ -189,7 +186,11 @@ static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 	check_args(h, r);
 	if (h->callback)
 		return callbacks(h, r, run);
-	if (h->at)
+	if (h->copy == 1)
+		memmove((void *)r[h->at - 1], real(h->other), h->size);
+	else if (h->copy)
+		memmove(real(h->other), (void *)r[h->at - 1], h->size);
+	else if (h->at)
 		memcpy((void *)r[h->at - 1], twin.m->log.bytes + h->from, h->size);
 	if (h->id == BPF_FUNC_map_update_elem && h->elem >= 0)
 		memmove(twin.base[RG_VALUE + h->elem], (void *)r[2],
@@ -197,7 +198,7 @@ static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 	if (h->moved)
 		set_packet(h->meta_len, h->pkt_len, h->pkt_epoch);
 	if (h->record)
-		return new_record(h->record - 1, (u32)r[1]);
+		place_record(h->record - 1, (u32)r[1]);
 	return h->r0_address ? (u64)real(h->r0) : h->r0;
 }
 
@@ -220,9 +221,10 @@ static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 	SIXTEEN(each, 2)                                                                     \
 	SIXTEEN(each, 3)                                                                     \
 	SIXTEEN(each, 4)                                                                     \
-	SIXTEEN(each, 5) SIXTEEN(each, 6) SIXTEEN(each, 7) SIXTEEN(each, 8) SIXTEEN(each, 9) \
-		SIXTEEN(each, a) SIXTEEN(each, b) SIXTEEN(each, c) SIXTEEN(each, d)          \
-			SIXTEEN(each, e) SIXTEEN(each, f)
+	SIXTEEN(each, 5)                                                                     \
+	SIXTEEN(each, 6) SIXTEEN(each, 7) SIXTEEN(each, 8) SIXTEEN(each, 9) SIXTEEN(each, a) \
+		SIXTEEN(each, b) SIXTEEN(each, c) SIXTEEN(each, d) SIXTEEN(each, e)          \
+			SIXTEEN(each, f)
 ALL(ONE)
 static helper_fn replayed[EXEC_NR_HELPERS] = {ALL(NAME)};
 

@@ -26,6 +26,9 @@ struct happened {
 	bool r0_address;
 	/* memory behind arg[at - 1] was filled with blob[from..] */
 	u32 at, from, size;
+	/* 1: memory at @other was copied there, 2: it was copied to @other */
+	u32 copy;
+	u64 other;
 	/* callbacks */
 	bool callback;
 	int map;

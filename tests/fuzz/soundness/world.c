@@ -27,6 +27,9 @@ static const char *const kfunc_names[SP_KFUNCS] = {
 	[KF_MEMLEN] = "bpf_kfunc_call_test_mem_len_pass1",
 	[KF_PASS1] = "bpf_kfunc_call_test_pass1",
 	[KF_MEMB_ACQ] = "bpf_kfunc_call_memb_acquire",
+	[KF_ITER_NEW] = "bpf_iter_num_new",
+	[KF_ITER_NEXT] = "bpf_iter_num_next",
+	[KF_ITER_DESTROY] = "bpf_iter_num_destroy",
 };
 s32 sp_kfunc_id[SP_KFUNCS];
 
