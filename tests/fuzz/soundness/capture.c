@@ -87,7 +87,7 @@ static long captured(int cmd, const union bpf_attr *a)
 }
 
 /* libbpf calls bpf(2) by it. */
-long syscall(long number, ...)
+__attribute__((visibility("default"))) long syscall(long number, ...)
 {
 	static long (*next)(long, ...);
 	long a[6];
