@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* gen_newer.c - iterators over numbers, may_goto, dynptrs, numbers that differ by a constant. */
+/* gen_newer.c - iterators over numbers, dynptrs, numbers that differ by a constant. */
 #include "gen.h"
 
 static void lands(struct gen *g, u32 at)
@@ -84,37 +84,6 @@ static void p_iterator(struct gen *g)
 		emit_kfunc(g, KF_ITER_DESTROY);
 		clobbered(g, K_NONE);
 	}
-}
-
-static void p_may_goto(struct gen *g)
-{
-	u32 top, at, c = free_reg(g, 0);
-
-	if (g->p->unpriv || g->depth > 2)
-		return;
-	emit(g, BPF_MOV64_IMM(c, 0));
-	top = g->p->len;
-	at = g->p->len;
-	emit(g, BPF_INSN(BPF_JMP | BPF_JCOND, 0, 0, 0, 0));
-	forget_all(g);
-	if (chance(g->r, 60)) {
-		u32 v = free_reg(g, 1u << c);
-
-		at = chance(g->r, 95) ? at : g->p->len;
-		emit(g, BPF_JMP_IMM(BPF_JGT, c, below(g->r, 15), 0));
-		g->p->insns[g->p->len - 1].off = 4; /* over the access */
-		emit_value(g, v, MAP_ONE, 0);
-		emit(g, BPF_ALU64_REG(BPF_ADD, v, c));
-		emit(g, BPF_LDX_MEM(BPF_B, v, v, below(g->r, 3)));
-	}
-	if (chance(g->r, 40))
-		body(g);
-	else
-		emit(g, BPF_ALU64_IMM(BPF_ADD, c, 1 + below(g->r, 3)));
-	emit(g, BPF_JMP_A((s32)top - (s32)g->p->len - 1));
-	if (g->p->insns[at].code == (BPF_JMP | BPF_JCOND))
-		lands(g, at);
-	forget_all(g);
 }
 
 /* --- dynptrs --- */
@@ -262,5 +231,5 @@ static void p_linked(struct gen *g)
 }
 
 static const struct piece pieces[] = {
-	{p_iterator, 3}, {p_may_goto, 2}, {p_dynptr, 2}, {p_ring_dynptr, 2}, {p_linked, 4}};
+	{p_iterator, 3}, {p_dynptr, 2}, {p_ring_dynptr, 2}, {p_linked, 4}};
 THEME(gen_newer, pieces);

@@ -223,8 +223,9 @@ static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 	SIXTEEN(each, 4)                                                                     \
 	SIXTEEN(each, 5)                                                                     \
 	SIXTEEN(each, 6)                                                                     \
-	SIXTEEN(each, 7) SIXTEEN(each, 8) SIXTEEN(each, 9) SIXTEEN(each, a) SIXTEEN(each, b) \
-		SIXTEEN(each, c) SIXTEEN(each, d) SIXTEEN(each, e) SIXTEEN(each, f)
+	SIXTEEN(each, 7)                                                                     \
+	SIXTEEN(each, 8) SIXTEEN(each, 9) SIXTEEN(each, a) SIXTEEN(each, b) SIXTEEN(each, c) \
+		SIXTEEN(each, d) SIXTEEN(each, e) SIXTEEN(each, f)
 ALL(ONE)
 static helper_fn replayed[EXEC_NR_HELPERS] = {ALL(NAME)};
 
