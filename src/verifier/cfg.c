@@ -264,69 +264,94 @@ static u32 frame_bytes(const struct vfy_subprog *s)
 	return round_up(max((u32)s->stack_depth, 1u), 32);
 }
 
+/* Calls from the subprog where a chain begins to where it is. */
+struct chain {
+	struct {
+		u32 subprog;
+		s32 at; /* where to go on after it */
+	} call[MAX_CALL_FRAMES];
+	u32 level, depth;
+	u32 idx; /* the subprog it is in ... */
+	s32 i;	 /* ... and the instruction */
+	bool tail_call;
+};
+
+static int chain_enter(struct venv *env, struct chain *c)
+{
+	const struct vfy_subprog *sub = &env->subprogs[c->idx];
+
+	if (c->idx && sub->has_tail_call && c->depth >= 256) {
+		vlog(env,
+		     "tail_calls are not allowed when call stack of previous frames is %d bytes. Too large\n",
+		     c->depth);
+		return -EACCES;
+	}
+	c->depth += frame_bytes(sub);
+	if (c->depth > MAX_BPF_STACK) {
+		vlog(env, "combined stack size of %d calls is %d. Too large\n", c->level + 1,
+		     c->depth);
+		return -EACCES;
+	}
+	c->i = sub->start;
+	return 0;
+}
+
+/* To the next call in this subprog, and into it. 1: there is none. */
+static int chain_call(struct venv *env, struct chain *c)
+{
+	const struct vfy_subprog *sub = env->subprogs;
+
+	for (; c->i < (s32)sub[c->idx + 1].start; c->i++) {
+		const struct bpf_insn *in = &env->insns[c->i];
+		s32 callee;
+
+		if (!insn_is_call(in, BPF_PSEUDO_CALL) && !insn_is_func_ptr(in))
+			continue;
+		callee = vfy_find_subprog(env, c->i + in->imm + 1);
+		if (callee < 0)
+			return -EFAULT;
+		/* async callbacks run on a stack of their own */
+		if (sub[callee].is_async_cb && !insn_is_call(in, BPF_PSEUDO_CALL))
+			continue;
+		c->call[c->level].subprog = c->idx;
+		c->call[c->level].at = c->i + 1;
+		c->idx = callee;
+		c->tail_call |= sub[callee].has_tail_call;
+		if (++c->level < MAX_CALL_FRAMES)
+			return chain_enter(env, c);
+		vlog(env, "the call stack of %d frames is too deep !\n", c->level);
+		return -E2BIG;
+	}
+	return 1;
+}
+
+static void chain_return(struct venv *env, struct chain *c)
+{
+	if (c->tail_call)
+		for (u32 j = 0; j < c->level; j++)
+			env->subprogs[c->call[j].subprog].tail_call_reachable = true;
+	c->depth -= frame_bytes(&env->subprogs[c->idx]);
+	c->level--;
+	c->i = c->call[c->level].at;
+	c->idx = c->call[c->level].subprog;
+}
+
 /* All chains of calls that begin in subprogram @idx. */
 static int chain_depth(struct venv *env, u32 idx)
 {
-	struct {
-		u32 subprog;
-		s32 at;
-	} call[MAX_CALL_FRAMES];
-	struct vfy_subprog *sub = env->subprogs;
-	s32 i = sub[idx].start, callee;
-	bool tail_call = false, entered = true;
-	u32 depth = 0, level = 0;
+	struct chain c = {.idx = idx};
+	int err = chain_enter(env, &c);
 
-	for (;;) {
-		if (entered) {
-			if (idx && sub[idx].has_tail_call && depth >= 256) {
-				vlog(env,
-				     "tail_calls are not allowed when call stack of previous frames is %d bytes. Too large\n",
-				     depth);
-				return -EACCES;
-			}
-			depth += frame_bytes(&sub[idx]);
-			if (depth > MAX_BPF_STACK) {
-				vlog(env, "combined stack size of %d calls is %d. Too large\n",
-				     level + 1, depth);
-				return -EACCES;
-			}
-			entered = false;
-		}
-		for (; i < (s32)sub[idx + 1].start; i++) {
-			const struct bpf_insn *in = &env->insns[i];
-
-			if (!insn_is_call(in, BPF_PSEUDO_CALL) && !insn_is_func_ptr(in))
-				continue;
-			callee = vfy_find_subprog(env, i + in->imm + 1);
-			if (callee < 0)
-				return -EFAULT;
-			/* async callbacks run on a stack of their own */
-			if (sub[callee].is_async_cb && !insn_is_call(in, BPF_PSEUDO_CALL))
-				continue;
-			call[level].subprog = idx;
-			call[level].at = i + 1;
-			idx = callee;
-			i = sub[idx].start;
-			tail_call |= sub[idx].has_tail_call;
-			if (++level >= MAX_CALL_FRAMES) {
-				vlog(env, "the call stack of %d frames is too deep !\n", level);
-				return -E2BIG;
-			}
-			entered = true;
-			break;
-		}
-		if (entered)
+	while (!err) {
+		err = chain_call(env, &c);
+		if (err != 1)
 			continue;
-		if (tail_call)
-			for (u32 j = 0; j < level; j++)
-				sub[call[j].subprog].tail_call_reachable = true;
-		if (!level)
+		if (!c.level)
 			return 0;
-		depth -= frame_bytes(&sub[idx]);
-		level--;
-		i = call[level].at;
-		idx = call[level].subprog;
+		chain_return(env, &c);
+		err = 0;
 	}
+	return err;
 }
 
 int vfy_cfg_stack_depth(struct venv *env)

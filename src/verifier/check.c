@@ -7,48 +7,59 @@
 
 /* --- exits --- */
 
+#define ANY_ATTACH UINT32_MAX
+
+/* Numbers that programs of a type may return; the first row that fits counts. Other types: any. */
+static const struct {
+	u32 type, attach;
+	u8 least, most;
+} returns[] = {
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_RECVMSG, 1, 1},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP6_RECVMSG, 1, 1},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_GETPEERNAME, 1, 1},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_GETPEERNAME, 1, 1},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_GETSOCKNAME, 1, 1},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_GETSOCKNAME, 1, 1},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, 0, 3},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_BIND, 0, 3},
+	{BPF_PROG_TYPE_CGROUP_SOCK_ADDR, ANY_ATTACH, 0, 1},
+	{BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, 0, 3},
+	{BPF_PROG_TYPE_CGROUP_SKB, ANY_ATTACH, 0, 1},
+	{BPF_PROG_TYPE_CGROUP_SOCK, ANY_ATTACH, 0, 1},
+	{BPF_PROG_TYPE_SOCK_OPS, ANY_ATTACH, 0, 1},
+	{BPF_PROG_TYPE_CGROUP_DEVICE, ANY_ATTACH, 0, 1},
+	{BPF_PROG_TYPE_CGROUP_SYSCTL, ANY_ATTACH, 0, 1},
+	{BPF_PROG_TYPE_CGROUP_SOCKOPT, ANY_ATTACH, 0, 1},
+	{BPF_PROG_TYPE_SK_LOOKUP, ANY_ATTACH, 0, 1},
+	{BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, 0, 0},
+	{BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, 0, 0},
+	{BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, 0, 1},
+	{BPF_PROG_TYPE_LSM, BPF_LSM_CGROUP, 0, 1},
+};
+
+static bool is_void_cgroup_hook(const struct vfy_prog *p)
+{
+	return p->type == BPF_PROG_TYPE_LSM && p->expected_attach_type == BPF_LSM_CGROUP &&
+	       p->attach_func_proto && !p->attach_func_proto->type;
+}
+
 /* What R0 must be at the end of the program. */
 static struct tnum return_range(const struct vfy_prog *p, int *err)
 {
-	struct tnum any = TNUM_UNKNOWN, bit = tnum_range(0, 1);
+	u32 attach = p->expected_attach_type;
 
-	switch ((u32)p->type) {
-	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
-		switch (p->expected_attach_type) {
-		case BPF_CGROUP_UDP4_RECVMSG:
-		case BPF_CGROUP_UDP6_RECVMSG:
-		case BPF_CGROUP_INET4_GETPEERNAME:
-		case BPF_CGROUP_INET6_GETPEERNAME:
-		case BPF_CGROUP_INET4_GETSOCKNAME:
-		case BPF_CGROUP_INET6_GETSOCKNAME: return tnum_const(1);
-		case BPF_CGROUP_INET4_BIND:
-		case BPF_CGROUP_INET6_BIND: return tnum_range(0, 3);
-		default: return bit;
-		}
-	case BPF_PROG_TYPE_CGROUP_SKB:
-		return p->expected_attach_type == BPF_CGROUP_INET_EGRESS ? tnum_range(0, 3) : bit;
-	case BPF_PROG_TYPE_CGROUP_SOCK:
-	case BPF_PROG_TYPE_SOCK_OPS:
-	case BPF_PROG_TYPE_CGROUP_DEVICE:
-	case BPF_PROG_TYPE_CGROUP_SYSCTL:
-	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
-	case BPF_PROG_TYPE_SK_LOOKUP: return bit;
-	case BPF_PROG_TYPE_RAW_TRACEPOINT: return p->attach_btf_id ? tnum_const(0) : any;
-	case BPF_PROG_TYPE_TRACING:
-		switch (p->expected_attach_type) {
-		case BPF_TRACE_FENTRY:
-		case BPF_TRACE_FEXIT: return tnum_const(0);
-		case BPF_TRACE_RAW_TP:
-		case BPF_MODIFY_RETURN: return any;
-		case BPF_TRACE_ITER: return bit;
-		default: *err = -ENOTSUPP; return any;
-		}
-	case BPF_PROG_TYPE_LSM:
-		if (p->expected_attach_type != BPF_LSM_CGROUP)
-			return any;
-		return p->attach_func_proto && !p->attach_func_proto->type ? tnum_const(1) : bit;
-	}
-	return any;
+	if (p->type == BPF_PROG_TYPE_RAW_TRACEPOINT && p->attach_btf_id)
+		return tnum_const(0);
+	if (is_void_cgroup_hook(p))
+		return tnum_const(1);
+	for (u32 i = 0; i < ARRAY_SIZE(returns); i++)
+		if (returns[i].type == p->type &&
+		    (returns[i].attach == ANY_ATTACH || returns[i].attach == attach))
+			return tnum_range(returns[i].least, returns[i].most);
+	if (p->type == BPF_PROG_TYPE_TRACING && attach != BPF_TRACE_RAW_TP &&
+	    attach != BPF_MODIFY_RETURN)
+		*err = -ENOTSUPP;
+	return TNUM_UNKNOWN;
 }
 
 static int need_scalar(struct venv *env, const struct vreg *r, const char *fmt)
@@ -100,8 +111,7 @@ int vfy_return_code(struct venv *env)
 		return err;
 	if (!tnum_contains(range, r->var)) {
 		vfy_log_bad_scalar(env, r, range, "program exit", "R0");
-		if (p->type == BPF_PROG_TYPE_LSM && p->expected_attach_type == BPF_LSM_CGROUP &&
-		    p->attach_func_proto && !p->attach_func_proto->type)
+		if (is_void_cgroup_hook(p))
 			vlog(env,
 			     "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n");
 		return -EINVAL;

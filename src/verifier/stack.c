@@ -128,13 +128,52 @@ static bool is_st_mem(const struct bpf_insn *i)
 	return BPF_CLASS(i->code) == BPF_ST && BPF_MODE(i->code) == BPF_MEM;
 }
 
+/* A number that is known in part. */
+static int spill_number(struct venv *env, struct vframe *f, u32 slot, s32 size, s32 value,
+			const struct bpf_insn *in)
+{
+	struct vreg *r = vfy_reg(env, value);
+	/* backtracking knows only stores through R10 */
+	int err = in->dst_reg == REG_FP ? 0 : vfy_precise(env, value);
+
+	if (err)
+		return err;
+	spill(f, slot, r, size);
+	if (size < SLOT_SIZE && r->umax64 >> size * 8)
+		reg_unlink(&f->slots[slot].reg);
+	return 0;
+}
+
+static void spill_constant(struct vframe *f, u32 slot, s32 size, s32 v)
+{
+	struct vreg imm = {.type = SCALAR_VALUE};
+
+	reg_known(&imm, v);
+	spill(f, slot, &imm, size);
+}
+
+static int spill_pointer(struct venv *env, struct vframe *f, u32 slot, s32 size,
+			 const struct vreg *r, s32 insn)
+{
+	if (size != SLOT_SIZE) {
+		vfy_log_linfo(env, insn, "; ");
+		vlog(env, "invalid size of register spill\n");
+		return -EACCES;
+	}
+	if (f != vfy_frame(env) && r->type == PTR_TO_STACK) {
+		vlog(env, "cannot spill pointers to stack into stack frame of the caller\n");
+		return -EINVAL;
+	}
+	spill(f, slot, r, size);
+	return 0;
+}
+
 static int write_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s32 value, s32 insn)
 {
 	const struct bpf_insn *in = &env->insns[insn];
 	u32 slot = (-off - 1) / SLOT_SIZE;
-	struct vreg *r = value >= 0 ? vfy_reg(env, value) : NULL, imm;
+	struct vreg *r = value >= 0 ? vfy_reg(env, value) : NULL;
 	bool aligned = !(off % SLOT_SIZE), st = !r && is_st_mem(in);
-	int err;
 
 	if (!env->ptr_leaks && slot_is_spill(&f->slots[slot]) && size != SLOT_SIZE) {
 		vlog(env, "attempt to corrupt spilled pointer on stack\n");
@@ -146,39 +185,14 @@ static int write_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s3
 		vfy_obj_overwritten(env, f, slot);
 	env->scratched_slots |= 1ull << slot;
 	if (r && aligned && r->type == SCALAR_VALUE && !reg_unbounded(r) && !reg_is_null(r) &&
-	    env->capable) {
-		if (in->dst_reg != REG_FP) {
-			/* backtracking knows only stores through R10 */
-			err = vfy_precise(env, value);
-			if (err)
-				return err;
-		}
-		spill(f, slot, r, size);
-		if (size < SLOT_SIZE && r->umax64 >> size * 8)
-			reg_unlink(&f->slots[slot].reg);
-		return 0;
-	}
+	    env->capable)
+		return spill_number(env, f, slot, size, value, in);
 	if (st && aligned && in->imm && env->capable) {
-		memset(&imm, 0, sizeof(imm));
-		imm.type = SCALAR_VALUE;
-		reg_known(&imm, in->imm);
-		spill(f, slot, &imm, size);
+		spill_constant(f, slot, size, in->imm);
 		return 0;
 	}
-	if (r && spillable(r->type)) {
-		if (size != SLOT_SIZE) {
-			vfy_log_linfo(env, insn, "; ");
-			vlog(env, "invalid size of register spill\n");
-			return -EACCES;
-		}
-		if (f != vfy_frame(env) && r->type == PTR_TO_STACK) {
-			vlog(env,
-			     "cannot spill pointers to stack into stack frame of the caller\n");
-			return -EINVAL;
-		}
-		spill(f, slot, r, size);
-		return 0;
-	}
+	if (r && spillable(r->type))
+		return spill_pointer(env, f, slot, size, r, insn);
 	return write_data(env, f, off, size, value, r ? reg_is_null(r) : st && !in->imm);
 }
 
