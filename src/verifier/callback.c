@@ -60,6 +60,8 @@ static int set_args(struct venv *env, const struct vframe *caller, struct vframe
 {
 	struct vreg *to = callee->regs;
 	const struct vreg *from = caller->regs;
+	struct btf *vmlinux = env->prog->vmlinux;
+	s32 id;
 
 	switch (call->func_id) {
 	case BPF_FUNC_loop:
@@ -80,6 +82,17 @@ static int set_args(struct venv *env, const struct vframe *caller, struct vframe
 		to[3].map = call->map;
 		to[4] = from[3];
 		break;
+	case BPF_FUNC_find_vma:
+		id = vmlinux ? btf_find_by_name_kind(vmlinux, "vm_area_struct", BTF_KIND_STRUCT)
+			     : -ENOENT;
+		if (id < 0) {
+			vlog(env, "no vm_area_struct in the BTF of the service\n");
+			return -ENOTSUPP;
+		}
+		to[1] = from[1];
+		reg_btf_ptr(env, &to[2], vmlinux, id, 0);
+		to[3] = from[4];
+		break;
 	default:
 		vlog(env, "callbacks of func %d are not supported\n", call->func_id);
 		return -ENOTSUPP;
@@ -92,7 +105,8 @@ static int set_args(struct venv *env, const struct vframe *caller, struct vframe
 int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call)
 {
 	struct vframe *caller = vfy_frame(env), *callee;
-	const struct vreg *ctx = &caller->regs[3];
+	/* what the callback gets of the caller's */
+	const struct vreg *ctx = &caller->regs[call->func_id == BPF_FUNC_find_vma ? 4 : 3];
 	struct vstate *st;
 	int err;
 
