@@ -242,38 +242,34 @@ static bool offset_sane(struct venv *env, const struct vreg *r, u32 type)
 	return true;
 }
 
+/* How far pointers of a kind may be moved. */
+enum { MOVES, MOVES_KNOWN, MOVES_ZERO, MOVES_NOT };
+static const u8 moves[__BPF_REG_TYPE_MAX] = {
+	[PTR_TO_FLOW_KEYS] = MOVES_KNOWN,  [CONST_PTR_TO_MAP] = MOVES_ZERO,
+	[PTR_TO_PACKET_END] = MOVES_NOT,   [PTR_TO_SOCKET] = MOVES_NOT,
+	[PTR_TO_SOCK_COMMON] = MOVES_NOT,  [PTR_TO_TCP_SOCK] = MOVES_NOT,
+	[PTR_TO_XDP_SOCK] = MOVES_NOT,	   [PTR_TO_FUNC] = MOVES_NOT,
+	[CONST_PTR_TO_DYNPTR] = MOVES_NOT,
+};
+
 /* Is arithmetic on this kind of pointer possible at all? */
 static int ptr_arith_ok(struct venv *env, const struct bpf_insn *in, const struct vreg *ptr,
 			const struct vreg *off)
 {
 	bool known = tnum_is_const(off->var);
+	u8 how = moves[type_base(ptr->type)];
 
 	if (ptr->type & PTR_MAYBE_NULL) {
 		vlog(env, "R%d pointer arithmetic on %s prohibited, null-check it first\n",
 		     in->dst_reg, vfy_type_text(env, ptr->type));
 		return -EACCES;
 	}
-	switch (type_base(ptr->type)) {
-	case PTR_TO_FLOW_KEYS:
-		if (known)
-			return 0;
-		fallthrough;
-	case CONST_PTR_TO_MAP:
-		if (known && off->smin64 == 0 && BPF_OP(in->code) == BPF_ADD)
-			return 0;
-		fallthrough;
-	case PTR_TO_PACKET_END:
-	case PTR_TO_SOCKET:
-	case PTR_TO_SOCK_COMMON:
-	case PTR_TO_TCP_SOCK:
-	case PTR_TO_XDP_SOCK:
-	case PTR_TO_FUNC:
-	case CONST_PTR_TO_DYNPTR:
-		vlog(env, "R%d pointer arithmetic on %s prohibited\n", in->dst_reg,
-		     vfy_type_text(env, ptr->type));
-		return -EACCES;
-	}
-	return 0;
+	if (how == MOVES || (how == MOVES_KNOWN && known) ||
+	    (how == MOVES_ZERO && known && !off->smin64 && BPF_OP(in->code) == BPF_ADD))
+		return 0;
+	vlog(env, "R%d pointer arithmetic on %s prohibited\n", in->dst_reg,
+	     vfy_type_text(env, ptr->type));
+	return -EACCES;
 }
 
 /* dst = ptr + off or ptr - off, bounds and offset; @p is a copy of the pointer as it was. */
@@ -312,27 +308,65 @@ static int ptr_move(struct venv *env, const struct bpf_insn *in, struct vreg *ds
 	return 0;
 }
 
+/* The difference of lower halves of addresses is a number to who may know it. */
+static int ptr_op32(struct venv *env, const struct bpf_insn *in, struct vreg *dst)
+{
+	if (BPF_OP(in->code) == BPF_SUB && env->ptr_leaks) {
+		reg_unknown(env, dst);
+		return 0;
+	}
+	vlog(env, "R%d 32-bit pointer arithmetic prohibited\n", in->dst_reg);
+	return -EACCES;
+}
+
+static int refuse_operator(struct venv *env, const struct bpf_insn *in)
+{
+	u8 op = BPF_OP(in->code);
+	bool bits = op == BPF_AND || op == BPF_OR || op == BPF_XOR;
+
+	vlog(env,
+	     bits ? "R%d bitwise operator %s on pointer prohibited\n"
+		  : "R%d pointer arithmetic with %s operator prohibited\n",
+	     in->dst_reg, vfy_alu_sign(op));
+	return -EACCES;
+}
+
+/* @was: the pointer before, which @dst holds now, too. */
+static int ptr_add(struct venv *env, const struct bpf_insn *in, struct vreg *dst,
+		   const struct vreg *ptr, const struct vreg *was, const struct vreg *off)
+{
+	bool off_is_dst = ptr != dst;
+	struct sanitize s = {0};
+	int bad = sanitize_before(env, in, ptr, off, dst, &s), err;
+
+	if (bad)
+		return refuse(env, in, bad, off_is_dst);
+	err = ptr_move(env, in, dst, was, off, !off_is_dst);
+	if (err)
+		return err;
+	if (!offset_sane(env, dst, was->type))
+		return -EINVAL;
+	reg_sync(dst);
+	err = result_in_bounds(env, in->dst_reg);
+	if (err)
+		return err;
+	bad = sanitize_after(env, in, dst, &s);
+	return bad ? refuse(env, in, bad, off_is_dst) : 0;
+}
+
 static int ptr_op(struct venv *env, struct bpf_insn *in, const struct vreg *ptr,
 		  const struct vreg *off)
 {
 	struct vreg *dst = vfy_reg(env, in->dst_reg), was;
-	bool off_is_dst = ptr != dst;
-	struct sanitize s = {0};
 	u8 op = BPF_OP(in->code);
-	int err, bad;
+	int err;
 
 	if (!scalar_sane(off, false)) {
 		reg_unknown(env, dst); /* a path that cannot happen */
 		return 0;
 	}
-	if (BPF_CLASS(in->code) != BPF_ALU64) {
-		if (op == BPF_SUB && env->ptr_leaks) {
-			reg_unknown(env, dst);
-			return 0;
-		}
-		vlog(env, "R%d 32-bit pointer arithmetic prohibited\n", in->dst_reg);
-		return -EACCES;
-	}
+	if (BPF_CLASS(in->code) != BPF_ALU64)
+		return ptr_op32(env, in, dst);
 	err = ptr_arith_ok(env, in, ptr, off);
 	if (err)
 		return err;
@@ -342,29 +376,8 @@ static int ptr_op(struct venv *env, struct bpf_insn *in, const struct vreg *ptr,
 	if (!offset_sane(env, off, ptr->type) || !offset_sane(env, ptr, ptr->type))
 		return -EINVAL;
 	reg_forget32(dst);
-	if (op != BPF_ADD && op != BPF_SUB) {
-		bool bits = op == BPF_AND || op == BPF_OR || op == BPF_XOR;
-
-		vlog(env,
-		     bits ? "R%d bitwise operator %s on pointer prohibited\n"
-			  : "R%d pointer arithmetic with %s operator prohibited\n",
-		     in->dst_reg, vfy_alu_sign(op));
-		return -EACCES;
-	}
-	bad = sanitize_before(env, in, ptr, off, dst, &s);
-	if (bad)
-		return refuse(env, in, bad, off_is_dst);
-	err = ptr_move(env, in, dst, &was, off, !off_is_dst);
-	if (err)
-		return err;
-	if (!offset_sane(env, dst, was.type))
-		return -EINVAL;
-	reg_sync(dst);
-	err = result_in_bounds(env, in->dst_reg);
-	if (err)
-		return err;
-	bad = sanitize_after(env, in, dst, &s);
-	return bad ? refuse(env, in, bad, off_is_dst) : 0;
+	return op == BPF_ADD || op == BPF_SUB ? ptr_add(env, in, dst, ptr, &was, off)
+					      : refuse_operator(env, in);
 }
 
 /* --- scalars --- */
