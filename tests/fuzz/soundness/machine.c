@@ -226,7 +226,7 @@ static bool ld_packet(struct machine *m, const struct bpf_insn *in)
 {
 	struct cframe *f = &m->f[m->depth];
 	bool ind = BPF_MODE(in->code) == BPF_IND;
-	s32 off = in->imm + (ind ? (s32)f->regs[in->src_reg] : 0);
+	s32 off = (s32)((u32)in->imm + (ind ? (u32)f->regs[in->src_reg] : 0));
 	u32 size = isa_size_bytes(BPF_SIZE(in->code));
 	const u8 *at = m->pkt + m->meta_len + off;
 	enum how how;
