@@ -266,7 +266,7 @@ static int get_infos(const struct prog_load_env *env, const struct prog_load_req
 			return err;
 		v->nr_linfo = a->line_info_cnt;
 	}
-	return prog_apply_relos(env, req, v, log);
+	return 0;
 }
 
 /* --- the verifier --- */
@@ -279,10 +279,26 @@ static u64 boottime_ns(void)
 	return (u64)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+struct relocating {
+	const struct prog_load_env *env;
+	const struct prog_load_req *req;
+	struct bpf_prog *prog;
+};
+
+/* The tag is that of relocated instructions. */
+static int relocate(void *arg, struct vfy_prog *v, struct log *log)
+{
+	struct relocating *r = arg;
+	int err = v->btf ? prog_apply_relos(r->env, r->req, v, log) : 0;
+
+	return err ? err : prog_calc_tag(v->insns, v->len, r->prog->tag);
+}
+
 static int check_prog(const struct prog_load_env *env, const struct prog_load_req *req,
 		      struct bpf_prog *prog, struct log *log)
 {
 	struct bpf_prog_aux *aux = prog->aux;
+	struct relocating relocating = {env, req, prog};
 	struct vfy_prog v = {
 		.type = prog->type,
 		.expected_attach_type = prog->expected_attach_type,
@@ -300,6 +316,8 @@ static int check_prog(const struct prog_load_env *env, const struct prog_load_re
 		.attach_btf_id = aux->attach_btf_id,
 		.len = req->attr.insn_cnt,
 		.fd_array_cnt = req->fd_array_cnt,
+		.relocate = relocate,
+		.relocate_arg = &relocating,
 	};
 	int err = check_log(req);
 
@@ -310,8 +328,6 @@ static int check_prog(const struct prog_load_env *env, const struct prog_load_re
 		return -ENOMEM;
 	memcpy(v.insns, req->insns, v.len * sizeof(*v.insns));
 	err = get_infos(env, req, prog, &v, log);
-	if (!err)
-		err = prog_calc_tag(v.insns, v.len, prog->tag);
 	if (!err)
 		err = prog_check_target(env, prog, &v, log);
 	if (!err)

@@ -651,6 +651,8 @@ static int steps(struct venv *env)
 		err = vfy_cfg_subprogs(env);
 	if (!err)
 		err = vfy_btf_info(env);
+	if (!err && env->prog->relocate)
+		err = env->prog->relocate(env->prog->relocate_arg, env->prog, env->log);
 	if (!err)
 		err = vfy_ldimm_resolve(env);
 	if (!err)

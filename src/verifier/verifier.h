@@ -150,6 +150,10 @@ struct vfy_prog {
 	 * PTR_MAYBE_NULL), see src/link/iter.h */
 	const struct vfy_ctx_arg *ctx_args;
 	u32 nr_ctx_args;
+	/* called when the BTF infos were found good, to patch instructions (CO-RE); NULL: nothing to
+	 * patch */
+	int (*relocate)(void *arg, struct vfy_prog *prog, struct log *log);
+	void *relocate_arg;
 	const struct vfy_observer *observer; /* NULL but in tests */
 	/* fentry and fexit on a program: its type (of an extension: what that replaces); else 0 */
 	enum bpf_prog_type target_type;

@@ -6,7 +6,7 @@
  *   lskel same NAME OBJECT   loads with the skeleton and with libbpf: what is there must be described alike; 4: neither loads
  *   lskel load NAME          loads and destroys: exit status 0, or 1 with errno on stdout; fds and objects as before
  *   lskel attach NAME        loads, attaches, detaches, destroys
- *   lskel log NAME           loads with log level 1 into a buffer, and prints that
+ *   lskel log NAME LEVEL     loads with a log into a buffer, and prints that
  *   lskel bare NAME          loads and destroys, and makes no other bpf(2) call
  *   lskel faults NAME N      the same N times, each in a process of its own in which the 1st, 2nd ... Nth call fails: load must
  *                            say so and leave nothing; and once more without a fault
@@ -236,11 +236,11 @@ static int do_faults(const char *name, int calls)
 	return bad;
 }
 
-static int do_log(const struct skeleton *s)
+static int do_log(const struct skeleton *s, int level)
 {
 	static char buf[1 << 20];
 	struct bpf_loader_ctx opts = {
-		.log_level = 1, .log_size = sizeof(buf), .log_buf = (uintptr_t)buf};
+		.log_level = level, .log_size = sizeof(buf), .log_buf = (uintptr_t)buf};
 	void *skel = load(s, &opts);
 
 	fputs(buf, stdout);
@@ -343,7 +343,7 @@ int main(int argc, char **argv)
 		return do_faults(s->name, atoi(argv[3]));
 	if (!strcmp(argv[1], "fault") && argc > 6)
 		return do_fault(s, argv + 3);
-	if (!strcmp(argv[1], "log"))
-		return do_log(s);
+	if (!strcmp(argv[1], "log") && argc > 3)
+		return do_log(s, atoi(argv[3]));
 	return do_load(s, !strcmp(argv[1], "attach"));
 }

@@ -23,8 +23,8 @@ for name in $names; do
 done
 
 # the log of a program that is refused, through the skeleton's buffer, and the loader program's own at any level
-ub ./lskel log tracing >out 2>&1 && fail "tracing: loads"
-ub ./lskel log maps >out 2>&1 || { fail "log of an object that loads"; head -5 out; }
+ub ./lskel log tracing 1 >out 2>&1 && fail "tracing: loads"
+ub ./lskel log maps 1 >out 2>&1 || { fail "log of an object that loads"; head -5 out; }
 grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's buffer: $(head -c 300 out)"
 
 # The machine's own kernel says the same of a skeleton as of libbpf, also where it refuses both (attach targets, privileges,

@@ -29,10 +29,12 @@ static void mark(struct vfy_prog *p, struct vfy_insn_aux *aux, u32 i)
 
 int vfy_check(struct vfy_prog *p, struct log *log)
 {
+	int err = p->relocate ? p->relocate(p->relocate_arg, p, log) : 0;
 	struct vfy_insn_aux *aux;
-	int err;
 	u32 i;
 
+	if (err)
+		return err;
 	trust.called = true;
 	trust.func_info_cnt = p->func_info_cnt;
 	trust.nr_linfo = p->nr_linfo;
