@@ -42,6 +42,11 @@ static u32 name(struct btf_case *c, const char *s)
 	return off;
 }
 
+u32 case_string(struct btf_case *c, const char *s)
+{
+	return name(c, s);
+}
+
 static void record(struct btf_case *c, u32 name_off, u32 info_word, u32 last)
 {
 	c->open = c->nr_words;
@@ -182,6 +187,13 @@ static void case_line(const char *file, int lineno, struct btf_case *c, char *li
 		c->hdr[c->nr_hdr++].value = num(a[2]);
 		return;
 	}
+	if (!strcmp(a[0], "target")) {
+		c->local = malloc(sizeof(*c));
+		*c->local = *c;
+		c->nr_words = 0;
+		c->str_len = 1;
+		return;
+	}
 	if (!simple_record(c, a) && !other_record(c, a) && !item_line(c, a))
 		case_fail(file, lineno, "unknown line");
 }
@@ -192,6 +204,7 @@ bool case_read(void *f, const char *file, int *lineno, struct btf_case *c)
 	char line[4096];
 	long at;
 
+	free(c->local);
 	memset(c, 0, sizeof(*c));
 	c->str_len = 1;
 	for (at = ftell(f); fgets(line, sizeof(line), f); at = ftell(f)) {
@@ -215,7 +228,7 @@ bool case_read(void *f, const char *file, int *lineno, struct btf_case *c)
 			snprintf(act->line, sizeof(act->line), "%.*s", (int)strcspn(line + 3, "\n"),
 				 line + 3);
 		} else if (act) {
-			if (strcmp(line, "\n"))
+			if (strcmp(line, "\n") && strncmp(line, "# ", 2))
 				snprintf(act->expect + strlen(act->expect),
 					 sizeof(act->expect) - strlen(act->expect), "%s", line);
 		} else if (*line != '#') {
@@ -270,7 +283,7 @@ int case_errno(const char *s)
 		{"ok", 0},	     {"EINVAL", -EINVAL}, {"E2BIG", -E2BIG},
 		{"EEXIST", -EEXIST}, {"ELOOP", -ELOOP},	  {"ENOTSUPP", -ENOTSUPP},
 		{"EACCES", -EACCES}, {"EFAULT", -EFAULT}, {"ENOENT", -ENOENT},
-		{"ENOSPC", -ENOSPC},
+		{"ENOSPC", -ENOSPC}, {"ERANGE", -ERANGE}, {"EOPNOTSUPP", -EOPNOTSUPP},
 	};
 	u32 i;
 

@@ -29,6 +29,7 @@ struct btf_case {
 	u32 nr_hdr;
 	struct case_action actions[CASE_MAX_ACTIONS];
 	u32 nr_actions;
+	struct btf_case *local; /* what came before a line "target" (CO-RE): a BTF of its own */
 };
 
 /* Next case of the file; false at its end. Exits with a message on a line it does not
@@ -36,6 +37,7 @@ struct btf_case {
 bool case_read(void *file, const char *name, int *lineno, struct btf_case *c);
 /* The blob; returns its size. */
 u32 case_blob(const struct btf_case *c, u8 *buf, u32 room);
+u32 case_string(struct btf_case *c, const char *s); /* its offset, added when it is not there */
 int case_errno(const char *name); /* "EINVAL" -> -EINVAL, "ok" -> 0 */
 
 #endif

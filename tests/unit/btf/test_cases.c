@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "btf/core.h"
 #include "cases.h"
 
 static u8 blob[1 << 16];
@@ -212,13 +213,104 @@ static void act_map(const char *file, const struct btf_case *c, const struct cas
 	show(file, c, a, id, 0, bytes, true);
 }
 
+/* --- CO-RE --- */
+
+static const char *const core_kinds[] = {
+	"byte_off",	  "byte_sz",	   "field_exists",   "signed",	    "lshift_u64",
+	"rshift_u64",	  "local_type_id", "target_type_id", "type_exists", "type_size",
+	"enumval_exists", "enumval_value", "type_matches",
+};
+
+static u32 core_kind(const char *name)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(core_kinds); i++)
+		if (!strcmp(core_kinds[i], name))
+			return i;
+	return strtoul(name, NULL, 0);
+}
+
+static u8 size_code(u32 bytes)
+{
+	return bytes == 8 ? BPF_DW : bytes == 4 ? BPF_W : bytes == 2 ? BPF_H : BPF_B;
+}
+
+/* "alu IMM", "ldx|st|stx BYTES OFF", "ld64 IMM", "raw CODE SRC OFF IMM" */
+static void core_insn(const char *s, struct bpf_insn in[2])
+{
+	char word[8];
+	long long a = 0, b = 0, c = 0, d = 0;
+
+	memset(in, 0, 2 * sizeof(*in));
+	sscanf(s, "%7s %lli %lli %lli %lli", word, &a, &b, &c, &d);
+	if (!strcmp(word, "alu"))
+		in[0] = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = a};
+	else if (!strcmp(word, "ld64"))
+		in[0] = (struct bpf_insn){.code = BPF_LD | BPF_IMM | BPF_DW, .imm = a};
+	else if (!strcmp(word, "raw"))
+		in[0] = (struct bpf_insn){.code = a, .src_reg = b, .off = c, .imm = d};
+	else
+		in[0] = (struct bpf_insn){.code = BPF_MEM | size_code(a), .off = b};
+	in[0].code |= !strcmp(word, "ldx")   ? BPF_LDX
+		      : !strcmp(word, "st")  ? BPF_ST
+		      : !strcmp(word, "stx") ? BPF_STX
+					     : 0;
+	if (!strcmp(word, "ld64"))
+		in[1].imm = a >> 32;
+}
+
+static bool core_poisoned(const struct bpf_insn *in)
+{
+	return in->code == (BPF_JMP | BPF_CALL) && in->imm == 0xbad2310;
+}
+
+/* core KIND ID ACCESS INSN = INSN | poison | ERRNO */
+static void act_core(const char *file, const struct btf_case *c, const struct case_action *a,
+		     char *args)
+{
+	char kind[32], access[128], *want = strstr(args, " = ") + 3;
+	struct bpf_core_relo relo = {0};
+	struct bpf_insn in[2], expect[2];
+	struct btf *local, *target;
+	struct btf_core *core;
+	struct log log;
+	bool ok;
+	int at, err;
+
+	sscanf(args, "%31s %u %127s %n", kind, &relo.type_id, access, &at);
+	relo.kind = core_kind(kind);
+	relo.access_str_off = case_string(c->local, access);
+	local = parsed(c->local);
+	target = parsed(c);
+	core_insn(args + at, in);
+	log_init(&log, LOG_LEVEL1, 1 << 15);
+	core = btf_core_new(local, target, &log);
+	err = btf_core_apply(core, &relo, 0, in, 2);
+	if (*want == 'E') {
+		ok = err == case_errno(want);
+	} else if (!strcmp(want, "poison")) {
+		ok = !err && core_poisoned(in);
+	} else {
+		core_insn(want, expect);
+		ok = !err && !memcmp(in, expect, sizeof(in));
+	}
+	if (!ok || !strstr(log.buf ? log.buf : "", a->expect)) {
+		printf("result %d code %02x off %d imm %d %d\n", err, in[0].code, in[0].off,
+		       in[0].imm, in[1].imm);
+		fail(file, c, a, log.buf ? log.buf : "");
+	}
+	btf_core_free(core);
+	log_free(&log);
+	btf_put(local);
+	btf_put(target);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(const char *file, const struct btf_case *c, const struct case_action *a,
 		    char *args);
 } actions[] = {
-	{"load", act_load}, {"walk", act_walk}, {"match", act_match},
-	{"size", act_size}, {"show", act_show}, {"map", act_map},
+	{"load", act_load}, {"walk", act_walk}, {"match", act_match}, {"size", act_size},
+	{"show", act_show}, {"map", act_map},	{"core", act_core},
 };
 
 static void run_action(const char *file, const struct btf_case *c, const struct case_action *a)
