@@ -121,47 +121,44 @@ static int shut_down(struct conn *c)
 	return 0;
 }
 
+/* By type: no two can have the same number. */
 static const struct {
-	u32 type;
 	u32 min_len;
 	int (*handle)(struct conn *c);
 } requests[] = {
-	{MSG_HELLO, 0, hello},
-	{MSG_BPF, sizeof(struct msg_bpf), bpf_handle},
-	{MSG_HANDLE, 0, image_handle_info},
-	{MSG_IMAGE, 0, image_handle_prog},
-	{MSG_TAIL_TARGET, sizeof(struct msg_tail_target), image_handle_tail},
-	{MSG_INNER_MAP, sizeof(struct msg_inner_map), image_handle_inner},
-	{MSG_TIMER, sizeof(struct msg_timer), image_handle_timer},
-	{MSG_PRINTK, sizeof(struct msg_printk), trace_handle_printk},
-	{MSG_BTF_SHOW, sizeof(struct msg_btf_show), image_handle_btf_show},
-	{MSG_ACCOUNT, sizeof(struct msg_account), image_handle_account},
-	{MSG_BTF_FIND, sizeof(struct msg_btf_find) + 1, symbol_handle_btf},
-	{MSG_KSYM_FIND, 1, symbol_handle_ksym},
-	{MSG_STATUS, sizeof(struct msg_status), status_handle},
-	{MSG_MOUNT, sizeof(struct msg_mount), mount_handle_mount},
-	{MSG_REMOUNT, sizeof(struct msg_mount), mount_handle_remount},
-	{MSG_FS_CAT, sizeof(struct msg_fs_req), mount_handle_cat},
-	{MSG_FS_LS, sizeof(struct msg_fs_req), mount_handle_ls},
-	{MSG_SHUTDOWN, 0, shut_down},
-	{MSG_UMOUNT, sizeof(struct msg_fs_req), mount_handle_umount},
-	{MSG_FS_RM, sizeof(struct msg_fs_req), mount_handle_rm},
-	{MSG_FS_MKDIR, sizeof(struct msg_fs_req), mount_handle_mkdir},
+	[MSG_HELLO] = {0, hello},
+	[MSG_BPF] = {sizeof(struct msg_bpf), bpf_handle},
+	[MSG_HANDLE] = {0, image_handle_info},
+	[MSG_IMAGE] = {0, image_handle_prog},
+	[MSG_TAIL_TARGET] = {sizeof(struct msg_tail_target), image_handle_tail},
+	[MSG_INNER_MAP] = {sizeof(struct msg_inner_map), image_handle_inner},
+	[MSG_TIMER] = {sizeof(struct msg_timer), image_handle_timer},
+	[MSG_PRINTK] = {sizeof(struct msg_printk), trace_handle_printk},
+	[MSG_BTF_SHOW] = {sizeof(struct msg_btf_show), image_handle_btf_show},
+	[MSG_ACCOUNT] = {sizeof(struct msg_account), image_handle_account},
+	[MSG_BTF_FIND] = {sizeof(struct msg_btf_find) + 1, symbol_handle_btf},
+	[MSG_KSYM_FIND] = {1, symbol_handle_ksym},
+	[MSG_STATUS] = {sizeof(struct msg_status), status_handle},
+	[MSG_MOUNT] = {sizeof(struct msg_mount), mount_handle_mount},
+	[MSG_REMOUNT] = {sizeof(struct msg_mount), mount_handle_remount},
+	[MSG_FS_CAT] = {sizeof(struct msg_fs_req), mount_handle_cat},
+	[MSG_FS_LS] = {sizeof(struct msg_fs_req), mount_handle_ls},
+	[MSG_SHUTDOWN] = {0, shut_down},
+	[MSG_UMOUNT] = {sizeof(struct msg_fs_req), mount_handle_umount},
+	[MSG_FS_RM] = {sizeof(struct msg_fs_req), mount_handle_rm},
+	[MSG_FS_MKDIR] = {sizeof(struct msg_fs_req), mount_handle_mkdir},
 };
 
 /* -errno: not a request; the connection ends. */
 static int serve(struct conn *c)
 {
 	const struct msg_hdr *h = &c->msg.hdr;
-	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(requests) && requests[i].type != h->type; i++)
-		;
-	if (i == ARRAY_SIZE(requests) || h->len < requests[i].min_len ||
-	    (!c->greeted && h->type != MSG_HELLO))
+	if (h->type >= ARRAY_SIZE(requests) || !requests[h->type].handle ||
+	    h->len < requests[h->type].min_len || (!c->greeted && h->type != MSG_HELLO))
 		return -EBADMSG;
 	__atomic_add_fetch(&c->d->served, 1, __ATOMIC_RELAXED);
-	c->reply.result = requests[i].handle(c);
+	c->reply.result = requests[h->type].handle(c);
 	return conn_reply(c);
 }
 

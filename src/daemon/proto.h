@@ -39,7 +39,7 @@ enum msg_type {
 	MSG_INNER_MAP = 9,   /* (map fd, id) -> memory of a map inside a map of maps */
 	MSG_BTF_FIND = 10,   /* struct msg_btf_find, name -> id as result, the BTF's fd when it is a module's */
 	MSG_KSYM_FIND = 11,  /* name with NUL -> u64 address of a symbol of /proc/kallsyms */
-	MSG_TIMER = 10,	     /* struct msg_timer -> result of a bpf_timer helper */
+	MSG_TIMER = 12,	     /* struct msg_timer -> result of a bpf_timer helper */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
