@@ -86,6 +86,7 @@ void ctx_set_up(struct machine *m)
 	u32 n;
 	const struct ctx_place *p = ctx_places(m->p->type, &n);
 
+	m->iter_object = chance(&m->r, 70);
 	memset(m->ctx_shadow, SH_JUNK, sizeof(m->ctx_shadow));
 	for (u32 i = 0; i < n; i++) {
 		u64 v = cut(rnd_interesting(&m->r), p[i].kern_size);
@@ -125,6 +126,15 @@ static bool load_packet(struct machine *m, u32 off, u64 *v)
 	return true;
 }
 
+/* Arguments of an iterator: what is around, and a map or NULL. */
+static bool load_argument(struct machine *m, u32 off, u32 size, u64 *v)
+{
+	if (m->p->type != BPF_PROG_TYPE_TRACING || size != 8 || off % 8 || off > 8)
+		return stop(m);
+	*v = !off ? addr(RG_ANY) : m->iter_object ? addr(RG_HANDLE + MAP_ARRAY) : 0;
+	return true;
+}
+
 /* A field nobody modelled: any number; of a pointer we know nothing but that it may be NULL. */
 static bool load_other(struct machine *m, u32 off, u32 size, u64 *v)
 {
@@ -134,7 +144,7 @@ static bool load_other(struct machine *m, u32 off, u32 size, u64 *v)
 	const struct vfy_type_ops *ops = prog_type_of(m->p->type)->ops;
 
 	if (ops->btf_ctx)
-		return stop(m);
+		return load_argument(m, off, size, v);
 	*v = cut(rnd_interesting(&m->r), size);
 	if (!ops->is_valid_access(off, size, BPF_READ, &prog, &info))
 		return stop(m);
@@ -164,7 +174,7 @@ bool ctx_load(struct machine *m, u64 a, u32 size, u64 *v, enum how *how)
 		*how = SAME;
 		return true;
 	}
-	*how = JUNK;
+	*how = m->p->type != BPF_PROG_TYPE_TRACING ? JUNK : off && !m->iter_object ? SAME : ADDRESS;
 	return load_other(m, off, size, v);
 }
 

@@ -242,7 +242,7 @@ static void begin(struct gen *g, u32 func)
 	g->in_loop = false;
 	g->written = 0;
 	memset(g->kind, 0, sizeof(g->kind));
-	g->has_ctx = !func;
+	g->has_ctx = !func && g->p->type != BPF_PROG_TYPE_TRACING; /* one as others know it */
 	if (!func) {
 		emit(g, BPF_MOV64_REG(6, 1));
 		g->kind[6] = K_CTX;
@@ -286,6 +286,8 @@ void gen_program(struct rng *r, struct sprog *p)
 	memset(p, 0, sizeof(*p));
 	p->unpriv = chance(r, 20);
 	p->type = p->unpriv ? BPF_PROG_TYPE_SOCKET_FILTER : types[below(r, 3)];
+	if (!p->unpriv && sp_has_iterators && chance(r, 8))
+		p->type = BPF_PROG_TYPE_TRACING;
 	p->flags = chance(r, 50) ? BPF_F_TEST_STATE_FREQ : 0;
 	p->global = chance(r, 20) && !p->unpriv ? (u32)rnd(r) & 0x3e : 0;
 	p->takes_ctx = p->global & (u32)rnd(r);

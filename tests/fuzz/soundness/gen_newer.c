@@ -230,6 +230,86 @@ static void p_linked(struct gen *g)
 	g->kind[s] = g->kind[d] = g->kind[v] = K_NONE;
 }
 
-static const struct piece pieces[] = {
-	{p_iterator, 3}, {p_dynptr, 2}, {p_ring_dynptr, 2}, {p_linked, 4}};
+/* --- structs of the service, seen through BTF --- */
+
+/* Fields of a struct, then of what one of them points to; most of it unchecked, as it may be. */
+static void walk_struct(struct gen *g, u32 p)
+{
+	static const s32 pointers[] = {0, 8, 0, 8, 40, 48, 120};
+	u32 d = free_reg(g, 1u << p);
+
+	for (u32 n = 1 + below(g->r, 3); n; n--) {
+		if (chance(g->r, 40)) {
+			emit(g, BPF_LDX_MEM(BPF_DW, p, p, pointers[below(g->r, 7)]));
+			if (chance(g->r, 30))
+				to_end(g, BPF_JMP_IMM(BPF_JEQ, p, 0, 0));
+		} else {
+			emit(g, BPF_INSN(BPF_LDX | BPF_MEM |
+						 (chance(g->r, 70) ? BPF_W : random_size(g)),
+					 d, p,
+					 chance(g->r, 85) ? 16 + 4 * (s32)below(g->r, 6)
+							  : (s32)below(g->r, 600),
+					 0));
+			g->kind[d] = K_NUM;
+		}
+	}
+	g->kind[p] = K_NONE;
+	if (chance(g->r, 3))
+		access_at(g, p, 16, BPF_W);
+}
+
+static void p_iterated(struct gen *g)
+{
+	u32 p = free_reg(g, 0);
+
+	if (g->p->type != BPF_PROG_TYPE_TRACING || g->kind[6] != K_CTX)
+		return;
+	emit(g, BPF_LDX_MEM(BPF_DW, p, 6, chance(g->r, 80) ? 8 : 0));
+	g->kind[p] = K_NONE;
+	if (chance(g->r, 90))
+		to_end(g, BPF_JMP_IMM(BPF_JEQ, p, 0, 0));
+	walk_struct(g, p);
+}
+
+static void p_map_struct(struct gen *g)
+{
+	u32 p = free_reg(g, 0);
+
+	if (g->p->unpriv)
+		return;
+	emit_map(g, p, below(g->r, MAP_OUTER));
+	walk_struct(g, p);
+}
+
+/* --- maps in maps --- */
+
+static void p_inner_map(struct gen *g)
+{
+	u32 d = free_reg(g, 0);
+
+	emit(g, BPF_ST_MEM(BPF_W, REG_FP, -4, below(g->r, 3)));
+	g->written &= ~1ull;
+	stack_arg(g, 2, -4);
+	emit_map(g, 1, MAP_OUTER);
+	emit(g, BPF_EMIT_CALL(BPF_FUNC_map_lookup_elem));
+	clobbered(g, K_NONE);
+	if (chance(g->r, 95))
+		to_end(g, BPF_JMP_IMM(BPF_JEQ, 0, 0, 0));
+	if (chance(g->r, 20))
+		emit(g, BPF_MOV64_REG(d, 0));
+	g->kind[d] = K_NONE;
+	emit(g, BPF_MOV64_REG(1, 0));
+	stack_arg(g, 2, -4);
+	emit(g, BPF_EMIT_CALL(BPF_FUNC_map_lookup_elem));
+	clobbered(g, K_NONE);
+	if (chance(g->r, 97))
+		to_end(g, BPF_JMP_IMM(BPF_JEQ, 0, 0, 0));
+	emit(g, BPF_MOV64_REG(d, 0));
+	g->kind[d] = K_VALUE;
+	g->value_map[d] = MAP_ARRAY;
+}
+
+static const struct piece pieces[] = {{p_iterator, 3}, {p_dynptr, 2},	  {p_ring_dynptr, 2},
+				      {p_iterated, 3}, {p_map_struct, 1}, {p_inner_map, 2},
+				      {p_linked, 4}};
 THEME(gen_newer, pieces);

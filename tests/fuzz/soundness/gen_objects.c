@@ -149,7 +149,8 @@ static void p_lock(struct gen *g)
 
 static bool may_call_kernel(const struct gen *g)
 {
-	return g->p->type == BPF_PROG_TYPE_SCHED_CLS && sp_kfunc_id[KF_ACQ] > 0;
+	return (g->p->type == BPF_PROG_TYPE_SCHED_CLS || g->p->type == BPF_PROG_TYPE_TRACING) &&
+	       sp_kfunc_id[KF_ACQ] > 0;
 }
 
 static void object_memory(struct gen *g, u32 d)

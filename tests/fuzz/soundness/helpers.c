@@ -63,7 +63,11 @@ static bool h_lookup(struct hcall *c)
 
 	if (!map_element(c, &map, &elem))
 		return false;
-	c->r0 = elem >= 0 ? addr(value_region(map, elem)) : 0;
+	if (map == MAP_OUTER && chance(&c->m->r, 30))
+		elem = -1;
+	c->r0 = elem < 0	   ? 0
+		: map == MAP_OUTER ? addr(RG_HANDLE + MAP_ARRAY)
+				   : addr(value_region(map, elem));
 	c->how = elem >= 0 ? ADDRESS : SAME;
 	return true;
 }

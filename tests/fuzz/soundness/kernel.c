@@ -51,6 +51,8 @@ static int create_map(u32 i)
 			    .max_entries = sp_maps[i].entries,
 			    .map_flags = sp_maps[i].flags};
 
+	if (i == MAP_OUTER)
+		a.inner_map_fd = fds[MAP_ARRAY];
 	if (i == MAP_LOCK) {
 		a.btf_fd = btf_fd;
 		a.btf_key_type_id = 1;
@@ -221,8 +223,8 @@ bool kernel_compare(const struct sprog *p, int err, char *text, u32 size)
 	const char *line;
 	int kerr;
 
-	if (p->unpriv)
-		return false; /* the kernel's caller is root */
+	if (p->unpriv || p->type == BPF_PROG_TYPE_TRACING)
+		return false; /* the kernel's caller is root; types of the service */
 	for (u32 i = 0; i < p->len; i++)
 		if (insn_is_call(&p->insns[i], BPF_PSEUDO_KFUNC_CALL))
 			return false; /* ids of the service's BTF */

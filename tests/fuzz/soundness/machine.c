@@ -88,7 +88,7 @@ static bool jump(struct machine *m, const struct bpf_insn *in)
 	return go_to(m, m->pc + 1);
 }
 
-/* Maps and what they point to, seen through BTF. */
+/* Maps and what they point to, seen through BTF (the twin's are real, with other contents). */
 static bool is_struct(u64 a)
 {
 	return a >> FAR == RG_ANY || (a >> FAR >= RG_HANDLE && a >> FAR < RG_HANDLE + SP_MAPS);
@@ -104,13 +104,37 @@ static u64 struct_load(struct machine *m, u32 size)
 	return v & ((1ull << size * 8) - 1);
 }
 
+/* Pointers of BTF types may be NULL, checked or not: loads then give 0. */
+static bool through_null(const struct machine *m, const struct bpf_insn *in, u64 a)
+{
+	const struct areg *reg = &m->w->node[m->c.n ? m->c.at[0].node : 0].reg[in->src_reg];
+
+	return a < 4096 && m->f[m->depth].watched && m->c.n &&
+	       (reg->type & BPF_BASE_TYPE_MASK) == PTR_TO_BTF_ID;
+}
+
+static bool load_null(struct machine *m, const struct bpf_insn *in)
+{
+	regs_of(m)[in->dst_reg] = 0;
+	set_how(m, in->dst_reg, m->f[m->depth].how[in->src_reg] == SAME ? SAME : JUNK);
+	set_secret(m, in->dst_reg, false);
+	each_reg_taint(m, in->dst_reg, -1, false);
+	m->f[m->depth].init |= 1u << in->dst_reg;
+	return go_to(m, m->pc + 1);
+}
+
 static bool ldx(struct machine *m, const struct bpf_insn *in)
 {
 	u64 *r = regs_of(m), a = r[in->src_reg] + (u64)(s64)in->off, v;
 	u32 size = isa_size_bytes(BPF_SIZE(in->code));
-	u8 *at = mem_read(m, a, size, "load");
 	enum how how;
+	u8 *at;
 
+	if (through_null(m, in, a))
+		return load_null(m, in);
+	if (a < 4096 && !m->f[m->depth].watched)
+		return stop(m); /* nobody says what kind of pointer it is */
+	at = mem_read(m, a, size, "load");
 	if (!at)
 		return false;
 	if (m->f[m->depth].how[in->src_reg] == JUNK)
@@ -362,7 +386,7 @@ static void set_up(struct machine *m, const u8 *map_const)
 		m->rg[RG_STACK + i] =
 			(struct region){m->f[i].stack, m->f[i].shadow, STACK_SIZE, false};
 	for (u32 i = 0; i < SP_MAPS; i++)
-		if (sp_maps[i].key)
+		if (sp_maps[i].key && i != MAP_OUTER)
 			set_up_map(m, i, map_const);
 	for (u32 i = 0; i < ELEMS; i++)
 		m->present[i] = chance(&m->r, 60);

@@ -128,6 +128,7 @@ struct machine {
 	u32 nr_records, nr_objects, held; /* held: references not given back */
 	u64 locked;			  /* address of the lock held, 0: none */
 	u32 tail_calls;
+	bool iter_object; /* iterators: there is one, this is not the last call */
 	s32 trace[64];
 	enum run_result end;
 	bool paired;	      /* all that decided so far is the same in the twin */

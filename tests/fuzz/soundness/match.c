@@ -126,8 +126,12 @@ static bool in_value(struct machine *m, const struct areg *a, u64 v)
 {
 	u32 map = a->map - 1;
 
+	if (a->map && map == MAP_OUTER) /* one of its maps, or not yet known to be there */
+		return v == addr(RG_HANDLE + MAP_ARRAY);
+	if (!a->map) /* of one of those */
+		map = MAP_ARRAY;
 	/* any element: offsets may lead far out of the region as long as nothing is accessed */
-	for (u32 i = 0; a->map && map < SP_MAPS && i < sp_maps[map].entries; i++)
+	for (u32 i = 0; map < SP_MAPS && i < sp_maps[map].entries; i++)
 		if (in_region(a, addr(value_region(map, i)), v))
 			return true;
 	return false;
@@ -159,7 +163,7 @@ static bool in_areg(struct machine *m, const struct areg *a, u64 v)
 	case SCALAR_VALUE: return in_number(a, v) && in_number32(a, v);
 	case PTR_TO_CTX: return in_region(a, addr(RG_CTX), v);
 	case PTR_TO_STACK: return in_region(a, stack_top(a->frameno), v);
-	case CONST_PTR_TO_MAP: return a->map && v == addr(RG_HANDLE + a->map - 1);
+	case CONST_PTR_TO_MAP: return v == addr(RG_HANDLE + (a->map ? a->map - 1 : (u32)MAP_ARRAY));
 	case PTR_TO_MAP_VALUE: return in_value(m, a, v);
 	case PTR_TO_MAP_KEY: return in_region(a, addr(RG_KEY), v);
 	case PTR_TO_PACKET:
@@ -168,6 +172,7 @@ static bool in_areg(struct machine *m, const struct areg *a, u64 v)
 	case PTR_TO_MEM: return v >> FAR; /* of a record, a slice of anything: accesses show */
 	case PTR_TO_BTF_ID:
 		return (a->type & PTR_UNTRUSTED) || !v || v >> FAR == RG_ANY ||
+		       in_any(m, a, v, RG_HANDLE, RG_VALUE) ||
 		       in_any(m, a, v, RG_OBJECT, RG_OBJ_MEM);
 	}
 	return true;

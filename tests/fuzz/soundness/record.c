@@ -29,7 +29,9 @@ static void copy_reg(const struct walk *w, struct areg *a, const struct vreg *r)
 	switch (type_base(r->type)) {
 	case PTR_TO_MAP_VALUE:
 	case PTR_TO_MAP_KEY:
-	case CONST_PTR_TO_MAP: a->map = r->map - w->maps + 1;
+	case CONST_PTR_TO_MAP:
+		if (r->map >= w->maps && r->map < w->maps + SP_MAPS) /* not one of MAP_OUTER */
+			a->map = r->map - w->maps + 1;
 	}
 	a->frameno = r->frameno;
 	a->var = r->var;

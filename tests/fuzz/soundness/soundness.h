@@ -59,6 +59,7 @@ enum {
 	MAP_PERCPU,
 	MAP_RING,
 	MAP_LOCK,
+	MAP_OUTER, /* of maps like MAP_ARRAY */
 	SP_MAPS
 };
 struct sp_map {
@@ -69,6 +70,7 @@ extern const struct sp_map sp_maps[SP_MAPS];
 /* The kernel functions (helper/kfunc_test.h) programs call, by their ids in the service's BTF. */
 enum { KF_ACQ, KF_REL, KF_RDWR, KF_RDONLY, KF_CTX, KF_MEMLEN, KF_PASS1, KF_MEMB_ACQ, KF_ITER_NEW, KF_ITER_NEXT, KF_ITER_DESTROY, SP_KFUNCS };
 extern s32 sp_kfunc_id[SP_KFUNCS]; /* -1: not there */
+extern bool sp_has_iterators;	   /* programs of type tracing: iterators over maps */
 
 /* A program as the client would load it. */
 struct sprog {

@@ -27,6 +27,9 @@ static void write_maps(FILE *out, const struct sprog *p)
 		fprintf(out, "map: %s %u %u %u", map_ops_of(m->type)->name, m->key, m->value,
 			m->entries);
 		fprintf(out, m->flags ? " %#x\n" : "\n", m->flags);
+		if (i == MAP_OUTER)
+			fprintf(out, "inner: array %u %u %u\n", sp_maps[MAP_ARRAY].key,
+				sp_maps[MAP_ARRAY].value, sp_maps[MAP_ARRAY].entries);
 		if (i == MAP_LOCK)
 			fprintf(out, "field: lock %u\n", SP_LOCK_AT);
 	}
@@ -194,7 +197,7 @@ static void read_kfunc(struct reader *r, const char *s)
 
 static void read_key(struct reader *r, char *line)
 {
-	static const char *const harmless[] = {"expect", "level", "log", "without"};
+	static const char *const harmless[] = {"expect", "inner", "level", "log", "without"};
 	unsigned long long seed;
 	char *value = strstr(line, ": ");
 

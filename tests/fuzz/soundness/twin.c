@@ -25,6 +25,7 @@ static struct twin {
 	u32 pkt_len, meta_len, pkt_epoch;
 	struct sk_buff skb;
 	struct xdp_buff xdp;
+	u64 args[12]; /* of an iterator */
 	u8 key[16];
 	struct machine *m; /* while it runs */
 	u32 at;		   /* next entry of the log */
@@ -224,8 +225,9 @@ static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 	SIXTEEN(each, 5)                                                                     \
 	SIXTEEN(each, 6)                                                                     \
 	SIXTEEN(each, 7)                                                                     \
-	SIXTEEN(each, 8) SIXTEEN(each, 9) SIXTEEN(each, a) SIXTEEN(each, b) SIXTEEN(each, c) \
-		SIXTEEN(each, d) SIXTEEN(each, e) SIXTEEN(each, f)
+	SIXTEEN(each, 8)                                                                     \
+	SIXTEEN(each, 9) SIXTEEN(each, a) SIXTEEN(each, b) SIXTEEN(each, c) SIXTEEN(each, d) \
+		SIXTEEN(each, e) SIXTEEN(each, f)
 ALL(ONE)
 static helper_fn replayed[EXEC_NR_HELPERS] = {ALL(NAME)};
 
@@ -256,7 +258,8 @@ static int values_init(struct world *w)
 		struct bpf_map *real_map = &w->map[map];
 
 		twin.base[RG_HANDLE + map] = (u8 *)real_map;
-		for (u32 e = 0; sp_maps[map].key && e < sp_maps[map].entries; e++) {
+		for (u32 e = 0; sp_maps[map].key && map != MAP_OUTER && e < sp_maps[map].entries;
+		     e++) {
 			u32 size = (sp_maps[map].value + 7) / 8 * 8;
 			u8 *page = guarded_page();
 
@@ -275,6 +278,7 @@ int twin_init(struct world *w)
 {
 	struct itimerval tick = {{0, 100000}, {0, 100000}};
 	struct sigaction on = {.sa_handler = on_tick, .sa_flags = SA_NODEFER};
+	static u8 any[1 << 14];
 	unsigned long number = 0;
 
 	twin.world = w;
@@ -287,6 +291,7 @@ int twin_init(struct world *w)
 			return -ENOMEM;
 	}
 	twin.base[RG_KEY] = twin.key;
+	twin.base[RG_ANY] = any;
 	for (u32 i = 0; i < OBJECTS; i++) {
 		twin.base[RG_OBJECT + i] = (u8 *)bpf_kfunc_call_test_acquire(&number);
 		bpf_kfunc_call_test_release((void *)twin.base[RG_OBJECT + i]);
@@ -356,7 +361,9 @@ void twin_begin(const struct machine *m)
 {
 	u32 n;
 	const struct ctx_place *p = ctx_places(m->p->type, &n);
-	u8 *ctx = m->p->type == BPF_PROG_TYPE_XDP ? (u8 *)&twin.xdp : (u8 *)&twin.skb;
+	u8 *ctx = m->p->type == BPF_PROG_TYPE_XDP	? (u8 *)&twin.xdp
+		  : m->p->type == BPF_PROG_TYPE_TRACING ? (u8 *)twin.args
+							: (u8 *)&twin.skb;
 
 	for (u32 i = 0; i < SP_MAPS * ELEMS; i++)
 		if (m->rg[RG_VALUE + i].mem && !m->rg[RG_VALUE + i].rdonly)
@@ -367,6 +374,8 @@ void twin_begin(const struct machine *m)
 	memset(&twin.xdp, 0, sizeof(twin.xdp));
 	for (u32 i = 0; i < n; i++)
 		memcpy(ctx + p[i].kern, m->ctx + p[i].off, p[i].kern_size);
+	twin.args[0] = (u64)twin.base[RG_ANY];
+	twin.args[1] = m->iter_object ? (u64)twin.base[RG_HANDLE + MAP_ARRAY] : 0;
 	twin.base[RG_CTX] = ctx;
 	set_packet(m->meta_len, m->pkt_len, m->pkt_epoch);
 	memcpy(twin.base[RG_PKT + m->pkt_epoch], m->pkt, m->meta_len + m->pkt_len);
@@ -423,7 +432,7 @@ bool twin_run(struct machine *m, struct exec_image *img)
 	u64 mine = m->f[0].regs[0], its;
 	u32 n;
 
-	if (!ctx_places(m->p->type, &n))
+	if (!ctx_places(m->p->type, &n) && m->p->type != BPF_PROG_TYPE_TRACING)
 		return true;
 	twin.m = m;
 	twin.at = 0;

@@ -16,6 +16,7 @@ const struct sp_map sp_maps[SP_MAPS] = {
 	[MAP_PERCPU] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 40, 2, 0},
 	[MAP_RING] = {BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0},
 	[MAP_LOCK] = {BPF_MAP_TYPE_ARRAY, 4, 16, 1, 0},
+	[MAP_OUTER] = {BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 2, 0},
 };
 
 static const char *const kfunc_names[SP_KFUNCS] = {
@@ -32,6 +33,9 @@ static const char *const kfunc_names[SP_KFUNCS] = {
 	[KF_ITER_DESTROY] = "bpf_iter_num_destroy",
 };
 s32 sp_kfunc_id[SP_KFUNCS];
+bool sp_has_iterators;
+
+#define ITER_FUNC "bpf_iter_bpf_map"
 
 u64 rnd_interesting(struct rng *r)
 {
@@ -228,11 +232,17 @@ static void read_vmlinux(struct world *w, const char *path)
 	}
 	for (u32 i = 0; i < SP_KFUNCS; i++)
 		sp_kfunc_id[i] = btf_find_by_name_kind(w->vmlinux, kfunc_names[i], BTF_KIND_FUNC);
+	w->iter_func = btf_find_by_name_kind(w->vmlinux, ITER_FUNC, BTF_KIND_FUNC);
+	w->iter_arg = (struct vfy_ctx_arg){
+		.offset = 8,
+		.reg_type = PTR_TO_BTF_ID | PTR_MAYBE_NULL,
+		.btf_id = btf_find_by_name_kind(w->vmlinux, "bpf_map", BTF_KIND_STRUCT)};
+	sp_has_iterators = w->iter_func > 0;
 }
 
 /* --- maps --- */
 
-static int open_map(struct world *w, u32 i)
+static int open_like(struct bpf_map *map, u32 i, u32 id)
 {
 	const struct sp_map *sp = &sp_maps[i];
 	struct map_attr a = {.map_type = sp->type,
@@ -241,8 +251,14 @@ static int open_map(struct world *w, u32 i)
 			     .max_entries = sp->entries,
 			     .map_flags = sp->flags,
 			     .nr_cpus = 1,
-			     .id = i + 1};
-	int err = map_open(&w->map[i], &a);
+			     .id = id};
+
+	return map_open(map, &a);
+}
+
+static int open_map(struct world *w, u32 i)
+{
+	int err = open_like(&w->map[i], i, i + 1);
 
 	if (err)
 		fprintf(stderr, "no map %u\n", i);
@@ -250,6 +266,10 @@ static int open_map(struct world *w, u32 i)
 		w->map[i].btf = w->btf;
 		w->map[i].btf_key_type_id = 1;
 		w->map[i].btf_value_type_id = LOCK_VALUE_TYPE;
+	}
+	if (!err && i == MAP_OUTER) {
+		w->map[i].inner_map_meta = &w->inner;
+		err = open_like(&w->inner, MAP_ARRAY, 0);
 	}
 	return err;
 }
@@ -287,6 +307,7 @@ void world_close(struct world *w)
 {
 	for (u32 i = 0; i < SP_MAPS; i++)
 		map_close(&w->map[i]);
+	map_close(&w->inner);
 	btf_put(w->btf);
 	btf_put(w->vmlinux);
 }
@@ -318,6 +339,23 @@ static void add_functions(const struct world *w, const struct sprog *p, struct v
 							 .type_id = function_type(p, i)};
 }
 
+/* Programs of type tracing are iterators over maps. */
+static void attach(const struct world *w, struct vfy_prog *v)
+{
+	const struct btf_type *f =
+		w->iter_func > 0 ? btf_type_by_id(w->vmlinux, w->iter_func) : NULL;
+
+	if (!f)
+		return;
+	v->expected_attach_type = BPF_TRACE_ITER;
+	v->attach_btf = w->vmlinux;
+	v->attach_btf_id = w->iter_func;
+	v->attach_func_proto = btf_type_by_id(w->vmlinux, f->type);
+	v->attach_func_name = ITER_FUNC;
+	v->ctx_args = &w->iter_arg;
+	v->nr_ctx_args = 1;
+}
+
 int world_check(struct world *w, struct walk *walk, const struct sprog *p, struct log *log,
 		struct exec_image **img, u64 *processed)
 {
@@ -338,6 +376,8 @@ int world_check(struct world *w, struct walk *walk, const struct sprog *p, struc
 	v.len = p->len;
 	if (p->nr_funcs > 1)
 		add_functions(w, p, &v);
+	if (p->type == BPF_PROG_TYPE_TRACING)
+		attach(w, &v);
 	walk_reset(walk);
 	err = vfy_check(&v, log);
 	if (processed)

@@ -10,6 +10,9 @@
 struct world {
 	struct bpf_map map[SP_MAPS];
 	u8 map_const[SP_MAX_VALUE]; /* contents of MAP_CONST */
+	struct bpf_map inner; /* what the maps of MAP_OUTER are like */
+	s32 iter_func;	      /* programs of type tracing attach to */
+	struct vfy_ctx_arg iter_arg;
 	struct btf *btf, *vmlinux; /* vmlinux NULL: no kernel functions */
 };
 
