@@ -251,23 +251,36 @@ static struct vshot *shot_shrunk(struct venv *env, const struct vpast *p, u32 it
 	return s;
 }
 
-/* Without memory they stay as they are, which is as good. */
+/* Without memory it stays as it is, which is as good. */
+static void past_shrink(struct venv *env, struct vpast *p)
+{
+	u32 was = shot_items(p->shot), items = items_read(p);
+	struct vnote *n = vmem_alloc(&env->mem, items * sizeof(*n));
+	struct vshot *s = n ? shot_shrunk(env, p, items) : NULL;
+
+	if (!s) {
+		vmem_free(&env->mem, n, items * sizeof(*n));
+		return;
+	}
+	memcpy(n, p->note, items * sizeof(*n));
+	past_drop(env, p, was);
+	*p = (struct vpast){s, n};
+}
+
+/* Is there anything known that was never read? */
+static bool worth_shrinking(const struct vpast *p)
+{
+	for (u32 i = 0; i < shot_items(p->shot); i++)
+		if (i != REG_FP && !(p->note[i].live & LIVE_READ) && p->shot->val[i] != &not_init)
+			return true;
+	return false;
+}
+
 void vfy_past_shrink(struct venv *env, struct vstate *st)
 {
-	for (u32 f = 0; f <= st->curframe; f++) {
-		struct vpast *p = &st->past[f];
-		u32 was = shot_items(p->shot), items = items_read(p);
-		struct vnote *n = vmem_alloc(&env->mem, items * sizeof(*n));
-		struct vshot *s = n ? shot_shrunk(env, p, items) : NULL;
-
-		if (!s) {
-			vmem_free(&env->mem, n, items * sizeof(*n));
-			return;
-		}
-		memcpy(n, p->note, items * sizeof(*n));
-		past_drop(env, p, was);
-		*p = (struct vpast){s, n};
-	}
+	for (u32 f = 0; f <= st->curframe; f++)
+		if (worth_shrinking(&st->past[f]))
+			past_shrink(env, &st->past[f]);
 }
 
 /* --- log --- */
