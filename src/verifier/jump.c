@@ -245,17 +245,28 @@ static void find_copies(const struct vframe *f, const struct vreg *known, u32 *r
 			*slots |= 1ull << i;
 }
 
+/* ... as an operand of @in in frame @of. */
+static void find_both(const struct vframe *f, const struct vframe *of, const struct bpf_insn *in,
+		      u32 *regs, u64 *slots)
+{
+	find_copies(f, &of->regs[in->dst_reg], regs, slots);
+	if (BPF_SRC(in->code) == BPF_X)
+		find_copies(f, &of->regs[in->src_reg], regs, slots);
+}
+
 /* Notes whose knowledge will depend on the operands, for whoever walks back from them. */
 static int note_copies(struct venv *env, const struct bpf_insn *in)
 {
 	struct vframe *f = vfy_frame(env);
-	u64 slots = 0;
-	u32 regs = 0;
+	u64 slots = 0, more_slots = 0;
+	u32 regs = 0, more_regs = 0;
+	bool outer;
 
-	find_copies(f, &f->regs[in->dst_reg], &regs, &slots);
-	if (BPF_SRC(in->code) == BPF_X)
-		find_copies(f, &f->regs[in->src_reg], &regs, &slots);
-	return regs || slots ? vfy_jump_copies(env, regs, slots) : 0;
+	find_both(f, f, in, &regs, &slots);
+	for (u32 i = 0; i < env->cur->curframe; i++)
+		find_both(env->cur->frame[i], f, in, &more_regs, &more_slots);
+	outer = more_regs || more_slots;
+	return regs || slots || outer ? vfy_jump_copies(env, regs, slots, outer) : 0;
 }
 
 /* @r is @known plus a constant. When one of them is a sum of 32 bits, only their lower halves

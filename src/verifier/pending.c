@@ -31,8 +31,8 @@ struct note {
 
 /* A jump; copied slots follow when there are any. */
 struct hop {
-	s32 from;
-	u32 to : 21, copies : 10, slots : 1;
+	s64 from : 22;
+	u64 to : 21, copies : 10, outer : 1, slots : 1;
 };
 
 /* A word of a value that is not as in the explored state. */
@@ -265,7 +265,7 @@ static bool can_pack(const struct vstate *st)
 
 static void pack_jump(struct block *b, const struct vjump *j)
 {
-	struct hop h = {j->from, j->to, j->copies, !!j->copied_slots};
+	struct hop h = {j->from, j->to, j->copies, j->outer, !!j->copied_slots};
 
 	put(b, &h, sizeof(h));
 	if (h.slots)
@@ -277,7 +277,7 @@ static void unpack_jump(struct block *b, struct vjump *j)
 	struct hop h;
 
 	get(b, &h, sizeof(h));
-	*j = (struct vjump){h.from, h.to, h.copies, 0};
+	*j = (struct vjump){h.from, h.to, h.copies, h.outer, 0};
 	if (h.slots)
 		get(b, &j->copied_slots, sizeof(j->copied_slots));
 }

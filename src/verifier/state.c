@@ -253,7 +253,7 @@ int vfy_pop(struct venv *env, s32 *prev, s32 *insn, bool pop_log)
 	return 0;
 }
 
-static int add_jump(struct venv *env, struct vstate *st, s32 from, u32 regs, u64 slots)
+static int add_jump(struct venv *env, struct vstate *st, s32 from)
 {
 	struct vjump *j;
 
@@ -261,29 +261,36 @@ static int add_jump(struct venv *env, struct vstate *st, s32 from, u32 regs, u64
 		   st->nr_jumps * sizeof(*j));
 	if (!j)
 		return -ENOMEM;
-	j[st->nr_jumps++] = (struct vjump){from, env->insn_idx, regs, slots};
+	j[st->nr_jumps++] = (struct vjump){.from = from, .to = env->insn_idx};
 	st->jumps = j;
 	return 0;
 }
 
 int vfy_jump_record(struct venv *env, struct vstate *st)
 {
-	return env->aux[env->insn_idx].jmp_point ? add_jump(env, st, env->prev_insn_idx, 0, 0) : 0;
+	return env->aux[env->insn_idx].jmp_point ? add_jump(env, st, env->prev_insn_idx) : 0;
 }
 
-int vfy_jump_copies(struct venv *env, u32 regs, u64 slots)
+int vfy_jump_copies(struct venv *env, u32 regs, u64 slots, bool outer)
 {
 	struct vstate *st = env->cur;
 	struct vjump *last = st->nr_jumps ? &st->jumps[st->nr_jumps - 1] : NULL;
+	s32 from = env->prev_insn_idx;
+	int err;
 
 	/* where the state begins: how it got here is its parent's to know */
 	if (!last && env->insn_idx == st->first_insn)
-		return add_jump(env, st, JUMP_BEGIN, regs, slots);
+		from = JUMP_BEGIN;
 	/* the note of how we got here serves, when there is one */
-	if (!last || last->to != env->insn_idx)
-		return add_jump(env, st, env->prev_insn_idx, regs, slots);
+	if (!last || last->to != env->insn_idx) {
+		err = add_jump(env, st, from);
+		if (err)
+			return err;
+		last = &st->jumps[st->nr_jumps - 1];
+	}
 	last->copies |= regs;
 	last->copied_slots |= slots;
+	last->outer |= outer;
 	return 0;
 }
 

@@ -118,7 +118,7 @@ struct vframe {
  * operands (registers, slots) something. */
 struct vjump {
 	s32 from;
-	u32 to : 21, copies : 10;
+	u32 to : 21, copies : 10, outer : 1; /* @outer: callers' have copies, too */
 	u64 copied_slots;
 };
 #define JUMP_BEGIN (-1) /* @from: the state, or the program, begins there */
@@ -408,7 +408,7 @@ void vfy_pack(struct venv *env, struct vstate **link);
 int vfy_unpack(struct venv *env, struct vstate **link);
 int vfy_pop(struct venv *env, s32 *prev, s32 *insn, bool pop_log); /* -ENOENT: nothing left */
 int vfy_jump_record(struct venv *env, struct vstate *st);
-int vfy_jump_copies(struct venv *env, u32 regs, u64 slots); /* of the comparison that runs now */
+int vfy_jump_copies(struct venv *env, u32 regs, u64 slots, bool outer); /* of the comparison that runs now */
 int vfy_ref_acquire(struct venv *env, s32 insn); /* id */
 int vfy_ref_forget(struct vframe *f, s32 id);
 int vfy_ref_release(struct venv *env, s32 id);	 /* also invalidates every copy of the pointer */
