@@ -185,6 +185,11 @@ int map_sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 int map_sys_update(struct bpf_map *map, const void *key, const void *value, u64 flags);
 int map_sys_delete(struct bpf_map *map, const void *key);
 int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key);
+/* May bpf(2)'s caller map the values at all? */
+static inline bool map_can_mmap(const struct bpf_map *map)
+{
+	return map->ops->mmapable && !map->attr.lock_at && !map->attr.timer_at && !map->attr.nr_kptrs;
+}
 /* BPF_MAP_FREEZE: -EBUSY when frozen already or (RDONLY_PROG maps: F_SEAL_WRITE) somebody has it mapped writable; the service's own
  * writable mapping is replaced by a read-only one first, so the verifier may treat such contents as constants. */
 int map_freeze(struct bpf_map *map);

@@ -21,7 +21,7 @@ static int allowed(const struct fd_obj *o, size_t len, int prot, int flags, off_
 		return -EPERM;
 	if (o->kind != FD_MAP)
 		return -ENODEV;
-	if (!map || !map->ops->mmapable || map->attr.lock_at || map->attr.timer_at)
+	if (!map || !map_can_mmap(map))
 		return -ENOTSUPP;
 	if (!shared || !(o->perm & 2)) /* mm takes VM_SHARED away from files not open for writing */
 		return -EINVAL;

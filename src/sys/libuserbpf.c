@@ -262,7 +262,7 @@ int userbpf_close_fd(struct userbpf *u, int fd)
 
 static int mmap_check(const struct bpf_map *map, u32 perm, int prot)
 {
-	if (!(map->map_flags & BPF_F_MMAPABLE))
+	if (!(map->map_flags & BPF_F_MMAPABLE) || !map_can_mmap(map))
 		return -ENOTSUPP;
 	if (!(prot & PROT_WRITE))
 		return perm & HANDLE_READ ? 0 : -EPERM;

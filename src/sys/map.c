@@ -400,6 +400,10 @@ long sys_map_freeze(struct sys_req *r)
 
 	if (IS_ERR(m))
 		return PTR_ERR(m);
+	if (m->map.attr.timer_at || m->map.attr.nr_kptrs) {
+		obj_put(&m->obj);
+		return -ENOTSUPP;
+	}
 	pthread_mutex_lock(&m->lock);
 	if (__atomic_load_n(&m->writecnt, __ATOMIC_ACQUIRE) || m->map.frozen)
 		ret = -EBUSY;
