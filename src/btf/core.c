@@ -5,33 +5,40 @@
 
 #include "btf/core_priv.h"
 
-/* Types of the target that go by the name of a local one. */
+/* A type of the target that goes by the name of a local one. */
+struct cand {
+	const struct btf *btf;
+	u32 id;
+};
+
 struct cands {
 	u32 local_id;
 	u32 nr;
-	u32 *ids;
+	struct cand *at;
 };
 
 struct btf_core {
-	const struct btf *local, *target;
+	const struct btf *local;
+	struct btf_core_target target;
 	struct log *log;
 	struct cands *roots; /* looked up so far */
 	u32 nr_roots, room;
 };
 
-struct btf_core *btf_core_new(const struct btf *local, const struct btf *target, struct log *log)
+struct btf_core *btf_core_new(const struct btf *local, const struct btf_core_target *target,
+			      struct log *log)
 {
 	struct btf_core *c = calloc(1, sizeof(*c));
 
 	if (c)
-		*c = (struct btf_core){.local = local, .target = target, .log = log};
+		*c = (struct btf_core){.local = local, .target = *target, .log = log};
 	return c;
 }
 
 void btf_core_free(struct btf_core *c)
 {
 	for (u32 i = 0; c && i < c->nr_roots; i++)
-		free(c->roots[i].ids);
+		free(c->roots[i].at);
 	if (c)
 		free(c->roots);
 	free(c);
@@ -39,48 +46,63 @@ void btf_core_free(struct btf_core *c)
 
 /* --- candidates --- */
 
-static bool is_cand(const struct btf *target, u32 id, u32 kind, const char *name, size_t len)
+struct wanted {
+	const char *name;
+	size_t len;
+	u32 kind;
+};
+
+static bool is_cand(const struct btf *btf, u32 id, const struct wanted *w)
 {
-	const struct btf_type *t = btf_type_by_id(target, id);
+	const struct btf_type *t = btf_type_by_id(btf, id);
 	const char *n;
 
-	if (btf_type_kind(t) != kind)
+	if (btf_type_kind(t) != w->kind)
 		return false;
-	n = btf_name_by_offset(target, t->name_off);
-	return n && !strncmp(n, name, len) && core_name_len(n) == len;
+	n = btf_name_by_offset(btf, t->name_off);
+	return n && !strncmp(n, w->name, w->len) && core_name_len(n) == w->len;
 }
 
-static int add_cand(struct cands *r, u32 id)
+static int add_cand(struct cands *r, const struct btf *btf, u32 id)
 {
-	u32 *ids;
+	struct cand *at;
 
 	if (!(r->nr & (r->nr + 1))) { /* 0, 1, 3, 7 ... are in use: double */
-		ids = realloc(r->ids, (2 * r->nr + 1) * sizeof(*ids));
-		if (!ids)
+		at = realloc(r->at, (2 * r->nr + 1) * sizeof(*at));
+		if (!at)
 			return -ENOMEM;
-		r->ids = ids;
+		r->at = at;
 	}
-	r->ids[r->nr++] = id;
+	r->at[r->nr++] = (struct cand){btf, id};
 	return 0;
+}
+
+/* Types of @btf from @id on. */
+static int search_btf(const struct btf *btf, u32 id, const struct wanted *w, struct cands *r)
+{
+	int err = 0;
+
+	for (; id < btf_nr_types(btf) && !err; id++)
+		if (is_cand(btf, id, w))
+			err = add_cand(r, btf, id);
+	return err;
 }
 
 static int search(struct btf_core *c, u32 local_id, struct cands *r)
 {
 	const struct btf_type *t = btf_type_by_id(c->local, local_id);
-	const char *name = btf_type_name(c->local, local_id);
-	size_t len = core_name_len(name);
+	struct wanted w = {.name = btf_type_name(c->local, local_id), .kind = btf_type_kind(t)};
 	int err;
 
-	if (!c->target || !*name)
+	if (!c->target.vmlinux || !*w.name)
 		return -EINVAL;
-	for (u32 id = 1; id < btf_nr_types(c->target); id++) {
-		if (!is_cand(c->target, id, btf_type_kind(t), name, len))
-			continue;
-		err = add_cand(r, id);
-		if (err)
-			return err;
-	}
-	return 0;
+	w.len = core_name_len(w.name);
+	err = search_btf(c->target.vmlinux, 1, &w, r);
+	if (r->nr)
+		return err;
+	for (u32 i = 0; i < c->target.nr_modules && !err; i++)
+		err = search_btf(c->target.modules[i], c->target.modules[i]->start_id, &w, r);
+	return err;
 }
 
 /* Of each root type once: most objects have many relocations of few types. */
@@ -103,7 +125,7 @@ static const struct cands *cands_of(struct btf_core *c, u32 local_id)
 	}
 	err = search(c, local_id, &r);
 	if (err) {
-		free(r.ids);
+		free(r.at);
 		return ERR_PTR(err);
 	}
 	c->roots[c->nr_roots] = r;
@@ -394,7 +416,8 @@ static int try_candidates(const struct job *j, const struct core_spec *local,
 	int err;
 
 	for (u32 i = 0; i < cands->nr; i++) {
-		int fit = core_match(local, j->c->target, cands->ids[i], &found, j->c->log);
+		const struct cand *at = &cands->at[i];
+		int fit = core_match(local, at->btf, at->id, &found, j->c->log);
 
 		if (fit < 0)
 			return say_match_error(j, i, &found, fit);
@@ -456,7 +479,7 @@ static void say_candidates(const struct job *j, const struct cands *cands)
 	for (u32 i = 0; i < cands->nr; i++)
 		log_printf(j->c->log, "CO-RE relocating %s %.*s: found target candidate [%d]\n",
 			   btf_kind_name(btf_type_kind(t)), (int)core_name_len(name), name,
-			   cands->ids[i]);
+			   cands->at[i].id);
 }
 
 int btf_core_apply(struct btf_core *c, const struct bpf_core_relo *relo, u32 idx,

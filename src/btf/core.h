@@ -21,8 +21,17 @@
 
 struct btf_core;
 
-/* Borrows all three until btf_core_free(). NULL: no memory. @target may be NULL: every search fails. */
-struct btf_core *btf_core_new(const struct btf *local, const struct btf *target, struct log *log);
+/* Where types are looked for: the kernel's BTF (NULL: every search fails), and where it has none of a
+ * name its modules'. */
+struct btf_core_target {
+	const struct btf *vmlinux;
+	struct btf *const *modules;
+	u32 nr_modules;
+};
+
+/* Borrows what it gets until btf_core_free(). NULL: no memory. */
+struct btf_core *btf_core_new(const struct btf *local, const struct btf_core_target *target,
+			      struct log *log);
 void btf_core_free(struct btf_core *c);
 /*
  * Resolves @relo, number @idx in the log, and patches insns[insn_off / 8] of @len instructions

@@ -6,11 +6,20 @@ int symbol_handle_btf(struct conn *c)
 {
 	const char *name = (const char *)c->msg.body + sizeof(struct msg_btf_find);
 	struct msg_btf_find m;
+	struct btf *module;
+	int id, fd;
 
 	memcpy(&m, c->msg.body, sizeof(m));
 	if (!m.len || m.len > c->msg.hdr.len - sizeof(m) || name[m.len - 1])
 		return -EINVAL;
-	return sys_btf_find(c->d->sys, name, m.kind);
+	id = sys_btf_find(c->d->sys, name, m.kind, &module);
+	if (!module)
+		return id;
+	fd = handle_open(sys_objs(c->d->sys), &module->obj, HANDLE_RW);
+	if (fd < 0)
+		return fd;
+	reply_fd(&c->reply, fd);
+	return id;
 }
 
 int symbol_handle_ksym(struct conn *c)

@@ -92,6 +92,8 @@ enum bpf_prog_type prog_type_resolved(const struct bpf_prog *prog);
 struct prog_load_env {
 	const struct cred *cred;
 	struct btf *vmlinux;
+	struct btf *const *modules; /* of the kernel whose BTF that is */
+	u32 nr_modules;
 	const struct vfy_env_ops *vfy_env; /* map_by_fd ... ; arg below */
 	void *vfy_arg;
 	struct bpf_prog *(*prog_by_fd)(void *arg, int fd); /* referenced or ERR_PTR */

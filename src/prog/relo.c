@@ -38,6 +38,7 @@ int prog_apply_relos(const struct prog_load_env *env, const struct prog_load_req
 {
 	u32 nr = req->attr.core_relo_cnt, size = req->attr.core_relo_rec_size;
 	const u8 *recs = req->core_relos;
+	struct btf_core_target target = {env->vmlinux, env->modules, env->nr_modules};
 	struct btf_core *core;
 	int err = 0;
 
@@ -48,7 +49,7 @@ int prog_apply_relos(const struct prog_load_env *env, const struct prog_load_req
 		return -EINVAL;
 	if (!recs)
 		return -EFAULT;
-	core = btf_core_new(v->btf, env->vmlinux, log);
+	core = btf_core_new(v->btf, &target, log);
 	if (!core)
 		return -ENOMEM;
 	for (u32 i = 0; i < nr && !err; i++)

@@ -166,6 +166,8 @@ static long load_run(struct sys_req *r, struct load *l, struct prog_load_req *re
 	struct prog_load_env env = {
 		.cred = r->cred,
 		.vmlinux = r->sys->vmlinux,
+		.modules = r->sys->modules,
+		.nr_modules = r->sys->nr_modules,
 		.vfy_env = &vfy_env,
 		.vfy_arg = l,
 		.prog_by_fd = load_prog_by_fd,
@@ -281,7 +283,14 @@ static long caller_sys_close(void *caller, int fd)
 
 static long caller_btf_find(void *caller, const char *name, u32 len, u32 kind)
 {
-	return sys_btf_find(((struct sys_req *)caller)->sys, name, kind);
+	struct sys_req *r = caller;
+	struct btf *module;
+	long id = sys_btf_find(r->sys, name, kind, &module), fd;
+
+	if (!module)
+		return id;
+	fd = req_install(r, &module->obj, HANDLE_RW);
+	return fd < 0 ? fd : id | fd << 32;
 }
 
 static long caller_ksym_find(void *caller, const char *name, u32 len, u64 *addr)

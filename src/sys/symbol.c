@@ -10,11 +10,21 @@
  * so helpers lie at base + id. */
 #define CALL_BASE 0xffffffff81000000ull
 
-long sys_btf_find(struct sys *sys, const char *name, u32 kind)
+s32 sys_btf_find(struct sys *sys, const char *name, u32 kind, struct btf **module)
 {
+	s32 id;
+
+	*module = NULL;
 	if (!sys->vmlinux)
 		return -EINVAL;
-	return kind < NR_BTF_KINDS ? btf_find_by_name_kind(sys->vmlinux, name, kind) : -ENOENT;
+	if (kind >= NR_BTF_KINDS)
+		return -ENOENT;
+	id = btf_find_by_name_kind(sys->vmlinux, name, kind);
+	for (u32 i = 0; id < 0 && i < sys->nr_modules; i++) {
+		id = btf_find_by_name_kind(sys->modules[i], name, kind);
+		*module = id < 0 ? NULL : sys->modules[i];
+	}
+	return id;
 }
 
 void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg)

@@ -70,9 +70,9 @@ u32 sys_close(struct sys *sys);
  */
 long sys_bpf(struct sys *sys, struct sys_call *call, int cmd, u64 uattr, u32 size);
 
-/* Names that SYSCALL programs look up. id | BTF fd << 32 of the caller (0: vmlinux), or negative
- * errno. */
-long sys_btf_find(struct sys *sys, const char *name, u32 kind);
+/* Names that SYSCALL programs look up. Id of a type, and in *module the BTF it is of when that is not
+ * vmlinux's; or negative errno. */
+s32 sys_btf_find(struct sys *sys, const char *name, u32 kind, struct btf **module);
 /* Symbols that /proc/kallsyms shows: 0 and *addr, -EPERM for callers without CAP_SYSLOG, -ENOENT */
 int sys_ksym_find(const struct cred *cred, const char *name, u64 *addr);
 void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg);

@@ -43,7 +43,7 @@ static const struct btf_type *func_of(struct venv *env, const struct bpf_insn *i
 	return t;
 }
 
-/* A call with an offset names the BTF of a module, by index of fd_array. There are no modules. */
+/* A call with an offset names the BTF of a module, by index of fd_array. None is ever loaded. */
 static int module_btf(struct venv *env, s16 off)
 {
 	const struct vfy_env_ops *ops = env->prog->env;
@@ -65,6 +65,8 @@ static int module_btf(struct venv *env, s16 off)
 		vlog(env, "invalid module BTF fd specified\n");
 		return PTR_ERR(btf);
 	}
+	if (btf->kernel_btf && btf->base_btf)
+		return -ENXIO; /* its types are known, the module is not there */
 	vlog(env, "BTF fd for kfunc is not a module BTF\n");
 	return -EINVAL;
 }

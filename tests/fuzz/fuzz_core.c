@@ -29,7 +29,7 @@ static void apply_all(const struct btf *local, const struct btf *target, const u
 	struct log log;
 
 	log_init(&log, log_level, 65536);
-	core = btf_core_new(local, target, &log);
+	core = btf_core_new(local, &(struct btf_core_target){.vmlinux = target}, &log);
 	for (u32 i = 0; core && i < n; i++) {
 		struct job j;
 

@@ -27,7 +27,7 @@ struct core_ours *core_ours_open(const void *local, unsigned int local_size, con
 		return NULL;
 	}
 	log_reset(&o->log, 0);
-	o->core = btf_core_new(o->local, o->target, &o->log);
+	o->core = btf_core_new(o->local, &(struct btf_core_target){.vmlinux = o->target}, &o->log);
 	return o;
 }
 

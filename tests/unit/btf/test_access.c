@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "btf/btf.h"
+#include "btf/core.h"
 #include "cases.h"
 
 static const char *vmlinux_path;
@@ -100,6 +100,52 @@ static void test_split(void **state)
 	assert_true(btf_struct_ids_match(NULL, btf, 8, 0, base, 2, false));
 	assert_false(btf_struct_ids_match(NULL, btf, 8, 0, base, 2, true));
 	btf_put(btf);
+}
+
+/* CO-RE: what vmlinux has not is looked for in the modules; what it has is not. */
+static void test_split_core(void **state)
+{
+	static const char local_strings[] = "\0int\0t\0x\0s\0m\0"
+					    "0:0";
+	static const u32 local_words[] = {
+		1, INFO(INT, 0),
+		4, 1 << 24 | 32, /* 1 int */
+		5, INFO(STRUCT, 1),
+		4, 7,
+		1, 0, /* 2 struct t { int x; } */
+		0, INFO(PTR, 0),
+		1, /* 3 int * */
+		9, INFO(STRUCT, 1),
+		8, 11,
+		3, 0, /* 4 struct s { int *m; } */
+	};
+	struct btf *base =
+		from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL, true);
+	struct btf *local = from_words(local_words, ARRAY_SIZE(local_words), local_strings,
+				       sizeof(local_strings), NULL, false);
+	struct btf *mod = btf_parse_module(base, "mod", blob,
+					   make_blob(split_words, ARRAY_SIZE(split_words),
+						     split_strings, sizeof(split_strings)));
+	const struct bpf_core_relo x = {.type_id = 2, .access_str_off = 13},
+				   m = {.type_id = 4, .access_str_off = 13};
+	struct log none = {0};
+
+	assert_false(IS_ERR(base) || IS_ERR(local) || IS_ERR(mod));
+	for (u32 nr = 0; nr < 2; nr++) {
+		struct btf_core_target target = {base, &mod, nr};
+		struct btf_core *core = btf_core_new(local, &target, &none);
+		struct bpf_insn insn = {.code = BPF_LDX | BPF_MEM | BPF_W}, of_s = {.code = 0x79};
+
+		assert_int_equal(btf_core_apply(core, &x, 0, &insn, 1), 0);
+		assert_int_equal(insn.code, nr ? BPF_LDX | BPF_MEM | BPF_W : BPF_JMP | BPF_CALL);
+		assert_int_equal(insn.off, nr ? 8 : 0);
+		assert_int_equal(btf_core_apply(core, &m, 0, &of_s, 1), 0);
+		assert_int_equal(of_s.code, 0x79);
+		btf_core_free(core);
+	}
+	btf_put(local);
+	btf_put(base);
+	btf_put(mod);
 }
 
 static void test_split_refused(void **state)
@@ -442,11 +488,12 @@ static void test_host_kernel(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_access),		cmocka_unit_test(test_split),
-		cmocka_unit_test(test_split_refused),	cmocka_unit_test(test_log),
-		cmocka_unit_test(test_hostile_vmlinux), cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_show_bounds),	cmocka_unit_test(test_mutations),
-		cmocka_unit_test(test_vmlinux),		cmocka_unit_test(test_host_kernel),
+		cmocka_unit_test(test_access),	    cmocka_unit_test(test_split),
+		cmocka_unit_test(test_split_core),  cmocka_unit_test(test_split_refused),
+		cmocka_unit_test(test_log),	    cmocka_unit_test(test_hostile_vmlinux),
+		cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_show_bounds),
+		cmocka_unit_test(test_mutations),   cmocka_unit_test(test_vmlinux),
+		cmocka_unit_test(test_host_kernel),
 	};
 
 	vmlinux_path = argv[1];

@@ -283,7 +283,7 @@ static void act_core(const char *file, const struct btf_case *c, const struct ca
 	target = parsed(c);
 	core_insn(args + at, in);
 	log_init(&log, LOG_LEVEL1, 1 << 15);
-	core = btf_core_new(local, target, &log);
+	core = btf_core_new(local, &(struct btf_core_target){.vmlinux = target}, &log);
 	err = btf_core_apply(core, &relo, 0, in, 2);
 	if (*want == 'E') {
 		ok = err == case_errno(want);
