@@ -7,6 +7,8 @@
  *   lskel load NAME          loads and destroys: exit status 0, or 1 with errno on stdout; fds and objects as before
  *   lskel attach NAME        loads, attaches, detaches, destroys
  *   lskel log NAME LEVEL     loads with a log into a buffer, and prints that
+ *   lskel data               global data of mapval and bigdata: set before the load, seen by the program, its writes seen by us;
+ *                            max_entries of the caller's choice
  *   lskel bare NAME          loads and destroys, and makes no other bpf(2) call
  *   lskel faults NAME N      the same N times, each in a process of its own in which the 1st, 2nd ... Nth call fails: load must
  *                            say so and leave nothing; and once more without a fault
@@ -15,6 +17,7 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +146,102 @@ static int do_load(const struct skeleton *s, int attach)
 	}
 	s->destroy(skel);
 	return state_same(&before) ? err : 3;
+}
+
+/* --- global data --- */
+
+static int run_packet(int prog_fd, unsigned int len)
+{
+	static char packet[256];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = len);
+
+	return bpf_prog_test_run_opts(prog_fd, &opts) ? -errno : (int)opts.retval;
+}
+
+#define WANT(what, got, want)                                                                     \
+	do {                                                                                      \
+		long long got_ = (got), want_ = (want);                                           \
+		if (got_ != want_)                                                                \
+			printf("%s: %lld, want %lld\n", what, got_, want_);                       \
+		bad |= got_ != want_;                                                             \
+	} while (0)
+
+/* A store to a read-only mapping kills; a child tries. */
+static int store_kills(volatile unsigned int *p)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		*p = 1;
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS);
+}
+
+static int do_mapval(void)
+{
+	struct mapval *s = mapval__open();
+	int bad = 0;
+
+	if (!s)
+		return 1;
+	WANT("factor before", s->rodata->factor, 3);
+	s->rodata->factor = 5;
+	s->data->start = 2000;
+	s->bss->calls = 40;
+	if (mapval__load(s))
+		return 1;
+	WANT("factor after", s->rodata->factor, 5);
+	WANT("result", run_packet(s->progs.use_globals.prog_fd, 64), (2000 + 3) * 5);
+	WANT("start", s->data->start, 2003);
+	WANT("calls", s->bss->calls, 41);
+	WANT("length", s->bss->last.len, 64 - 14);
+	WANT("mark", s->bss->last.mark, 'e');
+	s->data->start = 10;
+	WANT("second result", run_packet(s->progs.use_globals.prog_fd, 64), (10 + 3) * 5);
+	WANT("rodata is read-only", store_kills(&s->rodata->factor), 1);
+	mapval__destroy(s);
+	return bad;
+}
+
+static int do_bigdata(void)
+{
+	struct bigdata *s = bigdata__open();
+	int bad = 0;
+
+	if (!s)
+		return 1;
+	s->bss->table[3000] = 1000;
+	s->data->prefilled[4999] = 7;
+	WANT("load", bigdata__load(s), 0);
+	WANT("result", run_packet(s->progs.touch.prog_fd, 64), 1007);
+	WANT("table", s->bss->table[50], 7);
+	bigdata__destroy(s);
+	return bad;
+}
+
+/* max_entries of the caller's choice; global data has room for one value. */
+static int do_max_entries(void)
+{
+	struct maps *m = maps__open();
+	struct bigdata *s = bigdata__open();
+	struct bpf_map_info info = {0};
+	__u32 len = sizeof(info);
+	int bad = 0;
+
+	if (!s || !m)
+		return 1;
+	m->maps.lengths.max_entries = 99;
+	WANT("load", maps__load(m), 0);
+	WANT("info", bpf_obj_get_info_by_fd(m->maps.lengths.map_fd, &info, &len), 0);
+	WANT("max_entries", info.max_entries, 99);
+	maps__destroy(m);
+	s->maps.bss.max_entries = 2;
+	WANT("two values of .bss", bigdata__load(s), -EINVAL);
+	bigdata__destroy(s);
+	return bad;
 }
 
 /* --- faults --- */
@@ -332,6 +431,8 @@ int main(int argc, char **argv)
 {
 	const struct skeleton *s = argc > 2 ? find(argv[2]) : NULL;
 
+	if (argc > 1 && !strcmp(argv[1], "data"))
+		return do_mapval() | do_bigdata() | do_max_entries();
 	if (!s)
 		return 2;
 	libbpf_set_print(quiet);

@@ -22,6 +22,9 @@ for name in $names; do
 	fi
 done
 
+# what the programs see of what was set before, and what they leave
+ub ./lskel data >out 2>&1 || { fail "global data"; cat out; }
+
 # the log of a program that is refused, through the skeleton's buffer, and the loader program's own at any level
 ub ./lskel log tracing 1 >out 2>&1 && fail "tracing: loads"
 ub ./lskel log maps 1 >out 2>&1 || { fail "log of an object that loads"; head -5 out; }
@@ -30,6 +33,7 @@ grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's 
 # The machine's own kernel says the same of a skeleton as of libbpf, also where it refuses both (attach targets, privileges,
 # configuration).
 if kernel_bpf; then
+	./lskel data >out 2>&1 || { fail "global data on the machine's kernel"; cat out; }
 	for name in $names; do
 		# others may make objects there meanwhile
 		for try in 1 2 3; do
