@@ -22,6 +22,11 @@ bool hook_sleepable(enum bpf_prog_type type, const char *func);
 bool hook_modifiable(const char *func);
 bool hook_denied(const char *func);
 
+/* Arguments of the iterator @func of another kernel, with prototype @proto in @btf: how many of @out
+ * (FOREIGN_ITER_ARGS), 0: no iterator we know (foreign_iter.c). */
+u32 foreign_iter_args(struct btf *btf, const char *func, const struct btf_type *proto,
+		      struct vfy_ctx_arg *out);
+
 /* Kernel: check_core_relo. Patches the instructions of @v; needs its BTF. */
 int prog_apply_relos(const struct prog_load_env *env, const struct prog_load_req *req,
 		     struct vfy_prog *v, struct log *log);

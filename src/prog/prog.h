@@ -17,6 +17,8 @@
 
 struct bpf_prog;
 
+#define FOREIGN_ITER_ARGS 2
+
 struct bpf_prog_aux {
 	u32 used_map_cnt;
 	u32 used_btf_cnt;
@@ -51,6 +53,7 @@ struct bpf_prog_aux {
 	pthread_mutex_t used_maps_lock;
 	u32 nr_subprogs;
 	struct vfy_subprog *subprogs;
+	struct vfy_ctx_arg iter_args[FOREIGN_ITER_ARGS]; /* behind ctx_arg_info, of another kernel's iterators */
 	struct vfy_type_ops const *type_ops;
 };
 
@@ -102,6 +105,7 @@ struct prog_load_env {
 	/* arguments of the iterator programs that attach to vmlinux FUNC @func, NULL: no such
 	 * iterator (src/link knows) */
 	const struct vfy_ctx_arg *(*iter_ctx)(void *arg, const char *func, u32 *nr);
+	bool verify_only; /* vmlinux is another kernel's, nothing will run */
 	const u32 *stats; /* nonzero while run statistics are on (BPF_ENABLE_STATS); outlives the program; NULL: never */
 	void *arg;
 };

@@ -161,6 +161,10 @@ static int target_iter(struct target *tg, u32 btf_id)
 	if (err)
 		return err;
 	tg->v->ctx_args = tg->env->iter_ctx ? tg->env->iter_ctx(tg->env->arg, tg->name, &nr) : NULL;
+	if (!tg->v->ctx_args && tg->env->verify_only) {
+		nr = foreign_iter_args(tg->btf, tg->name, tg->t, tg->prog->aux->iter_args);
+		tg->v->ctx_args = nr ? tg->prog->aux->iter_args : NULL;
+	}
 	tg->v->nr_ctx_args = nr;
 	if (!tg->v->ctx_args)
 		return -EINVAL;

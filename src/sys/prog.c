@@ -173,6 +173,7 @@ static long load_run(struct sys_req *r, struct load *l, struct prog_load_req *re
 		.prog_by_fd = load_prog_by_fd,
 		.btf_by_fd = load_btf_by_fd,
 		.iter_ctx = load_iter_ctx,
+		.verify_only = r->sys->verify_only,
 		.stats = &r->sys->stats,
 		.arg = l,
 	};

@@ -23,4 +23,31 @@ PROG("lsm.s/file_open", ok_lsm_sleeps)
 PROG("lsm.s/task_free", no_lsm_sleeps)
 PROG("lsm/inode_need_killpriv", no_lsm_disabled)
 
+/* What the kernel may not have reads as NULL. */
+struct thing {
+	int a;
+};
+struct bpf_iter__task {
+	void *meta;
+	struct thing *task;
+};
+
+SEC("iter/task")
+int ok_iter(struct bpf_iter__task *ctx)
+{
+	return ctx->task && ctx->task->a == 4711;
+}
+
+SEC("iter/task")
+int no_iter_unchecked(struct bpf_iter__task *ctx)
+{
+	return ctx->task->a == 4711;
+}
+
+SEC("iter/nobody")
+int no_iter(struct bpf_iter__task *ctx)
+{
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";
