@@ -42,10 +42,17 @@ NOWHERE(sk_redirect_hash)
 NOWHERE(rc_repeat)
 NOWHERE(rc_keydown)
 NOWHERE(rc_pointer_rel)
-/* functions and events of a kernel */
+/* no file is a socket, as there are none */
+HELPER_FN(sock_from_file)
+{
+	return 0;
+}
+
+/* functions, files and events of a kernel */
 NOWHERE(get_func_ip)
 NOWHERE(get_func_arg)
 NOWHERE(get_func_ret)
 NOWHERE(get_func_arg_cnt)
+NOWHERE(d_path)
 NOWHERE(perf_prog_read_value)
 NOWHERE(read_branch_records)

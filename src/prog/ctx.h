@@ -33,6 +33,7 @@ u32 ctx_field_convert(const struct ctx_field *f, enum bpf_access_type type,
 
 /* helper sets of a type: prog_type.helper_groups with the credential's part */
 const struct helper_proto *prog_helper(u32 id, const struct vfy_prog *prog);
+bool prog_helper_allowed(u32 id, const struct vfy_prog *prog);
 
 extern const struct vfy_type_ops socket_filter_ops, sched_cls_ops, sched_act_ops, cgroup_skb_ops,
 	lwt_in_ops, lwt_out_ops, lwt_xmit_ops, lwt_seg6local_ops, sk_skb_ops, flow_dissector_ops,

@@ -3,7 +3,7 @@
 
 #define LSM_PREFIX "bpf_lsm_"
 
-enum hook_kind { SLEEPS, DISABLED, INJECTED, INJECTED_ATOMIC, DENIED_ANY };
+enum hook_kind { SLEEPS, DISABLED, INJECTED, INJECTED_ATOMIC, DENIED_ANY, PATH, SOCKOPT };
 
 static const struct hook {
 	enum hook_kind kind;
@@ -13,6 +13,8 @@ static const struct hook {
 #define LSM_DISABLED(name)	    {DISABLED, LSM_PREFIX #name},
 #define INJECTABLE(name, may_sleep) {may_sleep ? INJECTED : INJECTED_ATOMIC, #name},
 #define DENIED(name)		    {DENIED_ANY, #name},
+#define HAS_PATH(name)		    {PATH, #name},
+#define LSM_SOCKOPT(name)	    {SOCKOPT, LSM_PREFIX #name},
 #include "prog/hooks.def"
 };
 
@@ -62,4 +64,14 @@ bool hook_modifiable(const char *func)
 bool hook_denied(const char *func)
 {
 	return listed(DENIED_ANY, func);
+}
+
+bool hook_has_path(const char *func)
+{
+	return listed(PATH, func);
+}
+
+bool hook_has_sockopt(const char *func)
+{
+	return listed(SOCKOPT, func);
 }

@@ -21,6 +21,8 @@ bool hook_lsm_disabled(const char *func);
 bool hook_sleepable(enum bpf_prog_type type, const char *func);
 bool hook_modifiable(const char *func);
 bool hook_denied(const char *func);
+bool hook_has_path(const char *func);   /* bpf_d_path is safe there */
+bool hook_has_sockopt(const char *func); /* bpf_setsockopt is, of LSM_CGROUP programs */
 
 /* Arguments of the iterator @func of another kernel, with prototype @proto in @btf: how many of @out
  * (FOREIGN_ITER_ARGS), 0: no iterator we know (foreign_iter.c). */

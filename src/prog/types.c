@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exec/test_run.h"
 #include "prog/ctx.h"
+#include "prog/load.h"
 
 #define PROG_TYPE(NAME, lower, groups, run, net, perf)          \
 	[BPF_PROG_TYPE_##NAME] = {.name = #lower,               \
@@ -46,6 +47,7 @@ static bool attach_lacks(enum bpf_prog_type type, enum bpf_attach_type attach, u
 	case BPF_FUNC_bind:
 		return attach != BPF_CGROUP_INET4_CONNECT && attach != BPF_CGROUP_INET6_CONNECT;
 	case BPF_FUNC_setsockopt:
+	case BPF_FUNC_getsockopt:
 		return type == BPF_PROG_TYPE_CGROUP_SOCKOPT && attach != BPF_CGROUP_SETSOCKOPT;
 	case BPF_FUNC_get_retval:
 	case BPF_FUNC_set_retval:
@@ -56,6 +58,36 @@ static bool attach_lacks(enum bpf_prog_type type, enum bpf_attach_type attach, u
 		       attach == BPF_CGROUP_INET6_GETSOCKNAME;
 	}
 	return false;
+}
+
+/* Options of a socket are within reach at some hooks only. */
+static bool lsm_lacks(const struct vfy_prog *prog, u32 id)
+{
+	return (id == BPF_FUNC_setsockopt || id == BPF_FUNC_getsockopt) &&
+	       !(prog->attach_func_name && hook_has_sockopt(prog->attach_func_name));
+}
+
+/* Of the helpers a tracing program has, may it call this one where it is? */
+bool prog_helper_allowed(u32 id, const struct vfy_prog *prog)
+{
+	const char *func = prog->attach_func_name ? prog->attach_func_name : "";
+	enum bpf_attach_type at = prog->expected_attach_type;
+
+	switch (id) {
+	case BPF_FUNC_d_path:
+		if (prog->type == BPF_PROG_TYPE_LSM)
+			return hook_sleepable(prog->type, func);
+		return (prog->type == BPF_PROG_TYPE_TRACING && at == BPF_TRACE_ITER) ||
+		       hook_has_path(func);
+	case BPF_FUNC_sk_storage_get:
+	case BPF_FUNC_sk_storage_delete:
+		if (prog->type == BPF_PROG_TYPE_LSM || prog->target_type)
+			return prog->type == BPF_PROG_TYPE_LSM;
+		if (at == BPF_TRACE_FENTRY || at == BPF_TRACE_FEXIT)
+			return strncmp(func, "bpf_sk_storage", strlen("bpf_sk_storage")) != 0;
+		return at == BPF_TRACE_ITER || at == BPF_TRACE_RAW_TP;
+	}
+	return true;
 }
 
 static bool has_trampoline(enum bpf_prog_type type, enum bpf_attach_type attach)
@@ -116,7 +148,8 @@ const struct helper_proto *prog_helper(u32 id, const struct vfy_prog *prog)
 		groups |= HG_SLEEPABLE;
 	if (has_trampoline(t->type, prog->expected_attach_type))
 		groups |= HG_TRAMPOLINE;
-	if (t->type == BPF_PROG_TYPE_LSM && prog->expected_attach_type == BPF_LSM_CGROUP)
+	if (t->type == BPF_PROG_TYPE_LSM && prog->expected_attach_type == BPF_LSM_CGROUP &&
+	    !lsm_lacks(prog, id))
 		groups |= HG_LSM_CGROUP;
 	/* the kernel wants CAP_PERFMON for sys_bpf of syscall programs */
 	if (t->type == BPF_PROG_TYPE_SYSCALL && id == BPF_FUNC_sys_bpf && !cred_perfmon(prog->cred))

@@ -837,6 +837,10 @@ static int find_proto(struct venv *env, s32 id, struct vcall *call)
 		vlog(env, "cannot call GPL-restricted function from non-GPL compatible program\n");
 		return -EINVAL;
 	}
+	if (env->ops->helper_allowed && !env->ops->helper_allowed(id, env->prog)) {
+		vlog(env, "helper call is not allowed in probe\n");
+		return -EINVAL;
+	}
 	/* a timer's callback does not sleep, whoever set it */
 	if ((call->fn->flags & HELPER_SLEEP) &&
 	    (!env->prog->sleepable || env->cur->frame[0]->in_async)) {

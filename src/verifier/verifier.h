@@ -68,6 +68,8 @@ struct insn_access_aux {
 struct vfy_type_ops {
 	/* prototype of helper @id for this program, or NULL = "unknown func" */
 	const struct helper_proto *(*helper)(u32 id, const struct vfy_prog *prog);
+	/* may it call that helper where it is attached? NULL: all of them */
+	bool (*helper_allowed)(u32 id, const struct vfy_prog *prog);
 	/* may the program read/write @size bytes at @off of its context? fills @info */
 	bool (*is_valid_access)(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog, struct insn_access_aux *info);
 	/* insns to run first; returns count written to buf (0 = none). @direct_write: program

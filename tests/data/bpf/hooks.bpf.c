@@ -50,4 +50,25 @@ int no_iter(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* The path behind a file is within reach at some functions only. */
+struct path {
+	int a;
+};
+
+SEC("fentry/security_file_open")
+int ok_path(unsigned long long *ctx)
+{
+	char name[8];
+
+	return bpf_d_path((struct path *)ctx[0], name, sizeof(name)) & 0;
+}
+
+SEC("fentry/look_at")
+int no_path(unsigned long long *ctx)
+{
+	char name[8];
+
+	return bpf_d_path((struct path *)ctx[0], name, sizeof(name)) & 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";
