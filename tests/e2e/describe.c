@@ -122,9 +122,44 @@ static int temporary(const char *name)
 	       (len > 6 && !strcmp(name + len - 6, ".inner"));
 }
 
+/* --- what this process has fds of --- */
+
+struct own {
+	unsigned int maps[MAX_OBJS], nr_maps, progs[MAX_OBJS], nr_progs;
+};
+
+static int has(const unsigned int *ids, unsigned int nr, unsigned int id)
+{
+	while (nr--)
+		if (ids[nr] == id)
+			return 1;
+	return 0;
+}
+
+static void own_take(struct own *o)
+{
+	o->nr_maps = o->nr_progs = 0;
+	for (int fd = 3; fd < 256; fd++) {
+		char path[64], line[128];
+		unsigned int id;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+		f = fopen(path, "r");
+		while (f && fgets(line, sizeof(line), f)) {
+			if (sscanf(line, "map_id: %u", &id) == 1 && o->nr_maps < MAX_OBJS)
+				o->maps[o->nr_maps++] = id;
+			else if (sscanf(line, "prog_id: %u", &id) == 1 && o->nr_progs < MAX_OBJS)
+				o->progs[o->nr_progs++] = id;
+		}
+		if (f)
+			fclose(f);
+	}
+}
+
 /* --- maps --- */
 
-static void add_maps(struct items *l, unsigned int after)
+static void add_maps(struct items *l, unsigned int after, const struct own *own)
 {
 	__u32 id = after;
 
@@ -133,6 +168,8 @@ static void add_maps(struct items *l, unsigned int after)
 		__u32 len = sizeof(info);
 		struct item *m = &l->at[l->nr];
 
+		if (own && !has(own->maps, own->nr_maps, id))
+			continue;
 		m->id = id;
 		m->fd = bpf_map_get_fd_by_id(id);
 		if (m->fd < 0)
@@ -191,14 +228,14 @@ static void describe_slots(const struct item *m, const struct bpf_map_info *info
 }
 
 static void describe_map(const struct item *m, const struct items *maps, const struct items *progs,
-			 FILE *out, int loose)
+			 FILE *out, int flags)
 {
 	struct bpf_map_info info = {0};
 	__u32 len = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(m->fd, &info, &len))
 		return;
-	if (loose && strchr(info.name, '.'))
+	if (flags & DESCRIBE_LOOSE && strchr(info.name, '.'))
 		info.map_flags &= ~BPF_F_MMAPABLE;
 	fprintf(out, "map %s type %u key %u value %u max %u flags %#x extra %llu frozen %d",
 		m->name, info.type, info.key_size, info.value_size, info.max_entries,
@@ -215,7 +252,7 @@ static void describe_map(const struct item *m, const struct items *maps, const s
 
 /* --- programs --- */
 
-static void add_progs(struct items *l, unsigned int after)
+static void add_progs(struct items *l, unsigned int after, const struct own *own)
 {
 	__u32 id = after;
 
@@ -224,6 +261,8 @@ static void add_progs(struct items *l, unsigned int after)
 		__u32 len = sizeof(info);
 		struct item *p = &l->at[l->nr];
 
+		if (own && !has(own->progs, own->nr_progs, id))
+			continue;
 		p->id = id;
 		p->fd = bpf_prog_get_fd_by_id(id);
 		if (p->fd < 0)
@@ -259,7 +298,7 @@ static void describe_insns(const struct bpf_insn *insns, unsigned int n, const s
 	}
 }
 
-static void describe_prog(const struct item *p, const struct items *maps, FILE *out, int loose)
+static void describe_prog(const struct item *p, const struct items *maps, FILE *out, int flags)
 {
 	struct bpf_prog_info head = {0}, info = {0};
 	__u32 len = sizeof(head);
@@ -282,7 +321,7 @@ static void describe_prog(const struct item *p, const struct items *maps, FILE *
 	if (!bpf_obj_get_info_by_fd(p->fd, &info, &len)) {
 		fprintf(out, "prog %s type %u gpl %u btf %08x attach %u", p->name, info.type,
 			info.gpl_compatible, btf_sum(info.btf_id), info.attach_btf_id);
-		if (!loose)
+		if (!(flags & DESCRIBE_LOOSE))
 			fprintf(out, " maps %u", info.nr_map_ids);
 		fprintf(out, " funcs %u %08x lines %u %08x\n", info.nr_func_info,
 			checksum(funcs, (size_t)info.nr_func_info * info.func_info_rec_size),
@@ -302,18 +341,21 @@ static void close_all(struct items *l)
 	free(l);
 }
 
-int describe_since(const struct baseline *b, FILE *out, int loose)
+int describe_since(const struct baseline *b, FILE *out, int flags)
 {
 	struct items *maps = calloc(1, sizeof(*maps)), *progs = calloc(1, sizeof(*progs));
+	struct own ids, *own = flags & DESCRIBE_OWN ? &ids : NULL;
 
 	if (!maps || !progs)
 		return -1;
-	add_maps(maps, b->map);
-	add_progs(progs, b->prog);
+	if (own)
+		own_take(own);
+	add_maps(maps, b->map, own);
+	add_progs(progs, b->prog, own);
 	for (unsigned int i = 0; i < maps->nr; i++)
-		describe_map(&maps->at[i], maps, progs, out, loose);
+		describe_map(&maps->at[i], maps, progs, out, flags);
 	for (unsigned int i = 0; i < progs->nr; i++)
-		describe_prog(&progs->at[i], maps, out, loose);
+		describe_prog(&progs->at[i], maps, out, flags);
 	close_all(maps);
 	close_all(progs);
 	return 0;

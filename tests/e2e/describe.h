@@ -13,11 +13,13 @@ struct baseline {
 };
 
 void baseline_take(struct baseline *b);
-/*
- * Everything that is there and has a higher id, programs and maps sorted by name. 0, or -1. @loose: without what loaders made by
- * bpftool cannot do as libbpf does, binding of .rodata to programs that do not use it and BPF_F_MMAPABLE of what no skeleton shows.
- */
-int describe_since(const struct baseline *b, FILE *out, int loose);
+/* Without what loaders made by bpftool cannot do as libbpf does: binding of .rodata to programs that do not use it, and
+ * BPF_F_MMAPABLE of what no skeleton shows. */
+#define DESCRIBE_LOOSE 1
+/* Only what this process has fds of: on a machine's own kernel others make objects, too. */
+#define DESCRIBE_OWN 2
+/* What is there and has a higher id, programs and maps sorted by name. 0, or -1. */
+int describe_since(const struct baseline *b, FILE *out, int flags);
 /* Is there nothing with a higher id? */
 int nothing_since(const struct baseline *b);
 /* How many programs, maps, BTFs and links there are, as "p 1 m 2 b 3 l 0". */

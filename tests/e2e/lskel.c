@@ -158,12 +158,12 @@ static int run_packet(int prog_fd, unsigned int len)
 	return bpf_prog_test_run_opts(prog_fd, &opts) ? -errno : (int)opts.retval;
 }
 
-#define WANT(what, got, want)                                                                     \
-	do {                                                                                      \
-		long long got_ = (got), want_ = (want);                                           \
-		if (got_ != want_)                                                                \
-			printf("%s: %lld, want %lld\n", what, got_, want_);                       \
-		bad |= got_ != want_;                                                             \
+#define WANT(what, got, want)                                               \
+	do {                                                                \
+		long long got_ = (got), want_ = (want);                     \
+		if (got_ != want_)                                          \
+			printf("%s: %lld, want %lld\n", what, got_, want_); \
+		bad |= got_ != want_;                                       \
 	} while (0)
 
 /* A store to a read-only mapping kills; a child tries. */
@@ -358,7 +358,7 @@ static char *described(const struct baseline *b)
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
-	describe_since(b, f, 1);
+	describe_since(b, f, DESCRIBE_LOOSE | (getenv("USERBPF_SOCKET") ? 0 : DESCRIBE_OWN));
 	fclose(f);
 	return text;
 }
