@@ -5,7 +5,8 @@
  *
  * An explored state whose continuation was walked to all its ends (branches == 0) covers a state
  * that is at least as well known in everything the continuation looked at. One still being walked
- * (branches > 0) that equals the current state means the loop makes no progress.
+ * (branches > 0) that equals the current state means the loop makes no progress; loops that end of
+ * themselves may end there (loops.c).
  */
 #include "verifier/vfy.h"
 

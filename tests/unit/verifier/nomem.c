@@ -38,6 +38,12 @@ void *__wrap_calloc(size_t n, size_t m)
 
 static const char text[] = "r6 = r1\n"
 			   "r7 = *(u32 *)(r6 +0)\n"
+			   "more:\n"
+			   "may_goto enough\n"
+			   "call sub\n"
+			   "r7 += r0\n"
+			   "goto more\n"
+			   "enough:\n"
 			   "*(u64 *)(r10 -8) = r7\n"
 			   "r8 = 0\n"
 			   "loop:\n"
