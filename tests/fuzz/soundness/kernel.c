@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "helper/helper.h"
 #include "isa/insn.h"
 #include "world.h"
 
@@ -155,8 +155,7 @@ static int kernel_check(const struct sprog *p)
 	return 0;
 }
 
-/* The reason in a log: its last line before the statistics. */
-static const char *last_line(char *log)
+const char *last_line(char *log)
 {
 	char *stats = strstr(log, "processed "), *last;
 
@@ -195,6 +194,15 @@ static bool has_wide_unknown(const struct sprog *p)
 	return false;
 }
 
+static bool has_link(const struct sprog *p)
+{
+	for (u32 i = 1; i < p->len; i++)
+		if (BPF_OP(p->insns[i].code) == BPF_ADD &&
+		    (p->insns[i - 1].code & 0xf8) == (BPF_MOV | BPF_X))
+			return true;
+	return false;
+}
+
 /*
  * Accepted here and refused by the kernel: programs with @has that it refuses with @says (part of
  * the line; NULL: whatever it says).
@@ -203,13 +211,15 @@ static const struct {
 	bool (*has)(const struct sprog *p);
 	const char *says, *because;
 } kernel_refuses[] = {
+	{has_callback, "No program to jit", "an error of the kernel: a callback nobody can call"},
 	{has_callback, "backtracking misuse", "an error of the kernel: not initialised R1"},
 	{has_callback, "pointer += pointer", "what a callback changes is a number here"},
 	{has_callback, "math between", "a stored 0 stays 0 when a part of it is written with 0"},
+	{has_link, "unbounded memory", "w = v + constant of 32 bits stays linked"},
 	{has_wide_unknown, NULL, "32-bit division gives 32 bits, and branches on that are decided"},
 };
 
-static bool is_known(const struct sprog *p, const char *line)
+static bool refuses_known(const struct sprog *p, const char *line)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(kernel_refuses); i++)
 		if (kernel_refuses[i].has(p) &&
@@ -218,29 +228,83 @@ static bool is_known(const struct sprog *p, const char *line)
 	return false;
 }
 
-bool kernel_compare(const struct sprog *p, int err, char *text, u32 size)
+#define NUMBERS "later kernels know more of numbers; we walk branches they do not"
+/* Refused here, for what we say (part of the line), and accepted by the kernel. */
+static const struct {
+	const char *says, *because;
+} kernel_accepts[] = {
+	{"memory range", NUMBERS},
+	{"unbounded", NUMBERS},
+	{"is negative", NUMBERS},
+	{"pkt pointer", NUMBERS},
+	{"outside of the packet", NUMBERS},
+	{"invalid mem access 'scalar'", NUMBERS},
+	{"Unreleased reference", NUMBERS},
+	{"!read_ok", NUMBERS},
+	{"misaligned stack", NUMBERS},
+	{"back-edge", NUMBERS},
+	{"reserved fields", NUMBERS},
+	{"prohibited", NUMBERS},
+	{"infinite loop", NUMBERS},
+	{"_or_null", "a 32-bit comparison with 0 decides nothing"},
+	{"combined stack size", "counted otherwise since 6.13"},
+	{"unknown opcode", "load-acquire and store-release (6.15)"},
+	{"zero-sized read", "a constant size of 0 is allowed since 6.8"},
+	{"unknown func", "helpers that are not here"},
+	{"too large", "not as patient"},
+};
+
+static bool accepts_known(const char *line)
 {
-	const char *line;
+	for (u32 i = 0; i < ARRAY_SIZE(kernel_accepts); i++)
+		if (strstr(line, kernel_accepts[i].says))
+			return true;
+	return false;
+}
+
+/* Types of the service, or a kind of program this kernel may not have. */
+static bool not_for_kernel(const struct sprog *p)
+{
+	const struct helper_proto *h;
+
+	if (p->unpriv || p->type == BPF_PROG_TYPE_TRACING || p->type == BPF_PROG_TYPE_LIRC_MODE2)
+		return true; /* (the kernel's caller is root) */
+	for (u32 i = 0; i < p->len; i++) {
+		const struct bpf_insn *in = &p->insns[i];
+
+		h = insn_is_call(in, 0) ? helper_by_id(in->imm) : NULL;
+		if (insn_is_call(in, BPF_PSEUDO_KFUNC_CALL) ||
+		    (h && (h->ret & BPF_BASE_TYPE_MASK) == RET_PTR_TO_BTF_ID))
+			return true;
+		if (insn_is_ldimm64(in) && in->src_reg == BPF_PSEUDO_MAP_FD && in->dst_reg > 5)
+			return true; /* to look inside the map */
+	}
+	return false;
+}
+
+bool kernel_compare(const struct sprog *p, int err, const char *line, char *text, u32 size)
+{
 	int kerr;
 
-	if (p->unpriv || p->type == BPF_PROG_TYPE_TRACING)
-		return false; /* the kernel's caller is root; types of the service */
-	for (u32 i = 0; i < p->len; i++)
-		if (insn_is_call(&p->insns[i], BPF_PSEUDO_KFUNC_CALL))
-			return false; /* ids of the service's BTF */
+	if (not_for_kernel(p))
+		return false;
 	kerr = kernel_check(p);
 	count.both_ok += !err && !kerr;
 	count.both_bad += err && kerr;
-	count.only_kernel += err && !kerr;
-	if (err || !kerr)
+	if (!err == !kerr)
 		return false;
-	line = last_line(log_text);
-	if (is_known(p, line)) {
+	if (kerr)
+		line = last_line(log_text);
+	if (kerr ? refuses_known(p, line) : accepts_known(line)) {
 		count.explained++;
 		return false;
 	}
-	count.only_us++;
-	snprintf(text, size, "accepted here, refused by the kernel (%d): %s", kerr, line);
+	count.only_us += !err;
+	count.only_kernel += !kerr;
+	snprintf(text, size,
+		 err ? "refused here (%d), accepted by the kernel: %s"
+		     : "accepted here, refused by the kernel (%d): %s",
+		 err ? err : kerr, line);
 	return true;
 }
 

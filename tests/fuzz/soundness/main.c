@@ -17,8 +17,9 @@
 #include "seeds.h"
 #include "text.h"
 
-#define POOL 512
-#define RUNS 6
+#define POOL		512
+#define RUNS		6
+#define KERNEL_PATIENCE 5000 /* instructions processed here */
 
 struct fuzz {
 	struct world world;
@@ -130,12 +131,20 @@ static bool make_program(struct fuzz *f, struct rng *r, struct sprog *p)
 
 static void compare_kernel(struct fuzz *f, const struct sprog *p, int err)
 {
+	const char *line = "";
 	char text[300];
+	struct log log;
 
-	if (!kernel_compare(p, err, text, sizeof(text)))
-		return;
-	printf("%s\n", text);
-	write_file(f, "kernel", p, 0, text);
+	log_init(&log, 1, 1 << 20);
+	if (err) {
+		world_check(&f->world, &f->walk, p, &log, NULL, NULL);
+		line = log.buf ? last_line(log.buf) : "";
+	}
+	if (kernel_compare(p, err, line, text, sizeof(text))) {
+		printf("%s\n", text);
+		write_file(f, "kernel", p, 0, text);
+	}
+	log_free(&log);
 }
 
 static void round_(struct fuzz *f, struct rng *r)
@@ -151,7 +160,7 @@ static void round_(struct fuzz *f, struct rng *r)
 	err = world_check(&f->world, &f->walk, &p, NULL, &img, &processed);
 	f->processed += processed;
 	f->overflow += f->walk.overflow;
-	if (f->kernel && !f->walk.overflow)
+	if (f->kernel && !f->walk.overflow && processed < KERNEL_PATIENCE)
 		compare_kernel(f, &p, err);
 	if (err)
 		return;
@@ -199,7 +208,7 @@ static int replay(struct fuzz *f, const char *path)
 	u64 seed = 0;
 	int err;
 
-	if (!in || text_read(in, &f->world, &p, &seed) != 1) {
+	if (!in || text_read(in, &f->world, &p, &seed, true) != 1) {
 		fprintf(stderr, "%s: no case\n", path);
 		return 2;
 	}

@@ -26,7 +26,7 @@ static void read_cases(struct seeds *s, const struct world *w, FILE *in)
 	u64 seed;
 	int got;
 
-	while ((got = text_read(in, w, &p, &seed)) != 0)
+	while ((got = text_read(in, w, &p, &seed, false)) != 0)
 		if (got > 0)
 			seeds_add(s, &p);
 }

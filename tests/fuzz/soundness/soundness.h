@@ -176,8 +176,10 @@ void areg_text(const struct areg *a, char *buf, size_t size);
 
 /* --- kernel.c: the machine's own kernel --- */
 int kernel_open(void); /* 0, or negative errno when it may not be used */
-/* Our verdict on @p is @err; true: the kernel's is another, for no reason known (@text) */
-bool kernel_compare(const struct sprog *p, int err, char *text, u32 size);
+/* Our verdict on @p is @err, our reason @line; true: the kernel's is another, for no reason known
+ * (@text) */
+bool kernel_compare(const struct sprog *p, int err, const char *line, char *text, u32 size);
+const char *last_line(char *log); /* the reason: the last line before the statistics */
 void kernel_show(const struct sprog *p);
 void kernel_statistics(void);
 void kernel_close(void);

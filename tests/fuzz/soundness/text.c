@@ -14,16 +14,20 @@ static bool names_map(const struct bpf_insn *in)
 	       (in->src_reg == BPF_PSEUDO_MAP_FD || in->src_reg == BPF_PSEUDO_MAP_VALUE);
 }
 
-static void write_maps(FILE *out, const struct sprog *p)
+/* The maps @p uses, in the order of their numbers; @nr gets each one's number in the case. */
+static void write_maps(FILE *out, const struct sprog *p, s32 nr[SP_MAPS])
 {
-	s32 last = -1;
+	u32 used = 0, n = 0;
 
 	for (u32 i = 0; i < p->len; i++)
-		if (names_map(&p->insns[i]) && p->insns[i].imm < SP_MAPS)
-			last = max(last, p->insns[i].imm);
-	for (s32 i = 0; i <= last; i++) {
+		if (names_map(&p->insns[i]) && (u32)p->insns[i].imm < SP_MAPS)
+			used |= 1u << p->insns[i].imm;
+	for (u32 i = 0; i < SP_MAPS; i++) {
 		const struct sp_map *m = &sp_maps[i];
 
+		if (!(used >> i & 1))
+			continue;
+		nr[i] = n++;
 		fprintf(out, "map: %s %u %u %u", map_ops_of(m->type)->name, m->key, m->value,
 			m->entries);
 		fprintf(out, m->flags ? " %#x\n" : "\n", m->flags);
@@ -35,14 +39,15 @@ static void write_maps(FILE *out, const struct sprog *p)
 	}
 }
 
-static void write_head(FILE *out, const struct world *w, const struct sprog *p, const char *name)
+static void write_head(FILE *out, const struct world *w, const struct sprog *p, const char *name,
+		       s32 nr[SP_MAPS])
 {
 	fprintf(out, "== %s\ntype: %s\n", name, prog_type_of(p->type)->name);
 	if (p->unpriv)
 		fprintf(out, "unpriv\n");
 	if (p->flags)
 		fprintf(out, "flags: %#x\n", p->flags);
-	write_maps(out, p);
+	write_maps(out, p, nr);
 	if (p->nr_funcs > 1)
 		fprintf(out, "funcs:");
 	for (u32 i = 0; p->nr_funcs > 1 && i < p->nr_funcs; i++)
@@ -96,7 +101,9 @@ static void write_insn(FILE *out, const struct bpf_insn *in)
 
 void text_write(FILE *out, const struct world *w, const struct sprog *p, const char *name)
 {
-	write_head(out, w, p, name);
+	s32 nr[SP_MAPS] = {0};
+
+	write_head(out, w, p, name, nr);
 	fprintf(out, "expect: EACCES\n--\n");
 	for (u32 i = 0; i < p->len; i++) {
 		struct bpf_insn in[2] = {p->insns[i],
@@ -104,6 +111,8 @@ void text_write(FILE *out, const struct world *w, const struct sprog *p, const c
 
 		if (insn_is_call(in, BPF_PSEUDO_KFUNC_CALL))
 			in[0].imm = 0; /* named above */
+		if (names_map(in) && (u32)in[0].imm < SP_MAPS)
+			in[0].imm = nr[in[0].imm];
 		write_insn(out, in);
 		i += insn_is_ldimm64(in);
 	}
@@ -122,7 +131,7 @@ struct reader {
 		s32 id;
 	} kfunc[8];
 	u32 nr_kfuncs;
-	bool bad, body;
+	bool bad, body, loud;
 	char text[1 << 16];
 	u32 len;
 };
@@ -235,8 +244,11 @@ static void read_key(struct reader *r, char *line)
 static int finish(struct reader *r)
 {
 	struct sprog *p = r->p;
-	int n = r->bad ? -1 : asm_text(r->text, p->insns, SP_MAX_INSNS, NULL);
+	struct asm_error bad;
+	int n = r->bad ? -1 : asm_text(r->text, p->insns, SP_MAX_INSNS, &bad);
 
+	if (n <= 0 && !r->bad && r->loud)
+		fprintf(stderr, "line %d: %s\n", bad.line, bad.text);
 	if (n <= 0)
 		return -EINVAL;
 	p->len = n;
@@ -266,7 +278,7 @@ static void read_line(struct reader *r, char *line)
 		r->bad = true;
 }
 
-int text_read(FILE *in, const struct world *w, struct sprog *p, u64 *run_seed)
+int text_read(FILE *in, const struct world *w, struct sprog *p, u64 *run_seed, bool loud)
 {
 	static struct reader r;
 	char line[512];
@@ -279,6 +291,7 @@ int text_read(FILE *in, const struct world *w, struct sprog *p, u64 *run_seed)
 	r.w = w;
 	r.p = p;
 	r.run_seed = run_seed;
+	r.loud = loud;
 	while (fgets(line, sizeof(line), in)) {
 		line[strcspn(line, "\n")] = 0;
 		if (!strncmp(line, "== ", 3)) {

@@ -10,8 +10,8 @@
 #include "world.h"
 
 void text_write(FILE *out, const struct world *w, const struct sprog *p, const char *name);
-/* The next case of @in; 1, 0 at the end, negative: this one cannot be had with the fixed maps. */
-int text_read(FILE *in, const struct world *w, struct sprog *p, u64 *run_seed);
+/* The next case of @in (@loud: what is wrong goes to stderr); 1, 0 at the end, negative: this one cannot be had with the fixed maps. */
+int text_read(FILE *in, const struct world *w, struct sprog *p, u64 *run_seed, bool loud);
 
 /* The fixed map most like one of @kind (as bpftool names it) with these sizes, -1: none of the kind. */
 s32 text_map_like(const char *kind, u32 key, u32 value, u32 entries, bool rdonly);

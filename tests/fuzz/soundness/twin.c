@@ -216,18 +216,19 @@ static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 	each(n##0) each(n##1) each(n##2) each(n##3) each(n##4) each(n##5) each(n##6) each(n##7) \
 		each(n##8) each(n##9) each(n##a) each(n##b) each(n##c) each(n##d) each(n##e)    \
 			each(n##f)
-#define ALL(each)                                                                            \
-	SIXTEEN(each, 0)                                                                     \
-	SIXTEEN(each, 1)                                                                     \
-	SIXTEEN(each, 2)                                                                     \
-	SIXTEEN(each, 3)                                                                     \
-	SIXTEEN(each, 4)                                                                     \
-	SIXTEEN(each, 5)                                                                     \
-	SIXTEEN(each, 6)                                                                     \
-	SIXTEEN(each, 7)                                                                     \
-	SIXTEEN(each, 8)                                                                     \
-	SIXTEEN(each, 9) SIXTEEN(each, a) SIXTEEN(each, b) SIXTEEN(each, c) SIXTEEN(each, d) \
-		SIXTEEN(each, e) SIXTEEN(each, f)
+#define ALL(each)        \
+	SIXTEEN(each, 0) \
+	SIXTEEN(each, 1) \
+	SIXTEEN(each, 2) \
+	SIXTEEN(each, 3) \
+	SIXTEEN(each, 4) \
+	SIXTEEN(each, 5) \
+	SIXTEEN(each, 6) \
+	SIXTEEN(each, 7) \
+	SIXTEEN(each, 8) \
+	SIXTEEN(each, 9) \
+	SIXTEEN(each, a) \
+	SIXTEEN(each, b) SIXTEEN(each, c) SIXTEEN(each, d) SIXTEEN(each, e) SIXTEEN(each, f)
 ALL(ONE)
 static helper_fn replayed[EXEC_NR_HELPERS] = {ALL(NAME)};
 
