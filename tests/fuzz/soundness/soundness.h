@@ -5,16 +5,20 @@
  * soundness.h - accepted => no bad access, and every concrete value lies in the abstract state the
  * verifier had at that instruction.
  *
- * One round: a program is made (gen.c: random but structured; or an accepted one with a few
- * mutations), checked by vfy_check() with an observer that records the walk (record.c), and, when
- * accepted, run several times on a concrete machine (machine.c) that
+ * One round: a program is made (gen.h: random but structured; or one of before, a text case or a
+ * program of a BPF object with a few mutations), checked by vfy_check() with an observer that
+ * records the walk (record.c), and, when accepted, run several times on a concrete machine
+ * (machine.h) that
  *  - executes the instructions as loaded, before any rewriting,
  *  - has a region of its own, far from all others, for the context, each stack frame, each map
- * element and each version of the packet, so that an address outside its region is a bad access
- * whatever the verifier thought,
+ * element, each record and reference and each version of the packet, so that an address outside its
+ * region, or in what was given back, is a bad access whatever the verifier thought,
+ *  - counts what must be given back, locks, and objects on the stack nobody may touch,
  *  - for the unprivileged also knows which stack bytes were written, and what tells an address (it
  * may not be taken for a number, stored to maps or returned),
  *  - follows the recorded walk and compares.
+ * Then the rewritten program runs in the interpreter on the same inputs (twin.h), and must return
+ * the same and leave the same.
  *
  * Following the walk. The recorder keeps one node per instruction the walk checked (registers and
  * stack of the innermost frame before the instruction) and an edge from the node walked before on
