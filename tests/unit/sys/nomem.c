@@ -56,6 +56,11 @@ static int btf_size;
 static const void *btf_data;
 static int map, prog, link_fd, typed; /* made once, for the operations on them */
 
+/* A program's BTF: a function, and types that the service has, too. */
+static struct {
+	int fd, func, zero, types[20];
+} core;
+
 /* --- operations: a result of bpf(2), or of their kind --- */
 
 static int op_open(void)
@@ -135,6 +140,43 @@ static int op_load(void)
 	a.log_size = sizeof(log);
 	a.log_buf = (uintptr_t)log;
 	return userbpf_bpf(u, BPF_PROG_LOAD, &a, sizeof(a));
+}
+
+/* CO-RE relocations of twenty types, and everything in fd_array held. */
+static int op_core(void)
+{
+	const struct bpf_insn insns[] = {
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+	struct bpf_core_relo relos[20];
+	struct bpf_func_info func = {.type_id = core.func};
+	int fds[] = {map, typed, core.fd};
+	union {
+		union bpf_attr a;
+		struct {
+			char known[148];
+			u32 fd_array_cnt;
+		};
+	} u2 = {.a = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+		      .insns = (uintptr_t)insns,
+		      .insn_cnt = ARRAY_SIZE(insns)}};
+
+	for (u32 i = 0; i < ARRAY_SIZE(relos); i++)
+		relos[i] = (struct bpf_core_relo){.type_id = core.types[i],
+						  .access_str_off = core.zero,
+						  .kind = BPF_CORE_TYPE_EXISTS};
+	u2.a.license = (uintptr_t) "GPL";
+	u2.a.prog_btf_fd = core.fd;
+	u2.a.func_info = (uintptr_t)&func;
+	u2.a.func_info_cnt = 1;
+	u2.a.func_info_rec_size = sizeof(func);
+	u2.a.core_relos = (uintptr_t)relos;
+	u2.a.core_relo_cnt = ARRAY_SIZE(relos);
+	u2.a.core_relo_rec_size = sizeof(relos[0]);
+	u2.a.fd_array = (uintptr_t)fds;
+	u2.fd_array_cnt = ARRAY_SIZE(fds);
+	return userbpf_bpf(u, BPF_PROG_LOAD, &u2.a, 152);
 }
 
 static int load_iter(void)
@@ -255,6 +297,7 @@ static const struct {
 	{"pin", op_pin},	   {"mkdir", op_mkdir}, {"cat map", op_cat_map},
 	{"cat link", op_cat_link}, {"get", op_get},	{"info", op_info},
 	{"update", op_update},	   {"stats", op_stats}, {"bind", op_bind},
+	{"core", op_core},
 };
 
 static u32 objects(void)
@@ -324,6 +367,29 @@ static int must(const char *what, int ret)
 	return ret;
 }
 
+static void prepare_core(const struct btf *kernel)
+{
+	struct btf *own = btf__new_empty();
+	union bpf_attr a = {0};
+	u32 size;
+
+	btf__add_int(own, "int", 4, BTF_INT_SIGNED);
+	btf__add_func_proto(own, 1);
+	core.func = btf__add_func(own, "main", BTF_FUNC_GLOBAL, 2);
+	core.zero = btf__add_str(own, "0");
+	for (u32 id = 1, n = 0; n < ARRAY_SIZE(core.types); id++) {
+		const struct btf_type *t = btf__type_by_id(kernel, id);
+
+		if (btf_is_struct(t) && t->name_off)
+			core.types[n++] =
+				btf__add_struct(own, btf__name_by_offset(kernel, t->name_off), 4);
+	}
+	a.btf = (uintptr_t)btf__raw_data(own, &size);
+	a.btf_size = size;
+	core.fd = must("program BTF", userbpf_bpf(u, BPF_BTF_LOAD, &a, sizeof(a)));
+	btf__free(own);
+}
+
 static void prepare(void)
 {
 	struct userbpf_options o = {.size = sizeof(o), .vmlinux_btf = vmlinux};
@@ -350,6 +416,7 @@ static void prepare(void)
 	must("pin", userbpf_bpf(u, BPF_OBJ_PIN, &a, sizeof(a)));
 	a = (union bpf_attr){.bpf_fd = link_fd, .pathname = (uintptr_t) "/sys/fs/bpf/link"};
 	must("pin", userbpf_bpf(u, BPF_OBJ_PIN, &a, sizeof(a)));
+	prepare_core(btf);
 	btf__free(btf);
 }
 
