@@ -76,7 +76,9 @@ HELPER_FN(copy_from_user_task)
 		return 0;
 	if (task == task_current())
 		return probe(r1, r2, r3);
-	err = fault_copy(&tgid, &task->tgid, sizeof(tgid)) ?: copy_from(tgid, dst, r3, (u32)r2);
+	err = fault_copy(&tgid, (const char *)task + offsetof(struct task_struct, tgid),
+			 sizeof(tgid))
+		      ?: copy_from(tgid, dst, r3, (u32)r2);
 	if (err)
 		memset(dst, 0, (u32)r2);
 	return (u64)err;
