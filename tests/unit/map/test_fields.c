@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Values with locks inside; records of ring buffers. */
+/* Values with locks, timers and pointers to objects inside; records of ring buffers. */
+#include "base/slot.h"
+#include "map/kptr.h"
+#include "map/kptr_test.h"
 #include "map_test.h"
 
 struct value {
@@ -135,12 +138,150 @@ static void test_ring_hostile(void **state)
 	map_close(&map);
 }
 
+struct with_kptr {
+	u64 owner, data, plain, timer[2];
+};
+
+static void open_kptr(struct bpf_map *map, u32 type)
+{
+	struct map_attr a = attr_of(type, 4, sizeof(struct with_kptr), 4, 0);
+
+	a.nr_kptrs = 2;
+	a.kptr[0] = (struct map_kptr){offsetof(struct with_kptr, owner), KPTR_TEST_REF, true};
+	a.kptr[1] = (struct map_kptr){offsetof(struct with_kptr, plain), KPTR_TEST_REF, false};
+	if (type != BPF_MAP_TYPE_PERCPU_ARRAY)
+		a.timer_at = 1 + offsetof(struct with_kptr, timer);
+	assert_int_equal(map_open(map, &a), 0);
+}
+
+static u32 refs(void)
+{
+	return *slot_object_refs(KPTR_TEST_REF);
+}
+
+static void put_in(struct with_kptr *v)
+{
+	kptr_get(KPTR_TEST_REF);
+	assert_null(kptr_xchg(&v->owner, KPTR_TEST_REF, &kptr_test_object));
+	kptr_store(&v->plain, KPTR_TEST_REF, &kptr_test_object);
+	v->timer[0] = 9;
+}
+
+static void assert_empty(const struct with_kptr *v)
+{
+	assert_null(kptr_load(&v->owner, KPTR_TEST_REF));
+	assert_null(kptr_load(&v->plain, KPTR_TEST_REF));
+	assert_int_equal(v->timer[0], 0);
+	assert_int_equal(refs(), 0);
+}
+
+/* References are given back by updates, deletes and the end of a map; bpf(2) neither sees nor
+ * writes the fields. */
+static void test_kptr_given_back(void **state)
+{
+	static const u32 types[] = {BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH};
+	struct with_kptr in = {1, 5, 1, {7}}, out, *v, *old;
+	struct bpf_map map;
+	u32 key = 1;
+
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+		open_kptr(&map, types[i]);
+		assert_int_equal(map_sys_update(&map, &key, &in, 0), 0);
+		v = map.ops->lookup(&map, &key);
+		assert_empty(v);
+		put_in(v);
+		assert_int_equal(map_sys_lookup(&map, &key, &out, 0), 0);
+		assert_int_equal(out.owner | out.plain | out.timer[0], 0);
+		assert_int_equal(out.data, 5);
+		assert_int_equal(refs(), 1);
+		assert_int_equal(map_sys_update(&map, &key, &in, 0), 0);
+		assert_empty(map.ops->lookup(&map, &key));
+		old = v;
+		put_in(map.ops->lookup(&map, &key));
+		if (types[i] == BPF_MAP_TYPE_HASH) {
+			assert_int_equal(map_sys_delete(&map, &key), 0);
+			assert_int_equal(refs(), 0);
+			put_in(old); /* a program still had the deleted one */
+		}
+		assert_int_equal(refs(), 1);
+		map_free_fields(&map);
+		assert_int_equal(refs(), 0);
+		map_close(&map);
+	}
+}
+
+static void test_kptr_percpu(void **state)
+{
+	struct bpf_map map;
+	u32 key = 2, nr;
+
+	open_kptr(&map, BPF_MAP_TYPE_PERCPU_ARRAY);
+	nr = map.attr.nr_cpus;
+	for (u32 cpu = 0; cpu < nr; cpu++)
+		put_in(map.ops->lookup_percpu(&map, &key, cpu));
+	assert_int_equal(refs(), nr);
+	map_free_fields(&map);
+	assert_int_equal(refs(), 0);
+	map_close(&map);
+}
+
+/* Numbers that name no object, or one too often. */
+static void test_kptr_forged(void **state)
+{
+	static const u64 forged[] = {2, ~0ull, (u64)&kptr_test_object, 0xffff888000000000};
+	struct with_kptr *v;
+	struct bpf_map map;
+	u32 key = 0;
+
+	open_kptr(&map, BPF_MAP_TYPE_ARRAY);
+	v = map.ops->lookup(&map, &key);
+	for (u32 i = 0; i < ARRAY_SIZE(forged); i++) {
+		v->owner = v->plain = forged[i];
+		assert_null(kptr_load(&v->owner, KPTR_TEST_REF));
+		assert_null(kptr_xchg(&v->owner, KPTR_TEST_REF, NULL));
+		assert_null(kptr_load(&v->plain, KPTR_TEST_MEMBER));
+	}
+	v->owner = 1; /* nobody took a reference: the count stays where it is */
+	map_free_fields(&map);
+	assert_int_equal(refs(), 0);
+	map_close(&map);
+}
+
+/* Only places of values have keys. */
+static void test_key_of(void **state)
+{
+	static const u32 types[] = {BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH};
+	struct with_kptr in = {};
+	struct bpf_map map;
+	const u32 *found;
+	u32 key = 3, index;
+	char *v;
+
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+		open_kptr(&map, types[i]);
+		assert_int_equal(map_sys_update(&map, &key, &in, 0), 0);
+		v = map.ops->lookup(&map, &key);
+		found = map.ops->key_of(&map, v, &index);
+		assert_non_null(found);
+		assert_int_equal(*found, key);
+		assert_null(map.ops->key_of(&map, v + 8, &index));
+		assert_null(map.ops->key_of(&map, map.shm, &index));
+		assert_null(map.ops->key_of(&map, (char *)map.shm - 4096, &index));
+		for (char *at = (char *)map.shm + map.shm_len - 64;
+		     at < (char *)map.shm + map.shm_len + 8192; at += 8)
+			assert_null(map.ops->key_of(&map, at, &index));
+		map_close(&map);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lock_stays),   cmocka_unit_test(test_fresh_lock),
 		cmocka_unit_test(test_ring_wraps),   cmocka_unit_test(test_ring_full),
-		cmocka_unit_test(test_ring_hostile),
+		cmocka_unit_test(test_ring_hostile), cmocka_unit_test(test_kptr_given_back),
+		cmocka_unit_test(test_kptr_percpu),  cmocka_unit_test(test_kptr_forged),
+		cmocka_unit_test(test_key_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
