@@ -6,7 +6,8 @@
 #include "abi/print.h"
 #include "cli/cli.h"
 
-#define NAME_CAP 64u
+#define NAME_CAP    64u
+#define LINE_BUFFER (1u << 20)
 
 /* What is known of objects by their handle: names come with the call that makes them. */
 struct known {
@@ -120,6 +121,7 @@ static void show(struct trace *t, const struct abi_rec *rec)
 	if (t->cli->json)
 		fprintf(t->out, ", \"ms\": %.3f}", ms);
 	fputc('\n', t->out);
+	fflush(t->out);
 }
 
 static void tick(void *arg)
@@ -129,7 +131,6 @@ static void tick(void *arg)
 
 	while ((rec = calls_next(t->calls)))
 		show(t, rec);
-	fflush(t->out);
 }
 
 int cmd_trace(struct cli *cli, int argc, char **argv)
@@ -152,6 +153,8 @@ int cmd_trace(struct cli *cli, int argc, char **argv)
 	t.calls = calls_open(cli);
 	if (!t.calls)
 		return EXIT_FAILURE;
+	/* a line at a time, so that the command's own output does not get in between */
+	setvbuf(t.out, NULL, _IOFBF, LINE_BUFFER);
 	w.record = calls_path(t.calls);
 	status = run_command(cli, argv + optind, &w);
 	tick(&t);
