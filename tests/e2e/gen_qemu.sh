@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# gen_qemu - gen_loader_cases.sh on Debian's 6.1 kernel in QEMU (software emulation): every loader file does there what libbpf does.
+# gen_qemu - gen_loader_cases.sh on Debian's 6.1 kernel in QEMU (software emulation): every loader file does there what libbpf does, and so does
+# every light skeleton of ours, with the attachments that the service does not have.
 . "$SRC/tests/e2e/lib.sh"
 command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86 is missing"
 command -v busybox >/dev/null && command -v cpio >/dev/null || skip "busybox-static or cpio is missing"
@@ -8,6 +9,11 @@ kernel=$(ls /boot/vmlinuz-6.1.*-cloud-amd64 2>/dev/null | tail -1)
 [ -r "$kernel" ] || skip "there is no Debian 6.1 cloud kernel in /boot"
 mkdir "$T/loaders"
 . "$SRC/tests/e2e/gen_loaders.sh"
+. "$SRC/tests/e2e/lskel_lib.sh"
+lskel_build userbpf
+"$USERBPF" gen skeleton -L "$OBJ/sample.bpf.o" >sample.lskel.h || fail "gen skeleton sample"
+check "compile lskel_c.c" $cc -std=gnu99 -Wall -Wextra -Werror -I. -o lskel_c "$SRC/tests/e2e/lskel_c.c"
+cd /
 
 # put FILE: with the libraries it needs
 root=$T/root
@@ -20,7 +26,10 @@ put() {
 mkdir -p "$root"/{bin,proc,sys,dev,tmp,obj}
 install -D "$(command -v busybox)" "$root/bin/busybox"
 for tool in libload runloader objdump coreport; do put "$BUILD/tests/e2e/$tool"; done
+put "$T/lskel"
+put "$T/lskel_c"
 cp $objects "$root/obj/"
+cp -r "$L" "$root/lskel" # some have names of other objects
 cp -r "$T/loaders" "$root/loaders"
 cp "$SRC/tests/e2e/gen_loader_cases.sh" "$root/"
 cat >"$root/init" <<'X'
@@ -30,10 +39,17 @@ export PATH=/bin LC_ALL=C
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 sh /gen_loader_cases.sh /bin /loaders /obj/*.bpf.o > /dev/ttyS1 2>&1
 coreport /loaders/core_field.loader > /dev/ttyS1 2>&1
+mount -t tracefs tracefs /sys/kernel/tracing
+for name in NAMES; do
+	lskel same $name /lskel/$name.bpf.o >/tmp/out 2>&1
+	echo "skel $name $? $(tail -1 /tmp/out)" > /dev/ttyS1
+done
+lskel_c kernel >/tmp/out 2>&1
+echo "skel attach $? $(head -1 /tmp/out)" > /dev/ttyS1
 echo "end" > /dev/ttyS1; sleep 1
 poweroff -f
 X
-sed -i 's,^#!.*,#!/bin/busybox sh,' "$root/init"
+sed -i "s,^#!.*,#!/bin/busybox sh,; s,NAMES,$(echo $names)," "$root/init"
 chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$T/initrd.gz"
 timeout 280 qemu-system-x86_64 -accel tcg -m 1G -smp 2 -display none -no-reboot -net none -kernel "$kernel" -initrd "$T/initrd.gz" \
@@ -41,10 +57,14 @@ timeout 280 qemu-system-x86_64 -accel tcg -m 1G -smp 2 -display none -no-reboot 
 tr -d '\r' <"$T/answers" >"$T/lines"
 grep -q '^end' "$T/lines" || { fail "the kernel did not come to an end"; tail -5 "$T/console" "$T/lines"; exit 1; }
 
-compared=0 ported=
+compared=0 ported= skeletons=0 attached=
 while read -r name verdict rest; do
 	case $name:$verdict:$rest in
 	\#*) echo "$name $verdict $rest" ;;
+	skel:attach:0*) attached=yes ;;
+	skel:*:0\ * | skel:*:0) skeletons=$((skeletons + 1)) ;;
+	skel:*:4\ *) echo "$verdict: libbpf and the skeleton are refused" ;;
+	skel:*) fail "skeleton $verdict: $rest" ;;
 	end:*) ;;
 	port:*) ported="$name $verdict $rest" ;;
 	left:*) same "objects left" "" "$verdict$rest" ;;
@@ -60,5 +80,7 @@ case $ported in
 "port seen 1 max_entries 1 key_size 4 offset "*) ;;
 *) fail "the program does not read the right fields: $ported" ;;
 esac
+[ -n "$attached" ] || fail "the skeletons' attachments did not end well"
+[ $skeletons -ge 25 ] || fail "only $skeletons skeletons compared"
 [ $compared -ge 25 ] || fail "only $compared objects compared"
-echo "$compared objects are the same"
+echo "$compared objects and $skeletons skeletons are the same"

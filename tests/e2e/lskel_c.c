@@ -173,6 +173,12 @@ static void test_uprobe(void)
 	EXPECT(probed(3) == 3);
 	opts.target = "/proc/self/exe:no_such_function";
 	EXPECT(probes__attach_on_uprobe(s, &opts) == -ENOENT);
+	if (!access("/sys/bus/event_source/devices/kprobe/type", R_OK) &&
+	    !access("/sys/kernel/tracing/events/syscalls", R_OK)) {
+		EXPECT(probes__attach(s) == 0);
+		EXPECT(s->links.on_kprobe_fd > 0 && s->links.on_kretprobe_fd > 0 &&
+		       s->links.on_tracepoint_fd > 0);
+	}
 	EXPECT(s->links.on_uprobe_fd == fd); /* a failed attach leaves the one before */
 	probes__destroy(s);
 }
