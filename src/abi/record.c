@@ -49,7 +49,7 @@ long abi_rec_check(const void *buf, size_t len)
 	if (len < sizeof(*rec))
 		return 0;
 	if (rec->magic != ABI_REC_MAGIC || rec->len < sizeof(*rec) || rec->len > ABI_REC_MAX ||
-	    rec->len % 8)
+	    rec->len % 8 || rec->ret < -MAX_ERRNO)
 		return -EINVAL;
 	if (len < rec->len)
 		return 0;

@@ -57,7 +57,8 @@ static bool more(struct calls *c)
 	ssize_t n;
 	char *p;
 
-	memmove(c->buf, c->buf + c->at, c->have - c->at);
+	if (c->at)
+		memmove(c->buf, c->buf + c->at, c->have - c->at);
 	c->have -= c->at;
 	c->at = 0;
 	if (c->size - c->have < want) {
