@@ -116,6 +116,7 @@ struct walk {
 	u8 *state;
 	s32 *stack;
 	s32 depth;
+	bool fall_back; /* a loop may also end by falling through to its head */
 };
 
 static void log_at(struct venv *env, s32 insn)
@@ -162,7 +163,7 @@ static int visit_call(struct venv *env, struct walk *w, s32 i, bool callee)
 {
 	const struct bpf_insn *in = &env->insns[i];
 	s32 size = insn_is_ldimm64(in) ? 2 : 1;
-	int err = edge(env, w, i, (s64)i + size, FALL_DONE, false);
+	int err = edge(env, w, i, (s64)i + size, FALL_DONE, w->fall_back);
 
 	if (err)
 		return err;
@@ -184,7 +185,8 @@ static int visit(struct venv *env, struct walk *w, s32 i)
 	if (insn_is_func_ptr(in))
 		return visit_call(env, w, i, true);
 	if (class != BPF_JMP && class != BPF_JMP32)
-		return edge(env, w, i, (s64)i + (insn_is_ldimm64(in) ? 2 : 1), FALL_DONE, false);
+		return edge(env, w, i, (s64)i + (insn_is_ldimm64(in) ? 2 : 1), FALL_DONE,
+			    w->fall_back);
 	switch (BPF_OP(in->code)) {
 	case BPF_EXIT: return 0;
 	case BPF_CALL:
@@ -229,6 +231,21 @@ static int all_reached(struct venv *env, const struct walk *w)
 	return 0;
 }
 
+static bool begins_round(struct venv *env, s32 i)
+{
+	return env->insns[i].code == (BPF_JMP | BPF_JCOND) ||
+	       (vfy_kfunc_flags(env, &env->insns[i]) & KF_ITER_NEXT);
+}
+
+/* 6.1 takes only jumps for the end of a loop. Programs it knows nothing of are laid out freely. */
+static bool is_of_later_kernels(struct venv *env)
+{
+	for (s32 i = 0; i < env->len; i++)
+		if (begins_round(env, i))
+			return true;
+	return false;
+}
+
 int vfy_cfg_check(struct venv *env)
 {
 	struct walk w = {.state = calloc(env->len, 1), .stack = malloc(env->len * sizeof(s32))};
@@ -236,6 +253,7 @@ int vfy_cfg_check(struct venv *env)
 
 	if (!w.state || !w.stack)
 		goto out;
+	w.fall_back = is_of_later_kernels(env);
 	w.state[0] = SEEN;
 	w.stack[0] = 0;
 	w.depth = 1;
