@@ -251,8 +251,18 @@ static void __printf(2, 3) print_piece(void *arg, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_vprintf(arg, fmt, ap);
+	log_vprintf(((struct venv *)arg)->log, fmt, ap);
 	va_end(ap);
+}
+
+/* A function of the service by its name. */
+static const char *kfunc_name(void *arg, const struct bpf_insn *insn)
+{
+	const struct btf *btf = ((struct venv *)arg)->prog->vmlinux;
+
+	return insn->src_reg == BPF_PSEUDO_KFUNC_CALL && btf && insn->imm && !insn->off
+		       ? btf_type_name(btf, insn->imm)
+		       : NULL;
 }
 
 /* What a reference to a map will load, as far as the caller may see it: the kernel has put the
@@ -277,7 +287,7 @@ static bool names_map(const struct bpf_insn *insn)
 
 void vfy_log_insn(struct venv *env, u32 idx)
 {
-	struct disasm d = {.print = print_piece, .arg = env->log};
+	struct disasm d = {.print = print_piece, .call = kfunc_name, .arg = env};
 	struct bpf_insn insn[2] = {env->insns[idx]};
 
 	if (!log_on(env->log))
