@@ -49,6 +49,7 @@ static void child_exec(struct cli *cli, const char *daemon, bool background, cha
 	dup2(log, 2);
 	unsetenv("LD_PRELOAD");
 	unsetenv("USERBPF_SOCKET");
+	unsetenv("USERBPF_FAIL"); /* the command's faults, not those of the preload driver */
 	execv(daemon, argv);
 	dprintf(2, "cannot run %s: %s\n", daemon, strerror(errno));
 	_exit(127);

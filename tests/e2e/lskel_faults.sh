@@ -26,4 +26,11 @@ USERBPF_FAIL=x ub ./lskel bare maps || fail "USERBPF_FAIL=x does something"
 USERBPF_FAIL=1:ENOSUCH ub ./lskel bare maps || fail "an unknown errno does something"
 same "ENOMEM by default" ENOMEM "$(USERBPF_FAIL=1 ub ./lskel bare maps)"
 same "by name" EXDEV "$(USERBPF_FAIL=4:EXDEV ub ./lskel bare maps)"
+# faults are the command's: a service that run starts for it preloads as ever
+if [ -w /dev/fuse ]; then
+	for n in 2 3 5; do
+		same "preloaded files with call $n failing" "maps.debug progs.debug " \
+			"$(USERBPF_FAIL=$n "$USERBPF" run --dir "$T/own$n" -- ls /sys/fs/bpf 2>&1 | tr '\n' ' ')"
+	done
+fi
 cd /
