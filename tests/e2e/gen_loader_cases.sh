@@ -32,11 +32,12 @@ for object; do
 	if grep -q '^errno' "$T/libbpf" "$T/loader" || ! [ -s "$T/loader" ]; then
 		want=$(sed -n 's/^errno //p' "$T/libbpf") got=$(sed -n 's/^errno //p' "$T/loader")
 		echo "$name errno ${want:-0} ${got:-0}"
+		[ -z "$want" ] || LIBLOAD_WHY=1 "$bin/libload" "$object" 2>&1 | grep '^libbpf: ' | head -2 | cut -c1-200 | sed 's/^/#	/'
 	elif cmp -s "$T/libbpf" "$T/loader"; then
 		echo "$name same"
 	else
 		echo "$name differs"
-		diff "$T/libbpf" "$T/loader" | head -6 | cut -c1-160 | sed 's/^/#	/'
+		diff "$T/libbpf" "$T/loader" | grep "^[-+<>]" | head -8 | cut -c1-160 | sed 's/^/#	/'
 	fi
 done
 n=0

@@ -15,6 +15,19 @@ lskel_build userbpf
 check "compile lskel_c.c" $cc -std=gnu99 -Wall -Wextra -Werror -I. -o lskel_c "$SRC/tests/e2e/lskel_c.c"
 cd /
 
+# What is in modules, too.
+modules=
+dir=/lib/modules/${kernel#*vmlinuz-}/kernel
+for module in lib/libcrc32c net/ipv6/netfilter/nf_defrag_ipv6 net/ipv4/netfilter/nf_defrag_ipv4 net/netfilter/nf_conntrack; do
+	[ ! -r "$dir/$module.ko" ] || modules="$modules $dir/$module.ko"
+done
+[ -z "$modules" ] || "$USERBPF" gen loader "$OBJ/gen/module.bpf.o" -o "$T/loaders/module.loader" && objects="$objects $OBJ/gen/module.bpf.o"
+
+# GEN_SET='NAME ...': only these
+if [ -n "${GEN_SET:-}" ]; then
+	objects=$(for object in $objects; do case " $GEN_SET " in *" $(basename "$object" .bpf.o) "*) echo "$object" ;; esac; done)
+fi
+
 # put FILE: with the libraries it needs
 root=$T/root
 put() {
@@ -30,6 +43,7 @@ put "$T/lskel"
 put "$T/lskel_c"
 cp $objects "$root/obj/"
 cp -r "$L" "$root/lskel" # some have names of other objects
+for module in $modules; do install -D "$module" "$root/modules/${module##*/}"; done
 cp -r "$T/loaders" "$root/loaders"
 cp "$SRC/tests/e2e/gen_loader_cases.sh" "$root/"
 cat >"$root/init" <<'X'
@@ -37,6 +51,9 @@ cat >"$root/init" <<'X'
 /bin/busybox --install -s /bin
 export PATH=/bin LC_ALL=C
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for module in libcrc32c nf_defrag_ipv6 nf_defrag_ipv4 nf_conntrack; do
+	[ ! -e /modules/$module.ko ] || insmod /modules/$module.ko
+done
 sh /gen_loader_cases.sh /bin /loaders /obj/*.bpf.o > /dev/ttyS1 2>&1
 coreport /loaders/core_field.loader > /dev/ttyS1 2>&1
 mount -t tracefs tracefs /sys/kernel/tracing
@@ -65,10 +82,12 @@ while read -r name verdict rest; do
 	skel:*:0\ * | skel:*:0) skeletons=$((skeletons + 1)) ;;
 	skel:*:4\ *) echo "$verdict: libbpf and the skeleton are refused" ;;
 	skel:*) fail "skeleton $verdict: $rest" ;;
+	\#*) echo "	$verdict $rest" ;;
 	end:*) ;;
 	port:*) ported="$name $verdict $rest" ;;
 	left:*) same "objects left" "" "$verdict$rest" ;;
 	*:same:) compared=$((compared + 1)) ;;
+	module:errno:*) fail "functions of modules: libbpf and the loader answer $rest" ;;
 	*:errno:0\ * | *:errno:*\ 0) fail "$name: one way fails: $rest" ;;
 	*:errno:*) echo "$name: libbpf and the loader answer $rest" ;;
 	*) fail "$name $verdict $rest" ;;
@@ -84,3 +103,5 @@ esac
 [ $skeletons -ge 25 ] || fail "only $skeletons skeletons compared"
 [ $compared -ge 25 ] || fail "only $compared objects compared"
 echo "$compared objects and $skeletons skeletons are the same"
+[ -n "${GEN_SET:-}" ] || [ $compared -ge 25 ] || fail "only $compared objects compared"
+echo "$compared objects are the same"

@@ -5,12 +5,16 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+/* Why it did not load, which is the same wherever it runs: only on request. */
+static int on_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
+	if (level == LIBBPF_WARN && getenv("LIBLOAD_WHY"))
+		vfprintf(stderr, fmt, ap);
 	return 0;
 }
 
@@ -33,7 +37,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
-	libbpf_set_print(quiet);
+	libbpf_set_print(on_print);
 	obj = bpf_object__open_file(argv[1], NULL);
 	if (!obj)
 		return 1;

@@ -226,6 +226,17 @@ static void print_map(FILE *f, __u32 id)
 
 /* --- programs --- */
 
+/* The address of an object that the kernel put into an instruction (not of its text, which symbols are of). */
+static bool is_address(const struct bpf_insn *insn)
+{
+	__u64 imm;
+
+	if (insn->code != LD_IMM64 || insn->src_reg)
+		return false;
+	imm = (__u64)(__u32)insn[1].imm << 32 | (__u32)insn[0].imm;
+	return imm >= 0xffff800000000000ull && imm < 0xffffffff80000000ull;
+}
+
 static void print_insns(FILE *f, const struct bpf_insn *insns, __u32 cnt)
 {
 	for (__u32 i = 0; i < cnt; i++) {
@@ -236,6 +247,13 @@ static void print_insns(FILE *f, const struct bpf_insn *insns, __u32 cnt)
 
 		if (map)
 			insn.imm = 0;
+		if (insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == BPF_PSEUDO_KFUNC_CALL)
+			insn.off =
+				!!insn.off; /* of a module: where in its loader's fd_array is no matter */
+		if (is_address(&insns[i]) && i + 1 < cnt) {
+			fprintf(f, "\t%u: r%u = address\n", i++, insn.dst_reg);
+			continue;
+		}
 		fprintf(f, "\t%u: ", i);
 		hex(f, &insn, sizeof(insn));
 		if (map)
