@@ -51,6 +51,8 @@ struct object {
 	u32 flags;
 	u32 ctx_off;
 	u32 max_entries;
+	u32 value_off, value_sz;
+	u32 version_off, version_sz;
 	u32 name, ident, sec; /* in texts; sec 0: none */
 	u32 pad;
 };
@@ -109,6 +111,10 @@ static struct object make_object(const struct gen_loader *l, u32 i, struct texts
 			 (s->page_multiple ? OBJ_PAGES : 0) | (s->cpus ? OBJ_CPUS : 0),
 		.ctx_off = d->ctx_off,
 		.max_entries = d->max_entries,
+		.value_off = d->value_off,
+		.value_sz = d->value_sz,
+		.version_off = s->version_off,
+		.version_sz = s->version_sz,
 		.name = add_text(t, s->name),
 		.ident = add_text(t, s->ident),
 		.sec = add_text(t, s->sec),
@@ -256,8 +262,15 @@ static int read_desc(struct reader *r, struct gen_loader *l, u32 i)
 	if (o.ctx_off % 4 || o.ctx_off < sizeof(struct gen_loader_ctx) ||
 	    o.ctx_off > r->h.ctx_sz - sizes[o.kind] || (o.kind == GEN_MAP && o.ctx_off % 8))
 		return bad(r, "an object in it is outside of the context");
-	l->descs[i] = (struct gen_desc){
-		.kind = o.kind, .slot = i, .ctx_off = o.ctx_off, .max_entries = o.max_entries};
+	if (o.value_sz > l->data_sz || o.value_off > l->data_sz - o.value_sz ||
+	    o.version_sz > min(o.value_sz, 8u) || o.version_off > o.value_sz - o.version_sz)
+		return bad(r, "a value in it is outside of its data");
+	l->descs[i] = (struct gen_desc){.kind = o.kind,
+					.slot = i,
+					.ctx_off = o.ctx_off,
+					.max_entries = o.max_entries,
+					.value_off = o.value_off,
+					.value_sz = o.value_sz};
 	*s = (struct gen_slot){
 		.kind = o.kind,
 		.exported = true,
@@ -265,6 +278,8 @@ static int read_desc(struct reader *r, struct gen_loader *l, u32 i)
 		.data = o.flags & OBJ_DATA,
 		.page_multiple = o.flags & OBJ_PAGES,
 		.cpus = o.flags & OBJ_CPUS,
+		.version_off = o.version_off,
+		.version_sz = o.version_sz,
 		.name = strdup(name),
 		.ident = strdup(ident),
 		.sec = *sec ? strdup(sec) : NULL,

@@ -1,9 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "gen/layout.h"
+
+/* Where the value of a map of variables lies; zeros lie nowhere. */
+static void find_value(struct gen_desc *d, const struct gen_layout *lay)
+{
+	const struct gen_trace *t = lay->trace;
+
+	for (u32 i = 0; i < t->nr_calls; i++) {
+		const struct gen_call *c = &t->calls[i];
+
+		if (gen_value_slot(t, c) != (s32)d->slot || lay->skippable[i])
+			continue;
+		for (u32 j = 0; j < c->nr_segs; j++)
+			if (c->segs[j].ptr.off == offsetof(union bpf_attr, value)) {
+				d->value_off = lay->seg_off[i][j];
+				d->value_sz = c->segs[j].len;
+			}
+	}
+}
+
+static struct gen_desc make_desc(const struct gen_layout *lay, enum gen_obj_kind kind, u32 slot)
+{
+	const struct gen_trace *t = lay->trace;
+	struct gen_desc d = {.kind = kind, .slot = slot, .ctx_off = lay->ctx_off[slot]};
+
+	if (kind != GEN_MAP)
+		return d;
+	d.max_entries = t->calls[t->slots[slot].call].attr.max_entries;
+	find_value(&d, lay);
+	return d;
+}
 
 static int add_descs(struct gen_loader *l, const struct gen_layout *lay)
 {
@@ -17,14 +48,7 @@ static int add_descs(struct gen_loader *l, const struct gen_layout *lay)
 		for (u32 i = 0; i < t->nr_slots; i++) {
 			if (t->slots[i].kind != order[k] || lay->ctx_off[i] < 0)
 				continue;
-			l->descs[l->nr_descs++] = (struct gen_desc){
-				.kind = order[k],
-				.slot = i,
-				.ctx_off = lay->ctx_off[i],
-				.max_entries = order[k] == GEN_MAP
-						       ? t->calls[t->slots[i].call].attr.max_entries
-						       : 0,
-			};
+			l->descs[l->nr_descs++] = make_desc(lay, order[k], i);
 		}
 	return 0;
 }
@@ -119,12 +143,17 @@ static u32 whole_pages(u32 bytes)
 	return min(size, (u64)UINT32_MAX);
 }
 
+static struct gen_map_desc *map_desc(const struct gen_loader *l, void *ctx, u32 i)
+{
+	return (void *)((char *)ctx + l->descs[i].ctx_off);
+}
+
 void gen_loader_ctx(const struct gen_loader *l, void *ctx)
 {
 	((struct gen_loader_ctx *)ctx)->sz = l->ctx_sz;
 	for (u32 i = 0; i < l->nr_descs; i++) {
 		const struct gen_slot *s = &l->trace->slots[l->descs[i].slot];
-		struct gen_map_desc *d = (void *)((char *)ctx + l->descs[i].ctx_off);
+		struct gen_map_desc *d = map_desc(l, ctx, i);
 
 		if (s->page_multiple)
 			d->max_entries = whole_pages(l->descs[i].max_entries);
@@ -192,6 +221,74 @@ static int run_prog(const struct gen_loader *l, gen_bpf_fn bpf, int prog, void *
 	return err < 0 ? err : min(0, (int)attr.test.retval);
 }
 
+/* --- the version of the kernel in a map of variables --- */
+
+static u32 version_code(u32 a, u32 b, u32 c)
+{
+	return a << 16 | b << 8 | min(c, 255u);
+}
+
+/* Ubuntu and Debian have the true one elsewhere than in the release. */
+u32 gen_kernel_version(void)
+{
+	FILE *f = fopen("/proc/version_signature", "re");
+	struct utsname u;
+	u32 a, b, c = 0;
+	int n = 0;
+
+	if (f) {
+		n = fscanf(f, "%*s %*s %u.%u.%u", &a, &b, &c);
+		fclose(f);
+	}
+	if (n == 3)
+		return version_code(a, b, c);
+	if (uname(&u))
+		return 0;
+	if (strstr(u.version, "Debian ") &&
+	    sscanf(strstr(u.version, "Debian "), "Debian %u.%u.%u", &a, &b, &c) == 3)
+		return version_code(a, b, c);
+	c = 0;
+	return sscanf(u.release, "%u.%u.%u", &a, &b, &c) >= 2 ? version_code(a, b, c) : 0;
+}
+
+/* The value of map @i with this machine's version in it; NULL: the recorded one will do. */
+static char *versioned(const struct gen_loader *l, void *ctx, u32 i)
+{
+	const struct gen_desc *d = &l->descs[i];
+	const struct gen_slot *s = &l->trace->slots[d->slot];
+	u64 version = gen_kernel_version();
+	char *value;
+
+	if (d->kind != GEN_MAP || !s->version_sz || !version ||
+	    s->version_off + s->version_sz > d->value_sz || map_desc(l, ctx, i)->initial_value)
+		return NULL;
+	value = malloc(d->value_sz);
+	if (!value)
+		return NULL;
+	memcpy(value, (char *)l->data + d->value_off, d->value_sz);
+	if (l->trace->big_endian)
+		version <<= 8 * (8 - s->version_sz);
+	memcpy(value + s->version_off, &version, s->version_sz);
+	return value;
+}
+
+static int run_versioned(const struct gen_loader *l, gen_bpf_fn bpf, int prog, void *ctx)
+{
+	char *value = NULL;
+	u32 i;
+	int err;
+
+	for (i = 0; i < l->nr_descs && !value; i++)
+		value = versioned(l, ctx, i);
+	if (value)
+		map_desc(l, ctx, i - 1)->initial_value = (uintptr_t)value;
+	err = run_prog(l, bpf, prog, ctx);
+	if (value)
+		map_desc(l, ctx, i - 1)->initial_value = 0;
+	free(value);
+	return err;
+}
+
 int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx)
 {
 	int map = make_map(l, bpf), prog, err;
@@ -202,7 +299,7 @@ int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx)
 	if (err < 0 && ((struct gen_loader_ctx *)ctx)->log_buf)
 		err = prog = load_prog(l, bpf, map, ctx);
 	if (prog >= 0) {
-		err = run_prog(l, bpf, prog, ctx);
+		err = run_versioned(l, bpf, prog, ctx);
 		close(prog);
 	}
 	close(map);

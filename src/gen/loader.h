@@ -33,6 +33,7 @@ struct gen_desc {
 	u32 slot;		/* in the trace */
 	u32 ctx_off;		/* of its bpf_map_desc, bpf_prog_desc or fd in the context */
 	u32 max_entries;	/* maps: as recorded; what a context with 0 gets */
+	u32 value_off, value_sz; /* maps of variables: the initial value in the loader's data; sz 0: zeros */
 };
 
 struct gen_loader {
@@ -64,6 +65,7 @@ int gen_loader_read(int fd, struct gen_loader **out, struct log *log);
 /*
  * Runs one through @bpf (bpf(2) or sys_bpf): creates the map and the program, test-runs it with @ctx (ctx_sz bytes, filled by the
  * caller as the skeleton does; fds are left there). 0 or negative errno of the call that failed.
+ * LINUX_KERNEL_VERSION of the object is that of this machine unless the context has a value.
  */
 typedef int (*gen_bpf_fn)(int cmd, union bpf_attr *attr, u32 size);
 int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx);
@@ -72,5 +74,7 @@ int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx);
  * that depend on the machine (ring buffers: pages; perf event arrays: CPUs).
  */
 void gen_loader_ctx(const struct gen_loader *l, void *ctx);
+/* As LINUX_VERSION_CODE: of the running kernel, as distributions say it. 0: not known */
+u32 gen_kernel_version(void);
 
 #endif

@@ -397,7 +397,9 @@ static void emit_head(const struct lskel *s)
 	emit(s,
 	     "/* Needs Linux %s or later, or userbpf. With structs among the variables: include the header that defines them first, or define\n"
 	     "   @__TYPES. */\n",
-	     needs & GEN_NEEDS_LINKS ? "5.18" : needs & GEN_NEEDS_CORE_RELOS ? "5.17" : "5.15");
+	     needs & GEN_NEEDS_LINKS	    ? "5.18"
+	     : needs & GEN_NEEDS_CORE_RELOS ? "5.17"
+					    : "5.15");
 	emit(s, "#ifndef USERBPF_LSKEL_@_H\n#define USERBPF_LSKEL_@_H\n\n");
 	fputs(lskel_rt_text, s->out);
 	fputs("\n#if defined(__GNUC__)\n#pragma GCC diagnostic push\n"

@@ -69,6 +69,7 @@ struct gen_slot {
 	bool data;		/* .data, .bss, .rodata, .kconfig or custom: a skeleton shows its variables */
 	bool page_multiple;	/* max_entries is a multiple of the page size (ring buffers) */
 	bool cpus;		/* max_entries is the number of possible CPUs (perf event arrays) */
+	u32 version_off, version_sz; /* .kconfig: where LINUX_KERNEL_VERSION is in its value; sz 0: nowhere */
 	char *name;		/* of the object, as the source says (not cut at 15) */
 	char *ident;		/* the same as a C identifier, unique among its kind */
 	char *sec;		/* programs: SEC("...") of the source or NULL */

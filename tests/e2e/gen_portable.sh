@@ -22,3 +22,17 @@ if kernel_bpf && [ -r /sys/kernel/btf/vmlinux ]; then
 	port kernel env
 	[ "$text" != "$service" ] || fail "service and kernel have one layout, so nothing was shown: $text"
 fi
+
+# LINUX_KERNEL_VERSION is that of the machine that loads, whatever the generating one was.
+cat >"$T/version" <<'X'
+"$1/runloader" "$2" "$1/objdump" | grep -A1 '^map kconfig.kconfig' | sed -n 's/.*key 00000000 value \(........\).*/\1/p'
+X
+if "$USERBPF" gen loader "$OBJ/gen/kconfig.bpf.o" -o "$T/kconfig.loader" 2>"$T/gen.err"; then
+	value=$(ub sh "$T/version" "$BUILD/tests/e2e" "$T/kconfig.loader")
+	case $(uname -v) in
+	*Debian*) ;; # has another version than its release says
+	*) same "version" "$(uname -r | sed 's/[^0-9.].*//' | awk -F. '{ printf "%02x%02x%02x00", ($3 > 255 ? 255 : $3), $2, $1 }')" "$value" ;;
+	esac
+else
+	grep -q Kconfig "$T/gen.err" || fail "kconfig: $(cat "$T/gen.err")" # a machine that has no /boot/config
+fi

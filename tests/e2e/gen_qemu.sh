@@ -23,6 +23,7 @@ for module in lib/libcrc32c net/ipv6/netfilter/nf_defrag_ipv6 net/ipv4/netfilter
 done
 [ -z "$modules" ] || "$USERBPF" gen loader "$OBJ/gen/module.bpf.o" -o "$T/loaders/module.loader" && objects="$objects $OBJ/gen/module.bpf.o"
 
+"$USERBPF" gen loader "$OBJ/gen/kconfig.bpf.o" -o "$T/loaders/kconfig.loader" || fail "kconfig: no loader"
 # GEN_SET='NAME ...': only these
 if [ -n "${GEN_SET:-}" ]; then
 	objects=$(for object in $objects; do case " $GEN_SET " in *" $(basename "$object" .bpf.o) "*) echo "$object" ;; esac; done)
@@ -63,6 +64,7 @@ for name in NAMES; do
 done
 lskel_c kernel >/tmp/out 2>&1
 echo "skel attach $? $(head -1 /tmp/out)" > /dev/ttyS1
+runloader /loaders/kconfig.loader objdump | grep -A1 '^map kconfig.kconfig' | sed -n 's/.*key 00000000 value/version/p' > /dev/ttyS1 2>&1
 echo "end" > /dev/ttyS1; sleep 1
 poweroff -f
 X
@@ -74,16 +76,16 @@ timeout 280 qemu-system-x86_64 -accel tcg -m 1G -smp 2 -display none -no-reboot 
 tr -d '\r' <"$T/answers" >"$T/lines"
 grep -q '^end' "$T/lines" || { fail "the kernel did not come to an end"; tail -5 "$T/console" "$T/lines"; exit 1; }
 
-compared=0 ported= skeletons=0 attached=
+compared=0 ported= version= skeletons=0 attached=
 while read -r name verdict rest; do
 	case $name:$verdict:$rest in
-	\#*) echo "$name $verdict $rest" ;;
 	skel:attach:0*) attached=yes ;;
 	skel:*:0\ * | skel:*:0) skeletons=$((skeletons + 1)) ;;
 	skel:*:4\ *) echo "$verdict: libbpf and the skeleton are refused" ;;
 	skel:*) fail "skeleton $verdict: $rest" ;;
 	\#*) echo "	$verdict $rest" ;;
 	end:*) ;;
+	version:*) version=$verdict ;;
 	port:*) ported="$name $verdict $rest" ;;
 	left:*) same "objects left" "" "$verdict$rest" ;;
 	*:same:) compared=$((compared + 1)) ;;
@@ -93,6 +95,11 @@ while read -r name verdict rest; do
 	*) fail "$name $verdict $rest" ;;
 	esac
 done <"$T/lines"
+# LINUX_KERNEL_VERSION is that of the kernel that loads: .. 01 06 00, and no option of the configuration.
+case $version in
+??01060000) ;;
+*) fail "the version of the kernel is $version" ;;
+esac
 # The program was compiled with max_entries at 32; struct bpf_map of this kernel has it elsewhere.
 case $ported in
 "port seen 1 max_entries 1 key_size 4 offset 32 "*) fail "the field did not move: $ported" ;;

@@ -155,6 +155,24 @@ static bool by_cpus(const struct object *o, const struct bpf_map *m)
 	return false;
 }
 
+/* LINUX_KERNEL_VERSION is of the machine that loads; libbpf has put this one's there. */
+static void find_version(struct object *o, struct gen_slot *s)
+{
+	const struct btf *btf = bpf_object__btf(o->obj);
+	int id = btf ? btf__find_by_name_kind(btf, ".kconfig", BTF_KIND_DATASEC) : -1;
+	const struct btf_type *sec = id > 0 ? btf__type_by_id(btf, id) : NULL;
+
+	for (u32 i = 0; sec && i < btf_vlen(sec); i++) {
+		const struct btf_var_secinfo *v = btf_var_secinfos(sec) + i;
+		const struct btf_type *var = btf__type_by_id(btf, v->type);
+
+		if (strcmp(btf__name_by_offset(btf, var->name_off), "LINUX_KERNEL_VERSION"))
+			continue;
+		s->version_off = v->offset;
+		s->version_sz = v->size;
+	}
+}
+
 static int name_map(struct object *o, struct bpf_map *m)
 {
 	enum bpf_map_type type = bpf_map__type(m);
@@ -169,6 +187,8 @@ static int name_map(struct object *o, struct bpf_map *m)
 	s->mmapable = bpf_map__map_flags(m) & BPF_F_MMAPABLE;
 	s->page_multiple = type == BPF_MAP_TYPE_RINGBUF || type == BPF_MAP_TYPE_USER_RINGBUF;
 	s->cpus = by_cpus(o, m);
+	if (s->data && strstr(bpf_map__name(m), ".kconfig"))
+		find_version(o, s);
 	return gen_slot_name(o->trace, slot, bpf_map__name(m), data_ident(m));
 }
 
