@@ -108,7 +108,5 @@ case $ported in
 esac
 [ -n "$attached" ] || fail "the skeletons' attachments did not end well"
 [ $skeletons -ge 25 ] || fail "only $skeletons skeletons compared"
-[ $compared -ge 25 ] || fail "only $compared objects compared"
-echo "$compared objects and $skeletons skeletons are the same"
 [ -n "${GEN_SET:-}" ] || [ $compared -ge 25 ] || fail "only $compared objects compared"
-echo "$compared objects are the same"
+echo "$compared objects and $skeletons skeletons are the same"
