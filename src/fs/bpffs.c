@@ -11,8 +11,6 @@
 #include <unistd.h>
 #include "fs/inode.h"
 
-#define FS_MAX_SYMLINKS 40
-
 static void lock(struct fs_inode *i)
 {
 	pthread_mutex_lock(&i->sb->fs->lock);
@@ -20,23 +18,7 @@ static void lock(struct fs_inode *i)
 
 static void unlock(struct fs_inode *i)
 {
-	pthread_mutex_unlock(&i->sb->fs->lock);
-}
-
-static int name_check(const char *name)
-{
-	size_t len = strlen(name);
-
-	if (!len)
-		return -ENOENT;
-	if (len > FS_NAME_MAX)
-		return -ENAMETOOLONG;
-	return strchr(name, '/') ? -EINVAL : 0;
-}
-
-static bool is_dots(const char *name)
-{
-	return !strcmp(name, ".") || !strcmp(name, "..");
+	fs_unlock(i->sb->fs);
 }
 
 /* The entry, NULL when the name is free, or ERR_PTR(-EPERM): reserved. */
@@ -47,21 +29,17 @@ static struct fs_entry *entry_lookup(struct fs_inode *dir, const char *name)
 	return !e && strchr(name, '.') ? ERR_PTR(-EPERM) : e;
 }
 
-struct fs_inode *fs_lookup(struct fs_inode *dir, const struct cred *c, const char *name)
+static struct fs_inode *bpffs_lookup(struct fs_inode *dir, const struct cred *c, const char *name)
 {
 	struct fs_inode *i;
 	struct fs_entry *e;
-	int err = name_check(name);
+	int err;
 
-	if (err)
-		return ERR_PTR(err);
-	if (!S_ISDIR(dir->mode))
-		return ERR_PTR(-ENOTDIR);
 	lock(dir);
 	err = fs_access_locked(dir, c, X_OK);
 	if (err) {
 		i = ERR_PTR(err);
-	} else if (is_dots(name)) {
+	} else if (fs_is_dots(name)) {
 		i = name[1] && dir->parent ? dir->parent : dir;
 	} else {
 		e = entry_lookup(dir, name);
@@ -80,7 +58,7 @@ static int may_create(struct fs_inode *dir, const struct cred *c, const char *na
 
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
-	if (is_dots(name))
+	if (fs_is_dots(name))
 		return -EEXIST;
 	e = entry_lookup(dir, name);
 	if (IS_ERR(e))
@@ -127,12 +105,9 @@ static int make_locked(struct fs_inode *dir, const struct cred *c, struct fs_ent
 
 static int make(struct fs_inode *dir, const struct cred *c, const char *name, struct make *m)
 {
-	struct fs_entry *e;
-	int err = name_check(name);
+	struct fs_entry *e = fs_entry_new(name);
+	int err;
 
-	if (err)
-		return err;
-	e = fs_entry_new(name);
 	if (!e)
 		return -ENOMEM;
 	lock(dir);
@@ -143,16 +118,16 @@ static int make(struct fs_inode *dir, const struct cred *c, const char *name, st
 	return err;
 }
 
-int fs_mkdir(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode,
-	     struct fs_inode **out)
+static int bpffs_mkdir(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode,
+		       struct fs_inode **out)
 {
 	struct make m = {.mode = S_IFDIR | (mode & 01777), .out = out};
 
 	return make(dir, c, name, &m);
 }
 
-int fs_symlink(struct fs_inode *dir, const struct cred *c, const char *name, const char *target,
-	       struct fs_inode **out)
+static int bpffs_symlink(struct fs_inode *dir, const struct cred *c, const char *name,
+			 const char *target, struct fs_inode **out)
 {
 	struct make m = {.mode = S_IFLNK | 0777, .out = out};
 	int err;
@@ -170,8 +145,8 @@ int fs_symlink(struct fs_inode *dir, const struct cred *c, const char *name, con
 	return err;
 }
 
-int fs_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode,
-	   bool internal)
+static int bpffs_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o,
+		     mode_t mode, bool internal)
 {
 	struct make m = {.mode = S_IFREG | (mode & 0777), .obj = o, .internal = internal};
 
@@ -198,16 +173,11 @@ static struct fs_entry *may_delete(struct fs_inode *dir, const struct cred *c, c
 	return err ? ERR_PTR(err) : e;
 }
 
-int fs_unlink(struct fs_inode *dir, const struct cred *c, const char *name)
+static int bpffs_unlink(struct fs_inode *dir, const struct cred *c, const char *name)
 {
 	struct fs_drops drops = {};
 	struct fs_entry *e;
-	int err = name_check(name);
 
-	if (err)
-		return err;
-	if (is_dots(name))
-		return -EISDIR;
 	lock(dir);
 	e = may_delete(dir, c, name, false);
 	if (!IS_ERR(e))
@@ -217,16 +187,12 @@ int fs_unlink(struct fs_inode *dir, const struct cred *c, const char *name)
 	return IS_ERR(e) ? PTR_ERR(e) : 0;
 }
 
-int fs_rmdir(struct fs_inode *dir, const struct cred *c, const char *name)
+static int bpffs_rmdir(struct fs_inode *dir, const struct cred *c, const char *name)
 {
 	struct fs_drops drops = {};
 	struct fs_entry *e;
-	int err = name_check(name);
+	int err = 0;
 
-	if (err)
-		return err;
-	if (is_dots(name))
-		return name[1] ? -ENOTEMPTY : -EINVAL;
 	lock(dir);
 	e = may_delete(dir, c, name, true);
 	if (IS_ERR(e))
@@ -256,7 +222,7 @@ struct renaming {
 	unsigned int flags;
 };
 
-static int rename_check(struct renaming *r)
+static int refs_name_check(struct renaming *r)
 {
 	struct fs_inode *i = r->from->inode, *t = r->to ? r->to->inode : NULL;
 	bool exchange = r->flags & RENAME_EXCHANGE;
@@ -318,7 +284,7 @@ static int rename_locked(struct renaming *r, struct fs_entry *fresh, struct fs_d
 		free(fresh);
 		return 0;
 	}
-	err = rename_check(r);
+	err = refs_name_check(r);
 	if (err)
 		return err;
 	if (r->flags & RENAME_EXCHANGE) {
@@ -336,26 +302,14 @@ static int rename_locked(struct renaming *r, struct fs_entry *fresh, struct fs_d
 	return 0;
 }
 
-int fs_rename(struct fs_inode *od, const struct cred *c, const char *on, struct fs_inode *nd,
-	      const char *nn, unsigned int flags)
+static int bpffs_rename(struct fs_inode *od, const struct cred *c, const char *on,
+			struct fs_inode *nd, const char *nn, unsigned int flags)
 {
 	struct renaming r = {.od = od, .nd = nd, .c = c, .new_name = nn, .flags = flags};
 	struct fs_drops drops = {};
-	struct fs_entry *fresh;
-	int err = name_check(on);
+	struct fs_entry *fresh = fs_entry_new(nn);
+	int err;
 
-	if (!err)
-		err = name_check(nn);
-	if (!err && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
-		     flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)))
-		err = -EINVAL;
-	if (!err && od->sb != nd->sb)
-		err = -EXDEV;
-	if (!err && (is_dots(on) || is_dots(nn)))
-		err = -EBUSY;
-	if (err)
-		return err;
-	fresh = fs_entry_new(nn);
 	if (!fresh)
 		return -ENOMEM;
 	lock(od);
@@ -367,18 +321,16 @@ int fs_rename(struct fs_inode *od, const struct cred *c, const char *on, struct 
 	return err;
 }
 
-int fs_link(struct fs_inode *inode, const struct cred *c, struct fs_inode *dir, const char *name)
+static int bpffs_link(struct fs_inode *inode, const struct cred *c, struct fs_inode *dir,
+		      const char *name)
 {
-	struct fs_entry *e;
-	int err = name_check(name);
+	struct fs_entry *e = fs_entry_new(name);
+	int err;
 
-	if (err)
-		return err;
-	e = fs_entry_new(name);
 	if (!e)
 		return -ENOMEM;
 	lock(dir);
-	err = inode->sb != dir->sb ? -EXDEV : may_create(dir, c, name);
+	err = may_create(dir, c, name);
 	if (!err && S_ISDIR(inode->mode))
 		err = -EPERM;
 	if (!err && !inode->nlink)
@@ -393,12 +345,10 @@ int fs_link(struct fs_inode *inode, const struct cred *c, struct fs_inode *dir, 
 	return err;
 }
 
-int fs_readlink(struct fs_inode *i, char *buf, size_t len)
+static int bpffs_readlink(struct fs_inode *i, char *buf, size_t len)
 {
 	size_t n;
 
-	if (!S_ISLNK(i->mode))
-		return -EINVAL;
 	n = strlen(i->target); /* never changes */
 	n = n < len ? n : len;
 	memcpy(buf, i->target, n);
@@ -419,7 +369,8 @@ static int setattr_check(struct fs_inode *i, const struct cred *c, const struct 
 	return set & (FS_SET_MODE | FS_SET_TIMES) && !fs_owner_locked(i, c) ? -EPERM : 0;
 }
 
-int fs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set)
+static int bpffs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st,
+			 unsigned int set)
 {
 	int err;
 
@@ -478,13 +429,12 @@ static int readdir_locked(struct fs_inode *dir, u64 pos,
 	return 0;
 }
 
-int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos,
-	       int (*cb)(void *arg, const char *name, const struct stat *st, u64 next), void *arg)
+static int bpffs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos,
+			 int (*cb)(void *arg, const char *name, const struct stat *st, u64 next),
+			 void *arg)
 {
 	int err;
 
-	if (!S_ISDIR(dir->mode))
-		return -ENOTDIR;
 	lock(dir);
 	err = fs_access_locked(dir, c, R_OK);
 	if (!err)
@@ -493,7 +443,7 @@ int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos,
 	return err;
 }
 
-struct obj *fs_pinned(struct fs_inode *i, const struct cred *c, u32 want)
+static struct obj *bpffs_pinned(struct fs_inode *i, const struct cred *c, u32 want)
 {
 	int mask = (want & HANDLE_READ ? R_OK : 0) | (want & HANDLE_WRITE ? W_OK : 0), err;
 	struct obj *o = NULL;
@@ -511,96 +461,19 @@ struct obj *fs_pinned(struct fs_inode *i, const struct cred *c, u32 want)
 	return err ? ERR_PTR(err) : o;
 }
 
-/* --- path walk inside an instance --- */
-
-struct walk {
-	struct fs_super *sb;
-	const struct cred *c;
-	u32 links;
+const struct fs_kind fs_bpffs = {
+	.name = "bpf",
+	.lookup = bpffs_lookup,
+	.mkdir = bpffs_mkdir,
+	.symlink = bpffs_symlink,
+	.unlink = bpffs_unlink,
+	.rmdir = bpffs_rmdir,
+	.rename = bpffs_rename,
+	.link = bpffs_link,
+	.readlink = bpffs_readlink,
+	.setattr = bpffs_setattr,
+	.readdir = bpffs_readdir,
+	.pin = bpffs_pin,
+	.pinned = bpffs_pinned,
+	.open = bpffs_open,
 };
-
-/* An absolute target names a path of the client's; it leads back here only below our own label. */
-static struct fs_inode *link_base(struct walk *w, struct fs_inode *dir, const char **target)
-{
-	size_t n = strlen(w->sb->label);
-
-	if (**target != '/')
-		return fs_inode_get(dir);
-	if (strncmp(*target, w->sb->label, n) || ((*target)[n] && (*target)[n] != '/'))
-		return ERR_PTR(-ENOENT);
-	*target += n;
-	return fs_root(w->sb);
-}
-
-static struct fs_inode *walk(struct walk *w, struct fs_inode *dir, const char *path, bool nofollow);
-
-static struct fs_inode *follow(struct walk *w, struct fs_inode *dir, struct fs_inode *link)
-{
-	const char *target = link->target;
-	struct fs_inode *base, *res;
-
-	if (++w->links > FS_MAX_SYMLINKS)
-		return ERR_PTR(-ELOOP);
-	base = link_base(w, dir, &target);
-	if (IS_ERR_OR_NULL(base))
-		return base ? base : ERR_PTR(-ENOENT);
-	res = walk(w, base, target, false);
-	fs_inode_put(base, 1);
-	return res;
-}
-
-/* One component from @dir (reference stays the caller's); @more: others come, so it has to be a
- * directory. */
-static struct fs_inode *step(struct walk *w, struct fs_inode *dir, const char *name, bool more,
-			     bool nofollow)
-{
-	struct fs_inode *i = fs_lookup(dir, w->c, name), *t;
-
-	if (!IS_ERR(i) && S_ISLNK(i->mode) && (more || !nofollow)) {
-		t = follow(w, dir, i);
-		fs_inode_put(i, 1);
-		i = t;
-	}
-	if (!IS_ERR(i) && more && !S_ISDIR(i->mode)) {
-		fs_inode_put(i, 1);
-		i = ERR_PTR(-ENOTDIR);
-	}
-	return i;
-}
-
-static struct fs_inode *walk(struct walk *w, struct fs_inode *dir, const char *path, bool nofollow)
-{
-	struct fs_inode *i = fs_inode_get(dir), *next;
-	char name[FS_NAME_MAX + 1];
-	size_t n;
-
-	while (!IS_ERR(i)) {
-		path += strspn(path, "/");
-		if (!*path)
-			break;
-		n = strcspn(path, "/");
-		if (n > FS_NAME_MAX) {
-			next = ERR_PTR(-ENAMETOOLONG);
-		} else {
-			memcpy(name, path, n);
-			name[n] = '\0';
-			path += n;
-			next = step(w, i, name, *path == '/', nofollow);
-		}
-		fs_inode_put(i, 1);
-		i = next;
-	}
-	return i;
-}
-
-struct fs_inode *fs_walk(struct fs_super *sb, const struct cred *c, const char *path, bool nofollow)
-{
-	struct walk w = {.sb = sb, .c = c};
-	struct fs_inode *root = fs_root(sb), *i;
-
-	if (!root)
-		return ERR_PTR(-ENOENT);
-	i = walk(&w, root, path, nofollow);
-	fs_inode_put(root, 1);
-	return i;
-}

@@ -2,17 +2,25 @@
 #ifndef USERBPF_FS_H
 #define USERBPF_FS_H
 /*
- * fs.h - an in-memory inode tree with per-inode operations (DESIGN D9); bpffs instances stand on
- * it, FUSE is an adapter (fuse.c, the only file that includes FUSE), and the CLI's `cat` and `ls`
- * use the same calls without FUSE.
+ * fs.h - an in-memory inode tree with per-kind operations (DESIGN D9); bpffs instances and the
+ * cgroup tree stand on it, FUSE is an adapter (fuse.c, the only file that includes FUSE), and the
+ * CLI's `cat` and `ls` use the same calls without FUSE.
+ *
+ * Two kinds of instances. A bpffs keeps everything in memory. A cgroup tree shows the machine's
+ * groups: its directories and the host's files are looked at when somebody asks, and stand in
+ * memory only while somebody holds them. Objects that are pinned in a bpffs can be exposed there:
+ * an entry, which holds no reference, and ends when the object's pin does. Entries belong to the
+ * group, not to the mount: every cgroup instance of a service shows the same ones.
  *
  * One mutex per struct fs protects the tree; it is never held across obj_put(), an iterator's
- * program or a read. Inodes are reference counted: a directory entry holds one, each lookup (FUSE
- * nlookup) and open file another. An inode that carries an object holds one reference to it until
- * its last link goes (unlink removes the pin at once, as in the kernel).
+ * program, a read, a watch's callback or a call to the host's file system. Inodes are reference
+ * counted: a directory entry holds one, each lookup (FUSE nlookup) and open file another. An inode
+ * that carries an object holds one reference to it until its last link goes (unlink removes the pin
+ * at once, as in the kernel).
  */
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include "base/list.h"
 #include "obj/cred.h"
 #include "obj/obj.h"
 
@@ -21,13 +29,37 @@ struct fs_super; /* one mounted instance */
 struct fs_inode;
 struct fs_file;
 
+/*
+ * Where a file stands that shows an object outside of a bpffs. All of it stays valid until the
+ * content is closed.
+ */
+struct fs_where {
+	struct fs_super *super; /* instance it was opened through */
+	struct fs_inode *inode; /* the file's own */
+	u64 group_id;		/* the group's inode number on the machine: struct cgroup's kn->id */
+	dev_t hierarchy;	/* device of the hierarchy */
+	bool v2;
+	bool own;		/* not a cgroup of the machine but one of the service's tree */
+	const char *mount;	/* where the hierarchy's root is on the machine: "/sys/fs/cgroup/unified" */
+	const char *group;	/* path from there: "/", "/a/b" */
+};
+/* Calls back for each process of the group, until nonzero. */
+int fs_where_procs(const struct fs_where *w, int (*cb)(void *arg, pid_t pid), void *arg);
+
 /* What src/fs needs from above (objects' contents): set by src/sys at start. */
 struct fs_content_ops {
-	/* opens the readable content of @o (iterator link, BTF-typed map) or ERR_PTR(-EACCES:
-	 * nothing to read, as the kernel) */
-	void *(*open)(void *arg, struct obj *o);
+	/* Opens the readable content of @o. In a bpffs (@where is NULL) this happens at open(2):
+	 * iterator link, BTF-typed map, or ERR_PTR(-EIO: nothing to read, as the kernel). Elsewhere
+	 * at the first read or poll: ERR_PTR(-EIO: no show operation), -EACCES (not for such a place). */
+	void *(*open)(void *arg, struct obj *o, const struct fs_where *where);
 	ssize_t (*read)(void *arg, void *file, char *buf, size_t len, u64 off);
 	void (*close)(void *arg, void *file);
+	/* The rest may be NULL. write(2) to an exposed object, other than the "rm" that removes it;
+	 * -EINVAL where it has no such operation. Needs no open content. */
+	ssize_t (*write)(void *arg, struct obj *o, const struct fs_where *where, const char *buf, size_t len);
+	/* EPOLL* that are there. @wake may be called from any thread, any number of times, until the
+	 * content is closed: look again. */
+	u32 (*poll)(void *arg, void *file, void (*wake)(void *wake_arg), void *wake_arg);
 	void *arg;
 };
 
@@ -91,10 +123,12 @@ int fs_getattr(struct fs_inode *i, struct stat *st);
 #define FS_SET_GID 4u
 #define FS_SET_TIMES 8u
 int fs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set);
+typedef int fs_dir_cb(void *arg, const char *name, const struct stat *st, u64 next);
 /* entries from position @pos on ("." and ".." included); cb returns nonzero to stop. Stable
  * while others change the directory. */
-int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, int (*cb)(void *arg, const char *name, const struct stat *st, u64 next), void *arg);
+int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, fs_dir_cb *cb, void *arg);
 int fs_statfs(struct fs_super *sb, struct statvfs *st);
+u32 fs_magic(struct fs_inode *i); /* f_type where an instance imitates more than one; 0: its own */
 
 /* Pins: OBJ_PIN (kernel: bpf_obj_pin_user). @internal allows dots (preload). Takes its own
  * reference of @o. -EEXIST, -EPERM (dots) ... */
@@ -103,10 +137,33 @@ int fs_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct 
  * -EACCES: not an object of bpffs, -EPERM ... */
 struct obj *fs_pinned(struct fs_inode *i, const struct cred *c, u32 want);
 
-/* Content, as open/read/release of the pinned file. */
+/* access(2): @mask of R_OK ... */
+int fs_access(struct fs_inode *i, const struct cred *c, int mask);
+
+/* Content, as open/read/write/poll/release of the file. */
 struct fs_file *fs_open(struct fs_inode *i, const struct cred *c, int flags); /* ERR_PTR */
 ssize_t fs_read(struct fs_file *f, char *buf, size_t len, u64 off);
+ssize_t fs_write(struct fs_file *f, const char *buf, size_t len, u64 off);
+/* EPOLL*; @wake as in struct fs_content_ops, until fs_close() */
+u32 fs_poll(struct fs_file *f, void (*wake)(void *wake_arg), void *wake_arg);
 void fs_close(struct fs_file *f);
+
+/*
+ * Watching an inode end: in a bpffs when its last link goes (unlink, rmdir, rename over it,
+ * unmount), in a cgroup tree when group, host file or entry is found gone, whoever still has it
+ * open. gone() is called once per watch, in the order of registration, by the thread that ended the
+ * inode, before its operation returns, with no lock held, and before the object that was pinned
+ * there loses the reference. A watch keeps a reference of the inode until then.
+ */
+struct fs_watch {
+	struct list node;
+	struct fs_inode *inode; /* NULL: not registered (any more) */
+	void (*gone)(struct fs_watch *w); /* set by the caller; w->inode is NULL again; may free @w */
+};
+int fs_watch_inode(struct fs_inode *i, struct fs_watch *w); /* -ENOENT: it has ended */
+bool fs_unwatch_inode(struct fs *fs, struct fs_watch *w); /* true: gone() was not and will not be called */
+/* The bpffs inode @o was first pinned to, referenced; NULL: not pinned, or that one was unlinked. */
+struct fs_inode *fs_obj_inode(struct fs *fs, struct obj *o);
 
 /*
  * Ids in the tree are those of the service's user namespace; a mount's are those of the namespace

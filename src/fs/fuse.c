@@ -452,11 +452,16 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	free(buf);
 }
 
-/* As the kernel answers write(2) on a file without a write operation. */
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 		     struct fuse_file_info *fi)
 {
-	fuse_reply_err(req, EINVAL);
+	struct fuse_open *o = (struct fuse_open *)(uintptr_t)fi->fh;
+	ssize_t n = fs_write(o->file, buf, size, off);
+
+	if (n < 0)
+		reply_err(req, n);
+	else
+		fuse_reply_write(req, n);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -139,6 +139,7 @@ struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir,
 	i->nlink = S_ISDIR(mode) ? 1 : 0; /* its own "."; entries count the rest */
 	i->atime = i->mtime = i->ctime = now();
 	list_init(&i->entries);
+	list_init(&i->watches);
 	inodes_add(&sb->inodes, i);
 	sb->refs++;
 	return i;
@@ -149,6 +150,8 @@ static void inode_free_locked(struct fs_inode *i)
 	struct fs_super *sb = i->sb;
 
 	inodes_del(&sb->inodes, i);
+	if (sb->kind->inode_free)
+		sb->kind->inode_free(i);
 	free(i->target);
 	free(i);
 	super_put_locked(sb, 1);
@@ -167,7 +170,7 @@ struct fs_inode *fs_inode_get(struct fs_inode *i)
 		return NULL;
 	pthread_mutex_lock(&fs_of(i)->lock);
 	i->refs++;
-	pthread_mutex_unlock(&fs_of(i)->lock);
+	fs_unlock(fs_of(i));
 	return i;
 }
 
@@ -180,10 +183,10 @@ void fs_inode_put(struct fs_inode *i, u64 n)
 	fs = fs_of(i);
 	pthread_mutex_lock(&fs->lock);
 	fs_inode_put_locked(i, n);
-	pthread_mutex_unlock(&fs->lock);
+	fs_unlock(fs);
 }
 
-static struct fs_inode *inode_find_locked(struct fs_super *sb, u64 ino)
+struct fs_inode *fs_inode_find_locked(struct fs_super *sb, u64 ino)
 {
 	struct fs_inode *i = sb->inodes.bucket[hash_ino(ino) & (sb->inodes.nr - 1)];
 
@@ -197,10 +200,10 @@ struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino)
 	struct fs_inode *i;
 
 	pthread_mutex_lock(&sb->fs->lock);
-	i = inode_find_locked(sb, ino);
+	i = fs_inode_find_locked(sb, ino);
 	if (i)
 		i->refs++;
-	pthread_mutex_unlock(&sb->fs->lock);
+	fs_unlock(sb->fs);
 	return i;
 }
 
@@ -292,8 +295,10 @@ void fs_entry_remove_locked(struct fs_entry *e, struct fs_drops *d)
 	free(e);
 	i->nlink = S_ISDIR(i->mode) ? 0 : i->nlink - 1; /* directories have one entry */
 	fs_touch(i, false, true);
-	if (!i->nlink)
+	if (!i->nlink) {
+		fs_inode_end_locked(i);
 		inode_unpin_locked(i, d);
+	}
 	fs_inode_put_locked(i, 1);
 }
 
@@ -315,14 +320,6 @@ void fs_stat_locked(const struct fs_inode *i, struct stat *st)
 	st->st_ctim = i->ctime;
 }
 
-int fs_getattr(struct fs_inode *i, struct stat *st)
-{
-	pthread_mutex_lock(&fs_of(i)->lock);
-	fs_stat_locked(i, st);
-	pthread_mutex_unlock(&fs_of(i)->lock);
-	return 0;
-}
-
 /* --- instances --- */
 
 struct fs *fs_new(const struct fs_content_ops *ops)
@@ -333,6 +330,7 @@ struct fs *fs_new(const struct fs_content_ops *ops)
 		return NULL;
 	pthread_mutex_init(&fs->lock, NULL);
 	list_init(&fs->supers);
+	list_init(&fs->ended);
 	fs->next_id = 1;
 	if (ops)
 		fs->content = *ops;
@@ -351,38 +349,52 @@ void fs_free(struct fs *fs)
 	free(fs);
 }
 
-struct fs_super *fs_mount(struct fs *fs, const struct fs_options *opt, const char *label)
+struct fs_super *fs_super_new(struct fs *fs, const struct fs_kind *kind, const char *label)
 {
 	struct fs_super *sb = calloc(1, sizeof(*sb));
 
 	if (!sb)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	sb->fs = fs;
+	sb->kind = kind;
 	sb->refs = 1;
-	sb->opt = *opt;
 	sb->next_ino = FS_ROOT_INO;
 	sb->next_seq = 1;
 	sb->label = strdup(label);
-	if (!sb->label || table_init(&sb->inodes) || table_init(&sb->entries))
-		goto fail;
-	pthread_mutex_lock(&fs->lock);
-	sb->root = fs_inode_new_locked(sb, NULL, NULL, S_IFDIR | S_ISVTX | (opt->mode & 07777));
-	if (!sb->root) {
-		pthread_mutex_unlock(&fs->lock);
-		goto fail;
-	}
-	sb->root->parent = sb->root;
-	sb->root->nlink = 2;
-	sb->id = fs->next_id++;
-	list_add_tail(&fs->supers, &sb->node);
-	pthread_mutex_unlock(&fs->lock);
-	return sb;
-fail:
+	if (sb->label && !table_init(&sb->inodes) && !table_init(&sb->entries))
+		return sb;
 	free(sb->inodes.bucket);
-	free(sb->entries.bucket);
 	free(sb->label);
 	free(sb);
-	return ERR_PTR(-ENOMEM);
+	return NULL;
+}
+
+/* Takes over the reference of @root. */
+void fs_super_add_locked(struct fs_super *sb, struct fs_inode *root)
+{
+	root->parent = root;
+	root->nlink = 2;
+	sb->root = root;
+	sb->id = sb->fs->next_id++;
+	list_add_tail(&sb->fs->supers, &sb->node);
+}
+
+struct fs_super *fs_mount(struct fs *fs, const struct fs_options *opt, const char *label)
+{
+	struct fs_super *sb = fs_super_new(fs, &fs_bpffs, label);
+	struct fs_inode *root;
+
+	if (!sb)
+		return ERR_PTR(-ENOMEM);
+	sb->opt = *opt;
+	pthread_mutex_lock(&fs->lock);
+	root = fs_inode_new_locked(sb, NULL, NULL, S_IFDIR | S_ISVTX | (opt->mode & 07777));
+	if (root)
+		fs_super_add_locked(sb, root);
+	else
+		super_put_locked(sb, 1);
+	fs_unlock(fs);
+	return root ? sb : ERR_PTR(-ENOMEM);
 }
 
 static void super_put_locked(struct fs_super *sb, u64 n)
@@ -390,6 +402,8 @@ static void super_put_locked(struct fs_super *sb, u64 n)
 	sb->refs -= n;
 	if (sb->refs)
 		return;
+	if (sb->kind->super_free)
+		sb->kind->super_free(sb);
 	free(sb->inodes.bucket);
 	free(sb->entries.bucket);
 	free(sb->label);
@@ -400,7 +414,7 @@ struct fs_super *fs_super_get(struct fs_super *sb)
 {
 	pthread_mutex_lock(&sb->fs->lock);
 	sb->refs++;
-	pthread_mutex_unlock(&sb->fs->lock);
+	fs_unlock(sb->fs);
 	return sb;
 }
 
@@ -413,7 +427,7 @@ void fs_super_put(struct fs_super *sb)
 	fs = sb->fs;
 	pthread_mutex_lock(&fs->lock);
 	super_put_locked(sb, 1);
-	pthread_mutex_unlock(&fs->lock);
+	fs_unlock(fs);
 }
 
 /* Any entry of the instance, for taking it down. */
@@ -437,24 +451,25 @@ void fs_umount(struct fs_super *sb)
 
 	pthread_mutex_lock(&fs->lock);
 	if (sb->dead) {
-		pthread_mutex_unlock(&fs->lock);
+		fs_unlock(fs);
 		return;
 	}
 	sb->dead = true;
 	list_del(&sb->node);
 	while ((e = entry_any_locked(sb, &bucket))) {
 		fs_entry_remove_locked(e, &drops);
-		if (!drops.nr)
+		if (!drops.nr && list_empty(&fs->ended))
 			continue;
-		pthread_mutex_unlock(&fs->lock);
+		fs_unlock(fs);
 		fs_drop(&drops);
 		pthread_mutex_lock(&fs->lock);
 	}
 	sb->root->nlink = 0; /* nothing can be made in it any more */
+	fs_inode_end_locked(sb->root);
 	fs_inode_put_locked(sb->root, 1);
 	sb->root = NULL;
 	super_put_locked(sb, 1);
-	pthread_mutex_unlock(&fs->lock);
+	fs_unlock(fs);
 }
 
 static struct fs_super *super_ref(struct fs_super *sb)
@@ -474,7 +489,7 @@ struct fs_super *fs_super_by_dev(struct fs *fs, dev_t dev)
 			if (sb->dev[i] == dev)
 				found = sb;
 	super_ref(found);
-	pthread_mutex_unlock(&fs->lock);
+	fs_unlock(fs);
 	return found;
 }
 
@@ -503,7 +518,7 @@ struct fs_super *fs_super_by_path(struct fs *fs, const char *path, const char **
 		best = len;
 	}
 	super_ref(found);
-	pthread_mutex_unlock(&fs->lock);
+	fs_unlock(fs);
 	if (found && rest)
 		*rest = path[best] ? path + best : "/";
 	return found;
@@ -518,7 +533,7 @@ int fs_super_add_dev(struct fs_super *sb, dev_t dev)
 		sb->dev[sb->nr_devs++] = dev;
 		err = 0;
 	}
-	pthread_mutex_unlock(&sb->fs->lock);
+	fs_unlock(sb->fs);
 	return err;
 }
 
@@ -528,7 +543,7 @@ void fs_super_del_dev(struct fs_super *sb, dev_t dev)
 	for (u32 i = 0; i < sb->nr_devs; i++)
 		if (sb->dev[i] == dev)
 			sb->dev[i] = sb->dev[--sb->nr_devs];
-	pthread_mutex_unlock(&sb->fs->lock);
+	fs_unlock(sb->fs);
 }
 
 u32 fs_super_devs(struct fs_super *sb)
@@ -537,7 +552,7 @@ u32 fs_super_devs(struct fs_super *sb)
 
 	pthread_mutex_lock(&sb->fs->lock);
 	nr = sb->nr_devs;
-	pthread_mutex_unlock(&sb->fs->lock);
+	fs_unlock(sb->fs);
 	return nr;
 }
 
@@ -554,7 +569,7 @@ struct fs_super *fs_super_next(struct fs *fs, struct fs_super *prev)
 	}
 	if (prev)
 		super_put_locked(prev, 1);
-	pthread_mutex_unlock(&fs->lock);
+	fs_unlock(fs);
 	return found;
 }
 
@@ -583,7 +598,7 @@ void fs_super_remount(struct fs_super *sb, const struct fs_options *opt)
 		sb->root->gid = opt->gid;
 		fs_touch(sb->root, false, true);
 	}
-	pthread_mutex_unlock(&sb->fs->lock);
+	fs_unlock(sb->fs);
 }
 
 struct fs_inode *fs_root(struct fs_super *sb)
@@ -594,7 +609,7 @@ struct fs_inode *fs_root(struct fs_super *sb)
 	root = sb->root;
 	if (root)
 		root->refs++;
-	pthread_mutex_unlock(&sb->fs->lock);
+	fs_unlock(sb->fs);
 	return root;
 }
 

@@ -34,6 +34,48 @@ struct fs_entry {
 	char name[];
 };
 
+struct fs_file {
+	struct fs_inode *inode; /* referenced */
+	const struct fs_file_ops *ops;
+	bool readable, writable;
+	void *priv;
+};
+
+struct fs_file_ops {
+	ssize_t (*read)(struct fs_file *f, char *buf, size_t len, u64 off);
+	ssize_t (*write)(struct fs_file *f, const char *buf, size_t len, u64 off); /* NULL: -EINVAL */
+	u32 (*poll)(struct fs_file *f, void (*wake)(void *), void *wake_arg); /* NULL: always ready */
+	void (*close)(struct fs_file *f);
+};
+
+/*
+ * What an instance is: the operations of fs.h of the same name. NULL: -EPERM. Names were checked
+ * (fs_name_check), directories are directories of this instance.
+ */
+struct fs_kind {
+	const char *name;
+	bool as_caller; /* needs to know who asks, and checks permissions itself, under FUSE too */
+	struct fs_inode *(*lookup)(struct fs_inode *dir, const struct cred *c, const char *name);
+	int (*mkdir)(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode, struct fs_inode **out);
+	int (*symlink)(struct fs_inode *dir, const struct cred *c, const char *name, const char *target, struct fs_inode **out);
+	int (*unlink)(struct fs_inode *dir, const struct cred *c, const char *name);
+	int (*rmdir)(struct fs_inode *dir, const struct cred *c, const char *name);
+	int (*rename)(struct fs_inode *od, const struct cred *c, const char *on, struct fs_inode *nd, const char *nn, unsigned int flags);
+	int (*link)(struct fs_inode *i, const struct cred *c, struct fs_inode *dir, const char *name);
+	int (*readlink)(struct fs_inode *i, char *buf, size_t len);
+	int (*getattr)(struct fs_inode *i, struct stat *st); /* NULL: what is in memory */
+	int (*setattr)(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set);
+	int (*access)(struct fs_inode *i, const struct cred *c, int mask); /* NULL: by what is in memory */
+	int (*readdir)(struct fs_inode *dir, const struct cred *c, u64 pos, fs_dir_cb *cb, void *arg);
+	int (*pin)(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool internal);
+	struct obj *(*pinned)(struct fs_inode *i, const struct cred *c, u32 want);
+	int (*open)(struct fs_file *f, const struct cred *c, int flags); /* sets ops and priv */
+	u32 (*magic)(struct fs_inode *i); /* statfs(2)'s f_type */
+	void (*inode_free)(struct fs_inode *i); /* under lock; may be NULL */
+	void (*super_free)(struct fs_super *sb); /* under lock; may be NULL */
+};
+extern const struct fs_kind fs_bpffs;
+
 struct fs_inode {
 	struct fs_inode *chain;
 	struct fs_super *sb;
@@ -47,11 +89,16 @@ struct fs_inode {
 	char *target;		/* symlink */
 	struct fs_inode *parent; /* directories; NULL once removed, root: itself */
 	struct list entries;	/* directories */
+	struct list watches;	/* in order of registration */
+	bool ended;
+	void *priv;		/* the kind's own */
 };
 
 struct fs_super {
 	struct list node;
 	struct fs *fs;
+	const struct fs_kind *kind;
+	void *priv; /* the kind's own */
 	u64 refs;
 	u32 id;
 	bool dead;
@@ -69,7 +116,12 @@ struct fs {
 	struct list supers; /* ascending id */
 	u32 next_id;
 	struct fs_content_ops content;
+	struct list ended; /* watches to call when the lock goes */
 };
+
+/* Gives up the lock and calls the watches of the inodes that ended under it. */
+void fs_unlock(struct fs *fs);
+void fs_inode_end_locked(struct fs_inode *i);
 
 /* Objects to drop once the lock is gone; one operation drops at most two (rename over a pin). */
 struct fs_drops {
@@ -78,6 +130,11 @@ struct fs_drops {
 };
 void fs_drop(struct fs_drops *d);
 
+/* An instance without inodes, in no list yet; NULL: no memory. fs_super_add_locked() makes it
+ * known. */
+struct fs_super *fs_super_new(struct fs *fs, const struct fs_kind *kind, const char *label);
+void fs_super_add_locked(struct fs_super *sb, struct fs_inode *root);
+struct fs_inode *fs_inode_find_locked(struct fs_super *sb, u64 ino);
 struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir, const struct cred *c, mode_t mode);
 void fs_inode_put_locked(struct fs_inode *i, u64 n);
 struct fs_entry *fs_entry_find_locked(struct fs_inode *dir, const char *name);
@@ -88,6 +145,10 @@ void fs_entry_add_locked(struct fs_inode *dir, struct fs_entry *e, struct fs_ino
 void fs_entry_remove_locked(struct fs_entry *e, struct fs_drops *d); /* undoes that; frees @e */
 void fs_touch(struct fs_inode *i, bool m, bool c);
 void fs_stat_locked(const struct fs_inode *i, struct stat *st);
+
+int fs_name_check(const char *name); /* -ENOENT, -ENAMETOOLONG, -EINVAL */
+bool fs_is_dots(const char *name);
+int bpffs_open(struct fs_file *f, const struct cred *c, int flags); /* file.c */
 
 /* perm.c: @mask as in access(2) (R_OK ...). NULL credentials: allowed, the host kernel has
  * checked. */

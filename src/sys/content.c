@@ -197,7 +197,7 @@ static void content_close(void *arg, void *file)
 	free(c);
 }
 
-static void *content_open(void *arg, struct obj *o)
+static void *content_open(void *arg, struct obj *o, const struct fs_where *where)
 {
 	struct content *c = calloc(1, sizeof(*c));
 	int err = -EIO;

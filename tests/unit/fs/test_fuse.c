@@ -26,7 +26,7 @@ struct content {
 	int delay_ms;
 };
 
-static void *text_open(void *arg, struct obj *o)
+static void *text_open(void *arg, struct obj *o, const struct fs_where *where)
 {
 	struct thing *t = container_of(o, struct thing, obj);
 	struct content *c;
@@ -57,7 +57,7 @@ static void text_close(void *arg, void *file)
 	free(file);
 }
 
-static const struct fs_content_ops text_ops = {text_open, text_read, text_close, NULL};
+static const struct fs_content_ops text_ops = {.open = text_open, .read = text_read, .close = text_close};
 
 static const char *at(const char *name)
 {

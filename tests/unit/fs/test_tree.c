@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static void *text_open(void *arg, struct obj *o)
+static void *text_open(void *arg, struct obj *o, const struct fs_where *where)
 {
 	struct thing *t = container_of(o, struct thing, obj);
 
@@ -28,7 +28,7 @@ static void text_close(void *arg, void *file)
 	free(file);
 }
 
-static const struct fs_content_ops text_ops = {text_open, text_read, text_close, NULL};
+static const struct fs_content_ops text_ops = {.open = text_open, .read = text_read, .close = text_close};
 static const struct cred root = {.caps = ~0ull}, alice = {.uid = 1000, .gid = 1000},
 			 bob = {.uid = 1001, .gid = 1001};
 
