@@ -2,6 +2,18 @@
 /* mutate.c - a program with a few changes. */
 #include "gen.h"
 
+/* Another map, another place in it, another constant. */
+static void mutate_imm64(struct rng *r, struct bpf_insn *in)
+{
+	static const s32 steps[] = {1, -1, 4, -4, 8, -8, 16, 32};
+
+	switch (in->src_reg) {
+	case BPF_PSEUDO_MAP_FD: in->imm = below(r, SP_MAPS); break;
+	case BPF_PSEUDO_MAP_VALUE: in[1].imm = (u32)in[1].imm + steps[below(r, 8)]; break;
+	case 0: in->imm = (s32)rnd_interesting(r); break;
+	}
+}
+
 static void mutate_one(struct rng *r, struct sprog *p)
 {
 	struct bpf_insn *in = &p->insns[below(r, p->len)];
@@ -11,6 +23,8 @@ static void mutate_one(struct rng *r, struct sprog *p)
 	bool alu = cls == BPF_ALU || cls == BPF_ALU64;
 	static const s16 steps[] = {1, -1, 2, -2, 4, -4, 8, -8};
 
+	if (insn_is_ldimm64(in) && in + 1 < p->insns + p->len)
+		mutate_imm64(r, in);
 	if (!in->code || cls == BPF_LD)
 		return;
 	switch (below(r, 9)) {
