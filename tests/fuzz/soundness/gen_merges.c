@@ -220,5 +220,39 @@ static void p_diamond(struct gen *g)
 	g->written = written & ~(1ull << (-slot / 8 - 1));
 }
 
-static const struct piece pieces[] = {{p_diamond, 10}};
+/* R8 is R7 on one way: then the NULL check of one is that of the other. */
+static void p_null_diamond(struct gen *g)
+{
+	u32 at, over, copy = below(g->r, 2);
+
+	if (g->p->len > SP_MAX_INSNS - 100 || g->depth > 2)
+		return;
+	for (u32 i = 0; i < 2; i++) {
+		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, -8, below(g->r, 6)));
+		emit(g, BPF_MOV64_REG(2, REG_FP));
+		emit(g, BPF_ALU64_IMM(BPF_ADD, 2, -8));
+		emit_map(g, 1, chance(g->r, 50) ? MAP_HASH : MAP_ARRAY);
+		emit(g, BPF_EMIT_CALL(BPF_FUNC_map_lookup_elem));
+		clobbered(g, K_NONE);
+		emit(g, BPF_MOV64_REG(7 + i, 0));
+		g->kind[7 + i] = K_NONE;
+	}
+	emit(g, BPF_EMIT_CALL(BPF_FUNC_get_prandom_u32));
+	clobbered(g, K_NONE);
+	at = g->p->len;
+	emit(g, BPF_JMP_IMM(random_cond(g), 0, below(g->r, 20), 0));
+	emit(g, copy ? BPF_MOV64_REG(8, 7) : BPF_JMP_A(0));
+	over = g->p->len;
+	emit(g, BPF_JMP_A(0));
+	g->p->insns[at].off = g->p->len - at - 1;
+	emit(g, copy ? BPF_JMP_A(0) : BPF_MOV64_REG(8, 7));
+	g->p->insns[over].off = g->p->len - over - 1;
+	emit(g, BPF_MOV64_IMM(0, 0));
+	to_end(g, BPF_JMP_IMM(BPF_JEQ, 7, 0, 0));
+	emit(g, BPF_LDX_MEM(BPF_B, chance(g->r, 50) ? 0 : 5, 8, below(g->r, 8)));
+	g->kind[7] = g->kind[8] = g->kind[0] = K_NONE;
+	g->written |= 1;
+}
+
+static const struct piece pieces[] = {{p_diamond, 10}, {p_null_diamond, 2}};
 THEME(gen_merges, pieces);

@@ -160,6 +160,40 @@ static void p_dynptr(struct gen *g)
 	}
 }
 
+static void submit_dynptr(struct gen *g, s32 d)
+{
+	stack_arg(g, 1, d);
+	emit(g, BPF_MOV64_IMM(2, 0));
+	emit(g, BPF_EMIT_CALL(chance(g->r, 50) ? BPF_FUNC_ringbuf_submit_dynptr
+					       : BPF_FUNC_ringbuf_discard_dynptr));
+	clobbered(g, K_NONE);
+}
+
+/* A slice of it in R9, submit on both ways; sometimes the slice is used too late. */
+static void submit_with_slice(struct gen *g, s32 d)
+{
+	u32 at, over;
+
+	stack_arg(g, 1, d);
+	emit(g, BPF_MOV64_IMM(2, 0));
+	emit(g, BPF_MOV64_IMM(3, 8));
+	emit(g, BPF_EMIT_CALL(BPF_FUNC_dynptr_data));
+	clobbered(g, K_NONE);
+	at = g->p->len;
+	emit(g, BPF_JMP_IMM(BPF_JEQ, 0, 0, 0));
+	emit(g, BPF_MOV64_REG(9, 0));
+	access_at(g, 9, below(g->r, 8), BPF_B);
+	submit_dynptr(g, d);
+	if (chance(g->r, 20))
+		emit(g, BPF_LDX_MEM(BPF_B, 8, 9, below(g->r, 8)));
+	over = g->p->len;
+	emit(g, BPF_JMP_A(0));
+	lands(g, at);
+	submit_dynptr(g, d);
+	lands(g, over);
+	forget_all(g);
+}
+
 static void p_ring_dynptr(struct gen *g)
 {
 	s32 d = -120 - 8 * (s32)below(g->r, 2);
@@ -188,13 +222,10 @@ static void p_ring_dynptr(struct gen *g)
 		block(g, 1);
 		g->depth -= 3;
 	}
-	stack_arg(g, 1, d);
-	emit(g, BPF_MOV64_IMM(2, 0));
-	emit(g, BPF_EMIT_CALL(chance(g->r, 50) ? BPF_FUNC_ringbuf_submit_dynptr
-					       : BPF_FUNC_ringbuf_discard_dynptr));
-	clobbered(g, K_NONE);
-	if (chance(g->r, 5))
-		access_at(g, 9, 0, BPF_B);
+	if (chance(g->r, 40))
+		submit_with_slice(g, d);
+	else
+		submit_dynptr(g, d);
 }
 
 /* --- what is learned of w = v + constant holds for v --- */
