@@ -100,6 +100,15 @@ static bool same_ids(struct venv *env, u32 old, u32 cur)
 	return !old == !cur && (!old || vfy_ids_match(env, old, cur));
 }
 
+/* Ids of pointers are matched even where they are the same: what else has one of them must follow
+ * (later kernels; 6.1 forgets). */
+static bool ptr_ids_match(struct venv *env, const struct vreg *old, const struct vreg *cur)
+{
+	return same_ids(env, old->id, cur->id) && same_ids(env, old->ref_id, cur->ref_id) &&
+	       (type_base(cur->type) != PTR_TO_MEM ||
+		same_ids(env, old->dynptr_id, cur->dynptr_id));
+}
+
 /* Pointers of which nothing can be more or less known; ids may be others (later kernels; in 6.1
  * they must be the same). */
 static bool ptr_covered(struct venv *env, const struct vreg *old, const struct vreg *cur)
@@ -110,10 +119,7 @@ static bool ptr_covered(struct venv *env, const struct vreg *old, const struct v
 	r.ref_id = old->ref_id;
 	if (type_base(cur->type) == PTR_TO_MEM)
 		r.dynptr_id = old->dynptr_id;
-	return same_value(old, &r) && same_ids(env, old->id, cur->id) &&
-	       same_ids(env, old->ref_id, cur->ref_id) &&
-	       (type_base(cur->type) != PTR_TO_MEM ||
-		same_ids(env, old->dynptr_id, cur->dynptr_id));
+	return same_value(old, &r) && ptr_ids_match(env, old, cur);
 }
 
 static bool reg_covered(struct venv *env, const struct vpast *p, u32 item, const struct vreg *cur)
@@ -128,8 +134,10 @@ static bool reg_covered(struct venv *env, const struct vpast *p, u32 item, const
 		return equal;
 	if (equal && old->type == SCALAR_VALUE && precise && old->id)
 		return scalar_ids_match(env, old->id, cur->id);
-	if (old->type == NOT_INIT || (equal && !old->ref_id))
+	if (old->type == NOT_INIT || (equal && old->type == SCALAR_VALUE))
 		return true;
+	if (equal)
+		return ptr_ids_match(env, old, cur);
 	if (cur->type == NOT_INIT)
 		return false;
 	switch (type_base(old->type)) {
@@ -141,11 +149,9 @@ static bool reg_covered(struct venv *env, const struct vpast *p, u32 item, const
 		return !precise || (within(old, cur) && links_match(env, old, cur));
 	case PTR_TO_MAP_KEY:
 	case PTR_TO_MAP_VALUE:
-		if (!same_kind(old, cur))
+		if (!same_kind(old, cur) || !same_ids(env, old->id, cur->id))
 			return false;
-		if (old->type & PTR_MAYBE_NULL)
-			return vfy_ids_match(env, old->id, cur->id);
-		return within(old, cur);
+		return old->type & PTR_MAYBE_NULL || within(old, cur);
 	case PTR_TO_PACKET:
 	case PTR_TO_PACKET_META: return pkt_covered(env, old, cur);
 	}
@@ -205,7 +211,9 @@ static bool covered(struct venv *env, const struct vstate *old, const struct vst
 	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) ||
 	    old->lock_id != cur->lock_id)
 		return false;
-	env->nr_ids = 0; /* ids are shared by all frames */
+	env->nr_ids = 0; /* ids are shared by all frames, and with the lock */
+	if (old->lock_id && !vfy_ids_match(env, old->lock_id, cur->lock_id))
+		return false;
 	for (u32 i = 0; i <= old->curframe; i++)
 		if (old->past[i].shot->callsite != cur->frame[i]->callsite ||
 		    !vfy_callback_same_entry(old->past[i].shot, cur->frame[i]) ||
