@@ -109,8 +109,9 @@ static bool through_null(const struct machine *m, const struct bpf_insn *in, u64
 {
 	const struct areg *reg = &m->w->node[m->c.n ? m->c.at[0].node : 0].reg[in->src_reg];
 
-	return a < 4096 && m->f[m->depth].watched && m->c.n &&
-	       (reg->type & BPF_BASE_TYPE_MASK) == PTR_TO_BTF_ID;
+	return m->f[m->depth].watched && m->c.n &&
+	       (reg->type & BPF_BASE_TYPE_MASK) == PTR_TO_BTF_ID &&
+	       a - (u64)(s64)in->off == (u64)(s64)reg->off;
 }
 
 static bool load_null(struct machine *m, const struct bpf_insn *in)

@@ -171,7 +171,7 @@ static bool in_areg(struct machine *m, const struct areg *a, u64 v)
 	case PTR_TO_PACKET_END: return v == pkt_end(m) + (u64)(s64)a->off;
 	case PTR_TO_MEM: return v >> FAR; /* of a record, a slice of anything: accesses show */
 	case PTR_TO_BTF_ID:
-		return (a->type & PTR_UNTRUSTED) || !v || v >> FAR == RG_ANY ||
+		return (a->type & PTR_UNTRUSTED) || v == (u64)(s64)a->off || v >> FAR == RG_ANY ||
 		       in_any(m, a, v, RG_HANDLE, RG_VALUE) ||
 		       in_any(m, a, v, RG_OBJECT, RG_OBJ_MEM);
 	}
