@@ -22,8 +22,8 @@ long shim_bpf(int cmd, void *uattr, u32 size)
 	long ret;
 
 	shim_inside++;
-	ret = unlikely(shim_trace_on()) ? shim_trace_bpf(cmd, (u64)(uintptr_t)uattr, size)
-					: shim_answer(cmd, (u64)(uintptr_t)uattr, size);
+	ret = unlikely(shim.tracing) ? shim_trace_bpf(cmd, (u64)(uintptr_t)uattr, size)
+				     : shim_answer(cmd, (u64)(uintptr_t)uattr, size);
 	shim_inside--;
 	return ret;
 }

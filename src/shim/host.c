@@ -19,7 +19,7 @@ long host_sys_close(void *caller, int fd)
 {
 	if (fd < 0 || shim_owns_fd(fd))
 		return -EBADF;
-	if (unlikely(shim_trace_on()))
+	if (unlikely(shim.tracing))
 		shim_trace_close(fd);
 	fdtab_drop(shim.fds, fd);
 	return raw_close(fd);

@@ -76,7 +76,7 @@ static bool forget(int fd)
 	return INSIDE(({
 		bool own = shim_owns_fd(fd);
 		if (!own) {
-			if (unlikely(shim_trace_on()))
+			if (unlikely(shim.tracing))
 				shim_trace_close(fd);
 			fdtab_drop(shim.fds, fd);
 		}
@@ -95,7 +95,12 @@ int i_close(int fd)
 static int dup_onto(int old, int new, int flags)
 {
 	if (shim_active() && new >= 0 && new != old)
-		INSIDE((fdtab_drop(shim.fds, new), 0));
+		INSIDE(({
+			if (unlikely(shim.tracing))
+				shim_trace_close(new);
+			fdtab_drop(shim.fds, new);
+			0;
+		}));
 	return raw3(SYS_dup3, old, new, flags);
 }
 
@@ -113,6 +118,8 @@ int i_dup3(int old, int new, int flags)
 	return ret_errno(dup_onto(old, new, flags));
 }
 
+#define TRACED_FDS 65535u /* as far as a trace sees close_range() */
+
 /* In pieces, around our own sockets. */
 static long close_pieces(unsigned int first, unsigned int last, int flags)
 {
@@ -120,8 +127,12 @@ static long close_pieces(unsigned int first, unsigned int last, int flags)
 
 	if (first > last || flags & ~(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE))
 		return -EINVAL;
-	if (!(flags & CLOSE_RANGE_CLOEXEC))
+	if (!(flags & CLOSE_RANGE_CLOEXEC)) {
+		for (unsigned int fd = first; unlikely(shim.tracing) && fd <= min(last, TRACED_FDS);
+		     fd++)
+			shim_trace_close(fd);
 		fdtab_drop_range(shim.fds, first, last);
+	}
 	while (shim_next_own_fd(first, last, &own)) {
 		long r = own > first ? raw3(SYS_close_range, first, own - 1, flags) : 0;
 

@@ -25,6 +25,7 @@
 
 struct shim {
 	bool on;
+	bool tracing; /* calls are recorded, see trace.c */
 	struct client client;
 	struct fdtab *fds;
 	struct slot_table *slots;
@@ -47,7 +48,6 @@ long shim_answer(int cmd, u64 uattr, u32 size);
 
 /* trace.c: shim_answer() and a record of it; a close of @fd to come. */
 void shim_trace_start(const char *path);
-bool shim_trace_on(void);
 long shim_trace_bpf(int cmd, u64 uattr, u32 size);
 void shim_trace_close(int fd);
 bool shim_trace_owns_fd(int fd);

@@ -58,11 +58,7 @@ void shim_trace_start(const char *path)
 	trace.dev = st.st_dev;
 	trace.ino = st.st_ino;
 	trace.fd = fd;
-}
-
-bool shim_trace_on(void)
-{
-	return trace.fd >= 0;
+	shim.tracing = true;
 }
 
 bool shim_trace_owns_fd(int fd)

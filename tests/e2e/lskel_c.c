@@ -4,6 +4,7 @@
  * and that a failing attach undoes what it did. With an argument: on a kernel, with uprobes and cookies.
  */
 #include "sample.lskel.h"
+#include "cookie.lskel.h"
 #include "iter_elem.lskel.h"
 #include "iter.lskel.h"
 #include "probes.lskel.h"
@@ -183,6 +184,38 @@ static void test_uprobe(void)
 	probes__destroy(s);
 }
 
+/* What each attachment is given comes back in the program. */
+static void test_cookies(void)
+{
+	struct cookie *s = cookie__open_and_load();
+	struct userbpf_attach_opts opts;
+
+	EXPECT(s != NULL);
+	if (!s || access("/sys/bus/event_source/devices/uprobe/type", R_OK)) {
+		cookie__destroy(s);
+		return;
+	}
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.cookie = 0x1122334455667788;
+	opts.target = "/proc/self/exe:probed";
+	EXPECT(cookie__attach_hit(s, &opts) > 0);
+	EXPECT(probed(1) == 1 && s->bss->hits == 1 && s->bss->last == 0x1122334455667788);
+	userbpf_close(&s->links.hit_fd);
+	EXPECT(probed(1) == 1 && s->bss->hits == 1);
+	opts.cookie = 5;
+	EXPECT(cookie__attach_leave(s, &opts) > 0);
+	EXPECT(probed(1) == 1 && s->bss->hits == 2 && s->bss->last == 5);
+	if (!access("/sys/kernel/tracing/events/syscalls", R_OK)) {
+		opts.cookie = 6;
+		opts.target = NULL;
+		EXPECT(cookie__attach_called(s, &opts) > 0);
+		getppid();
+		EXPECT(s->bss->hits >= 3 && s->bss->last == 6);
+	}
+	cookie__destroy(s);
+}
+
 static void test_raw_tp(void)
 {
 	struct raw_tp *s = raw_tp__open_and_load();
@@ -211,6 +244,7 @@ int main(int argc, char **argv)
 	test_half_way();
 	if (argc > 1) {
 		test_uprobe();
+		test_cookies();
 		test_raw_tp();
 	}
 	EXPECT(open_fds() == before);

@@ -35,6 +35,15 @@ grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's 
 check "compile lskel_c.c" $cc -std=gnu99 -Wall -Wextra -Werror -I. -o lskel_c "$SRC/tests/e2e/lskel_c.c"
 ub ./lskel_c >out 2>&1 || { fail "lskel_c"; tail -5 out; }
 
+# a static program with a skeleton is at most 100 KiB larger than one without
+echo 'int main(void) { return 0; }' >empty.c
+printf '#include "sample.lskel.h"\nint main(void) { struct sample *s = sample__open_and_load(); return !s || sample__attach(s); }\n' >whole.c
+if $cc -Os -static -o empty empty.c 2>/dev/null && $cc -Os -static -o whole whole.c; then
+	strip empty whole
+	larger=$(($(stat -c %s whole) - $(stat -c %s empty)))
+	[ $larger -le 102400 ] || fail "a static program is $larger bytes larger with a skeleton"
+fi
+
 # what libbpf did, recorded
 mkdir recorded
 objects=
