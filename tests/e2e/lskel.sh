@@ -41,5 +41,17 @@ if kernel_bpf; then
 		*) fail "$name: skeleton and libbpf differ on the machine's kernel"; head -5 out; diff skeleton.txt libbpf.txt | head -20 ;;
 		esac
 	done
+	# what the log says of CO-RE relocations, but for the numbers that differ between kernels
+	relocations() {
+		grep -a '^prog .*relo\|^CO-RE' | sed 's/\[[0-9]*\]/[N]/g; s/@ offset [0-9.]*/@ offset N/; s/([0-9:]* @/(N @/
+			s/\(off\|imm\|imm64\|mem_sz\) [0-9]* -> [0-9]*/\1 N -> N/; s/ = [0-9]*$/ = N/'
+	}
+	for name in $names; do
+		has "$name" core || continue
+		./lskel log "$name" 2 2>&1 | relocations >kernel.log
+		ub ./lskel log "$name" 2 2>&1 | relocations >ours.log
+		[ -s kernel.log ] || continue # 5.17 and after
+		diff kernel.log ours.log >out || { fail "$name: the log of relocations"; head -6 out; }
+	done
 fi
 cd /
