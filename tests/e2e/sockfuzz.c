@@ -182,7 +182,7 @@ static void valid(struct text *t)
 	static const u32 fs_types[] = {MSG_FS_CAT, MSG_FS_LS, MSG_FS_MKDIR, MSG_UMOUNT};
 	static const u32 fd_types[] = {MSG_HANDLE,    MSG_IMAGE,  MSG_TAIL_TARGET, MSG_ACCOUNT,
 				       MSG_BTF_SHOW,  MSG_PRINTK, MSG_REMOUNT,	   MSG_MOUNT,
-				       MSG_INNER_MAP, MSG_TIMER};
+				       MSG_INNER_MAP, MSG_TIMER,  MSG_BTF_FIND,	   MSG_KSYM_FIND};
 	u32 what = rnd(8);
 	char bytes[64] = {0};
 

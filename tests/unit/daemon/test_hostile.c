@@ -196,6 +196,51 @@ static void test_bpf_counts(void **state)
 	}
 }
 
+/* Programs run in their callers, with their memory and fds: never in the service. */
+static void test_no_runs_here(void **state)
+{
+	union bpf_attr a = {.test.prog_fd = 3};
+	int s = client();
+
+	assert_int_equal(bpf_call(s, BPF_PROG_TEST_RUN, &a, 76), -EOPNOTSUPP);
+	close(s);
+}
+
+/* Names that are cut off, unterminated or longer than the message. */
+static void test_names(void **state)
+{
+	static const struct {
+		u32 type, len;
+		struct {
+			struct msg_btf_find head;
+			char name[24];
+		} m;
+		int want;
+	} rows[] = {
+		{MSG_BTF_FIND, 16, {{BTF_KIND_STRUCT, 8}, "bpf_map"}, 1},
+		{MSG_BTF_FIND, 16, {{BTF_KIND_STRUCT, 7}, "bpf_map"}, -EINVAL},
+		{MSG_BTF_FIND, 16, {{BTF_KIND_STRUCT, 9}, "bpf_map"}, -EINVAL},
+		{MSG_BTF_FIND, 16, {{BTF_KIND_STRUCT, ~0u}, "bpf_map"}, -EINVAL},
+		{MSG_BTF_FIND, 16, {{BTF_KIND_STRUCT, 0}, "bpf_map"}, -EINVAL},
+		{MSG_BTF_FIND, 16, {{99, 8}, "bpf_map"}, -ENOENT},
+		{MSG_BTF_FIND, 8, {{BTF_KIND_STRUCT, 8}, ""}, -EPIPE},
+		{MSG_KSYM_FIND, 9, {{0, 0}, "x"}, -EINVAL},
+		{MSG_KSYM_FIND, 0, {{0, 0}, ""}, -EPIPE},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct wire_msg m = {};
+		int s = client(), got = call(s, rows[i].type, &rows[i].m, rows[i].len, NULL, 0, &m);
+
+		if (rows[i].want > 0)
+			assert_true(got > 0);
+		else
+			assert_int_equal(got, rows[i].want);
+		wire_msg_free(&m);
+		close(s);
+	}
+}
+
 static void test_fd_flood(void **state)
 {
 	int fds[PROTO_MAX_FDS], null = open("/dev/null", O_RDONLY);
@@ -361,9 +406,9 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_teardown(f, alive_after)
 	const struct CMUnitTest tests[] = {
-		T(test_hello),	     T(test_random),   T(test_mutated),
-		T(test_bpf_counts),  T(test_fd_flood), T(test_promises),
-		T(test_connections), T(test_killed),   T(test_one_instance),
+		T(test_hello),	      T(test_random),	    T(test_mutated),	 T(test_bpf_counts),
+		T(test_fd_flood),     T(test_promises),	    T(test_connections), T(test_killed),
+		T(test_one_instance), T(test_no_runs_here), T(test_names),
 	};
 
 	if (argc < 2)
