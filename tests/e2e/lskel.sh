@@ -30,6 +30,14 @@ ub ./lskel log tracing 1 >out 2>&1 && fail "tracing: loads"
 ub ./lskel log maps 1 >out 2>&1 || { fail "log of an object that loads"; head -5 out; }
 grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's buffer: $(head -c 300 out)"
 
+# without root: run's user namespace has the capabilities that skeletons need
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && setpriv --reuid 1000 --clear-groups test -x "$USERBPF"; then
+	user_dirs
+	for name in maps core_field callback_loop; do
+		as_user "$USERBPF" run -- ./lskel same "$name" "$L/$name.bpf.o" >out 2>&1 || { fail "$name: not as a user"; tail -5 out; }
+	done
+fi
+
 # The machine's own kernel says the same of a skeleton as of libbpf, also where it refuses both (attach targets, privileges,
 # configuration).
 if kernel_bpf; then
