@@ -224,6 +224,10 @@ static void p_diamond(struct gen *g)
 static void p_null_diamond(struct gen *g)
 {
 	u32 at, over, copy = below(g->r, 2);
+	bool stack = chance(g->r, 35); /* a slot is R7 or R8 */
+	const struct bpf_insn same = stack ? BPF_STX_MEM(BPF_DW, REG_FP, 7, -112)
+					   : BPF_MOV64_REG(8, 7),
+			      other = stack ? BPF_STX_MEM(BPF_DW, REG_FP, 8, -112) : BPF_JMP_A(0);
 
 	if (g->p->len > SP_MAX_INSNS - 100 || g->depth > 2)
 		return;
@@ -241,14 +245,16 @@ static void p_null_diamond(struct gen *g)
 	clobbered(g, K_NONE);
 	at = g->p->len;
 	emit(g, BPF_JMP_IMM(random_cond(g), 0, below(g->r, 20), 0));
-	emit(g, copy ? BPF_MOV64_REG(8, 7) : BPF_JMP_A(0));
+	emit(g, copy ? same : other);
 	over = g->p->len;
 	emit(g, BPF_JMP_A(0));
 	g->p->insns[at].off = g->p->len - at - 1;
-	emit(g, copy ? BPF_JMP_A(0) : BPF_MOV64_REG(8, 7));
+	emit(g, copy ? other : same);
 	g->p->insns[over].off = g->p->len - over - 1;
 	emit(g, BPF_MOV64_IMM(0, 0));
 	to_end(g, BPF_JMP_IMM(BPF_JEQ, 7, 0, 0));
+	if (stack)
+		emit(g, BPF_LDX_MEM(BPF_DW, 8, REG_FP, -112));
 	emit(g, BPF_LDX_MEM(BPF_B, chance(g->r, 50) ? 0 : 5, 8, below(g->r, 8)));
 	g->kind[7] = g->kind[8] = g->kind[0] = K_NONE;
 	g->written |= 1;
