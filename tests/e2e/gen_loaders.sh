@@ -2,7 +2,7 @@
 # gen_loaders.sh - sourced after lib.sh: makes loader files in $T/loaders of all objects we have; sets $objects.
 # Without those that the service's verifier refuses on purpose.
 objects=
-for object in "$OBJ"/*.bpf.o "$OBJ"/lskel/*.bpf.o "$BUILD"/bpf/*.bpf.o "$BUILD"/examples/iter_map/*.bpf.o; do
+for object in "$OBJ"/*.bpf.o "$OBJ"/lskel/*.bpf.o "$OBJ"/gen/linked.bpf.o "$BUILD"/bpf/*.bpf.o "$BUILD"/examples/iter_map/*.bpf.o; do
 	name=${object##*/} name=${name%.bpf.o}
 	case $name in verify-* | ext) continue ;; esac # ext: for programs that must be there first
 	[ ! -e "$T/loaders/$name.loader" ] || continue # iter and iter_elem are there twice

@@ -3,8 +3,10 @@
  * objdump - the programs, maps and BTF objects there are, as text without anything that depends on when or by whom they were made:
  * ids become names, times and pointers are left out. Two ways to load an object that make the same have the same text.
  *   usage: objdump mark            prints the highest ids there are, for the next line
- *          objdump [MARK]          dumps what came after
+ *          objdump [MARK]          dumps what came after; where the parent process holds descriptors of the kernel's, only what
+ *                                  it holds: others use that kernel, too
  */
+#include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -300,6 +302,56 @@ static void print_prog(FILE *f, __u32 id)
 	close(fd);
 }
 
+/* --- what the parent holds --- */
+
+static struct {
+	__u32 ids[MAX_OBJECTS];
+	int nr;
+} held_progs, held_maps;
+
+static void read_fdinfo(const char *name)
+{
+	char path[128], line[256];
+	__u32 id;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.32s", getppid(), name);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "map_id: %u", &id) == 1 && held_maps.nr < MAX_OBJECTS)
+			held_maps.ids[held_maps.nr++] = id;
+		else if (sscanf(line, "prog_id: %u", &id) == 1 && held_progs.nr < MAX_OBJECTS)
+			held_progs.ids[held_progs.nr++] = id;
+	if (f)
+		fclose(f);
+}
+
+static void read_held(void)
+{
+	char path[64];
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo", getppid());
+	d = opendir(path);
+	for (struct dirent *e; d && (e = readdir(d));)
+		read_fdinfo(e->d_name);
+	if (d)
+		closedir(d);
+}
+
+static bool is_held(int cmd, __u32 id)
+{
+	const __u32 *ids = cmd == BPF_PROG_GET_NEXT_ID ? held_progs.ids : held_maps.ids;
+	int nr = cmd == BPF_PROG_GET_NEXT_ID ? held_progs.nr : held_maps.nr;
+
+	if (!held_progs.nr && !held_maps.nr)
+		return true;
+	for (int i = 0; i < nr; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
 /* --- */
 
 static void dump(int cmd, __u32 after, void (*print)(FILE *f, __u32 id))
@@ -309,8 +361,11 @@ static void dump(int cmd, __u32 after, void (*print)(FILE *f, __u32 id))
 	int nr = 0;
 
 	for (__u32 id = after; nr < MAX_OBJECTS && (id = next_id(cmd, id));) {
-		FILE *f = open_memstream(&texts[nr++], &len);
+		FILE *f;
 
+		if (!is_held(cmd, id))
+			continue;
+		f = open_memstream(&texts[nr++], &len);
 		print(f, id);
 		fclose(f);
 	}
@@ -329,6 +384,7 @@ int main(int argc, char **argv)
 		fputs("usage: objdump [mark|MARK]\n", stderr);
 		return 2;
 	}
+	read_held();
 	dump(BPF_MAP_GET_NEXT_ID, maps, print_map);
 	dump(BPF_PROG_GET_NEXT_ID, progs, print_prog);
 	return 0;

@@ -96,6 +96,19 @@ static int take_ext(struct elf_obj *o, char *ext, u32 len)
 	return 0;
 }
 
+static int add_code(struct elf_obj *o, const char *name, const GElf_Shdr *sh)
+{
+	struct elf_code *n = realloc(o->code, (o->nr_code + 1) * sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	o->code = n;
+	n[o->nr_code] = (struct elf_code){.name = strdup(name),
+					  .insns = (void *)(o->image + sh->sh_offset),
+					  .cnt = sh->sh_size / INSN_SIZE};
+	return n[o->nr_code++].name ? 0 : -ENOMEM;
+}
+
 static int read_section(struct elf_obj *o, Elf *elf, Elf_Scn *scn, size_t names)
 {
 	const char *name;
@@ -114,6 +127,8 @@ static int read_section(struct elf_obj *o, Elf *elf, Elf_Scn *scn, size_t names)
 		o->btf_len = sh.sh_size;
 	} else if (!strcmp(name, ".BTF.ext") && !o->ext) {
 		return take_ext(o, o->image + sh.sh_offset, sh.sh_size);
+	} else if (sh.sh_flags & SHF_EXECINSTR && sh.sh_offset % 8 == 0) {
+		return add_code(o, name, &sh);
 	}
 	return 0;
 }
@@ -232,6 +247,9 @@ void elf_obj_close(struct elf_obj *o)
 	for (u32 i = 0; i < o->nr_weak; i++)
 		free(o->weak[i]);
 	free(o->weak);
+	for (u32 i = 0; i < o->nr_code; i++)
+		free(o->code[i].name);
+	free(o->code);
 	free(o->ext);
 	free(o->image);
 	*o = (struct elf_obj){0};
@@ -247,12 +265,19 @@ bool elf_obj_weak(const struct elf_obj *o, const char *name)
 
 /* --- relocations of one program --- */
 
+#define MAX_PLACES 64
+
 /* A function as the compiler placed it: bytes from the start of its section. */
 struct place {
-	u32 type_id;
-	u32 found; /* how many functions have this type */
 	u32 sec_name;
 	u32 start, end;
+};
+
+/* All functions of one type: static ones of the same name in files that were linked can have one. */
+struct places {
+	u32 type_id;
+	struct place at[MAX_PLACES];
+	u32 nr;
 };
 
 static struct bpf_func_info record(const struct ext_sec *sec, u32 i)
@@ -263,29 +288,62 @@ static struct bpf_func_info record(const struct ext_sec *sec, u32 i)
 	return f;
 }
 
-static int find_function(void *arg, const struct ext_sec *sec)
+static int find_places(void *arg, const struct ext_sec *sec)
 {
-	struct place *p = arg;
+	struct places *p = arg;
 
 	for (u32 i = 0; i < sec->cnt; i++) {
+		struct place *at = &p->at[p->nr];
+
 		if (record(sec, i).type_id != p->type_id)
 			continue;
-		p->found++;
-		p->sec_name = sec->name_off;
-		p->start = record(sec, i).insn_off;
-		p->end = UINT32_MAX;
+		if (p->nr++ == MAX_PLACES)
+			return -E2BIG;
+		*at = (struct place){sec->name_off, record(sec, i).insn_off, UINT32_MAX};
 		for (u32 j = 0; j < sec->cnt; j++)
-			if (record(sec, j).insn_off > p->start)
-				p->end = min(p->end, record(sec, j).insn_off);
+			if (record(sec, j).insn_off > at->start)
+				at->end = min(at->end, record(sec, j).insn_off);
 	}
 	return 0;
+}
+
+/* Is @insns, a function of a program, what the compiler put there? libbpf changes only what relocations do. */
+static bool same_code(const struct elf_code *code, const struct place *at,
+		      const struct bpf_insn *insns, u32 cnt)
+{
+	u32 start = at->start / INSN_SIZE, end = min(at->end / INSN_SIZE, code->cnt);
+
+	if (start > end || end - start != cnt)
+		return false;
+	for (u32 i = 0; i < cnt; i++) {
+		const struct bpf_insn *was = &code->insns[start + i];
+
+		if (was->code != insns[i].code || was->dst_reg != insns[i].dst_reg ||
+		    (was->off != insns[i].off && BPF_CLASS(was->code) != BPF_JMP))
+			return false;
+	}
+	return true;
+}
+
+static bool is_at(const struct elf_obj *o, const struct btf *btf, const struct place *at,
+		  const struct elf_prog *prog, u32 func)
+{
+	const char *name = btf__name_by_offset(btf, at->sec_name);
+	u32 start = prog->funcs[func].insn_off,
+	    end = func + 1 < prog->nr_funcs ? prog->funcs[func + 1].insn_off : prog->insn_cnt;
+
+	for (u32 i = 0; name && i < o->nr_code; i++)
+		if (!strcmp(o->code[i].name, name) && start <= end && end <= prog->insn_cnt &&
+		    same_code(&o->code[i], at, prog->insns + start, end - start))
+			return true;
+	return false;
 }
 
 struct gather {
 	const struct place *from;
 	u32 to; /* first instruction in the program */
 	struct bpf_core_relo *relos;
-	u32 cnt;
+	u32 cnt, room;
 };
 
 static int gather_relos(void *arg, const struct ext_sec *sec)
@@ -300,44 +358,71 @@ static int gather_relos(void *arg, const struct ext_sec *sec)
 		memcpy(&r, sec->records + (size_t)i * sec->rec_size, sizeof(r));
 		if (r.insn_off < g->from->start || r.insn_off >= g->from->end)
 			continue;
+		if (g->cnt == g->room)
+			return -E2BIG;
 		r.insn_off = r.insn_off - g->from->start + g->to * INSN_SIZE;
 		g->relos[g->cnt++] = r;
 	}
 	return 0;
 }
 
-static int function_relos(const struct elf_obj *o, const struct btf *btf,
-			  const struct bpf_func_info *f, struct gather *g, struct log *log)
+/* Twice the same relocations, gathered from @first and from @second on? */
+static bool same_relos(const struct gather *g, u32 first, u32 second)
 {
-	struct place p = {.type_id = f->type_id};
-	int err = each_sec(o, false, sizeof(*f), find_function, &p);
-
-	if (err || !p.found)
-		return err;
-	if (p.found > 1) {
-		const struct btf_type *t = btf__type_by_id(btf, f->type_id);
-
-		log_printf(log,
-			   "%u functions are called %s, and their CO-RE relocations cannot be told "
-			   "apart; rename them\n",
-			   p.found, t ? btf__name_by_offset(btf, t->name_off) : "?");
-		return -EOPNOTSUPP;
-	}
-	g->from = &p;
-	g->to = f->insn_off;
-	return each_sec(o, true, sizeof(struct bpf_core_relo), gather_relos, g);
+	return second - first == g->cnt - second &&
+	       !memcmp(&g->relos[first], &g->relos[second], (second - first) * sizeof(*g->relos));
 }
 
-int elf_obj_core_relos(const struct elf_obj *o, const struct btf *btf,
-		       const struct bpf_func_info *funcs, u32 nr_funcs, struct bpf_core_relo **out,
-		       u32 *cnt, struct log *log)
+static int ambiguous(const struct btf *btf, u32 type_id, struct log *log)
 {
-	/* functions do not overlap, so each relocation is taken once */
-	struct gather g = {.relos = calloc(o->core_relo_cnt ?: 1, sizeof(*g.relos))};
-	int err = g.relos ? 0 : -ENOMEM;
+	const struct btf_type *t = btf__type_by_id(btf, type_id);
 
-	for (u32 i = 0; i < nr_funcs && !err; i++)
-		err = function_relos(o, btf, &funcs[i], &g, log);
+	log_printf(
+		log,
+		"functions called %s have the same code but other CO-RE relocations and cannot be "
+		"told apart; rename one\n",
+		t ? btf__name_by_offset(btf, t->name_off) : "?");
+	return -EOPNOTSUPP;
+}
+
+static int function_relos(const struct elf_obj *o, const struct btf *btf,
+			  const struct elf_prog *prog, u32 func, struct gather *g, struct log *log)
+{
+	struct places p = {.type_id = prog->funcs[func].type_id};
+	int err = each_sec(o, false, sizeof(struct bpf_func_info), find_places, &p);
+	u32 first = g->cnt;
+	bool found = false;
+
+	g->to = prog->funcs[func].insn_off;
+	for (u32 i = 0; i < p.nr && !err; i++) {
+		u32 second = g->cnt;
+
+		if (p.nr > 1 && !is_at(o, btf, &p.at[i], prog, func))
+			continue;
+		g->from = &p.at[i];
+		err = each_sec(o, true, sizeof(struct bpf_core_relo), gather_relos, g);
+		if (!err && found && !same_relos(g, first, second))
+			err = ambiguous(btf, p.type_id, log);
+		if (found)
+			g->cnt = second;
+		found = true;
+	}
+	if (!err && p.nr && !found)
+		err = ambiguous(btf, p.type_id, log);
+	return err;
+}
+
+int elf_obj_core_relos(const struct elf_obj *o, const struct btf *btf, const struct elf_prog *prog,
+		       struct bpf_core_relo **out, u32 *cnt, struct log *log)
+{
+	/* functions do not overlap, so each relocation is taken once, or twice for a comparison */
+	struct gather g = {.room = o->core_relo_cnt * 2};
+	int err;
+
+	g.relos = calloc(g.room ?: 1, sizeof(*g.relos));
+	err = g.relos ? 0 : -ENOMEM;
+	for (u32 i = 0; i < prog->nr_funcs && !err; i++)
+		err = function_relos(o, btf, prog, i, &g, log);
 	if (err) {
 		free(g.relos);
 		return err;

@@ -19,6 +19,12 @@ struct elf_obj {
 	char *ext; /* a copy of .BTF.ext as the file has it; NULL: none */
 	u32 ext_len;
 	u32 core_relo_cnt;
+	struct elf_code {
+		char *name;
+		const struct bpf_insn *insns; /* in the image */
+		u32 cnt;
+	} *code; /* sections with instructions */
+	u32 nr_code;
 	char **weak; /* names of weak symbols that are defined elsewhere */
 	u32 nr_weak;
 };
@@ -28,12 +34,19 @@ int elf_obj_open(struct elf_obj *o, const char *path, struct log *log);
 void elf_obj_close(struct elf_obj *o);
 bool elf_obj_weak(const struct elf_obj *o, const char *name);
 
+/* A program as it is loaded: libbpf appends the subprograms it needs. */
+struct elf_prog {
+	const struct bpf_insn *insns;
+	u32 insn_cnt;
+	const struct bpf_func_info *funcs;
+	u32 nr_funcs;
+};
+
 /*
- * The relocations of one program as PROG_LOAD wants them, from the places its functions have in it
- * (@funcs: its func_info; libbpf appends subprograms). Caller frees *out.
+ * The relocations of a program as PROG_LOAD wants them, from the places its functions have in it. Caller frees
+ * *out.
  */
-int elf_obj_core_relos(const struct elf_obj *o, const struct btf *btf,
-		       const struct bpf_func_info *funcs, u32 nr_funcs, struct bpf_core_relo **out,
-		       u32 *cnt, struct log *log);
+int elf_obj_core_relos(const struct elf_obj *o, const struct btf *btf, const struct elf_prog *prog,
+		       struct bpf_core_relo **out, u32 *cnt, struct log *log);
 
 #endif

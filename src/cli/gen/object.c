@@ -81,11 +81,10 @@ static int check_object(struct object *o)
 
 /* --- CO-RE --- */
 
-static struct gen_seg *func_info(struct gen_call *c)
+static const struct gen_seg *memory(const struct gen_call *c, u32 attr_off)
 {
 	for (u32 i = 0; i < c->nr_segs; i++)
-		if (c->segs[i].ptr.seg == GEN_ATTR &&
-		    c->segs[i].ptr.off == offsetof(union bpf_attr, func_info))
+		if (c->segs[i].ptr.seg == GEN_ATTR && c->segs[i].ptr.off == attr_off)
 			return &c->segs[i];
 	return NULL;
 }
@@ -109,15 +108,18 @@ static int pass_relos(struct object *o, struct gen_call *c, struct bpf_core_relo
 
 static int add_core_relos(struct object *o, struct gen_call *c)
 {
-	struct gen_seg *funcs = func_info(c);
+	const struct gen_seg *insns = memory(c, offsetof(union bpf_attr, insns)),
+			     *funcs = memory(c, offsetof(union bpf_attr, func_info));
+	struct elf_prog prog = {.insn_cnt = c->attr.insn_cnt, .nr_funcs = c->attr.func_info_cnt};
 	struct bpf_core_relo *relos;
 	u32 cnt;
 	int err;
 
-	if (!funcs || c->attr.func_info_rec_size != sizeof(struct bpf_func_info))
+	if (!insns || !funcs || c->attr.func_info_rec_size != sizeof(struct bpf_func_info))
 		return o->elf.core_relo_cnt ? -EINVAL : 0;
-	err = elf_obj_core_relos(&o->elf, bpf_object__btf(o->obj), funcs->data,
-				 c->attr.func_info_cnt, &relos, &cnt, o->log);
+	prog.insns = insns->data;
+	prog.funcs = funcs->data;
+	err = elf_obj_core_relos(&o->elf, bpf_object__btf(o->obj), &prog, &relos, &cnt, o->log);
 	if (err)
 		return err;
 	err = pass_relos(o, c, relos, cnt);
