@@ -262,7 +262,7 @@ static int read_desc(struct reader *r, struct gen_loader *l, u32 i)
 	if (o.ctx_off % 4 || o.ctx_off < sizeof(struct gen_loader_ctx) ||
 	    o.ctx_off > r->h.ctx_sz - sizes[o.kind] || (o.kind == GEN_MAP && o.ctx_off % 8))
 		return bad(r, "an object in it is outside of the context");
-	if (o.value_sz > l->data_sz || o.value_off > l->data_sz - o.value_sz ||
+	if (o.value_sz > l->data_sz || o.value_off > l->data_sz - o.value_sz || o.version_sz % 4 ||
 	    o.version_sz > min(o.value_sz, 8u) || o.version_off > o.value_sz - o.version_sz)
 		return bad(r, "a value in it is outside of its data");
 	l->descs[i] = (struct gen_desc){.kind = o.kind,

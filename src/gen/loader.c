@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "gen/layout.h"
+#include "gen/lskel_rt.h" /* what runners know of the machine */
 
 /* Where the value of a map of variables lies; zeros lie nowhere. */
 static void find_value(struct gen_desc *d, const struct gen_layout *lay)
@@ -115,34 +115,6 @@ u32 gen_loader_needs(const struct gen_loader *l)
 
 /* --- running one --- */
 
-static u32 possible_cpus(void)
-{
-	FILE *f = fopen("/sys/devices/system/cpu/possible", "re");
-	u32 last = 0, n;
-	int c;
-
-	if (!f)
-		return sysconf(_SC_NPROCESSORS_CONF);
-	while (fscanf(f, "%u", &n) == 1) { /* "0-3,5": what counts is the highest */
-		last = max(last, n);
-		c = fgetc(f);
-		if (c != '-' && c != ',')
-			break;
-	}
-	fclose(f);
-	return last + 1;
-}
-
-/* A power of two of pages that holds what was asked for. */
-static u32 whole_pages(u32 bytes)
-{
-	u64 size = sysconf(_SC_PAGESIZE);
-
-	while (size < bytes)
-		size *= 2;
-	return min(size, (u64)UINT32_MAX);
-}
-
 static struct gen_map_desc *map_desc(const struct gen_loader *l, void *ctx, u32 i)
 {
 	return (void *)((char *)ctx + l->descs[i].ctx_off);
@@ -156,9 +128,9 @@ void gen_loader_ctx(const struct gen_loader *l, void *ctx)
 		struct gen_map_desc *d = map_desc(l, ctx, i);
 
 		if (s->page_multiple)
-			d->max_entries = whole_pages(l->descs[i].max_entries);
+			d->max_entries = userbpf_ring_size(l->descs[i].max_entries);
 		if (s->cpus)
-			d->max_entries = possible_cpus();
+			d->max_entries = userbpf_entry_per_cpu();
 	}
 }
 
@@ -223,52 +195,21 @@ static int run_prog(const struct gen_loader *l, gen_bpf_fn bpf, int prog, void *
 
 /* --- the version of the kernel in a map of variables --- */
 
-static u32 version_code(u32 a, u32 b, u32 c)
-{
-	return a << 16 | b << 8 | min(c, 255u);
-}
-
-/* Ubuntu and Debian have the true one elsewhere than in the release. */
-u32 gen_kernel_version(void)
-{
-	FILE *f = fopen("/proc/version_signature", "re");
-	struct utsname u;
-	u32 a, b, c = 0;
-	int n = 0;
-
-	if (f) {
-		n = fscanf(f, "%*s %*s %u.%u.%u", &a, &b, &c);
-		fclose(f);
-	}
-	if (n == 3)
-		return version_code(a, b, c);
-	if (uname(&u))
-		return 0;
-	if (strstr(u.version, "Debian ") &&
-	    sscanf(strstr(u.version, "Debian "), "Debian %u.%u.%u", &a, &b, &c) == 3)
-		return version_code(a, b, c);
-	c = 0;
-	return sscanf(u.release, "%u.%u.%u", &a, &b, &c) >= 2 ? version_code(a, b, c) : 0;
-}
-
 /* The value of map @i with this machine's version in it; NULL: the recorded one will do. */
 static char *versioned(const struct gen_loader *l, void *ctx, u32 i)
 {
 	const struct gen_desc *d = &l->descs[i];
 	const struct gen_slot *s = &l->trace->slots[d->slot];
-	u64 version = gen_kernel_version();
 	char *value;
 
-	if (d->kind != GEN_MAP || !s->version_sz || !version ||
-	    s->version_off + s->version_sz > d->value_sz || map_desc(l, ctx, i)->initial_value)
+	if (d->kind != GEN_MAP || !s->version_sz || s->version_off + s->version_sz > d->value_sz ||
+	    map_desc(l, ctx, i)->initial_value)
 		return NULL;
 	value = malloc(d->value_sz);
 	if (!value)
 		return NULL;
 	memcpy(value, (char *)l->data + d->value_off, d->value_sz);
-	if (l->trace->big_endian)
-		version <<= 8 * (8 - s->version_sz);
-	memcpy(value + s->version_off, &version, s->version_sz);
+	userbpf_set_version(value + s->version_off, s->version_sz);
 	return value;
 }
 

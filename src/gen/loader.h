@@ -74,7 +74,5 @@ int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx);
  * that depend on the machine (ring buffers: pages; perf event arrays: CPUs).
  */
 void gen_loader_ctx(const struct gen_loader *l, void *ctx);
-/* As LINUX_VERSION_CODE: of the running kernel, as distributions say it. 0: not known */
-u32 gen_kernel_version(void);
 
 #endif

@@ -319,6 +319,9 @@ static void emit_open_data(const struct lskel *s, const struct gen_desc *d)
 	emit(s, "\t\tskel->%s = (struct @__%s *)userbpf_data_new(%s, %zu, %llu);\n", ident, ident,
 	     len ? "init" : "NULL", len, lskel_data_size(s->l->trace, d->slot));
 	emit(s, "\t\tif (!skel->%s)\n\t\t\tgoto fail;\n", ident);
+	if (slot_of(s, d)->version_sz)
+		emit(s, "\t\tuserbpf_set_version((char *)skel->%s + %u, %u);\n", ident,
+		     slot_of(s, d)->version_off, slot_of(s, d)->version_sz);
 	emit(s, "\t\tskel->maps.%s.initial_value = userbpf_ptr(skel->%s);\n\t}\n", ident, ident);
 }
 

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #if !defined(__cplusplus) && !defined(_DEFAULT_SOURCE)
@@ -283,6 +284,40 @@ static inline __u32 userbpf_entry_per_cpu(void)
 	int n = userbpf_possible_cpus();
 
 	return n > 0 ? (__u32)n : 0;
+}
+
+/*
+ * As LINUX_VERSION_CODE, of the running kernel; 0: not known. Ubuntu and Debian have the true one elsewhere than in the
+ * release.
+ */
+static inline __u32 userbpf_kernel_version(void)
+{
+	unsigned int a = 0, b = 0, c = 0;
+	const char *debian;
+	struct utsname u;
+	char text[256];
+
+	if (uname(&u))
+		return 0;
+	debian = strstr(u.version, "Debian ");
+	if ((userbpf_read_file("/proc/version_signature", text, sizeof(text)) <= 0 ||
+	     sscanf(text, "%*s %*s %u.%u.%u", &a, &b, &c) != 3) &&
+	    (!debian || sscanf(debian, "Debian %u.%u.%u", &a, &b, &c) != 3)) {
+		c = 0;
+		if (sscanf(u.release, "%u.%u.%u", &a, &b, &c) < 2)
+			return 0;
+	}
+	return a << 16 | b << 8 | (c > 255 ? 255 : c);
+}
+
+/* LINUX_KERNEL_VERSION in .kconfig, of 4 or 8 bytes: that of this machine, if it is known. */
+static inline void userbpf_set_version(void *at, size_t size)
+{
+	__u32 version = userbpf_kernel_version();
+	__u64 wide = version;
+
+	if (version)
+		memcpy(at, size == 8 ? (void *)&wide : (void *)&version, size == 8 ? 8 : 4);
 }
 
 /* --- global data --- */
