@@ -279,22 +279,31 @@ static void add_progs(struct items *l, unsigned int after, const struct own *own
 	qsort(l->at, l->nr, sizeof(l->at[0]), by_key);
 }
 
+/* Kernels put addresses of their objects into programs (the program of a timer's callback). */
+static int kernel_address(unsigned int high)
+{
+	return high >= 0xffff8000 && high < 0xfffff000;
+}
+
 static void describe_insns(const struct bpf_insn *insns, unsigned int n, const struct items *maps,
 			   FILE *out)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		const struct bpf_insn *in = &insns[i];
-		int wide = in->code == (BPF_LD | BPF_IMM | BPF_DW);
+		int wide = in->code == (BPF_LD | BPF_IMM | BPF_DW) && i + 1 < n;
 
 		fprintf(out, "\t%u: %02x %u %u %d", i, in->code, in->dst_reg, in->src_reg, in->off);
-		if (wide &&
-		    (in->src_reg == BPF_PSEUDO_MAP_FD || in->src_reg == BPF_PSEUDO_MAP_VALUE))
-			fprintf(out, " map %s", name_of(maps, in->imm));
+		if (!wide) {
+			fprintf(out, " %d\n", in->imm);
+			continue;
+		}
+		i++;
+		if (in->src_reg == BPF_PSEUDO_MAP_FD || in->src_reg == BPF_PSEUDO_MAP_VALUE)
+			fprintf(out, " map %s %d\n", name_of(maps, in->imm), insns[i].imm);
+		else if (!in->src_reg && kernel_address(insns[i].imm))
+			fprintf(out, " address\n");
 		else
-			fprintf(out, " %d", in->imm);
-		if (wide && ++i < n)
-			fprintf(out, " %d", insns[i].imm);
-		fputc('\n', out);
+			fprintf(out, " %d %d\n", in->imm, insns[i].imm);
 	}
 }
 
