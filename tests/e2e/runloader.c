@@ -90,10 +90,13 @@ int main(int argc, char **argv)
 	before = open_fds();
 	err = gen_loader_run(l, sys_bpf, ctx);
 	fputs(text, stderr);
-	if (err) {
+	if (err)
 		printf("errno %d%s\n", -err, open_fds() == before ? "" : " leak");
-		return 1;
-	}
-	show(l, ctx);
-	return argc > 2 ? run(argv + 2) : 0;
+	else
+		show(l, ctx);
+	err = err ? 1 : argc > 2 ? run(argv + 2) : 0;
+	gen_loader_free(l);
+	log_free(&log);
+	free(ctx);
+	return err;
 }
