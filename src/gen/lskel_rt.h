@@ -140,7 +140,8 @@ enum {
 	USERBPF_PROG_LOAD = 5,
 	USERBPF_PROG_TEST_RUN = 10,
 	USERBPF_RAW_TRACEPOINT_OPEN = 17,
-	USERBPF_LINK_CREATE = 28
+	USERBPF_LINK_CREATE = 28,
+	USERBPF_ITER_CREATE = 33
 };
 
 #if defined(__NR_bpf)
@@ -429,6 +430,18 @@ static inline int userbpf_attach_iter(int prog_fd, const struct userbpf_attach_o
 	attr.u.iter.iter_info = userbpf_ptr(o.iter_info);
 	attr.u.iter.iter_info_len = o.iter_info_len;
 	return userbpf_link(prog_fd, 0, 28 /* TRACE_ITER */, &o, &attr);
+}
+
+/* A reader of an iterator's link: an fd whose text ends when there is no more object. */
+static inline int userbpf_iter_create(int link_fd)
+{
+	struct {
+		__u32 link_fd, flags;
+	} attr;
+
+	attr.link_fd = (__u32)link_fd;
+	attr.flags = 0;
+	return (int)userbpf_sys(USERBPF_ITER_CREATE, &attr, sizeof(attr));
 }
 
 /* cgroup, netns, sk_lookup, flow_dissector, sockmap: to the object behind an fd. */

@@ -8,6 +8,11 @@ start
 ub bpftool map create /sys/fs/bpf/big type hash key 4 value 8 entries 4321 name big_one || fail "map create"
 ub "$app" 4000 >"$T/here" 2>"$T/err" || { fail "here: $(cat "$T/err")"; }
 grep -q big_one "$T/here" || fail "the map is not shown: $(cat "$T/here")"
+# the same with a light skeleton, and without libbpf
+light=$BUILD/examples/light/light
+ub "$light" 4000 >"$T/light" 2>"$T/err" || { fail "light: $(cat "$T/err")"; }
+same "output of the light one" "$(cat "$T/here")" "$(cat "$T/light")"
+ldd "$light" | grep -q -e libbpf -e libelf && fail "light links libbpf"
 if kernel_bpf; then
 	mkdir "$T/mnt" && mount -t bpf bpf "$T/mnt" && bpftool map create "$T/mnt/big" type hash key 4 value 8 entries 4321 name big_one &&
 		"$app" 4000 >"$T/kernel" 2>"$T/err" || fail "on the kernel: $(cat "$T/err")"

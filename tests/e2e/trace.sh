@@ -52,6 +52,18 @@ if command -v python3 >/dev/null; then
 	PY
 fi
 
+# many at once: no record is torn
+cat >"$T/many" <<'SH'
+for i in 1 2 3 4 5 6 7 8; do
+	(for j in 1 2 3 4 5; do bpftool prog show >/dev/null; done) &
+done
+wait
+SH
+check "many" tr_ -- sh "$T/many"
+lines=$(wc -l <"$T/out")
+same "whole lines" "$lines" "$(grep -cE '^(\[pid [0-9]+\] )?(bpf\(BPF_[A-Z_]+, \{.*\}, [0-9]+\) = .+|close\(.*\))$' "$T/out")"
+same "calls that begin a listing" 40 "$(grep -c 'BPF_PROG_GET_NEXT_ID, {start_id=0,' "$T/out")"
+
 # a private service does as well; nothing is left behind
 "$USERBPF" trace -o "$T/out" -- bpftool prog show >/dev/null || fail "trace with a service of its own"
 has BPF_PROG_GET_NEXT_ID
