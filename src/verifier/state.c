@@ -296,6 +296,17 @@ int vfy_jump_copies(struct venv *env, u32 regs, u64 slots, bool outer)
 
 /* --- references --- */
 
+/* Frame of the callback that runs, itself or a function it called; 0: none. (6.1 sees the first
+ * only: what a callback's functions took was nobody's.) */
+static u32 callback_frame(const struct vstate *st)
+{
+	u32 n = st->curframe;
+
+	while (n && !st->frame[n]->in_callback)
+		n--;
+	return n;
+}
+
 int vfy_ref_acquire(struct venv *env, s32 insn)
 {
 	struct vframe *f = vfy_frame(env);
@@ -305,7 +316,7 @@ int vfy_ref_acquire(struct venv *env, s32 insn)
 	if (err)
 		return err;
 	f->refs[n] = (struct vref){
-		.id = ++env->id_gen, .insn = insn, .cb_frame = f->in_callback ? f->frameno : 0};
+		.id = ++env->id_gen, .insn = insn, .cb_frame = callback_frame(env->cur)};
 	f->nr_refs++;
 	return f->refs[n].id;
 }
