@@ -117,7 +117,8 @@ __attribute__((section("fentry/widget_poke"), used)) int beyond(u64 *ctx)
 }
 char LICENSE[] __attribute__((section("license"), used)) = "GPL";
 Y
-	(cd "$T" && gcc -g -c widgets.c -o widgets.ko && pahole -J --btf_base "$VMLINUX" widgets.ko && objcopy -O binary --only-section=.BTF --set-section-flags .BTF=alloc widgets.ko widgets &&
+	# BTF beside the file: to put it in, pahole wants llvm-objcopy
+	(cd "$T" && gcc -g -c widgets.c -o widgets.ko && pahole --btf_encode_detached=widgets --btf_base "$VMLINUX" widgets.ko && objcopy --add-section .BTF=widgets widgets.ko &&
 		clang-19 -target bpf -mcpu=v3 -O2 -g -c module.bpf.c -o module.bpf.o) || fail "the module does not compile"
 	for file in widgets.ko widgets; do
 		status 1 "a module ($file)" --btf "$VMLINUX" --btf "$T/$file" "$T/module.bpf.o"
