@@ -12,7 +12,7 @@ struct cand {
 };
 
 struct cands {
-	u32 local_id;
+	bool known; /* looked up */
 	u32 nr;
 	struct cand *at;
 };
@@ -21,8 +21,7 @@ struct btf_core {
 	const struct btf *local;
 	struct btf_core_target target;
 	struct log *log;
-	struct cands *roots; /* looked up so far */
-	u32 nr_roots, room;
+	struct cands *of; /* by local id: most objects have many relocations of few types */
 };
 
 struct btf_core *btf_core_new(const struct btf *local, const struct btf_core_target *target,
@@ -30,17 +29,23 @@ struct btf_core *btf_core_new(const struct btf *local, const struct btf_core_tar
 {
 	struct btf_core *c = calloc(1, sizeof(*c));
 
-	if (c)
-		*c = (struct btf_core){.local = local, .target = *target, .log = log};
+	if (!c)
+		return NULL;
+	*c = (struct btf_core){.local = local, .target = *target, .log = log};
+	c->of = calloc(btf_nr_types(local), sizeof(*c->of));
+	if (!c->of) {
+		free(c);
+		return NULL;
+	}
 	return c;
 }
 
 void btf_core_free(struct btf_core *c)
 {
-	for (u32 i = 0; c && i < c->nr_roots; i++)
-		free(c->roots[i].at);
+	for (u32 i = 0; c && i < btf_nr_types(c->local); i++)
+		free(c->of[i].at);
 	if (c)
-		free(c->roots);
+		free(c->of);
 	free(c);
 }
 
@@ -105,31 +110,19 @@ static int search(struct btf_core *c, u32 local_id, struct cands *r)
 	return err;
 }
 
-/* Of each root type once: most objects have many relocations of few types. */
+/* Of each root type once. */
 static const struct cands *cands_of(struct btf_core *c, u32 local_id)
 {
-	struct cands r = {.local_id = local_id};
-	int err;
+	struct cands *r = &c->of[local_id];
+	int err = r->known ? 0 : search(c, local_id, r);
 
-	for (u32 i = 0; i < c->nr_roots; i++)
-		if (c->roots[i].local_id == local_id)
-			return &c->roots[i];
-	if (c->nr_roots == c->room) {
-		u32 room = c->room ? 2 * c->room : 8;
-		struct cands *roots = realloc(c->roots, room * sizeof(*roots));
-
-		if (!roots)
-			return ERR_PTR(-ENOMEM);
-		c->roots = roots;
-		c->room = room;
-	}
-	err = search(c, local_id, &r);
 	if (err) {
-		free(r.at);
+		free(r->at);
+		*r = (struct cands){0};
 		return ERR_PTR(err);
 	}
-	c->roots[c->nr_roots] = r;
-	return &c->roots[c->nr_roots++];
+	r->known = true;
+	return r;
 }
 
 /* --- the number on one side; 1: there is none, the instruction is to be poisoned --- */
