@@ -34,7 +34,8 @@ static u32 count(const struct lskel *s, enum gen_obj_kind kind)
 {
 	u32 n = 0;
 
-	for_each_desc(s, kind, d) n++;
+	for_each_desc(s, kind, d)
+		n++;
 	return n;
 }
 
@@ -43,11 +44,24 @@ static bool attaches(const struct lskel *s, const struct gen_desc *d, char *expr
 	return lskel_attach_expr(s->l->trace, d->slot, expr, len);
 }
 
+/* A program that the loader attached has its link there already, of the same name. */
+static bool needs_link(const struct lskel *s, const struct gen_desc *prog)
+{
+	char expr[512];
+
+	for_each_desc(s, GEN_LINK, d)
+		if (!strcmp(slot_of(s, d)->ident, slot_of(s, prog)->ident))
+			return false;
+	return attaches(s, prog, expr, sizeof(expr));
+}
+
 static bool any_link(const struct lskel *s)
 {
 	char expr[512];
 
-	for_each_desc(s, GEN_PROG, d) if (attaches(s, d, expr, sizeof(expr))) return true;
+	for_each_desc(s, GEN_PROG, d)
+		if (attaches(s, d, expr, sizeof(expr)))
+			return true;
 	return count(s, GEN_LINK);
 }
 
@@ -91,21 +105,22 @@ static int emit_sections(const struct lskel *s)
 {
 	int err = 0;
 
-	for_each_desc(s, GEN_MAP, d) if (!err && lskel_has_data(s->l->trace, d->slot)) err =
-		emit_section(s, d);
+	for_each_desc(s, GEN_MAP, d)
+		if (!err && lskel_has_data(s->l->trace, d->slot))
+			err = emit_section(s, d);
 	return err;
 }
 
 static void emit_links(const struct lskel *s)
 {
-	char expr[512];
-
 	if (!any_link(s))
 		return;
 	emit(s, "\tstruct {\n");
-	for_each_desc(s, GEN_LINK, d) emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
-	for_each_desc(s, GEN_PROG, d) if (attaches(s, d, expr, sizeof(expr)))
+	for_each_desc(s, GEN_LINK, d)
 		emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_PROG, d)
+		if (needs_link(s, d))
+			emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
 	emit(s, "\t} links;\n");
 }
 
@@ -125,8 +140,10 @@ static void emit_struct(const struct lskel *s)
 		emit(s, "\t} progs;\n");
 	}
 	emit_links(s);
-	for_each_desc(s, GEN_MAP, d) if (lskel_has_data(s->l->trace, d->slot))
-		emit(s, "\tstruct @__%s *%s;\n", slot_of(s, d)->ident, slot_of(s, d)->ident);
+	for_each_desc(s, GEN_MAP, d)
+		if (lskel_has_data(s->l->trace, d->slot))
+			emit(s, "\tstruct @__%s *%s;\n", slot_of(s, d)->ident,
+			     slot_of(s, d)->ident);
 	emit(s, "};\n\n");
 }
 
@@ -241,13 +258,12 @@ static void emit_attach_prog(const struct lskel *s, const struct gen_desc *d)
 
 static void emit_detach(const struct lskel *s)
 {
-	char expr[512];
-
 	emit(s, "static inline void @__detach(struct @ *skel)\n{\n");
 	for_each_desc(s, GEN_LINK, d)
 		emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
-	for_each_desc(s, GEN_PROG, d) if (attaches(s, d, expr, sizeof(expr)))
-		emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_PROG, d)
+		if (needs_link(s, d))
+			emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
 	if (!any_link(s))
 		emit(s, "\t(void)skel;\n");
 	emit(s, "}\n\n");
@@ -258,7 +274,8 @@ static void emit_attach(const struct lskel *s)
 {
 	u32 nr = 0;
 
-	for_each_desc(s, GEN_PROG, d) nr += lskel_autoattach(s->l->trace, d->slot);
+	for_each_desc(s, GEN_PROG, d)
+		nr += lskel_autoattach(s->l->trace, d->slot);
 	emit(s,
 	     "/* Every program whose SEC() says where. On failure nothing that this call attached stays attached. */\n"
 	     "static inline int @__attach(struct @ *skel)\n{\n");
@@ -267,8 +284,7 @@ static void emit_attach(const struct lskel *s)
 		return;
 	}
 	emit(s, "\tint *made[%u], nr = 0, err = 0;\n\n", nr);
-	for_each_desc(s, GEN_PROG, d)
-	{
+	for_each_desc(s, GEN_PROG, d) {
 		const char *ident = slot_of(s, d)->ident;
 
 		if (!lskel_autoattach(s->l->trace, d->slot))
@@ -292,8 +308,7 @@ static void emit_destroy(const struct lskel *s)
 		"\tif (!skel)\n\t\treturn;\n\t@__detach(skel);\n");
 	for_each_desc(s, GEN_PROG, d)
 		emit(s, "\tuserbpf_close(&skel->progs.%s.prog_fd);\n", slot_of(s, d)->ident);
-	for_each_desc(s, GEN_MAP, d)
-	{
+	for_each_desc(s, GEN_MAP, d) {
 		const char *ident = slot_of(s, d)->ident;
 
 		if (lskel_has_data(s->l->trace, d->slot))
@@ -340,8 +355,7 @@ static void emit_open(const struct lskel *s)
 	     "\t\tskel->ctx.log_size = opts->log_size;\n"
 	     "\t\tskel->ctx.log_buf = userbpf_ptr(opts->log_buf);\n\t}\n",
 	     s->l->ctx_sz);
-	for_each_desc(s, GEN_MAP, d)
-	{
+	for_each_desc(s, GEN_MAP, d) {
 		const struct gen_slot *slot = slot_of(s, d);
 
 		if (slot->page_multiple)
@@ -370,8 +384,7 @@ static void emit_load(const struct lskel *s)
 	     "\tsize_t data_sz, insns_sz;\n"
 	     "\tconst void *data = @__data(&data_sz), *insns = @__insns(&insns_sz);\n"
 	     "\tint err = userbpf_load_and_run(&skel->ctx, data, data_sz, insns, insns_sz);\n\n");
-	for_each_desc(s, GEN_MAP, d)
-	{
+	for_each_desc(s, GEN_MAP, d) {
 		const char *ident = slot_of(s, d)->ident;
 
 		if (!lskel_has_data(s->l->trace, d->slot))
@@ -426,7 +439,8 @@ int gen_lskel_c(const struct gen_loader *l, const char *name, FILE *out, struct 
 	emit_struct(&s);
 	emit_asserts(&s);
 	fputc('\n', out);
-	for_each_desc(&s, GEN_PROG, d) emit_attach_prog(&s, d);
+	for_each_desc(&s, GEN_PROG, d)
+		emit_attach_prog(&s, d);
 	emit_detach(&s);
 	emit_attach(&s);
 	emit_destroy(&s);

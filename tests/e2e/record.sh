@@ -57,6 +57,23 @@ grep -q '^link [0-9]*  name dump_maps  pinned /sys/fs/bpf/y/links/dump_maps$' "$
 ub cat /sys/fs/bpf/y/links/dump_maps | grep -q 'end after' || fail "the link does not iterate"
 ub rm -rf /sys/fs/bpf/y
 
+# the same as a skeleton: load attaches it
+"$USERBPF" record --dir "$RT" -o "$T/it.lskel.h" -- bpftool iter pin "$OBJ/iter.bpf.o" /sys/fs/bpf/it >/dev/null 2>&1 || fail "record an iterator"
+ub rm -f /sys/fs/bpf/it
+cat >"$T/it.c" <<'C'
+#include "it.lskel.h"
+int main(void)
+{
+	struct it *s = it__open_and_load();
+
+	printf("%d %d\n", s && s->links.dump_maps_fd > 0, s ? it__attach(s) : -1);
+	it__destroy(s);
+	return 0;
+}
+C
+check "compile" ${CC:-cc} -std=c99 -Wall -Wextra -Werror -I"$T" -o "$T/it" "$T/it.c"
+same "a skeleton with a link" "1 0" "$(ub "$T/it" 2>&1)"
+
 # as a light skeleton, from a command that is one itself (its loader program is no part of it)
 "$USERBPF" record --dir "$RT" -o "$T/again.lskel.h" -- "$USERBPF" load --pin /sys/fs/bpf/y "$T/sample.loader" >/dev/null 2>"$T/err" ||
 	fail "record a loader: $(cat "$T/err")"
