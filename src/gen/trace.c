@@ -92,7 +92,7 @@ int gen_call_seg(struct gen_call *c, struct gen_place ptr, const struct abi_fiel
 	if (grow(&c->segs, c->nr_segs, sizeof(*s)))
 		return -ENOMEM;
 	s = &c->segs[c->nr_segs];
-	*s = (struct gen_seg){.ptr = ptr, .field = f, .len = len, .align = 8};
+	*s = (struct gen_seg){.ptr = ptr, .field = f, .len = len};
 	s->data = calloc(1, len ?: 1);
 	if (!s->data)
 		return -ENOMEM;

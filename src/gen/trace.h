@@ -25,7 +25,6 @@ struct gen_seg {
 	const struct abi_field *field; /* NULL: found by a rule */
 	void *data;		/* owned; NULL for pure output */
 	u32 len;
-	u32 align;		/* 8 unless said otherwise */
 };
 
 enum gen_ref_kind {
