@@ -139,11 +139,24 @@ static long offset_of(Elf *elf, const char *name, size_t sec)
 	return -1;
 }
 
-static const struct prog *loaded_prog(const char *name)
+/* Names are cut at 15 characters, so the order counts: libbpf loads programs in that of the object. */
+static const struct prog *loaded_prog(struct bpf_object *obj, const struct bpf_program *want)
 {
-	for (unsigned int i = 0; i < loaded.nr; i++)
-		if (!strncmp(loaded.progs[i].name, name, BPF_OBJ_NAME_LEN - 1))
-			return &loaded.progs[i];
+	struct bpf_program *bp;
+	unsigned int at = 0;
+
+	bpf_object__for_each_program(bp, obj)
+	{
+		unsigned int i = at;
+
+		while (i < loaded.nr &&
+		       strncmp(loaded.progs[i].name, bpf_program__name(bp), BPF_OBJ_NAME_LEN - 1))
+			i++;
+		if (bp == want)
+			return i < loaded.nr ? &loaded.progs[i] : NULL;
+		if (i < loaded.nr)
+			at = i + 1;
+	}
 	return NULL;
 }
 
@@ -157,7 +170,7 @@ static void print_insn(const char *who, const struct bpf_insn *in)
 static int compare(struct object *o, struct bpf_program *bp, struct bpf_core_relo *relo,
 		   unsigned int nr)
 {
-	const struct prog *theirs = loaded_prog(bpf_program__name(bp));
+	const struct prog *theirs = loaded_prog(o->bpf, bp);
 	unsigned int at = relo->insn_off / 8, len = bpf_program__insn_cnt(bp);
 	struct bpf_insn *mine = malloc(len * sizeof(*mine));
 	const char *log;
