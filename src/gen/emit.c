@@ -133,13 +133,20 @@ static void check(struct emit *e)
 
 /* --- descriptors --- */
 
-/* @none: the largest number that is no descriptor. */
-static void close_fd(struct emit *e, u32 off, s32 none)
+/* What was never made is -1, which closes nothing: cheaper than a branch, for a verifier walks both ways. */
+static void close_slot(struct emit *e, u32 slot)
+{
+	load(e, BPF_W, BPF_REG_1, at(e, gen_slot_off(slot)));
+	emit(e, BPF_EMIT_CALL(BPF_FUNC_sys_close));
+}
+
+/* 0 is "none" here. */
+static void close_module(struct emit *e, u32 off)
 {
 	u32 skip;
 
 	load(e, BPF_W, BPF_REG_1, at(e, off));
-	skip = jump(e, BPF_JMP32_IMM(BPF_JSLE, BPF_REG_1, none, 0));
+	skip = jump(e, BPF_JMP32_IMM(BPF_JSLE, BPF_REG_1, 0, 0));
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_sys_close));
 	land(e, skip);
 }
@@ -149,7 +156,7 @@ static void close_modules(struct emit *e)
 {
 	for (u32 i = 0; i < e->l->nr_names; i++)
 		if (e->l->names[i].btf_kind)
-			close_fd(e, gen_name_fd_off(e->l, &e->l->names[i]), 0);
+			close_module(e, gen_name_fd_off(e->l, &e->l->names[i]));
 }
 
 static void emit_failure(struct emit *e)
@@ -158,7 +165,7 @@ static void emit_failure(struct emit *e)
 
 	e->fail = e->cnt;
 	for (u32 i = 0; i < e->l->trace->nr_slots; i++)
-		close_fd(e, gen_slot_off(i), -1);
+		close_slot(e, i);
 	close_modules(e);
 	emit(e, BPF_MOV64_REG(BPF_REG_0, BPF_REG_7));
 	emit(e, BPF_EXIT_INSN());
@@ -172,7 +179,7 @@ static void emit_success(struct emit *e)
 
 	for (u32 i = 0; i < l->trace->nr_slots; i++)
 		if (l->ctx_off[i] < 0)
-			close_fd(e, gen_slot_off(i), -1);
+			close_slot(e, i);
 	close_modules(e);
 	for (u32 i = 0; i < l->trace->nr_slots; i++)
 		if (l->ctx_off[i] >= 0) {
@@ -316,18 +323,23 @@ static void (*const put[])(struct emit *e, const struct gen_ref *ref, u32 to) = 
 
 /* --- what the caller may say --- */
 
+/* The caller's number, or ours if that is 0, without a branch. */
 static void use_max_entries(struct emit *e, const struct gen_call *c, u32 attr)
 {
 	struct mem m = at(e, attr + offsetof(union bpf_attr, max_entries));
-	u32 skip;
 
 	if (c->slot < 0 || e->l->ctx_off[c->slot] < 0)
 		return;
 	emit(e, BPF_LDX_MEM(BPF_W, BPF_REG_1, BPF_REG_6,
 			    e->l->ctx_off[c->slot] + offsetof(struct gen_map_desc, max_entries)));
-	skip = jump(e, BPF_JMP_IMM(BPF_JEQ, BPF_REG_1, 0, 0));
+	if (c->attr.max_entries) {
+		emit(e, BPF_MOV64_REG(BPF_REG_2, BPF_REG_1));
+		emit(e, BPF_ALU64_IMM(BPF_SUB, BPF_REG_2, 1));
+		emit(e, BPF_ALU64_IMM(BPF_RSH, BPF_REG_2, 63)); /* 1 if it is 0 */
+		emit(e, BPF_ALU64_IMM(BPF_MUL, BPF_REG_2, c->attr.max_entries));
+		emit(e, BPF_ALU64_REG(BPF_OR, BPF_REG_1, BPF_REG_2));
+	}
 	store(e, BPF_W, m, BPF_REG_1);
-	land(e, skip);
 }
 
 #define LOG_FIELD(field) offsetof(struct gen_loader_ctx, field)
