@@ -19,13 +19,16 @@ static const struct cli_cmd cmds[] = {
 	 "+d:v", cmd_up},
 	{"down", "[--dir DIR]", "stop the service", NULL, "d:v", cmd_down},
 	{"status", "[--dir DIR] [--json]", "show what the service holds", NULL, "d:vj", cmd_status},
-	{"mount", "[--dir DIR] bpffs DIR [-o OPTION,...]",
-	 "mount a bpffs (or -o remount[,OPTION...] DIR)",
-	 "  Options: mode=, uid=, gid= as the kernel's, preload=MODE for the preloaded files "
+	{"mount", "[--dir DIR] bpffs|cgroup DIR [-o OPTION,...] [--root GROUP]",
+	 "mount a bpffs or cgroup tree (or -o remount[,OPTION...] DIR)",
+	 "  cgroup: the machine's groups, with the files that were exposed in them. Options: hostfiles (the machine's own files, too),\n"
+	 "  prefix=TEXT (names of new files have to begin with it), inherit (what is pinned shows in all groups below), root=GROUP (only what\n"
+	 "  is below it; also --root).\n"
+	 "  bpffs: options mode=, uid=, gid= as the kernel's, preload=MODE for the preloaded files "
 	 "(default 0600), preload=off.\n"
 	 "  -o remount restores preloaded files that were removed. Without root this needs "
 	 "fusermount3.\n",
-	 "d:vo:", cmd_mount},
+	 "d:vo:R:", cmd_mount},
 	{"umount", "DIR", "unmount a bpffs; its pins are dropped", NULL, "d:v", cmd_umount},
 	{"cat", "[--dir DIR] PATH...", "print a file of a bpffs without FUSE", NULL, "d:v",
 	 cmd_cat},
@@ -33,6 +36,14 @@ static const struct cli_cmd cmds[] = {
 	 cmd_ls},
 	{"rm", "[--dir DIR] [-r] PATH...", "remove pins and directories without FUSE", NULL, "d:vr",
 	 cmd_rm},
+	{"expose", "[--dir DIR] [--inherit] [--mode MODE] PIN GROUP/NAME",
+	 "show a pinned object as a file of a cgroup",
+	 "  PIN: path in a bpffs; GROUP/NAME: path in a cgroup tree (/sys/fs/cgroup/... or below a mount of `userbpf mount cgroup`). The file\n"
+	 "  goes with the pin; writing \"rm\" to it removes it. --inherit: it shows in all groups below, present and future, too. MODE is 0600\n"
+	 "  unless given.\n",
+	 "d:viM:", cmd_expose},
+	{"view", "[--dir DIR] why PATH...", "say what stands behind a file of a cgroup tree, or why it is not there", NULL, "d:v",
+	 cmd_view},
 	{"verify", "[--btf VMLINUX [--btf MODULE]...] [--log LEVEL] [--json] FILE.bpf.o",
 	 "verify every program of an object, attach none",
 	 "  Needs no service. --btf: another machine's kernel BTF (/sys/kernel/btf/vmlinux of it, or an ELF file with .BTF). --log: print the\n"
@@ -74,6 +85,9 @@ static const struct option options[] = {
 	{"long", no_argument, NULL, 'l'},
 	{"all", no_argument, NULL, 'a'},
 	{"recursive", no_argument, NULL, 'r'},
+	{"root", required_argument, NULL, 'R'},
+	{"inherit", no_argument, NULL, 'i'},
+	{"mode", required_argument, NULL, 'M'},
 	{"btf", required_argument, NULL, 'b'},
 	{"pin", required_argument, NULL, 'P'},
 	{"log", required_argument, NULL, 'l'},

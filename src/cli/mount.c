@@ -45,7 +45,7 @@ static int recv_fd(int sock)
 	return fd;
 }
 
-static int mount_with_helper(const char *dir)
+static int mount_with_helper(const char *dir, bool cgroup)
 {
 	int pair[2], fd, err;
 	char number[16];
@@ -59,7 +59,9 @@ static int mount_with_helper(const char *dir)
 		snprintf(number, sizeof(number), "%d", pair[1]);
 		setenv("_FUSE_COMMFD", number, 1);
 		execlp("fusermount3", "fusermount3", "-o",
-		       "fsname=bpf,subtype=bpf,default_permissions", "--", dir, NULL);
+		       cgroup ? "fsname=cgroup,subtype=cgroup"
+			      : "fsname=bpf,subtype=bpf,default_permissions",
+		       "--", dir, NULL);
 		_exit(127);
 	}
 	close(pair[1]);
@@ -72,17 +74,17 @@ static int mount_with_helper(const char *dir)
 	return err;
 }
 
-static int mount_unprivileged(struct cli *cli, const char *dir, const char *options)
+static int mount_unprivileged(struct cli *cli, const char *dir, bool cgroup, const char *options)
 {
 	char full[PATH_MAX];
-	int fuse = mount_with_helper(dir), root, err;
+	int fuse = mount_with_helper(dir, cgroup), root, err;
 
 	if (fuse < 0)
 		return fuse;
 	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	err = root < 0 ? -errno
-		       : bpffs_announce(&cli->client, fuse, root, realpath(dir, full) ?: dir,
-					options);
+		       : bpffs_announce(&cli->client, cgroup ? MOUNT_CGROUP : 0, fuse, root,
+					realpath(dir, full) ?: dir, options);
 	close(root);
 	close(fuse);
 	return err;
@@ -110,14 +112,8 @@ static bool take_remount(char *options)
 	return remount;
 }
 
-static int do_mount(struct cli *cli, const char *dir, char *options, bool remount)
+static int mount_failed(const char *dir, const char *what, bool remount, int err)
 {
-	int err = bpffs_mount(&cli->client, "bpf", dir, remount ? MS_REMOUNT : 0, options);
-
-	if (err == -EPERM && !remount && geteuid() != 0)
-		err = mount_unprivileged(cli, dir, options);
-	if (!err)
-		return 0;
 	if (err == -ENODEV)
 		return cli_fail("cannot mount at %s: /dev/fuse cannot be opened; use `userbpf ls` "
 				"and `userbpf cat`",
@@ -127,36 +123,55 @@ static int do_mount(struct cli *cli, const char *dir, char *options, bool remoun
 				"or use `userbpf run`",
 				dir);
 	if (err == -EINVAL)
-		return cli_fail("cannot %smount at %s: bad option or no bpffs of ours; see "
+		return cli_fail("cannot %smount at %s: bad option or no %s of ours; see "
 				"`userbpf help mount`",
-				remount ? "re" : "", dir);
+				remount ? "re" : "", dir, what);
 	return cli_fail("cannot %smount at %s: %s", remount ? "re" : "", dir, strerror(-err));
+}
+
+static int do_mount(struct cli *cli, const char *dir, bool cgroup, char *options, bool remount)
+{
+	int err = cgroup ? cgroup_mount(&cli->client, dir, false, options)
+			 : bpffs_mount(&cli->client, "bpf", dir, remount ? MS_REMOUNT : 0, options);
+
+	if (err == -EPERM && !remount && geteuid() != 0)
+		err = mount_unprivileged(cli, dir, cgroup, options);
+	return err ? mount_failed(dir, cgroup ? "cgroup tree" : "bpffs", remount, err) : 0;
+}
+
+static int add_option(char *options, size_t cap, const char *name, const char *value)
+{
+	if (strlen(options) + strlen(name) + strlen(value) + 2 > cap)
+		return cli_usage("mount: the options are too long");
+	if (options[0])
+		strcat(options, ",");
+	strcat(strcat(options, name), value);
+	return 0;
 }
 
 int cmd_mount(struct cli *cli, int argc, char **argv)
 {
 	const struct cli_cmd *cmd = cli_cmd_by_name("mount");
-	char options[1024] = "";
-	bool remount;
+	char options[2048] = "";
+	bool remount, cgroup;
 	int c, status;
 
-	while ((c = cli_getopt(cli, cmd, argc, argv)) == 'o') {
-		if (strlen(options) + strlen(optarg) + 2 > sizeof(options))
-			return cli_usage("mount: the options are too long");
-		if (options[0])
-			strcat(options, ",");
-		strcat(options, optarg);
+	while ((c = cli_getopt(cli, cmd, argc, argv)) == 'o' || c == 'R') {
+		status = add_option(options, sizeof(options), c == 'R' ? "root=" : "", optarg);
+		if (status)
+			return status;
 	}
 	if (c != -1)
 		return EXIT_USAGE;
 	remount = take_remount(options);
-	if (!remount && (argc - optind != 2 || strcmp(argv[optind], "bpffs")))
+	cgroup = !remount && argc - optind == 2 && !strcmp(argv[optind], "cgroup");
+	if (!remount && !cgroup && (argc - optind != 2 || strcmp(argv[optind], "bpffs")))
 		return cli_usage(
-			"mount needs `bpffs DIR` or `-o remount DIR`; see `userbpf help mount`");
+			"mount needs `bpffs DIR`, `cgroup DIR` or `-o remount DIR`; see `userbpf help mount`");
 	if (remount && argc - optind != 1)
 		return cli_usage("mount -o remount needs one directory; see `userbpf help mount`");
 	status = cli_service(cli);
-	return status ?: do_mount(cli, argv[argc - 1], options, remount);
+	return status ?: do_mount(cli, argv[argc - 1], cgroup, options, remount);
 }
 
 static int umount_with_helper(const char *option, const char *dir)
@@ -183,7 +198,9 @@ void mount_sweep(const struct cli *cli)
 	struct mntent *m;
 
 	while (f && (m = getmntent(f))) {
-		if (strcmp(m->mnt_type, BPFFS_FUSE_TYPE) || !is_dead(m->mnt_dir))
+		if ((strcmp(m->mnt_type, BPFFS_FUSE_TYPE) &&
+		     strcmp(m->mnt_type, CGROUP_FUSE_TYPE)) ||
+		    !is_dead(m->mnt_dir))
 			continue;
 		if (umount2(m->mnt_dir, MNT_DETACH) && umount_with_helper("-uz", m->mnt_dir))
 			cli_note(cli, "%s: its service is gone, and it cannot be unmounted",
@@ -201,8 +218,9 @@ int cmd_umount(struct cli *cli, int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc - optind != 1)
 		return cli_usage("umount needs one directory; see `userbpf help umount`");
-	if (!bpffs_is(-1, argv[optind]))
-		return cli_fail("%s is no bpffs of ours; see `findmnt -t " BPFFS_FUSE_TYPE "`",
+	if (!bpffs_is(-1, argv[optind]) && !cgroup_is(argv[optind]))
+		return cli_fail("%s is no bpffs of ours; see `findmnt -t " BPFFS_FUSE_TYPE
+				"," CGROUP_FUSE_TYPE "`",
 				argv[optind]);
 	if (!umount(argv[optind]))
 		return 0;

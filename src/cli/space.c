@@ -141,6 +141,15 @@ static int mount_bpffs(struct cli *cli, bool *virtual_fs)
 	return 0;
 }
 
+/* Without it the machine's own tree stays, where nothing can be exposed. */
+static void mount_cgroup(struct cli *cli)
+{
+	int err = cgroup_mount(&cli->client, MOUNT_CGROUP_LABEL, true, "");
+
+	if (err)
+		cli_note(cli, "%s stays the machine's own: %s", MOUNT_CGROUP_LABEL, strerror(-err));
+}
+
 int space_enter(struct cli *cli, bool *virtual_fs)
 {
 	int err = new_namespaces();
@@ -157,5 +166,6 @@ int space_enter(struct cli *cli, bool *virtual_fs)
 	}
 	make_tracing(cli);
 	bind_files(cli);
+	mount_cgroup(cli);
 	return mount_bpffs(cli, virtual_fs);
 }

@@ -144,6 +144,8 @@ static const struct {
 	[MSG_FS_CAT] = {sizeof(struct msg_fs_req), mount_handle_cat},
 	[MSG_FS_LS] = {sizeof(struct msg_fs_req), mount_handle_ls},
 	[MSG_SHUTDOWN] = {0, shut_down},
+	[MSG_EXPOSE] = {sizeof(struct msg_expose), expose_handle_expose},
+	[MSG_WHY] = {sizeof(struct msg_fs_req), expose_handle_why},
 	[MSG_UMOUNT] = {sizeof(struct msg_fs_req), mount_handle_umount},
 	[MSG_FS_RM] = {sizeof(struct msg_fs_req), mount_handle_rm},
 	[MSG_FS_MKDIR] = {sizeof(struct msg_fs_req), mount_handle_mkdir},

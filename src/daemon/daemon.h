@@ -10,7 +10,7 @@
  *   bpf.c      MSG_BPF: packed memory and fds as struct sys_call   image.c    MSG_HANDLE, MSG_IMAGE, MSG_TAIL_TARGET, MSG_ACCOUNT
  *   mount.c    instances and their FUSE mounts, MSG_FS_*           preload.c  the iterators' driver process
  *   sweep.c    what dead clients left behind                       status.c   MSG_STATUS
- *   symbol.c   MSG_BTF_FIND, MSG_KSYM_FIND
+ *   symbol.c   MSG_BTF_FIND, MSG_KSYM_FIND                        expose.c   MSG_EXPOSE, MSG_WHY
  *
  * Threads: main loop, one per connection, the FUSE workers, one for the preload driver. struct
  * daemon is shared by all of them; what changes in it is behind
@@ -49,6 +49,7 @@ struct mount; /* one FUSE mount of an instance */
 struct daemon {
 	/* options */
 	const char *dir, *btf;
+	const char *cgroup_host; /* NULL: a tree of our own */
 	u32 unpriv;
 	uid_t allow_uid;
 	bool foreground;
@@ -58,7 +59,8 @@ struct daemon {
 	bool dir_made;
 	struct slot_table *slots;
 	struct sys *sys;
-	struct fs_super *root; /* the default instance */
+	struct fs_super *root; /* the default bpffs */
+	struct fs_super *cgroup; /* the default cgroup tree, or NULL */
 	uid_t uid;
 	u64 user_ns;
 	struct timespec started;
@@ -129,6 +131,11 @@ int mount_handle_rm(struct conn *c);
 int mount_handle_mkdir(struct conn *c);
 int mount_handle_cat(struct conn *c);
 int mount_handle_ls(struct conn *c);
+int expose_handle_expose(struct conn *c);
+int expose_handle_why(struct conn *c);
+/* mount.c: the inode at @path, referenced; *sb referenced too, and *cred filled */
+struct fs_inode *mount_path_inode(struct conn *c, const char *path, bool nofollow, struct fs_super **sb, struct cred *cred);
+const char *mount_req_path(struct conn *c, struct msg_fs_req *h); /* NULL: malformed */
 int status_handle(struct conn *c);
 int trace_handle_printk(struct conn *c);
 
@@ -146,6 +153,7 @@ int rundir_open(struct daemon *d);  /* directory, lock */
 int rundir_files(struct daemon *d); /* files for clients' namespaces, trace_pipe */
 int rundir_listen(struct daemon *d);
 void rundir_remove(struct daemon *d);
+void rundir_remove_groups(struct daemon *d); /* the directories of an own cgroup tree */
 
 /* trace.c */
 void trace_write(struct daemon *d, u32 tid, u32 cpu, const char *text, u32 len);
@@ -157,6 +165,7 @@ void sweep_dead(struct daemon *d);
 /* mount.c */
 void mount_wake(struct daemon *d);  /* main loop: stop FUSE mounts that ended */
 void mount_stop_all(struct daemon *d);
+int mount_cgroup_init(struct daemon *d); /* the cgroup tree and its default instance */
 u32 mount_count(struct daemon *d);
 
 /* preload.c */

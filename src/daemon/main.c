@@ -107,7 +107,7 @@ static int make_sys(struct daemon *d)
 	fo.uid = d->uid;
 	fo.gid = getegid();
 	d->root = fs_mount(sys_fs(d->sys), &fo, MOUNT_DEFAULT_LABEL);
-	return IS_ERR(d->root) ? PTR_ERR(d->root) : 0;
+	return IS_ERR(d->root) ? PTR_ERR(d->root) : mount_cgroup_init(d);
 }
 
 /* The parent leaves when the service is ready or has failed. */
@@ -214,6 +214,7 @@ static void on_timer(struct daemon *d)
 {
 	drain(d->timer_fd);
 	sweep_dead(d);
+	fs_cgroup_sweep(sys_fs(d->sys));
 	if (d->sweeps_left)
 		d->sweeps_left--;
 	if (!d->sweeps_left) /* a quiet second after the last client: what it left in the heaps goes back */

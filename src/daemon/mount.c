@@ -87,11 +87,16 @@ static void on_unmount(void *arg)
 	daemon_wake(m->d);
 }
 
+static bool is_default(const struct daemon *d, const struct fs_super *sb)
+{
+	return sb == d->root || sb == d->cgroup;
+}
+
 static void mount_free(struct mount *m)
 {
 	fs_fuse_stop(m->fuse);
 	fs_super_del_dev(m->sb, m->dev);
-	if (m->sb != m->d->root && !fs_super_devs(m->sb))
+	if (!is_default(m->d, m->sb) && !fs_super_devs(m->sb))
 		fs_umount(m->sb);
 	fs_super_put(m->sb);
 	free(m);
@@ -174,10 +179,14 @@ u32 mount_count(struct daemon *d)
 	return n;
 }
 
-static bool wants_default(struct daemon *d, const struct mount_req *r)
+/* The instance of the service's own that @r is about, or NULL: it wants one of its own. */
+static struct fs_super *wants_default(struct daemon *d, const struct mount_req *r)
 {
-	return !strcmp(r->label, fs_super_label(d->root)) &&
-	       (r->h.flags & MOUNT_SHARED || !fs_super_devs(d->root));
+	struct fs_super *sb = r->h.flags & MOUNT_CGROUP ? d->cgroup : d->root;
+
+	if (!sb || strcmp(r->label, fs_super_label(sb)))
+		return NULL;
+	return r->h.flags & MOUNT_SHARED || (sb == d->root && !fs_super_devs(sb)) ? sb : NULL;
 }
 
 /* Options are for whom the instance belongs to, and for the service's own user. */
@@ -186,37 +195,82 @@ static bool may_change(const struct conn *c, struct fs_super *sb)
 	return c->uid == c->d->uid || !c->uid || c->uid == fs_super_options(sb)->uid;
 }
 
-int mount_handle_mount(struct conn *c)
+int mount_cgroup_init(struct daemon *d)
+{
+	struct fs_cgroup_options opt = {.host_files = true};
+	char own[4200];
+	int err;
+
+	snprintf(own, sizeof(own), "%s/cgroup", d->dir);
+	rundir_remove_groups(d); /* of a service that was killed */
+	if (mkdirat(d->dir_fd, "cgroup", 0755) || fchmodat(d->dir_fd, "cgroup", 0755, 0))
+		return -errno;
+	err = fs_cgroup_init(sys_fs(d->sys), d->cgroup_host, own);
+	if (err)
+		return err;
+	d->cgroup = fs_mount_cgroup(sys_fs(d->sys), &opt, MOUNT_CGROUP_LABEL);
+	return IS_ERR(d->cgroup) ? PTR_ERR(d->cgroup) : 0;
+}
+
+static struct fs_super *new_cgroup(struct conn *c, const struct mount_req *r)
+{
+	struct fs_cgroup_options opt = FS_CGROUP_OPTIONS_DEFAULT;
+	const char *bad = "";
+	int err = fs_parse_cgroup_options(r->options, &opt, &bad);
+
+	if (!err)
+		return fs_mount_cgroup(sys_fs(c->d->sys), &opt, r->label);
+	reply_add(&c->reply, bad, strlen(bad) + 1);
+	return ERR_PTR(err);
+}
+
+/* A bpffs, @sb when it is there already, with the options and the preloaded files. */
+static struct fs_super *setup_bpffs(struct conn *c, const struct mount_req *r, struct fs_super *sb,
+				    struct fs_idmap *uids, struct fs_idmap *gids)
 {
 	struct fs_options opt = FS_OPTIONS_DEFAULT;
+	int err;
+
+	opt.uid = c->uid;
+	opt.gid = c->gid;
+	err = parse_options(c, r->options, &opt, uids, gids);
+	if (err)
+		return ERR_PTR(err);
+	if (!sb)
+		sb = fs_mount(sys_fs(c->d->sys), &opt, r->label);
+	else if (*r->options && may_change(c, sb))
+		fs_super_remount(sb, &opt);
+	if (!IS_ERR(sb))
+		preload_fill(c->d, sb, false);
+	return sb;
+}
+
+int mount_handle_mount(struct conn *c)
+{
+	struct fs_super *sb, *known;
 	struct fs_idmap uids, gids;
 	struct mount_req r;
-	struct fs_super *sb;
-	bool fresh;
 	int err = parse_mount(c, &r);
 
 	if (!err && c->msg.nr_fds)
 		err = check_fuse_fd(c->msg.fds[0]);
+	if (!err)
+		err = cred_idmaps(c->pid, &uids, &gids);
 	if (err)
 		return err;
-	opt.uid = c->uid;
-	opt.gid = c->gid;
-	err = parse_options(c, r.options, &opt, &uids, &gids);
-	if (err)
-		return err;
-	fresh = !wants_default(c->d, &r);
-	sb = fresh ? fs_mount(sys_fs(c->d->sys), &opt, r.label) : c->d->root;
+	known = wants_default(c->d, &r);
+	if (!(r.h.flags & MOUNT_CGROUP))
+		sb = setup_bpffs(c, &r, known, &uids, &gids);
+	else
+		sb = known ?: new_cgroup(c, &r);
 	if (IS_ERR(sb))
 		return PTR_ERR(sb);
-	if (!fresh && *r.options && may_change(c, sb))
-		fs_super_remount(sb, &opt);
 	fs_super_get(sb);
-	preload_fill(c->d, sb, false);
 	if (c->msg.nr_fds)
 		err = attach(c, sb, &uids, &gids);
 	if (!err)
 		err = fs_super_id(sb);
-	else if (fresh)
+	else if (!known)
 		fs_umount(sb);
 	fs_super_put(sb);
 	return err;
@@ -254,6 +308,10 @@ int mount_handle_remount(struct conn *c)
 		fs_super_put(sb);
 		return -EPERM;
 	}
+	if (fs_super_is_cgroup(sb)) {
+		fs_super_put(sb);
+		return -EINVAL;
+	}
 	opt = *fs_super_options(sb);
 	if (opt.preload_mode == (mode_t)-1)
 		opt.preload_mode =
@@ -270,7 +328,7 @@ int mount_handle_remount(struct conn *c)
 /* --- MSG_FS_CAT, MSG_FS_LS --- */
 
 /* The path of a struct msg_fs_req, NUL-terminated, or NULL. */
-static const char *req_path(struct conn *c, struct msg_fs_req *h)
+const char *mount_req_path(struct conn *c, struct msg_fs_req *h)
 {
 	const char *path = (const char *)c->msg.body + sizeof(*h);
 
@@ -281,8 +339,8 @@ static const char *req_path(struct conn *c, struct msg_fs_req *h)
 }
 
 /* The inode at @path, referenced; *sb referenced too, and *cred filled. */
-static struct fs_inode *path_inode(struct conn *c, const char *path, bool nofollow,
-				   struct fs_super **sb, struct cred *cred)
+struct fs_inode *mount_path_inode(struct conn *c, const char *path, bool nofollow,
+				  struct fs_super **sb, struct cred *cred)
 {
 	struct fs_inode *i;
 	const char *rest;
@@ -305,7 +363,7 @@ static struct fs_inode *req_inode(struct conn *c, bool nofollow, struct fs_super
 {
 	struct msg_fs_req h;
 
-	return path_inode(c, req_path(c, &h), nofollow, sb, cred);
+	return mount_path_inode(c, mount_req_path(c, &h), nofollow, sb, cred);
 }
 
 /* The directory of the last component of the request's path, referenced as above; *name: that
@@ -313,14 +371,14 @@ static struct fs_inode *req_inode(struct conn *c, bool nofollow, struct fs_super
 static struct fs_inode *req_parent(struct conn *c, struct msg_fs_req *h, char *buf, size_t size,
 				   const char **name, struct fs_super **sb, struct cred *cred)
 {
-	const char *path = req_path(c, h), *slash = path ? strrchr(path, '/') : NULL;
+	const char *path = mount_req_path(c, h), *slash = path ? strrchr(path, '/') : NULL;
 
 	if (!slash || slash - path >= size)
 		return ERR_PTR(-EINVAL);
 	memcpy(buf, path, slash - path);
 	buf[slash - path] = '\0';
 	*name = slash + 1;
-	return path_inode(c, buf, false, sb, cred);
+	return mount_path_inode(c, buf, false, sb, cred);
 }
 
 struct first {
@@ -408,7 +466,7 @@ int mount_handle_mkdir(struct conn *c)
 int mount_handle_umount(struct conn *c)
 {
 	struct msg_fs_req h;
-	const char *path = req_path(c, &h), *rest;
+	const char *path = mount_req_path(c, &h), *rest;
 	struct fs_super *sb = path ? fs_super_by_path(sys_fs(c->d->sys), path, &rest) : NULL;
 	int err = 0;
 
@@ -416,7 +474,7 @@ int mount_handle_umount(struct conn *c)
 		return -EINVAL;
 	if (strcmp(rest, "/"))
 		err = -EINVAL;
-	else if (sb == c->d->root || !may_change(c, sb))
+	else if (is_default(c->d, sb) || !may_change(c, sb))
 		err = -EPERM;
 	else if (fs_super_devs(sb))
 		err = -EBUSY;

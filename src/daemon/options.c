@@ -27,6 +27,7 @@ static const char usage[] =
 	"  --preload DRIVER   program that loads the iterators of new bpffs instances; \"off\": none\n"
 	"  --preload-dir DIR  further sets for it: every *.bpf.o and *.loader in there\n"
 	"  --shim FILE        libuserbpf-preload.so, for the driver\n"
+	"  --cgroup DIR|own   where the machine's cgroups are (default /sys/fs/cgroup); own: a tree of ours\n"
 	"  --unpriv 0|1|2     unprivileged_bpf_disabled (default 2)\n"
 	"  --allow-uid UID    one more user who may connect\n"
 	"  --foreground       stay in the foreground\n"
@@ -38,6 +39,7 @@ enum {
 	OPT_PRELOAD,
 	OPT_PRELOAD_DIR,
 	OPT_SHIM,
+	OPT_CGROUP,
 	OPT_UNPRIV,
 	OPT_ALLOW,
 	OPT_FOREGROUND,
@@ -52,6 +54,7 @@ static const struct option options[] = {
 	{"preload", required_argument, NULL, OPT_PRELOAD},
 	{"preload-dir", required_argument, NULL, OPT_PRELOAD_DIR},
 	{"shim", required_argument, NULL, OPT_SHIM},
+	{"cgroup", required_argument, NULL, OPT_CGROUP},
 	{"unpriv", required_argument, NULL, OPT_UNPRIV},
 	{"allow-uid", required_argument, NULL, OPT_ALLOW},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
@@ -82,6 +85,7 @@ int options_parse(struct daemon *d, int argc, char **argv)
 		case OPT_PRELOAD: d->preload.driver = optarg; break;
 		case OPT_PRELOAD_DIR: d->preload.dir = optarg; break;
 		case OPT_SHIM: d->preload.shim = optarg; break;
+		case OPT_CGROUP: d->cgroup_host = optarg; break;
 		case OPT_UNPRIV:
 			err = number(optarg, 2, &n);
 			d->unpriv = n;
@@ -145,6 +149,10 @@ void options_find_parts(struct daemon *d)
 
 	d->btf = d->btf ? absolute(d->btf)
 			: find_part("sys/vmlinux/vmlinux.btf", USERBPF_DATADIR "/vmlinux.btf");
+	if (!d->cgroup_host)
+		d->cgroup_host = "/sys/fs/cgroup";
+	else
+		d->cgroup_host = strcmp(d->cgroup_host, "own") ? absolute(d->cgroup_host) : NULL;
 	p->configured = !p->driver || strcmp(p->driver, "off");
 	if (!p->configured)
 		return;

@@ -50,6 +50,8 @@ enum msg_type {
 	MSG_FS_RM = 38,	     /* struct msg_fs_req, virtual path: unlink or rmdir; flags: FS_RM_* */
 	MSG_FS_MKDIR = 39,   /* struct msg_fs_req, virtual path; flags: mode */
 	MSG_UMOUNT = 40,     /* struct msg_fs_req, label: drops an instance without mounts; -EBUSY: it has some; -EPERM: the default one */
+	MSG_EXPOSE = 41,     /* struct msg_expose, path of a pin, path to be: shows the pin's object in a group */
+	MSG_WHY = 42,	     /* struct msg_fs_req, virtual path -> text: what stands behind it */
 	/* 48 (PRELOAD_DONE) is retired: the driver reports on its fd 3 */
 };
 
@@ -232,6 +234,12 @@ struct msg_status {
  */
 #define MOUNT_DEFAULT_LABEL "/sys/fs/bpf"
 #define MOUNT_SHARED 1u
+/* A cgroup tree; options are those of fs_parse_cgroup_options(). The service has one from the
+ * start, labelled MOUNT_CGROUP_LABEL, for which the same rules hold. No remounts. */
+#define MOUNT_CGROUP 2u
+#define MOUNT_CGROUP_LABEL "/sys/fs/cgroup"
+/* statfs(2) of a cgroup tree: FUSE has no field for f_type, so it is in f_files, and this in f_ffree */
+#define STATFS_MARK 0x75736572627066ull
 struct msg_mount {
 	u32 flags;
 	u32 pad;
@@ -253,6 +261,15 @@ struct msg_fs_req {
 #define FS_RM_RECURSIVE 1u
 #define FS_RM_FILE 2u /* unlink(2): no directory */
 #define FS_RM_DIR 4u  /* rmdir(2): nothing else */
+
+/* MSG_EXPOSE: struct, then both paths, each with its NUL; they are found as in msg_fs_req. */
+struct msg_expose {
+	u32 flags;
+	u32 mode;	/* of the file; 0: 0600 */
+	u32 pin_len;
+	u32 path_len;
+};
+#define EXPOSE_INHERIT 1u /* in all groups below, too */
 
 struct msg_dirent {
 	u64 ino;

@@ -9,6 +9,7 @@
  * Everything in it is made at start and removed at the end; what a killed service left behind is
  * replaced.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -194,6 +195,28 @@ int rundir_listen(struct daemon *d)
 	return shared(d) && chmod(sun.sun_path, 0666) ? -errno : 0;
 }
 
+/* The groups of an own tree are directories and nothing else. */
+static void remove_groups(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			remove_groups(fd, e->d_name);
+	if (d)
+		closedir(d);
+	unlinkat(dir_fd, name, AT_REMOVEDIR);
+}
+
+void rundir_remove_groups(struct daemon *d)
+{
+	remove_groups(d->dir_fd, "cgroup");
+}
+
 void rundir_remove(struct daemon *d)
 {
 	if (d->lock_fd < 0)
@@ -201,6 +224,7 @@ void rundir_remove(struct daemon *d)
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
 		unlinkat(d->dir_fd, names[i], 0);
 	unlinkat(d->dir_fd, "btf", AT_REMOVEDIR);
+	rundir_remove_groups(d);
 	if (d->dir_made)
 		rmdir(d->dir);
 }

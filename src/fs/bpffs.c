@@ -355,8 +355,8 @@ static int bpffs_readlink(struct fs_inode *i, char *buf, size_t len)
 	return n;
 }
 
-static int setattr_check(struct fs_inode *i, const struct cred *c, const struct stat *st,
-			 unsigned int set)
+int fs_setattr_check(const struct fs_inode *i, const struct cred *c, const struct stat *st,
+		     unsigned int set)
 {
 	if (!c)
 		return 0;
@@ -369,28 +369,35 @@ static int setattr_check(struct fs_inode *i, const struct cred *c, const struct 
 	return set & (FS_SET_MODE | FS_SET_TIMES) && !fs_owner_locked(i, c) ? -EPERM : 0;
 }
 
+void fs_setattr_locked(struct fs_inode *i, const struct cred *c, const struct stat *st,
+		       unsigned int set)
+{
+	if (set & FS_SET_MODE) {
+		i->mode = (i->mode & S_IFMT) | (st->st_mode & 07777);
+		if (c && c->gid != i->gid && !cred_has(c, CAP_FSETID))
+			i->mode &= ~S_ISGID;
+	}
+	if (set & FS_SET_UID)
+		i->uid = st->st_uid;
+	if (set & FS_SET_GID)
+		i->gid = st->st_gid;
+	if (set & FS_SET_TIMES) {
+		i->atime = st->st_atim;
+		i->mtime = st->st_mtim;
+	}
+	if (set)
+		fs_touch(i, false, true);
+}
+
 static int bpffs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st,
 			 unsigned int set)
 {
 	int err;
 
 	lock(i);
-	err = setattr_check(i, c, st, set);
-	if (!err && set & FS_SET_MODE) {
-		i->mode = (i->mode & S_IFMT) | (st->st_mode & 07777);
-		if (c && c->gid != i->gid && !cred_has(c, CAP_FSETID))
-			i->mode &= ~S_ISGID;
-	}
-	if (!err && set & FS_SET_UID)
-		i->uid = st->st_uid;
-	if (!err && set & FS_SET_GID)
-		i->gid = st->st_gid;
-	if (!err && set & FS_SET_TIMES) {
-		i->atime = st->st_atim;
-		i->mtime = st->st_mtim;
-	}
-	if (!err && set)
-		fs_touch(i, false, true);
+	err = fs_setattr_check(i, c, st, set);
+	if (!err)
+		fs_setattr_locked(i, c, st, set);
 	unlock(i);
 	return err;
 }

@@ -18,6 +18,7 @@
  * that carries an object holds one reference to it until its last link goes (unlink removes the pin
  * at once, as in the kernel).
  */
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include "base/list.h"
@@ -60,6 +61,8 @@ struct fs_content_ops {
 	/* EPOLL* that are there. @wake may be called from any thread, any number of times, until the
 	 * content is closed: look again. */
 	u32 (*poll)(void *arg, void *file, void (*wake)(void *wake_arg), void *wake_arg);
+	/* lines "what: value" on @o for `userbpf view why` */
+	void (*describe)(void *arg, struct obj *o, FILE *out);
 	void *arg;
 };
 
@@ -164,6 +167,32 @@ int fs_watch_inode(struct fs_inode *i, struct fs_watch *w); /* -ENOENT: it has e
 bool fs_unwatch_inode(struct fs *fs, struct fs_watch *w); /* true: gone() was not and will not be called */
 /* The bpffs inode @o was first pinned to, referenced; NULL: not pinned, or that one was unlinked. */
 struct fs_inode *fs_obj_inode(struct fs *fs, struct obj *o);
+
+/*
+ * The cgroup tree. Groups are those of the machine below @host ("/sys/fs/cgroup"); where it has
+ * none, directories below @own, which has to exist. An instance shows all of it or what is below one
+ * group. fs_pin() into a group exposes an object: -ENXIO when it is not pinned in a bpffs, -EPERM
+ * outside of groups and against the name policy, -EEXIST. fs_pinned() of an entry is -EACCES.
+ *
+ * The host's own files are opened with the caller's rights, in the thread that serves it. Who may
+ * write a group's directory may expose there; the service's own user may everywhere, since it
+ * shows in the service's mounts only.
+ */
+struct fs_cgroup_options {
+	char root[1024];   /* group, a path from the tree's root; "": all */
+	char prefix[64];   /* what names of new entries have to begin with */
+	bool host_files;   /* the machine's own files show, too */
+	bool inherit;	   /* a pin shows in all groups below, each with its own content */
+};
+#define FS_CGROUP_OPTIONS_DEFAULT { .root = "" }
+int fs_parse_cgroup_options(const char *text, struct fs_cgroup_options *opt, const char **bad);
+int fs_cgroup_init(struct fs *fs, const char *host, const char *own);
+struct fs_super *fs_mount_cgroup(struct fs *fs, const struct fs_cgroup_options *opt, const char *label);
+bool fs_super_is_cgroup(const struct fs_super *sb);
+int fs_expose(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool inherit);
+void fs_cgroup_sweep(struct fs *fs); /* entries of groups that are gone */
+/* Says what stands behind the file at @path, or why none is there. */
+int fs_why(struct fs_super *sb, const struct cred *c, const char *path, FILE *out);
 
 /*
  * Ids in the tree are those of the service's user namespace; a mount's are those of the namespace

@@ -4,8 +4,12 @@
  * includes FUSE.
  *
  * Nothing is cached by the host kernel (timeouts 0), so pins made or removed through bpf(2) show at
- * once. Permissions are the host kernel's business: the file system has to be mounted with
- * default_permissions. Node ids are inode numbers.
+ * once. Permissions of a bpffs are the host kernel's business: it has to be mounted with
+ * default_permissions. Instances that want to know who asks (fs_kind.as_caller) are mounted without
+ * it, and get the credentials of the process behind each request.
+ *
+ * Node ids are inode numbers, except that FUSE calls the root 1; an inode that has this number
+ * without being the root is ONE_INO there.
  *
  * Threads: a worker takes one request at a time; when the last idle one takes a request another
  * worker is started (up to FUSE_WORKERS), so a read that blocks delays nobody. The first worker
@@ -15,11 +19,14 @@
 #include <fuse_lowlevel.h>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "fs/inode.h"
 
@@ -28,6 +35,8 @@
 #define FUSE_STACK   (256u << 10)
 
 #define LOOKUP_BUCKETS 512u
+#define STATFS_MARK    0x75736572627066ull /* daemon/proto.h */
+#define ONE_INO	       (~0ull)
 
 /* What the host kernel holds of one inode; @n of our references. */
 struct fuse_lookup {
@@ -39,6 +48,7 @@ struct fuse_lookup {
 struct fs_fuse {
 	struct fs_super *sb;
 	struct fs_idmap uids, gids;
+	u64 user_ns; /* our own */
 	struct fuse_lookup *lookups[LOOKUP_BUCKETS];
 	struct fuse_session *se;
 	int fd, stop_fd;
@@ -55,6 +65,8 @@ struct fs_fuse {
 struct fuse_open {
 	struct list node;
 	struct fs_file *file;
+	struct fuse_pollhandle *poll; /* who waits for it; under lock */
+	struct fs_fuse *fuse;
 };
 
 static struct fs_fuse *ctx(fuse_req_t req)
@@ -62,14 +74,63 @@ static struct fs_fuse *ctx(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
+static u64 node_id(const struct fs_inode *i)
+{
+	if (i == i->sb->root)
+		return FUSE_ROOT_ID;
+	return i->ino == FUSE_ROOT_ID ? ONE_INO : i->ino;
+}
+
 /* The inode behind a node id, referenced; answers the request itself when there is none. */
 static struct fs_inode *node(fuse_req_t req, fuse_ino_t ino)
 {
-	struct fs_inode *i = fs_inode_by_ino(ctx(req)->sb, ino);
+	struct fs_super *sb = ctx(req)->sb;
+	struct fs_inode *i = ino == FUSE_ROOT_ID
+				     ? fs_root(sb)
+				     : fs_inode_by_ino(sb, ino == ONE_INO ? FUSE_ROOT_ID : ino);
 
 	if (!i)
 		fuse_reply_err(req, ESTALE);
 	return i;
+}
+
+static u64 user_ns_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+/* Capabilities count in our own user namespace only. */
+static u64 caps_of(struct fs_fuse *f, pid_t pid)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, pid};
+	struct __user_cap_data_struct d[2];
+	char path[32];
+	u64 caps;
+
+	if (pid <= 0 || syscall(SYS_capget, &h, d))
+		return 0;
+	caps = d[0].effective | (u64)d[1].effective << 32;
+	if (!caps)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	return user_ns_of(path) == f->user_ns ? caps : 0;
+}
+
+/* Who asks, in *c; NULL when the kernel has checked what they may. */
+static const struct cred *who(fuse_req_t req, struct cred *c)
+{
+	const struct fuse_ctx *u = fuse_req_ctx(req);
+	struct fs_fuse *f = ctx(req);
+
+	if (!f->sb->kind->as_caller)
+		return NULL;
+	*c = (struct cred){.pid = u->pid,
+			   .uid = fs_idmap_outside(&f->uids, u->uid),
+			   .gid = fs_idmap_outside(&f->gids, u->gid),
+			   .caps = caps_of(f, u->pid)};
+	return c;
 }
 
 static void reply_err(fuse_req_t req, int err)
@@ -81,7 +142,7 @@ static struct fuse_lookup **lookup_find(struct fs_fuse *f, u64 ino)
 {
 	struct fuse_lookup **p = &f->lookups[ino % LOOKUP_BUCKETS];
 
-	while (*p && (*p)->inode->ino != ino)
+	while (*p && node_id((*p)->inode) != ino)
 		p = &(*p)->next;
 	return p;
 }
@@ -94,7 +155,7 @@ static int remember(struct fs_fuse *f, struct fs_inode *i)
 	if (!fresh)
 		return -ENOMEM;
 	pthread_mutex_lock(&f->lock);
-	p = lookup_find(f, i->ino);
+	p = lookup_find(f, node_id(i));
 	if (!*p) {
 		fresh->inode = i;
 		*p = fresh;
@@ -132,23 +193,42 @@ static void forget_all(struct fs_fuse *f)
 {
 	for (u32 b = 0; b < LOOKUP_BUCKETS; b++)
 		while (f->lookups[b])
-			forget(f, f->lookups[b]->inode->ino, f->lookups[b]->n);
+			forget(f, node_id(f->lookups[b]->inode), f->lookups[b]->n);
 }
 
-static void getattr(struct fs_fuse *f, struct fs_inode *i, struct stat *st)
+static void map_ids(struct fs_fuse *f, struct stat *st)
 {
-	fs_getattr(i, st);
 	st->st_uid = fs_idmap_inside(&f->uids, st->st_uid);
 	st->st_gid = fs_idmap_inside(&f->gids, st->st_gid);
+}
+
+/* 0, or negative: it is gone */
+static int getattr(struct fs_fuse *f, struct fs_inode *i, struct stat *st)
+{
+	int err = fs_getattr(i, st);
+
+	if (err)
+		return err;
+	map_ids(f, st);
+	return 0;
+}
+
+/* What a lookup has just found. */
+static void getattr_known(struct fs_fuse *f, struct fs_inode *i, struct stat *st)
+{
+	pthread_mutex_lock(&i->sb->fs->lock);
+	fs_stat_locked(i, st);
+	fs_unlock(i->sb->fs);
+	map_ids(f, st);
 }
 
 /* Takes over the caller's reference of @i: it becomes the kernel's lookup. */
 static void reply_entry(fuse_req_t req, struct fs_inode *i)
 {
-	struct fuse_entry_param e = {.ino = i->ino, .generation = 1};
+	struct fuse_entry_param e = {.ino = node_id(i), .generation = 1};
 	struct fs_fuse *f = ctx(req);
 
-	getattr(f, i, &e.attr);
+	getattr_known(f, i, &e.attr);
 	if (remember(f, i)) {
 		fs_inode_put(i, 1);
 		reply_err(req, -ENOMEM);
@@ -165,11 +245,12 @@ static void op_init(void *arg, struct fuse_conn_info *conn)
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	struct cred cred;
 	struct fs_inode *dir = node(req, parent), *i;
 
 	if (!dir)
 		return;
-	i = fs_lookup(dir, NULL, name);
+	i = fs_lookup(dir, who(req, &cred), name);
 	fs_inode_put(dir, 1);
 	if (IS_ERR(i))
 		reply_err(req, PTR_ERR(i));
@@ -196,12 +277,16 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct fs_inode *i = node(req, ino);
 	struct stat st;
+	int err;
 
 	if (!i)
 		return;
-	getattr(ctx(req), i, &st);
+	err = getattr(ctx(req), i, &st);
 	fs_inode_put(i, 1);
-	fuse_reply_attr(req, &st, 0);
+	if (err)
+		reply_err(req, err);
+	else
+		fuse_reply_attr(req, &st, 0);
 }
 
 static void set_times(struct fs_inode *i, struct stat *st, const struct stat *attr, int to_set)
@@ -228,6 +313,7 @@ static const struct {
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		       struct fuse_file_info *fi)
 {
+	struct cred cred;
 	struct fs_inode *i = node(req, ino);
 	unsigned int set = 0;
 	struct stat st;
@@ -235,7 +321,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 
 	if (!i)
 		return;
-	fs_getattr(i, &st);
+	err = fs_getattr(i, &st);
 	for (u32 k = 0; k < ARRAY_SIZE(attr_bits); k++)
 		if (to_set & attr_bits[k].fuse)
 			set |= attr_bits[k].fs;
@@ -244,8 +330,10 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	st.st_uid = fs_idmap_outside(&ctx(req)->uids, attr->st_uid);
 	st.st_gid = fs_idmap_outside(&ctx(req)->gids, attr->st_gid);
 	set_times(i, &st, attr, to_set);
-	err = fs_setattr(i, NULL, &st, set);
-	getattr(ctx(req), i, &st);
+	if (!err)
+		err = fs_setattr(i, who(req, &cred), &st, set);
+	if (!err)
+		err = getattr(ctx(req), i, &st);
 	fs_inode_put(i, 1);
 	if (err)
 		reply_err(req, err);
@@ -279,6 +367,8 @@ static void own(fuse_req_t req, struct fs_inode *dir, struct fs_inode *i)
 			  .st_gid = fs_idmap_outside(&ctx(req)->gids, c->gid)};
 	struct stat d;
 
+	if (dir->sb->kind->as_caller)
+		return; /* made by them */
 	fs_getattr(dir, &d);
 	fs_setattr(i, NULL, &st, d.st_mode & S_ISGID ? FS_SET_UID : FS_SET_UID | FS_SET_GID);
 }
@@ -296,23 +386,25 @@ static void reply_made(fuse_req_t req, struct fs_inode *dir, struct fs_inode *i,
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+	struct cred cred;
 	struct fs_inode *dir = node(req, parent), *i = NULL;
 	int err;
 
 	if (!dir)
 		return;
-	err = fs_mkdir(dir, NULL, name, mode, &i);
+	err = fs_mkdir(dir, who(req, &cred), name, mode, &i);
 	reply_made(req, dir, i, err);
 }
 
 static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
+	struct cred cred;
 	struct fs_inode *dir = node(req, parent), *i = NULL;
 	int err;
 
 	if (!dir)
 		return;
-	err = fs_symlink(dir, NULL, name, target, &i);
+	err = fs_symlink(dir, who(req, &cred), name, target, &i);
 	reply_made(req, dir, i, err);
 }
 
@@ -330,24 +422,26 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 
 static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	struct cred cred;
 	struct fs_inode *dir = node(req, parent);
 	int err;
 
 	if (!dir)
 		return;
-	err = fs_unlink(dir, NULL, name);
+	err = fs_unlink(dir, who(req, &cred), name);
 	fs_inode_put(dir, 1);
 	reply_err(req, err);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	struct cred cred;
 	struct fs_inode *dir = node(req, parent);
 	int err;
 
 	if (!dir)
 		return;
-	err = fs_rmdir(dir, NULL, name);
+	err = fs_rmdir(dir, who(req, &cred), name);
 	fs_inode_put(dir, 1);
 	reply_err(req, err);
 }
@@ -355,19 +449,21 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void op_rename(fuse_req_t req, fuse_ino_t op, const char *on, fuse_ino_t np, const char *nn,
 		      unsigned int flags)
 {
+	struct cred cred;
 	struct fs_inode *od = node(req, op), *nd;
 
 	if (!od)
 		return;
 	nd = node(req, np);
 	if (nd)
-		reply_err(req, fs_rename(od, NULL, on, nd, nn, flags));
+		reply_err(req, fs_rename(od, who(req, &cred), on, nd, nn, flags));
 	fs_inode_put(nd, 1);
 	fs_inode_put(od, 1);
 }
 
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 {
+	struct cred cred;
 	struct fs_inode *i = node(req, ino), *dir;
 	int err;
 
@@ -378,7 +474,7 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const cha
 		fs_inode_put(i, 1);
 		return;
 	}
-	err = fs_link(i, NULL, dir, name);
+	err = fs_link(i, who(req, &cred), dir, name);
 	fs_inode_put(dir, 1);
 	if (err) {
 		fs_inode_put(i, 1);
@@ -394,7 +490,7 @@ static struct fuse_open *file_add(struct fs_fuse *f, struct fs_file *file)
 
 	if (!o)
 		return NULL;
-	o->file = file;
+	*o = (struct fuse_open){.file = file, .fuse = f};
 	pthread_mutex_lock(&f->lock);
 	list_add(&f->files, &o->node);
 	pthread_mutex_unlock(&f->lock);
@@ -406,12 +502,15 @@ static void file_del(struct fs_fuse *f, struct fuse_open *o)
 	pthread_mutex_lock(&f->lock);
 	list_del(&o->node);
 	pthread_mutex_unlock(&f->lock);
-	fs_close(o->file);
+	fs_close(o->file); /* nobody wakes it any more */
+	if (o->poll)
+		fuse_pollhandle_destroy(o->poll);
 	free(o);
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct cred cred;
 	struct fs_fuse *f = ctx(req);
 	struct fs_inode *i = node(req, ino);
 	struct fs_file *file;
@@ -419,7 +518,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!i)
 		return;
-	file = fs_open(i, NULL, fi->flags);
+	file = fs_open(i, who(req, &cred), fi->flags);
 	fs_inode_put(i, 1);
 	if (IS_ERR(file)) {
 		reply_err(req, PTR_ERR(file));
@@ -433,7 +532,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	fi->fh = (uintptr_t)o;
 	fi->direct_io = 1; /* or a size of 0 would read as empty */
-	fi->nonseekable = 1;
+	fi->nonseekable = !file->seekable;
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		file_del(f, o);
 }
@@ -464,6 +563,51 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 		fuse_reply_write(req, n);
 }
 
+/* Tells the kernel to look again. */
+static void wake(void *arg)
+{
+	struct fuse_open *o = arg;
+	struct fuse_pollhandle *ph;
+
+	pthread_mutex_lock(&o->fuse->lock);
+	ph = o->poll;
+	o->poll = NULL;
+	pthread_mutex_unlock(&o->fuse->lock);
+	if (!ph)
+		return;
+	fuse_lowlevel_notify_poll(ph);
+	fuse_pollhandle_destroy(ph);
+}
+
+static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		    struct fuse_pollhandle *ph)
+{
+	struct fuse_open *o = (struct fuse_open *)(uintptr_t)fi->fh;
+	struct fuse_pollhandle *before = NULL;
+
+	if (ph) {
+		pthread_mutex_lock(&o->fuse->lock);
+		before = o->poll;
+		o->poll = ph;
+		pthread_mutex_unlock(&o->fuse->lock);
+	}
+	if (before)
+		fuse_pollhandle_destroy(before);
+	fuse_reply_poll(req, fs_poll(o->file, wake, o));
+}
+
+/* Only asked where the kernel does not check by itself. */
+static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct fs_inode *i = node(req, ino);
+	struct cred cred;
+
+	if (!i)
+		return;
+	reply_err(req, fs_access(i, who(req, &cred), mask));
+	fs_inode_put(i, 1);
+}
+
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	file_del(ctx(req), (struct fuse_open *)(uintptr_t)fi->fh);
@@ -490,6 +634,7 @@ static int fill(void *arg, const char *name, const struct stat *st, u64 next)
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
+	struct cred cred;
 	struct fs_inode *dir = node(req, ino);
 	struct filler f = {.req = req, .room = size};
 	int err;
@@ -497,7 +642,7 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	if (!dir)
 		return;
 	f.buf = malloc(size);
-	err = f.buf ? fs_readdir(dir, NULL, off, fill, &f) : -ENOMEM;
+	err = f.buf ? fs_readdir(dir, who(req, &cred), off, fill, &f) : -ENOMEM;
 	fs_inode_put(dir, 1);
 	if (err)
 		reply_err(req, err);
@@ -508,9 +653,17 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
+	struct fs_inode *i = node(req, ino);
 	struct statvfs st;
 
+	if (!i)
+		return;
 	fs_statfs(ctx(req)->sb, &st);
+	if (fs_magic(i)) { /* FUSE has no field for it: see proto.h */
+		st.f_files = fs_magic(i);
+		st.f_ffree = STATFS_MARK;
+	}
+	fs_inode_put(i, 1);
 	fuse_reply_statfs(req, &st);
 }
 
@@ -533,6 +686,8 @@ static const struct fuse_lowlevel_ops fuse_ops = {
 	.open = op_open,
 	.read = op_read,
 	.write = op_write,
+	.access = op_access,
+	.poll = op_poll,
 	.release = op_release,
 	.readdir = op_readdir,
 	.statfs = op_statfs,
@@ -697,6 +852,7 @@ struct fs_fuse *fs_fuse_serve(struct fs_super *sb, int fuse_fd, const struct fs_
 		f->uids = *uids;
 	if (gids)
 		f->gids = *gids;
+	f->user_ns = user_ns_of("/proc/self/ns/user");
 	f->fd = fuse_fd;
 	f->unmounted = unmounted;
 	f->arg = arg;

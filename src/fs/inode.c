@@ -6,10 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- hash tables: chains through a pointer that is the caller's business; here only bucket
- * arrays --- */
+/* --- hash tables --- */
 
-static u32 hash_name(u64 dir, const char *name)
+u32 fs_hash_name(u64 dir, const char *name)
 {
 	u32 h = 2166136261u ^ (u32)(dir * 0x9e3779b97f4a7c15ull >> 32);
 
@@ -18,12 +17,12 @@ static u32 hash_name(u64 dir, const char *name)
 	return h ^ h >> 15;
 }
 
-static u32 hash_ino(u64 ino)
+u32 fs_hash_ino(u64 ino)
 {
 	return (u32)(ino * 0x9e3779b97f4a7c15ull >> 32);
 }
 
-static int table_init(struct fs_table *t)
+int fs_table_init(struct fs_table *t)
 {
 	t->bucket = calloc(16, sizeof(*t->bucket));
 	t->nr = t->bucket ? 16 : 0;
@@ -31,63 +30,8 @@ static int table_init(struct fs_table *t)
 	return t->bucket ? 0 : -ENOMEM;
 }
 
-/* Grows when full; a failure leaves longer chains, nothing worse. */
-#define TABLE_GROW(t, type, hash_of)                                                    \
-	do {                                                                            \
-		u32 _nr = (t)->nr * 2;                                                  \
-		void **_new = (t)->count < (t)->nr ? NULL : calloc(_nr, sizeof(*_new)); \
-		for (u32 _i = 0; _new && _i < (t)->nr; _i++) {                          \
-			for (type *_n = (t)->bucket[_i], *_next; _n; _n = _next) {      \
-				_next = _n->chain;                                      \
-				_n->chain = _new[hash_of(_n) & (_nr - 1)];              \
-				_new[hash_of(_n) & (_nr - 1)] = _n;                     \
-			}                                                               \
-		}                                                                       \
-		if (_new) {                                                             \
-			free((t)->bucket);                                              \
-			(t)->bucket = _new;                                             \
-			(t)->nr = _nr;                                                  \
-		}                                                                       \
-	} while (0)
-
-#define INODE_HASH(i) hash_ino((i)->ino)
+#define INODE_HASH(i) fs_hash_ino((i)->ino)
 #define ENTRY_HASH(e) ((e)->hash)
-
-static void inodes_add(struct fs_table *t, struct fs_inode *i)
-{
-	TABLE_GROW(t, struct fs_inode, INODE_HASH);
-	i->chain = t->bucket[INODE_HASH(i) & (t->nr - 1)];
-	t->bucket[INODE_HASH(i) & (t->nr - 1)] = i;
-	t->count++;
-}
-
-static void inodes_del(struct fs_table *t, struct fs_inode *i)
-{
-	struct fs_inode **p = (struct fs_inode **)&t->bucket[INODE_HASH(i) & (t->nr - 1)];
-
-	while (*p != i)
-		p = &(*p)->chain;
-	*p = i->chain;
-	t->count--;
-}
-
-static void entries_add(struct fs_table *t, struct fs_entry *e)
-{
-	TABLE_GROW(t, struct fs_entry, ENTRY_HASH);
-	e->chain = t->bucket[e->hash & (t->nr - 1)];
-	t->bucket[e->hash & (t->nr - 1)] = e;
-	t->count++;
-}
-
-static void entries_del(struct fs_table *t, struct fs_entry *e)
-{
-	struct fs_entry **p = (struct fs_entry **)&t->bucket[e->hash & (t->nr - 1)];
-
-	while (*p != e)
-		p = &(*p)->chain;
-	*p = e->chain;
-	t->count--;
-}
 
 /* --- inodes --- */
 
@@ -116,19 +60,33 @@ void fs_touch(struct fs_inode *i, bool m, bool c)
 
 static void super_put_locked(struct fs_super *sb, u64 n);
 
-/* Owner rules of the kernel's inode_init_owner(): a setgid directory hands down its group, and
- * to directories the bit. */
-struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir,
-				     const struct cred *c, mode_t mode)
+struct fs_inode *fs_inode_new_ino_locked(struct fs_super *sb, u64 ino, mode_t mode)
 {
 	struct fs_inode *i = calloc(1, sizeof(*i));
 
 	if (!i)
 		return NULL;
 	i->sb = sb;
-	i->ino = sb->next_ino++;
+	i->ino = ino;
 	i->refs = 1;
 	i->mode = mode;
+	list_init(&i->entries);
+	list_init(&i->watches);
+	FS_TABLE_ADD(&sb->inodes, struct fs_inode, INODE_HASH, i);
+	sb->refs++;
+	return i;
+}
+
+/* Owner rules of the kernel's inode_init_owner(): a setgid directory hands down its group, and
+ * to directories the bit. */
+struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir,
+				     const struct cred *c, mode_t mode)
+{
+	struct fs_inode *i = fs_inode_new_ino_locked(sb, sb->next_ino, mode);
+
+	if (!i)
+		return NULL;
+	sb->next_ino++;
 	i->uid = c ? c->uid : sb->opt.uid;
 	i->gid = c ? c->gid : sb->opt.gid;
 	if (dir && dir->mode & S_ISGID) {
@@ -138,10 +96,6 @@ struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir,
 	}
 	i->nlink = S_ISDIR(mode) ? 1 : 0; /* its own "."; entries count the rest */
 	i->atime = i->mtime = i->ctime = now();
-	list_init(&i->entries);
-	list_init(&i->watches);
-	inodes_add(&sb->inodes, i);
-	sb->refs++;
 	return i;
 }
 
@@ -149,7 +103,7 @@ static void inode_free_locked(struct fs_inode *i)
 {
 	struct fs_super *sb = i->sb;
 
-	inodes_del(&sb->inodes, i);
+	FS_TABLE_DEL(&sb->inodes, struct fs_inode, INODE_HASH, i);
 	if (sb->kind->inode_free)
 		sb->kind->inode_free(i);
 	free(i->target);
@@ -188,7 +142,7 @@ void fs_inode_put(struct fs_inode *i, u64 n)
 
 struct fs_inode *fs_inode_find_locked(struct fs_super *sb, u64 ino)
 {
-	struct fs_inode *i = sb->inodes.bucket[hash_ino(ino) & (sb->inodes.nr - 1)];
+	struct fs_inode *i = sb->inodes.bucket[fs_hash_ino(ino) & (sb->inodes.nr - 1)];
 
 	while (i && i->ino != ino)
 		i = i->chain;
@@ -219,7 +173,7 @@ void fs_drop(struct fs_drops *d)
 struct fs_entry *fs_entry_find_locked(struct fs_inode *dir, const char *name)
 {
 	struct fs_table *t = &dir->sb->entries;
-	u32 h = hash_name(dir->ino, name);
+	u32 h = fs_hash_name(dir->ino, name);
 	struct fs_entry *e = t->bucket[h & (t->nr - 1)];
 
 	while (e && (e->hash != h || e->dir != dir || strcmp(e->name, name)))
@@ -244,9 +198,9 @@ void fs_entry_hash_locked(struct fs_inode *dir, struct fs_entry *e)
 {
 	e->dir = dir;
 	e->seq = dir->sb->next_seq++;
-	e->hash = hash_name(dir->ino, e->name);
+	e->hash = fs_hash_name(dir->ino, e->name);
 	list_add(&dir->entries, &e->node);
-	entries_add(&dir->sb->entries, e);
+	FS_TABLE_ADD(&dir->sb->entries, struct fs_entry, ENTRY_HASH, e);
 	dir->refs++;
 	if (S_ISDIR(e->inode->mode)) {
 		e->inode->parent = dir;
@@ -260,7 +214,7 @@ void fs_entry_unhash_locked(struct fs_entry *e)
 	struct fs_inode *dir = e->dir;
 
 	list_del(&e->node);
-	entries_del(&dir->sb->entries, e);
+	FS_TABLE_DEL(&dir->sb->entries, struct fs_entry, ENTRY_HASH, e);
 	if (S_ISDIR(e->inode->mode)) {
 		e->inode->parent = NULL;
 		dir->nlink--;
@@ -345,6 +299,7 @@ void fs_free(struct fs *fs)
 		return;
 	list_for_each_safe(sb, tmp, &fs->supers, node)
 		fs_umount(sb);
+	fs_cgroup_free(fs);
 	pthread_mutex_destroy(&fs->lock);
 	free(fs);
 }
@@ -361,7 +316,7 @@ struct fs_super *fs_super_new(struct fs *fs, const struct fs_kind *kind, const c
 	sb->next_ino = FS_ROOT_INO;
 	sb->next_seq = 1;
 	sb->label = strdup(label);
-	if (sb->label && !table_init(&sb->inodes) && !table_init(&sb->entries))
+	if (sb->label && !fs_table_init(&sb->inodes) && !fs_table_init(&sb->entries))
 		return sb;
 	free(sb->inodes.bucket);
 	free(sb->label);
@@ -408,6 +363,11 @@ static void super_put_locked(struct fs_super *sb, u64 n)
 	free(sb->entries.bucket);
 	free(sb->label);
 	free(sb);
+}
+
+void fs_super_put_locked(struct fs_super *sb)
+{
+	super_put_locked(sb, 1);
 }
 
 struct fs_super *fs_super_get(struct fs_super *sb)

@@ -37,7 +37,7 @@ struct fs_entry {
 struct fs_file {
 	struct fs_inode *inode; /* referenced */
 	const struct fs_file_ops *ops;
-	bool readable, writable;
+	bool readable, writable, seekable;
 	void *priv;
 };
 
@@ -117,6 +117,7 @@ struct fs {
 	u32 next_id;
 	struct fs_content_ops content;
 	struct list ended; /* watches to call when the lock goes */
+	struct fs_cg *cg;  /* NULL: no cgroup tree */
 };
 
 /* Gives up the lock and calls the watches of the inodes that ended under it. */
@@ -133,8 +134,52 @@ void fs_drop(struct fs_drops *d);
 /* An instance without inodes, in no list yet; NULL: no memory. fs_super_add_locked() makes it
  * known. */
 struct fs_super *fs_super_new(struct fs *fs, const struct fs_kind *kind, const char *label);
+void fs_super_put_locked(struct fs_super *sb);
 void fs_super_add_locked(struct fs_super *sb, struct fs_inode *root);
 struct fs_inode *fs_inode_find_locked(struct fs_super *sb, u64 ino);
+void fs_cgroup_free(struct fs *fs);
+int fs_table_init(struct fs_table *t);
+/* Grows when full; a failure leaves longer chains, nothing worse. */
+#define FS_TABLE_GROW(t, type, hash_of)                                                 \
+	do {                                                                            \
+		u32 _nr = (t)->nr * 2;                                                  \
+		void **_new = (t)->count < (t)->nr ? NULL : calloc(_nr, sizeof(*_new)); \
+		for (u32 _i = 0; _new && _i < (t)->nr; _i++) {                          \
+			for (type *_n = (t)->bucket[_i], *_next; _n; _n = _next) {      \
+				_next = _n->chain;                                      \
+				_n->chain = _new[hash_of(_n) & (_nr - 1)];              \
+				_new[hash_of(_n) & (_nr - 1)] = _n;                     \
+			}                                                               \
+		}                                                                       \
+		if (_new) {                                                             \
+			free((t)->bucket);                                              \
+			(t)->bucket = _new;                                             \
+			(t)->nr = _nr;                                                  \
+		}                                                                       \
+	} while (0)
+/* Chains of nodes with a member chain; @hash_of as above */
+#define FS_TABLE_ADD(t, type, hash_of, n)                                               \
+	do {                                                                            \
+		FS_TABLE_GROW(t, type, hash_of);                                        \
+		(n)->chain = (t)->bucket[hash_of(n) & ((t)->nr - 1)];                   \
+		(t)->bucket[hash_of(n) & ((t)->nr - 1)] = (n);                          \
+		(t)->count++;                                                           \
+	} while (0)
+#define FS_TABLE_DEL(t, type, hash_of, n)                                               \
+	do {                                                                            \
+		type **_p = (type **)&(t)->bucket[hash_of(n) & ((t)->nr - 1)];          \
+		while (*_p != (n))                                                      \
+			_p = &(*_p)->chain;                                             \
+		*_p = (n)->chain;                                                       \
+		(t)->count--;                                                           \
+	} while (0)
+
+u32 fs_hash_name(u64 dir, const char *name);
+u32 fs_hash_ino(u64 ino);
+void fs_setattr_locked(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set);
+int fs_setattr_check(const struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set);
+/* With that number and nothing else filled in; NULL: no memory. */
+struct fs_inode *fs_inode_new_ino_locked(struct fs_super *sb, u64 ino, mode_t mode);
 struct fs_inode *fs_inode_new_locked(struct fs_super *sb, struct fs_inode *dir, const struct cred *c, mode_t mode);
 void fs_inode_put_locked(struct fs_inode *i, u64 n);
 struct fs_entry *fs_entry_find_locked(struct fs_inode *dir, const char *name);

@@ -46,14 +46,20 @@ static s64 prefix(const char *path, s32 level)
 	return level > 0 ? -1 : at - path;
 }
 
+/* A mirror of the machine's tree says so in another field: FUSE has none for it (daemon/proto.h). */
+static bool is_v2(const struct statfs *fs)
+{
+	return fs->f_type == CGROUP2_SUPER_MAGIC ||
+	       (fs->f_type == FUSE_SUPER_MAGIC && fs->f_files == CGROUP2_SUPER_MAGIC);
+}
+
 static u64 inode_at(const char *mount, const char *path, size_t len)
 {
 	char name[512];
 	struct statfs fs;
 	struct stat st;
 
-	if (strlen(mount) + len >= sizeof(name) || statfs(mount, &fs) ||
-	    fs.f_type != CGROUP2_SUPER_MAGIC)
+	if (strlen(mount) + len >= sizeof(name) || statfs(mount, &fs) || !is_v2(&fs))
 		return 0;
 	strcpy(name, mount);
 	strncat(name, path, len);

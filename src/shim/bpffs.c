@@ -7,17 +7,17 @@
 #include "shim/raw.h"
 
 /* A line of mountinfo: "36 35 0:98 / /mnt rw,... [tags] - type source options" */
-static bool line_is_ours(char *line, dev_t dev)
+static bool line_is_ours(char *line, dev_t dev, const char *type)
 {
 	unsigned int maj, min;
 	char *dash = strstr(line, " - ");
 
-	if (!dash || strncmp(dash + 3, BPFFS_FUSE_TYPE " ", sizeof(BPFFS_FUSE_TYPE)))
+	if (!dash || strncmp(dash + 3, type, strlen(type)) || dash[3 + strlen(type)] != ' ')
 		return false;
 	return sscanf(line, "%*d %*d %u:%u", &maj, &min) == 2 && makedev(maj, min) == dev;
 }
 
-static bool mounted_by_us(dev_t dev)
+static bool mounted_by_us(dev_t dev, const char *type)
 {
 	int fd = raw_openat(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC, 0);
 	char buf[8192];
@@ -32,7 +32,7 @@ static bool mounted_by_us(dev_t dev)
 		buf[have] = '\0';
 		while (!ours && (nl = strchr(line, '\n'))) {
 			*nl = '\0';
-			ours = line_is_ours(line, dev);
+			ours = line_is_ours(line, dev, type);
 			line = nl + 1;
 		}
 		have -= line - buf;
@@ -45,7 +45,7 @@ static bool mounted_by_us(dev_t dev)
 	return ours;
 }
 
-bool bpffs_is(int fd, const char *path)
+static bool is_type(int fd, const char *path, const char *type)
 {
 	struct statfs fs;
 	struct stat st;
@@ -56,7 +56,17 @@ bool bpffs_is(int fd, const char *path)
 		return false;
 	if (path ? raw4(SYS_newfstatat, AT_FDCWD, path, &st, 0) : raw_fstat(fd, &st))
 		return false;
-	return mounted_by_us(st.st_dev);
+	return mounted_by_us(st.st_dev, type);
+}
+
+bool bpffs_is(int fd, const char *path)
+{
+	return is_type(fd, path, BPFFS_FUSE_TYPE);
+}
+
+bool cgroup_is(const char *path)
+{
+	return is_type(-1, path, CGROUP_FUSE_TYPE);
 }
 
 static int send_mount(struct client *c, u32 type, u32 flags, const int *fds, u32 nr_fds,
@@ -78,18 +88,12 @@ static int send_mount(struct client *c, u32 type, u32 flags, const int *fds, u32
 	return err;
 }
 
-static int announce(struct client *c, u32 flags, int fuse_fd, int root_fd, const char *label,
-		    const char *options)
+int bpffs_announce(struct client *c, u32 flags, int fuse_fd, int root_fd, const char *label,
+		   const char *options)
 {
 	int fds[] = {fuse_fd, root_fd};
 
 	return send_mount(c, MSG_MOUNT, flags, fds, 2, label, options ?: "");
-}
-
-int bpffs_announce(struct client *c, int fuse_fd, int root_fd, const char *label,
-		   const char *options)
-{
-	return announce(c, 0, fuse_fd, root_fd, label, options);
 }
 
 int bpffs_mount_virtual(struct client *c, const char *label, const char *options)
@@ -133,17 +137,20 @@ static int do_mount(struct client *c, u32 how, const char *source, const char *d
 	fuse = raw_openat(AT_FDCWD, "/dev/fuse", O_RDWR | O_CLOEXEC, 0);
 	if (fuse < 0)
 		return -ENODEV;
-	snprintf(text, sizeof(text),
-		 "fd=%d,rootmode=41777,user_id=%ld,group_id=%ld,default_permissions,allow_other",
-		 fuse, raw3(SYS_geteuid, 0, 0, 0), raw3(SYS_getegid, 0, 0, 0));
-	err = raw6(SYS_mount, (long)source, (long)dir, (long)BPFFS_FUSE_TYPE, flags, (long)text, 0);
+	/* a cgroup tree wants to know who asks, and checks by itself */
+	snprintf(text, sizeof(text), "fd=%d,rootmode=40755,user_id=%ld,group_id=%ld,allow_other%s",
+		 fuse, raw3(SYS_geteuid, 0, 0, 0), raw3(SYS_getegid, 0, 0, 0),
+		 how & MOUNT_CGROUP ? "" : ",default_permissions");
+	err = raw6(SYS_mount, (long)source, (long)dir,
+		   (long)(how & MOUNT_CGROUP ? CGROUP_FUSE_TYPE : BPFFS_FUSE_TYPE), flags,
+		   (long)text, 0);
 	if (err)
 		goto out;
 	root = raw_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	err = root;
 	if (root >= 0) {
 		label_of(root, dir, text, sizeof(text));
-		err = announce(c, how, fuse, root, text, options);
+		err = bpffs_announce(c, how, fuse, root, text, options);
 		raw_close(root);
 	}
 	if (err < 0)
@@ -164,4 +171,9 @@ int bpffs_mount(struct client *c, const char *source, const char *dir, unsigned 
 int bpffs_mount_shared(struct client *c, const char *dir)
 {
 	return do_mount(c, MOUNT_SHARED, "bpf", dir, 0, "");
+}
+
+int cgroup_mount(struct client *c, const char *dir, bool shared, const char *options)
+{
+	return do_mount(c, MOUNT_CGROUP | (shared ? MOUNT_SHARED : 0), "cgroup", dir, 0, options);
 }

@@ -10,6 +10,7 @@
 #include "shim/client.h"
 
 #define BPFFS_FUSE_TYPE "fuse.bpf"
+#define CGROUP_FUSE_TYPE "fuse.cgroup"
 #define FUSE_MAGIC_NR	0x65735546
 
 /* Is the file behind @fd (with @path NULL) or at @path on one of our mounts? */
@@ -23,11 +24,14 @@ int bpffs_mount(struct client *c, const char *source, const char *dir, unsigned 
 /* One more mount of the service's default instance (`userbpf run`: all commands see the same
  * files). */
 int bpffs_mount_shared(struct client *c, const char *dir);
+/* A mount of the service's default cgroup tree, or (@shared false) a tree of its own with @options. */
+int cgroup_mount(struct client *c, const char *dir, bool shared, const char *options);
+bool cgroup_is(const char *path);
 /* Tells the service about an instance without FUSE: only text paths below @label reach it. */
 int bpffs_mount_virtual(struct client *c, const char *label, const char *options);
 /* For mounters other than ourselves (fusermount3): gives the service a mounted fd. */
-int bpffs_announce(struct client *c, int fuse_fd, int root_fd, const char *label,
-		   const char *options);
+int bpffs_announce(struct client *c, u32 flags, int fuse_fd, int root_fd, const char *label,
+		   const char *options); /* @flags: MOUNT_* */
 
 /* Shim only: result @r of statfs(2) on a path or fd, and *st, as a bpffs would have it. */
 long bpffs_fix_statfs(int fd, const char *path, long r, struct statfs *st);

@@ -205,7 +205,9 @@ static void *content_open(void *arg, struct obj *o, const struct fs_where *where
 	if (!c)
 		return ERR_PTR(-ENOMEM);
 	pthread_mutex_init(&c->lock, NULL);
-	if (o->class->kind == OBJ_LINK)
+	if (where)
+		err = -EIO; /* no object has something to show in a group */
+	else if (o->class->kind == OBJ_LINK)
 		err = open_link(c, arg, o);
 	else if (o->class->kind == OBJ_MAP)
 		err = open_map(c, o);
@@ -287,8 +289,35 @@ static ssize_t content_read(void *arg, void *file, char *buf, size_t len, u64 of
 	return n;
 }
 
+/* --- userbpf view why --- */
+
+static void describe_prog(const struct bpf_prog *p, FILE *out)
+{
+	fprintf(out, "program: %u %s\n", p->obj.id, p->aux->name);
+}
+
+static void describe_link(struct bpf_link *l, FILE *out)
+{
+	fprintf(out, "link: %u %s\n", l->obj.id, l->ops->name);
+	pthread_mutex_lock(&l->lock); /* it may get another program */
+	if (l->prog)
+		describe_prog(l->prog, out);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void content_describe(void *arg, struct obj *o, FILE *out)
+{
+	if (o->class->kind == OBJ_PROG)
+		describe_prog(obj_to_prog(o), out);
+	else if (o->class->kind == OBJ_MAP)
+		fprintf(out, "map: %u %s\n", o->id, obj_to_map(o)->map.name);
+	else if (o->class->kind == OBJ_LINK)
+		describe_link(obj_to_link(o), out);
+}
+
 const struct fs_content_ops sys_content_ops = {
 	.open = content_open,
 	.read = content_read,
 	.close = content_close,
+	.describe = content_describe,
 };
