@@ -42,7 +42,7 @@ static const struct cli_cmd cmds[] = {
 	 "  goes with the pin; writing \"rm\" to it removes it. --inherit: it shows in all groups below, present and future, too. MODE is 0600\n"
 	 "  unless given.\n",
 	 "d:viM:", cmd_expose},
-	{"view", "[--dir DIR] why PATH...", "say what stands behind a file of a cgroup tree, or why it is not there", NULL, "d:v",
+	{"view", "why [--dir DIR] PATH...", "say what stands behind a file of a cgroup tree, or why it is not there", NULL, "d:v",
 	 cmd_view},
 	{"verify", "[--btf VMLINUX [--btf MODULE]...] [--log LEVEL] [--json] FILE.bpf.o",
 	 "verify every program of an object, attach none",

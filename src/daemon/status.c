@@ -72,7 +72,8 @@ static void write_json(struct daemon *d, const struct facts *f, FILE *out)
 		fprintf(out, "%s\"%s\":%u", k ? "," : "", kinds[k], f->count[k]);
 	fprintf(out, "},\"instances\":[");
 	while ((sb = fs_super_next(sys_fs(d->sys), sb))) {
-		fprintf(out, "%s{\"id\":%u,\"label\":", sep, fs_super_id(sb));
+		fprintf(out, "%s{\"id\":%u,\"type\":\"%s\",\"label\":", sep, fs_super_id(sb),
+			fs_super_is_cgroup(sb) ? "cgroup" : "bpffs");
 		json_text(out, fs_super_label(sb));
 		fprintf(out, ",\"mounts\":%u}", fs_super_devs(sb));
 		sep = ",";
@@ -94,7 +95,8 @@ static void write_text(struct daemon *d, const struct facts *f, FILE *out)
 		fprintf(out, " %u %s,", f->count[k], kinds[k]);
 	fprintf(out, " %u handles\n", f->handles);
 	while ((sb = fs_super_next(sys_fs(d->sys), sb)))
-		fprintf(out, "bpffs      %s (%s)\n", fs_super_label(sb),
+		fprintf(out, "%-10s %s (%s)\n", fs_super_is_cgroup(sb) ? "cgroup" : "bpffs",
+			fs_super_label(sb),
 			fs_super_devs(sb) ? "mounted"
 					  : "not mounted; reach it with userbpf cat, ls");
 	fprintf(out, "preload    %s%s\n", f->preload_ok ? "" : "failed: ", f->preload);
