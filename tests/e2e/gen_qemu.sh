@@ -71,7 +71,7 @@ X
 sed -i "s,^#!.*,#!/bin/busybox sh,; s,NAMES,$(echo $names)," "$root/init"
 chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$T/initrd.gz"
-timeout 280 qemu-system-x86_64 -accel tcg -m 1G -smp 2 -display none -no-reboot -net none -kernel "$kernel" -initrd "$T/initrd.gz" \
+timeout 840 qemu-system-x86_64 -accel tcg -m 1G -smp 2 -display none -no-reboot -net none -kernel "$kernel" -initrd "$T/initrd.gz" \
 	-append 'console=ttyS0 panic=-1 quiet no_timer_check' -serial "file:$T/console" -serial "file:$T/answers" -monitor none </dev/null >"$T/qemu.out" 2>&1
 tr -d '\r' <"$T/answers" >"$T/lines"
 grep -q '^end' "$T/lines" || { fail "the kernel did not come to an end"; tail -5 "$T/console" "$T/lines"; exit 1; }
