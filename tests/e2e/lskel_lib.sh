@@ -19,7 +19,7 @@ lskel_build() {
 	[ -f /usr/include/bpf/skel_internal.h ] || skip "libbpf's headers are missing"
 	cd "$T" || exit 1
 	maker=bpftool names=$(objects_without nobpftool)
-	[ -z "${1-}" ] || maker=$USERBPF names=$(objects_without none)
+	[ -z "${1-}" ] || maker=$USERBPF names="$(objects_without none) ${more_names-}"
 	for name in $names; do
 		"$maker" gen skeleton -L "$L/$name.bpf.o" name "$name" >"$name.lskel.h" 2>err || fail "$name: gen skeleton -L: $(cat err)"
 		echo "#include \"$name.lskel.h\"" >>skeletons.h
