@@ -72,6 +72,7 @@ void service_stop(struct cli *cli, struct service *s);
 /* run.c: `userbpf run CMD`, watched: -> exit status of the command. Without @w this process may become the command. */
 struct run_watch {
 	const char *record;	 /* file for records of the calls (abi/record.h), or NULL */
+	bool no_sigpipe;	 /* ignored here, but not in the command */
 	void (*tick)(void *arg); /* called every few milliseconds and once the command has ended */
 	void *arg;
 };

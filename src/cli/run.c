@@ -144,6 +144,8 @@ static int run_child(struct cli *cli, const char *preload, char **cmd, const sig
 
 	if (!child) {
 		sigprocmask(SIG_SETMASK, before, NULL);
+		if (w && w->no_sigpipe)
+			signal(SIGPIPE, SIG_DFL);
 		if (!cli_connect(cli))
 			_exit(cli_fail("the service in %s went away; see its log there", cli->dir));
 		_exit(become(cli, preload, cmd, w));

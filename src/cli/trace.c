@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* trace.c - `userbpf trace`: the bpf(2) calls of a command as text, while it runs. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "abi/print.h"
@@ -156,6 +157,8 @@ int cmd_trace(struct cli *cli, int argc, char **argv)
 	/* a line at a time, so that the command's own output does not get in between */
 	setvbuf(t.out, NULL, _IOFBF, LINE_BUFFER);
 	w.record = calls_path(t.calls);
+	/* who reads our lines may go; the file of records must go, too */
+	w.no_sigpipe = signal(SIGPIPE, SIG_IGN) == SIG_DFL;
 	status = run_command(cli, argv + optind, &w);
 	tick(&t);
 	calls_close(t.calls);

@@ -69,5 +69,7 @@ same "calls that begin a listing" 40 "$(grep -c 'BPF_PROG_GET_NEXT_ID, {start_id
 has BPF_PROG_GET_NEXT_ID
 mkdir "$T/tmp"
 TMPDIR=$T/tmp "$USERBPF" trace -o "$T/out" -- bpftool prog show >/dev/null
+TMPDIR=$T/tmp "$USERBPF" trace -- sh -c "bpftool prog show; bpftool prog show; bpftool map show; kill -PIPE \$\$; touch $T/alive" 2>&1 >/dev/null | head -c 10 >/dev/null
+[ -e "$T/alive" ] && fail "SIGPIPE is ignored in the command"
 same "files left" "" "$(ls "$T/tmp")"
 exit 0
