@@ -80,6 +80,8 @@ static int set_args(struct venv *env, const struct vframe *caller, struct vframe
 		reg_known(&to[3], 0);
 		to[3].type = PTR_TO_MAP_VALUE;
 		to[3].map = call->map;
+		to[3].map_uid = call->map_uid;
+		vfy_new_value(env, &to[3]);
 		to[4] = from[3];
 		break;
 	case BPF_FUNC_find_vma:

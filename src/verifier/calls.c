@@ -2,6 +2,7 @@
 /* calls.c - helper calls: arguments against the prototype, what the call changes, what it
  * returns. */
 #include "helper/format.h"
+#include "helper/kfunc.h"
 #include "isa/disasm.h"
 #include "verifier/vfy.h"
 
@@ -141,36 +142,46 @@ int vfy_pkt_changed(struct venv *env)
 	return 0;
 }
 
-static bool insn_changes_pkt(struct venv *env, s32 i)
+/* Adds what the instruction may do to what its function may do. Anything new? */
+static bool add_effects(struct venv *env, s32 i, struct vfunc *f)
 {
 	const struct bpf_insn *in = &env->insns[i];
-	const struct helper_proto *fn;
+	const struct helper_proto *fn = NULL;
+	const struct vfunc was = *f;
 	s32 n;
 
-	if (insn_is_call(in, 0) && in->imm == BPF_FUNC_tail_call)
-		return true; /* the other program may */
 	if (insn_is_call(in, 0)) {
 		fn = helper_by_id(in->imm);
-		return fn && (fn->flags & HELPER_CHANGES_PKT);
+		/* the program that is called in its place may do that, too */
+		f->changes_pkt |= in->imm == BPF_FUNC_tail_call;
+		f->changes_pkt |= fn && (fn->flags & HELPER_CHANGES_PKT);
+		f->sleeps |= fn && (fn->flags & HELPER_SLEEP);
+	} else if (insn_is_call(in, BPF_PSEUDO_KFUNC_CALL)) {
+		f->sleeps |= (vfy_kfunc_flags(env, in) & KF_SLEEPABLE) != 0;
+	} else if (insn_is_call(in, BPF_PSEUDO_CALL) || insn_is_func_ptr(in)) {
+		n = vfy_find_subprog(env, i + in->imm + 1);
+		f->changes_pkt |= n >= 0 && env->funcs[n].changes_pkt;
+		f->sleeps |= n >= 0 && env->funcs[n].sleeps;
 	}
-	if (!insn_is_call(in, BPF_PSEUDO_CALL) && !insn_is_func_ptr(in))
-		return false;
-	n = vfy_find_subprog(env, i + in->imm + 1);
-	return n >= 0 && env->funcs[n].changes_pkt;
+	return f->changes_pkt != was.changes_pkt || f->sleeps != was.sleeps;
 }
 
-void vfy_find_pkt_changers(struct venv *env)
+void vfy_find_effects(struct venv *env)
 {
 	bool more = true;
 
 	while (more) {
 		more = false;
 		for (u32 n = 0; n < env->nr_subprogs; n++)
-			for (u32 i = env->subprogs[n].start;
-			     i < env->subprogs[n + 1].start && !env->funcs[n].changes_pkt; i++)
-				if (insn_changes_pkt(env, i))
-					more = env->funcs[n].changes_pkt = true;
+			for (u32 i = env->subprogs[n].start; i < env->subprogs[n + 1].start; i++)
+				more |= add_effects(env, i, &env->funcs[n]);
 	}
+}
+
+/* A timer's callback does not, whoever set it. */
+bool vfy_may_sleep(const struct venv *env)
+{
+	return env->prog->sleepable && !env->cur->frame[0]->in_async;
 }
 
 /* --- arguments --- */
@@ -658,8 +669,8 @@ static int set_return(struct venv *env, const struct vcall *call)
 		ret_ptr(r, PTR_TO_MAP_VALUE, flags);
 		r->map = call->map;
 		r->map_uid = call->map_uid;
-		if (!(flags & PTR_MAYBE_NULL) && vfy_map_has_lock(env, call->map))
-			r->id = ++env->id_gen;
+		if (!(flags & PTR_MAYBE_NULL))
+			vfy_new_value(env, r);
 		break;
 	case RET_PTR_TO_SOCKET: ret_ptr(r, PTR_TO_SOCKET, flags); break;
 	case RET_PTR_TO_SOCK_COMMON: ret_ptr(r, PTR_TO_SOCK_COMMON, flags); break;
@@ -841,9 +852,7 @@ static int find_proto(struct venv *env, s32 id, struct vcall *call)
 		vlog(env, "helper call is not allowed in probe\n");
 		return -EINVAL;
 	}
-	/* a timer's callback does not sleep, whoever set it */
-	if ((call->fn->flags & HELPER_SLEEP) &&
-	    (!env->prog->sleepable || env->cur->frame[0]->in_async)) {
+	if ((call->fn->flags & HELPER_SLEEP) && !vfy_may_sleep(env)) {
 		vlog(env, "helper call might sleep in a non-sleepable prog\n");
 		return -EINVAL;
 	}

@@ -522,7 +522,7 @@ static int first_state(struct venv *env, u32 n, struct bpf_map *timers)
 	if (!st->frame[0])
 		return -ENOMEM;
 	if (timers) {
-		vfy_timer_args(st->frame[0], timers);
+		vfy_timer_args(env, st->frame[0], timers);
 		return 0;
 	}
 	if (n || env->prog->ext)
@@ -659,7 +659,7 @@ static int steps(struct venv *env)
 		err = vfy_cfg_check(env);
 	if (err)
 		return err;
-	vfy_find_pkt_changers(env);
+	vfy_find_effects(env);
 	err = check_all(env);
 	return err ? err : vfy_cfg_stack_depth(env);
 }

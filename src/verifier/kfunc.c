@@ -414,7 +414,7 @@ static int check_args(struct venv *env, struct kcall *call, s32 idx)
 		     call->fn->name);
 		return -EINVAL;
 	}
-	if ((call->fn->flags & KF_SLEEPABLE) && !env->prog->sleepable) {
+	if ((call->fn->flags & KF_SLEEPABLE) && !vfy_may_sleep(env)) {
 		vlog(env, "kernel function %s is sleepable but the program is not\n",
 		     call->fn->name);
 		return -EINVAL;

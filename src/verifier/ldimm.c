@@ -456,8 +456,7 @@ int vfy_ldimm(struct venv *env, struct bpf_insn *in)
 		d->type = PTR_TO_MAP_VALUE;
 		d->map = env->prog->used_maps[aux->map_index];
 		d->off = aux->map_off;
-		if (vfy_map_has_lock(env, d->map))
-			d->id = ++env->id_gen;
+		vfy_new_value(env, d);
 		return 0;
 	}
 	d->type = CONST_PTR_TO_MAP;

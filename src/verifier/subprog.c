@@ -301,11 +301,15 @@ static int call_global(struct venv *env, u32 n, int err)
 		vlog(env, "Caller passes invalid args into func#%d\n", n);
 		return err;
 	}
+	/* later kernels; 6.1 forgets this, and that packets move */
+	if (env->funcs[n].sleeps && !vfy_may_sleep(env)) {
+		vlog(env, "func#%d might sleep where the program may not\n", n);
+		return -EINVAL;
+	}
 	if (vlog_level(env) & (LOG_LEVEL1 | LOG_LEVEL2))
 		vlog(env, "Func#%d is global and valid. Skipping.\n", n);
 	vfy_clobber_caller_saved(env, f);
 	reg_unknown(env, &f->regs[0]);
-	/* 6.1 forgets this; later kernels do not */
 	return env->funcs[n].changes_pkt ? vfy_pkt_changed(env) : 0;
 }
 

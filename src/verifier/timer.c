@@ -76,10 +76,11 @@ static void map_arg(struct vreg *r, u32 type, struct bpf_map *map)
 }
 
 /* What a callback begins with. */
-void vfy_timer_args(struct vframe *f, struct bpf_map *map)
+void vfy_timer_args(struct venv *env, struct vframe *f, struct bpf_map *map)
 {
 	map_arg(&f->regs[1], CONST_PTR_TO_MAP, map);
 	map_arg(&f->regs[2], PTR_TO_MAP_KEY, map);
 	map_arg(&f->regs[3], PTR_TO_MAP_VALUE, map);
+	vfy_new_value(env, &f->regs[3]);
 	f->in_async = true;
 }

@@ -204,6 +204,7 @@ struct vfunc {
 	u8 linkage; /* BTF_FUNC_* */
 	bool unreliable; /* arguments do not match its BTF */
 	bool changes_pkt; /* it or what it calls may move packet data */
+	bool sleeps;	  /* it or what it calls may sleep */
 };
 
 /* A pointer to an object in map values. */
@@ -500,6 +501,12 @@ static inline bool vfy_map_has_lock(struct venv *env, const struct bpf_map *map)
 {
 	return map && map->btf && vfy_map_fields(env, map)->lock_off >= 0;
 }
+/* A new pointer to a map value that is there: locks are told apart by its id. */
+static inline void vfy_new_value(struct venv *env, struct vreg *r)
+{
+	if (vfy_map_has_lock(env, r->map))
+		r->id = ++env->id_gen;
+}
 
 /* --- kptr.c: pointers to objects in map values --- */
 void vfy_kptr_scan(struct venv *env, const struct bpf_map *map, struct vmap_fields *f);
@@ -514,7 +521,7 @@ int vfy_kptr_arg(struct venv *env, u32 regno, struct vcall *call);
 /* --- timer.c --- */
 int vfy_timer_arg(struct venv *env, u32 regno, struct vcall *call);
 int vfy_timer_callback(struct venv *env, const struct vcall *call);
-void vfy_timer_args(struct vframe *f, struct bpf_map *map);
+void vfy_timer_args(struct venv *env, struct vframe *f, struct bpf_map *map);
 
 int vfy_alu(struct venv *env, struct bpf_insn *insn);
 void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64);
@@ -534,7 +541,8 @@ int vfy_stack_write(struct venv *env, u32 regno, s32 off, s32 size, s32 value, s
 int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src, enum bpf_access_type t, struct vcall *call);
 bool vfy_sock_access(u32 type, s32 off, s32 size, u32 *field_size);
 int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx);
-void vfy_find_pkt_changers(struct venv *env);
+void vfy_find_effects(struct venv *env); /* vfunc.changes_pkt, .sleeps */
+bool vfy_may_sleep(const struct venv *env); /* here */
 int vfy_pkt_changed(struct venv *env); /* packet pointers are no more */
 int vfy_map_func(struct venv *env, struct bpf_map *map, s32 func_id);
 int vfy_subprog_call(struct venv *env, struct bpf_insn *insn, s32 *idx);
