@@ -33,7 +33,7 @@ static void scan_field(const struct btf *btf, u32 type, u32 off, struct vmap_fie
 static void scan_value(const struct bpf_map *map, struct vmap_fields *f)
 {
 	const struct btf *btf = map->btf;
-	const struct btf_type *t = btf_type_by_id(btf, map->btf_value_type_id);
+	const struct btf_type *t = btf_type_skip_modifiers(btf, map->btf_value_type_id, NULL);
 
 	if (!t)
 		return;

@@ -10,6 +10,7 @@
  *   map: array 4 8 1 [flags]   kind, key size, value size, entries; the first one is map_fd[0]; may repeat
  *   field: lock 4              the values of the map before are a struct with a bpf_spin_lock (timer: bpf_timer) at byte 4;
  *                              kptr 8 NAME, kptr_ref 8 NAME: a pointer to that struct of the service
+ *   typedef                    ... and the type of the values is a typedef of that struct
  *   inner: array 4 8 1         the map before is one of maps like this
  *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions; 9:ctx is global, too, and
  *                              gets the context: "int f(struct __sk_buff *)" or struct xdp_md
@@ -51,7 +52,7 @@ struct test_case {
 			u32 at;
 		} field[4];
 		u32 nr_fields;
-		bool of_maps;
+		bool of_maps, is_typedef;
 		struct map_attr inner;
 	} more[8];
 	u32 nr_maps;
@@ -138,6 +139,10 @@ static void read_key(struct test_case *t, char *line)
 
 	if (!strcmp(line, "unpriv")) {
 		t->unpriv = true;
+		return;
+	}
+	if (!strcmp(line, "typedef") && t->nr_maps) {
+		t->more[t->nr_maps - 1].is_typedef = true;
 		return;
 	}
 	if (!value)
@@ -313,8 +318,8 @@ static struct btf *funcs_btf(const struct test_case *t)
 }
 
 /* 1 int, 2 struct bpf_spin_lock { int v; }, 3 struct bpf_timer { int v; ... }, 4 the value, then
- * struct, tag and pointer for every pointer in it. */
-static struct btf *value_btf(u32 size, const struct field *field, u32 nr)
+ * struct, tag and pointer for every pointer in it, then a typedef of it: *id. */
+static struct btf *value_btf(u32 size, const struct field *field, u32 nr, u32 *id)
 {
 	char strings[256] = "\0int\0bpf_spin_lock\0bpf_timer\0v\0kptr\0kptr_ref";
 	u32 w[128] = {1,   BTF_KIND_INT << 24,
@@ -353,6 +358,10 @@ static struct btf *value_btf(u32 size, const struct field *field, u32 nr)
 		next++;
 		len += sprintf(strings + len, "%s", field[i].name) + 1;
 	}
+	w[n++] = 29;
+	w[n++] = BTF_KIND_TYPEDEF << 24;
+	w[n++] = 4;
+	*id = next;
 	return btf_of(w, n, strings, len);
 }
 
@@ -395,9 +404,11 @@ static void open_map(const struct test_case *t, struct bpf_map *map, u32 i)
 	if (err || map_open(map, &t->map[i]))
 		fail_msg("no map %u: %d", i, err);
 	if (t->more[i].nr_fields) {
-		map->btf = value_btf(map->value_size, t->more[i].field, t->more[i].nr_fields);
+		map->btf = value_btf(map->value_size, t->more[i].field, t->more[i].nr_fields,
+				     &map->btf_value_type_id);
 		map->btf_key_type_id = 1;
-		map->btf_value_type_id = 4;
+		if (!t->more[i].is_typedef)
+			map->btf_value_type_id = 4;
 	}
 	if (t->more[i].of_maps) {
 		map->inner_map_meta = calloc(1, sizeof(*map));
