@@ -44,4 +44,8 @@
 #define BPF_COMPLEXITY_LIMIT_INSNS 1000000
 #define BPF_FS_MAGIC_NR 0xcafe4a11
 
+/* statfs(2) of a cgroup tree of ours: FUSE has no field for f_type, so it is in f_files, and this in
+ * f_ffree. */
+#define STATFS_MARK 0x75736572627066ull
+
 #endif

@@ -238,8 +238,6 @@ struct msg_status {
  * start, labelled MOUNT_CGROUP_LABEL, for which the same rules hold. No remounts. */
 #define MOUNT_CGROUP 2u
 #define MOUNT_CGROUP_LABEL "/sys/fs/cgroup"
-/* statfs(2) of a cgroup tree: FUSE has no field for f_type, so it is in f_files, and this in f_ffree */
-#define STATFS_MARK 0x75736572627066ull
 struct msg_mount {
 	u32 flags;
 	u32 pad;

@@ -59,7 +59,7 @@ struct cg_node {
 	enum cg_group group;	/* CG_DIR: it, others: the directory's */
 	struct cg_id id;	/* on the machine; entries and CG_PROCS: the group's */
 	struct fs_inode *dir;	/* referenced; NULL: the root */
-	char *name;		/* in @dir */
+	char *name;		/* in @dir; both change when it is renamed */
 	struct fs_expose *e;	/* CG_ENTRY, referenced */
 };
 
@@ -69,6 +69,9 @@ struct cg_node {
 struct fs_cg {
 	char *base;	/* absolute path of the tree on the machine */
 	bool own;
+	/* Other file systems than kernfs use inode numbers again: in own trees no group is made
+	 * before one that was removed is known to have ended. */
+	pthread_mutex_t own_changes;
 	uid_t uid;	/* the service's */
 	gid_t gid;
 	struct fs_table groups, exposes;
@@ -97,8 +100,10 @@ static inline struct cg_super *cg_super(const struct fs_super *sb) { return sb->
 static inline bool cg_same(struct cg_id a, struct cg_id b) { return a.dev == b.dev && a.ino == b.ino; }
 
 /* cgroup.c */
-int cg_dir_open(struct fs_inode *dir); /* O_PATH fd of the directory, or -ENOENT: it is no more */
+int cg_dir_open(struct fs_inode *dir); /* O_PATH fd of the directory, or -ESTALE: it is no more, or has moved */
 int cg_path(struct fs_inode *i, char path[PATH_MAX]); /* absolute, on the machine; -ENAMETOOLONG */
+/* Directory (referenced; of the root itself) and name of @i as they are now. */
+struct fs_inode *cg_place(struct fs_inode *i, char name[FS_NAME_MAX + 1]);
 int cg_may_change(struct fs_inode *dir, const struct cred *c); /* make or remove entries */
 enum cg_group cg_group_of(const struct fs_cg *cg, int fd); /* what kind of group the directory is */
 
@@ -106,6 +111,7 @@ enum cg_group cg_group_of(const struct fs_cg *cg, int fd); /* what kind of group
 struct fs_expose *expose_find_locked(struct fs_inode *dir, const char *name, bool *inherited);
 int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool inherit);
 int expose_remove(struct fs_expose *e, const char *why); /* -ENODEV: was gone already */
+bool expose_is_at(struct fs_expose *e, struct cg_id group); /* made in that group, or gone */
 void expose_get_locked(struct fs_expose *e);
 void expose_put_locked(struct fs_expose *e);
 struct obj *expose_obj(struct fs_expose *e); /* referenced; NULL: gone */

@@ -84,15 +84,18 @@ static const struct fs_file_ops host_ops = {
 static int open_host_fd(struct fs_inode *i, const struct cred *c, int flags)
 {
 	struct cg_node *n = cg_node(i);
-	int dir = cg_dir_open(n->dir), fd, err;
+	char name[FS_NAME_MAX + 1];
+	struct fs_inode *parent = cg_place(i, name);
+	int dir = cg_dir_open(parent), fd, err;
 	struct caller as;
 	struct stat st;
 
+	fs_inode_put(parent, 1);
 	if (dir < 0)
 		return dir;
 	err = caller_begin(&as, c, (flags & O_ACCMODE) != O_RDONLY);
 	fd = err ? err
-		 : openat(dir, n->name,
+		 : openat(dir, name,
 			  (flags & (O_ACCMODE | O_APPEND)) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (!err && fd < 0)
 		fd = -errno;
@@ -188,15 +191,11 @@ static ssize_t entry_write(struct fs_file *f, const char *buf, size_t len, u64 o
 	const struct fs_content_ops *ops = ops_of(f);
 	struct cg_node *n = cg_node(f->inode);
 	struct entry_file *e = f->priv;
-	bool here;
 	int err;
 
 	if (!cg_is_rm(buf, len))
 		return ops->write ? ops->write(ops->arg, e->obj, &e->where, buf, len) : -EINVAL;
-	pthread_mutex_lock(&f->inode->sb->fs->lock);
-	here = !n->e->group || cg_same(n->e->group->id, n->id);
-	fs_unlock(f->inode->sb->fs);
-	if (!here)
+	if (!expose_is_at(n->e, n->id))
 		return -EPERM; /* a group above passes it on */
 	err = expose_remove(n->e, "\"rm\" was written to it");
 	return err ? err : (ssize_t)len;
@@ -263,8 +262,12 @@ static int fill_where(struct fs_file *f, struct entry_file *e)
 {
 	struct fs_inode *i = f->inode;
 	struct cg_node *n = cg_node(i);
-	int err = cg_path(n->dir, e->path);
+	char name[FS_NAME_MAX + 1];
+	struct fs_inode *dir = cg_place(i, name);
+	int err = cg_path(dir, e->path);
 	size_t len, cut;
+
+	fs_inode_put(dir, 1);
 
 	if (err)
 		return err;
@@ -333,16 +336,20 @@ static int print_pid(void *arg, pid_t pid)
 	return 0;
 }
 
-static bool is_tree_root(const struct fs_inode *dir)
+static bool is_tree_root(struct fs_inode *dir)
 {
 	return !strcmp(cg_super(dir->sb)->path, dir->sb->fs->cg->base) && !cg_node(dir)->dir;
 }
 
 static int procs_text(struct fs_file *f, struct procs_file *p)
 {
-	struct fs_inode *i = f->inode;
+	char name[FS_NAME_MAX + 1];
+	struct fs_inode *i = f->inode, *dir = cg_place(i, name);
+	bool root = is_tree_root(dir);
 	FILE *out;
 	int err;
+
+	fs_inode_put(dir, 1);
 
 	free(p->text);
 	p->text = NULL;
@@ -350,7 +357,7 @@ static int procs_text(struct fs_file *f, struct procs_file *p)
 	out = open_memstream(&p->text, &p->len);
 	if (!out)
 		return -ENOMEM;
-	err = procs_each(i->sb->fs, cg_node(i)->id, is_tree_root(cg_node(i)->dir), print_pid, out);
+	err = procs_each(i->sb->fs, cg_node(i)->id, root, print_pid, out);
 	return fclose(out) ? -ENOMEM : err;
 }
 

@@ -73,6 +73,19 @@ int cg_path(struct fs_inode *i, char path[PATH_MAX])
 	return err;
 }
 
+struct fs_inode *cg_place(struct fs_inode *i, char name[FS_NAME_MAX + 1])
+{
+	struct cg_node *n = cg_node(i);
+	struct fs_inode *dir;
+
+	lock(i);
+	dir = n->dir ?: i;
+	dir->refs++;
+	snprintf(name, FS_NAME_MAX + 1, "%s", n->name);
+	unlock(i);
+	return dir;
+}
+
 static void note_stat_locked(struct fs_inode *i, const struct stat *st)
 {
 	i->mode = st->st_mode;
@@ -115,7 +128,7 @@ int cg_dir_open(struct fs_inode *dir)
 	if (err != -ENOENT && err != -ENOTDIR)
 		return err;
 	dir_is_gone(dir);
-	return -ENOENT;
+	return -ESTALE;
 }
 
 enum cg_group cg_group_of(const struct fs_cg *cg, int fd)
@@ -155,10 +168,12 @@ static u64 ino_of(const struct fs_super *sb, const struct want *w)
 	return mix(mix(mix(mix(1, w->what), w->id.dev), w->id.ino), w->e ? w->e->id : 0) | OWN_INO;
 }
 
-static bool is_wanted(const struct fs_inode *i, const struct want *w)
+static bool is_wanted(const struct fs_inode *i, const struct fs_inode *dir, const struct want *w)
 {
 	const struct cg_node *n = cg_node(i);
 
+	if (w->what > CG_LINK && n->dir != dir)
+		return false; /* of a group that had this number before */
 	return n->what == w->what && cg_same(n->id, w->id) && n->e == w->e && !i->ended;
 }
 
@@ -179,13 +194,18 @@ static void node_free(struct fs_inode *i)
 static struct fs_inode *node_new_locked(struct fs_super *sb, struct fs_inode *dir, u64 ino,
 					const struct want *w)
 {
+	static const mode_t types[] = {[CG_DIR] = S_IFDIR,
+				       [CG_LINK] = S_IFLNK,
+				       [CG_FILE] = S_IFREG,
+				       [CG_ENTRY] = S_IFREG,
+				       [CG_PROCS] = S_IFREG};
 	struct cg_node *n = calloc(1, sizeof(*n));
 	struct fs_inode *i;
 
 	if (!n)
 		return NULL;
 	n->name = strdup(w->name);
-	i = n->name ? fs_inode_new_ino_locked(sb, ino, S_IFREG) : NULL;
+	i = n->name ? fs_inode_new_ino_locked(sb, ino, types[w->what]) : NULL;
 	if (!i) {
 		free(n->name);
 		free(n);
@@ -249,7 +269,7 @@ static struct fs_inode *node_get_locked(struct fs_inode *dir, const struct want 
 	struct fs_inode *i;
 	int err;
 
-	while ((i = fs_inode_find_locked(sb, ino)) && !is_wanted(i, w))
+	while ((i = fs_inode_find_locked(sb, ino)) && !is_wanted(i, dir, w))
 		ino = mix(ino, 1) | OWN_INO;
 	if (i) {
 		err = node_moved_locked(i, dir, w->name);
@@ -393,24 +413,29 @@ static struct fs_inode *cg_lookup(struct fs_inode *dir, const struct cred *c, co
 
 /* --- attributes --- */
 
+/* What @dirfd has under the name of @i, if it is still the same file. */
+static int stat_child(struct fs_inode *i, int dirfd, const char *name, struct stat *st)
+{
+	if (fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	return st->st_dev == cg_node(i)->id.dev && st->st_ino == cg_node(i)->id.ino ? 0 : -ENOENT;
+}
+
 static int getattr_host(struct fs_inode *i, struct stat *st)
 {
-	struct cg_node *n = cg_node(i);
+	bool is_dir = S_ISDIR(i->type);
+	char name[FS_NAME_MAX + 1];
+	struct fs_inode *dir = is_dir ? fs_inode_get(i) : cg_place(i, name);
+	int fd = cg_dir_open(dir), err = min(fd, 0); /* of a directory this is all */
 	struct stat host;
-	int fd, err = 0;
 
-	fd = cg_dir_open(n->what == CG_DIR ? i : n->dir); /* of a directory this is all */
-	if (fd < 0)
-		return fd;
-	if (n->what != CG_DIR) {
-		if (fstatat(fd, n->name, &host, AT_SYMLINK_NOFOLLOW))
-			err = -errno;
-		else if (host.st_dev != n->id.dev || host.st_ino != n->id.ino)
-			err = -ENOENT;
-	}
-	close(fd);
+	fs_inode_put(dir, 1);
+	if (!err && !is_dir)
+		err = stat_child(i, fd, name, &host);
+	if (fd >= 0)
+		close(fd);
 	lock(i);
-	if (!err && n->what != CG_DIR)
+	if (!err && !is_dir)
 		note_stat_locked(i, &host);
 	fs_stat_locked(i, st);
 	unlock(i);
@@ -481,22 +506,23 @@ static int change_host(int fd, const char *name, const struct stat *st, unsigned
 static int cg_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st,
 		      unsigned int set)
 {
-	struct cg_node *n = cg_node(i);
+	char name[FS_NAME_MAX + 1];
+	struct fs_inode *dir;
 	struct caller as;
 	int fd, err;
 
 	if (!set)
 		return 0;
-	if (n->what == CG_ENTRY)
+	if (cg_node(i)->what == CG_ENTRY)
 		return setattr_entry(i, c, st, set);
-	if (n->what == CG_PROCS || !n->dir)
-		return -EPERM;
-	fd = cg_dir_open(n->dir);
+	dir = cg_place(i, name);
+	fd = cg_node(i)->what == CG_PROCS || dir == i ? -EPERM : cg_dir_open(dir);
+	fs_inode_put(dir, 1);
 	if (fd < 0)
 		return fd;
 	err = caller_begin(&as, c, true);
 	if (!err)
-		err = change_host(fd, n->name, st, set);
+		err = change_host(fd, name, st, set);
 	caller_end(&as);
 	close(fd);
 	return err;
@@ -504,12 +530,15 @@ static int cg_setattr(struct fs_inode *i, const struct cred *c, const struct sta
 
 static int cg_readlink(struct fs_inode *i, char *buf, size_t len)
 {
-	int fd = cg_dir_open(cg_node(i)->dir);
+	char name[FS_NAME_MAX + 1];
+	struct fs_inode *dir = cg_place(i, name);
+	int fd = cg_dir_open(dir);
 	ssize_t n;
 
+	fs_inode_put(dir, 1);
 	if (fd < 0)
 		return fd;
-	n = readlinkat(fd, cg_node(i)->name, buf, len);
+	n = readlinkat(fd, name, buf, len);
 	n = n < 0 ? -errno : n;
 	close(fd);
 	return n;
@@ -523,6 +552,18 @@ struct change {
 	const char *name, *name2;
 	mode_t mode;
 };
+
+static void own_lock(struct fs_inode *dir)
+{
+	if (fs_of(dir)->cg->own)
+		pthread_mutex_lock(&fs_of(dir)->cg->own_changes);
+}
+
+static void own_unlock(struct fs_inode *dir)
+{
+	if (fs_of(dir)->cg->own)
+		pthread_mutex_unlock(&fs_of(dir)->cg->own_changes);
+}
 
 static int do_change(const struct change *ch, const struct cred *c)
 {
@@ -577,7 +618,9 @@ static int cg_mkdir(struct fs_inode *dir, const struct cred *c, const char *name
 		err = -EEXIST;
 	if (err != -ENOENT)
 		return err;
+	own_lock(dir);
 	err = do_change(&ch, c);
+	own_unlock(dir);
 	if (err || !out)
 		return err;
 	*out = cg_lookup(dir, NULL, name);
@@ -610,12 +653,14 @@ static int cg_rmdir(struct fs_inode *dir, const struct cred *c, const char *name
 	err = cg_node(i)->what != CG_DIR ? -ENOTDIR : 0;
 	if (!err && cg_node(i)->group == CG_OWN)
 		err = own_is_busy(i);
+	own_lock(dir);
 	if (!err)
 		err = do_change(&ch, c);
 	if (err == -ENOTEMPTY && cg_node(i)->group == CG_OWN)
 		err = -EBUSY;
 	if (!err)
 		dir_is_gone(i);
+	own_unlock(dir);
 	fs_inode_put(i, 1);
 	return err;
 }
@@ -637,9 +682,8 @@ static int cg_unlink(struct fs_inode *dir, const struct cred *c, const char *nam
 	} else {
 		err = cg_may_change(dir, c);
 		if (!err)
-			err = cg_same(n->e->group ? n->e->group->id : n->id, cg_node(dir)->id)
-				      ? expose_remove(n->e, "it was unlinked")
-				      : -EPERM; /* belongs to a group above */
+			err = expose_is_at(n->e, n->id) ? expose_remove(n->e, "it was unlinked")
+							: -EPERM; /* belongs to a group above */
 	}
 	fs_inode_put(i, 1);
 	return err == -ENODEV ? -ENOENT : err;
@@ -796,7 +840,7 @@ int fs_expose(struct fs_inode *dir, const struct cred *c, const char *name, stru
 		return err;
 	if (!fs_super_is_cgroup(dir->sb))
 		return -EPERM;
-	if (!S_ISDIR(dir->mode))
+	if (!S_ISDIR(dir->type))
 		return -ENOTDIR;
 	there = cg_lookup(dir, NULL, name);
 	err = IS_ERR(there) ? PTR_ERR(there) : -EEXIST;
@@ -812,7 +856,7 @@ int fs_expose(struct fs_inode *dir, const struct cred *c, const char *name, stru
 			err = -EEXIST;
 	}
 	if (err != -ENOENT)
-		return err;
+		return err == -ESTALE ? -ENOENT : err;
 	if (cg_node(dir)->group == CG_NONE || !name_allowed(dir, name))
 		return -EPERM;
 	err = cg_may_change(dir, c);
@@ -855,6 +899,7 @@ static void cg_super_free(struct fs_super *sb)
 static const struct fs_kind fs_cgroup = {
 	.name = "cgroup",
 	.as_caller = true,
+	.dirs_go_stale = true,
 	.lookup = cg_lookup,
 	.mkdir = cg_mkdir,
 	.unlink = cg_unlink,
@@ -918,6 +963,7 @@ int fs_cgroup_init(struct fs *fs, const char *host, const char *own)
 	cg->uid = geteuid();
 	cg->gid = getegid();
 	list_init(&cg->members);
+	pthread_mutex_init(&cg->own_changes, NULL);
 	if (cg->base && !fs_table_init(&cg->groups) && !fs_table_init(&cg->exposes)) {
 		fs->cg = cg;
 		return 0;
@@ -933,6 +979,7 @@ void fs_cgroup_free(struct fs *fs)
 	if (!fs->cg)
 		return;
 	procs_free(fs);
+	pthread_mutex_destroy(&fs->cg->own_changes);
 	free(fs->cg->groups.bucket);
 	free(fs->cg->exposes.bucket);
 	free(fs->cg->base);

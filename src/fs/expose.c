@@ -45,6 +45,16 @@ bool expose_alive_locked(const struct fs_expose *e)
 	return e->group && e->pin->obj;
 }
 
+bool expose_is_at(struct fs_expose *e, struct cg_id group)
+{
+	bool is;
+
+	pthread_mutex_lock(&e->fs->lock);
+	is = !e->group || cg_same(e->group->id, group);
+	fs_unlock(e->fs);
+	return is;
+}
+
 struct obj *expose_obj(struct fs_expose *e)
 {
 	struct obj *o = NULL;

@@ -3,8 +3,8 @@
  * fuse.c - serves an instance on a mounted /dev/fuse fd (libfuse3 low level). The only file that
  * includes FUSE.
  *
- * Nothing is cached by the host kernel (timeouts 0), so pins made or removed through bpf(2) show at
- * once. Permissions of a bpffs are the host kernel's business: it has to be mounted with
+ * Nothing is cached by the host kernel (timeouts 0; but see fs_kind.dirs_go_stale), so pins made or
+ * removed through bpf(2) show at once. Permissions of a bpffs are the host kernel's business: it has to be mounted with
  * default_permissions. Instances that want to know who asks (fs_kind.as_caller) are mounted without
  * it, and get the credentials of the process behind each request.
  *
@@ -35,7 +35,7 @@
 #define FUSE_STACK   (256u << 10)
 
 #define LOOKUP_BUCKETS 512u
-#define STATFS_MARK    0x75736572627066ull /* daemon/proto.h */
+#define DIR_TIMEOUT    1.0 /* s */
 #define ONE_INO	       (~0ull)
 
 /* What the host kernel holds of one inode; @n of our references. */
@@ -229,6 +229,9 @@ static void reply_entry(fuse_req_t req, struct fs_inode *i)
 	struct fs_fuse *f = ctx(req);
 
 	getattr_known(f, i, &e.attr);
+	/* Not where some may not pass: who walks through what is remembered is not checked again. */
+	if (i->sb->kind->dirs_go_stale && S_ISDIR(i->type) && (e.attr.st_mode & 0111) == 0111)
+		e.entry_timeout = DIR_TIMEOUT;
 	if (remember(f, i)) {
 		fs_inode_put(i, 1);
 		reply_err(req, -ENOMEM);
@@ -631,6 +634,23 @@ static int fill(void *arg, const char *name, const struct stat *st, u64 next)
 	return 0;
 }
 
+/* Says of a directory that it is gone before somebody has it open. */
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs_inode *dir = node(req, ino);
+	struct cred cred;
+	int err;
+
+	if (!dir)
+		return;
+	err = dir->sb->kind->as_caller ? fs_access(dir, who(req, &cred), R_OK) : 0;
+	fs_inode_put(dir, 1);
+	if (err)
+		reply_err(req, err);
+	else
+		fuse_reply_open(req, fi);
+}
+
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
@@ -659,7 +679,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	if (!i)
 		return;
 	fs_statfs(ctx(req)->sb, &st);
-	if (fs_magic(i)) { /* FUSE has no field for it: see proto.h */
+	if (fs_magic(i)) { /* FUSE has no field for it */
 		st.f_files = fs_magic(i);
 		st.f_ffree = STATFS_MARK;
 	}
@@ -689,6 +709,7 @@ static const struct fuse_lowlevel_ops fuse_ops = {
 	.access = op_access,
 	.poll = op_poll,
 	.release = op_release,
+	.opendir = op_opendir,
 	.readdir = op_readdir,
 	.statfs = op_statfs,
 };

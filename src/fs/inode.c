@@ -69,6 +69,7 @@ struct fs_inode *fs_inode_new_ino_locked(struct fs_super *sb, u64 ino, mode_t mo
 	i->sb = sb;
 	i->ino = ino;
 	i->refs = 1;
+	i->type = mode & S_IFMT;
 	i->mode = mode;
 	list_init(&i->entries);
 	list_init(&i->watches);

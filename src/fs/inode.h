@@ -55,6 +55,9 @@ struct fs_file_ops {
 struct fs_kind {
 	const char *name;
 	bool as_caller; /* needs to know who asks, and checks permissions itself, under FUSE too */
+	/* operations on a directory that is no longer where it was are -ESTALE, so the host kernel may
+	 * remember where directories are: it looks again then, and asks about nothing else twice */
+	bool dirs_go_stale;
 	struct fs_inode *(*lookup)(struct fs_inode *dir, const struct cred *c, const char *name);
 	int (*mkdir)(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode, struct fs_inode **out);
 	int (*symlink)(struct fs_inode *dir, const struct cred *c, const char *name, const char *target, struct fs_inode **out);
@@ -81,6 +84,7 @@ struct fs_inode {
 	struct fs_super *sb;
 	u64 ino, refs;
 	u32 nlink;
+	mode_t type; /* S_IFMT of the mode; never changes, so no lock is needed */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;

@@ -29,7 +29,7 @@ struct fs_inode *fs_lookup(struct fs_inode *dir, const struct cred *c, const cha
 
 	if (err)
 		return ERR_PTR(err);
-	return S_ISDIR(dir->mode) ? dir->sb->kind->lookup(dir, c, name) : ERR_PTR(-ENOTDIR);
+	return S_ISDIR(dir->type) ? dir->sb->kind->lookup(dir, c, name) : ERR_PTR(-ENOTDIR);
 }
 
 int fs_mkdir(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode,
@@ -100,7 +100,7 @@ int fs_link(struct fs_inode *i, const struct cred *c, struct fs_inode *dir, cons
 
 int fs_readlink(struct fs_inode *i, char *buf, size_t len)
 {
-	return S_ISLNK(i->mode) ? i->sb->kind->readlink(i, buf, len) : -EINVAL;
+	return S_ISLNK(i->type) ? i->sb->kind->readlink(i, buf, len) : -EINVAL;
 }
 
 int fs_getattr(struct fs_inode *i, struct stat *st)
@@ -132,7 +132,7 @@ int fs_access(struct fs_inode *i, const struct cred *c, int mask)
 
 int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, fs_dir_cb *cb, void *arg)
 {
-	return S_ISDIR(dir->mode) ? dir->sb->kind->readdir(dir, c, pos, cb, arg) : -ENOTDIR;
+	return S_ISDIR(dir->type) ? dir->sb->kind->readdir(dir, c, pos, cb, arg) : -ENOTDIR;
 }
 
 int fs_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode,
@@ -165,8 +165,8 @@ struct fs_file *fs_open(struct fs_inode *i, const struct cred *c, int flags)
 	f->inode = fs_inode_get(i);
 	f->readable = (flags & O_ACCMODE) != O_WRONLY;
 	f->writable = (flags & O_ACCMODE) != O_RDONLY;
-	err = S_ISLNK(i->mode)	 ? -ELOOP
-	      : S_ISDIR(i->mode) ? -EISDIR
+	err = S_ISLNK(i->type)	 ? -ELOOP
+	      : S_ISDIR(i->type) ? -EISDIR
 				 : i->sb->kind->open(f, c, flags);
 	if (!err)
 		return f;

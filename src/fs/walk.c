@@ -54,12 +54,12 @@ static struct fs_inode *step(struct walk *w, struct fs_inode *dir, const char *n
 {
 	struct fs_inode *i = fs_lookup(dir, w->c, name), *t;
 
-	if (!IS_ERR(i) && S_ISLNK(i->mode) && (more || !nofollow)) {
+	if (!IS_ERR(i) && S_ISLNK(i->type) && (more || !nofollow)) {
 		t = follow(w, dir, i);
 		fs_inode_put(i, 1);
 		i = t;
 	}
-	if (!IS_ERR(i) && more && !S_ISDIR(i->mode)) {
+	if (!IS_ERR(i) && more && !S_ISDIR(i->type)) {
 		fs_inode_put(i, 1);
 		i = ERR_PTR(-ENOTDIR);
 	}
@@ -100,5 +100,5 @@ struct fs_inode *fs_walk(struct fs_super *sb, const struct cred *c, const char *
 		return ERR_PTR(-ENOENT);
 	i = walk(&w, root, path, nofollow);
 	fs_inode_put(root, 1);
-	return i;
+	return IS_ERR(i) && PTR_ERR(i) == -ESTALE ? ERR_PTR(-ENOENT) : i; /* we have just looked */
 }

@@ -107,10 +107,10 @@ static int say_host(struct asked *a, struct fs_inode *i)
 {
 	char path[PATH_MAX];
 
-	if (cg_path(cg_node(i)->what == CG_PROCS ? cg_node(i)->dir : i, path))
+	if (cg_path(i, path))
 		return -ENAMETOOLONG;
 	if (cg_node(i)->what == CG_PROCS)
-		fprintf(a->out, "file: the processes of %s, kept by the service\n", path);
+		fprintf(a->out, "file: %s, kept by the service\n", path);
 	else if (cg_node(i)->what == CG_DIR)
 		fprintf(a->out, "directory: %s on this machine, %s\n", path,
 			group_names[cg_node(i)->group]);
@@ -222,7 +222,7 @@ int fs_why(struct fs_super *sb, const struct cred *c, const char *path, FILE *ou
 	d = fs_walk(sb, c, dir, false);
 	if (IS_ERR(d))
 		return say_no_group(&a, dir, PTR_ERR(d));
-	err = !*a.name ? say_host(&a, d) : S_ISDIR(d->mode) ? say(&a, d) : -ENOTDIR;
+	err = !*a.name ? say_host(&a, d) : S_ISDIR(d->type) ? say(&a, d) : -ENOTDIR;
 	fs_inode_put(d, 1);
 	return err;
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "abi/compat.h"
 #include "helper/cgroup_id.h"
 
 #define V2_LINE "0::"
@@ -46,11 +47,11 @@ static s64 prefix(const char *path, s32 level)
 	return level > 0 ? -1 : at - path;
 }
 
-/* A mirror of the machine's tree says so in another field: FUSE has none for it (daemon/proto.h). */
+/* A mirror of the machine's tree says so in another field: FUSE has none for it. */
 static bool is_v2(const struct statfs *fs)
 {
 	return fs->f_type == CGROUP2_SUPER_MAGIC ||
-	       (fs->f_type == FUSE_SUPER_MAGIC && fs->f_files == CGROUP2_SUPER_MAGIC);
+	       (fs->f_ffree == STATFS_MARK && fs->f_files == CGROUP2_SUPER_MAGIC);
 }
 
 static u64 inode_at(const char *mount, const char *path, size_t len)
