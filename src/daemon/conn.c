@@ -131,6 +131,7 @@ static const struct {
 	[MSG_HANDLE] = {0, image_handle_info},
 	[MSG_IMAGE] = {0, image_handle_prog},
 	[MSG_TAIL_TARGET] = {sizeof(struct msg_tail_target), image_handle_tail},
+	[MSG_WATCH] = {sizeof(struct msg_watch), image_handle_watch},
 	[MSG_INNER_MAP] = {sizeof(struct msg_inner_map), image_handle_inner},
 	[MSG_TIMER] = {sizeof(struct msg_timer), image_handle_timer},
 	[MSG_PRINTK] = {sizeof(struct msg_printk), trace_handle_printk},

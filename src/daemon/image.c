@@ -204,6 +204,23 @@ int image_handle_inner(struct conn *c)
 	return err;
 }
 
+int image_handle_watch(struct conn *c)
+{
+	struct msg_watch m;
+	struct obj *o;
+	int fd;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	o = shown_map(c, m.map_id);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	fd = map_obj_watch(obj_to_map(o));
+	if (fd >= 0)
+		reply_fd(&c->reply, fd);
+	obj_put(o);
+	return fd < 0 ? fd : 0;
+}
+
 /* Whoever names a timer has read its id in the map. */
 int image_handle_timer(struct conn *c)
 {

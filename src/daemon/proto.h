@@ -40,6 +40,7 @@ enum msg_type {
 	MSG_BTF_FIND = 10,   /* struct msg_btf_find, name -> id as result, the BTF's fd when it is a module's */
 	MSG_KSYM_FIND = 11,  /* name with NUL -> u64 address of a symbol of /proc/kallsyms */
 	MSG_TIMER = 12,	     /* struct msg_timer -> result of a bpf_timer helper */
+	MSG_WATCH = 13,	     /* map fd -> eventfd that writers of the map signal */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -180,6 +181,13 @@ struct msg_tail_target {
 struct msg_inner_map {
 	u32 map_id;
 	u32 inner_id;
+};
+
+/* MSG_WATCH: fd 0 = memfd of a map with events, as above. Reply fd 0: the map's eventfd, from now on
+ * signalled by whoever adds something to the map that its reader is to be woken for. */
+struct msg_watch {
+	u32 map_id;
+	u32 pad;
 };
 
 /* MSG_TIMER: what struct exec_timer says (exec/exec.h), with the map by id. INIT: fd 0 = memfd of the

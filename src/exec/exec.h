@@ -68,6 +68,8 @@ struct exec_host {
 	 * @id is a hint that anybody can have written: only a map that the service put there may
 	 * come back, since programs rely on its sizes */
 	struct bpf_map *(*inner_map)(struct exec_run *run, struct bpf_map *outer, u32 id);
+	/* wakes who waits for elements of @map (kinds with events), map_watched() */
+	void (*wake)(struct exec_run *run, struct bpf_map *map);
 	/* bpf_timer helpers */
 	long (*timer)(struct exec_run *run, const struct exec_timer *t);
 	/* bpf_seq_printf_btf / bpf_snprintf_btf: format @obj as type @btf_id; appends to @out
@@ -103,6 +105,9 @@ struct exec_image {
 	const helper_fn *helpers;  /* EXEC_NR_HELPERS entries instead of exec_helpers; NULL = exec_helpers */
 };
 
+/* Ring buffers that one run may reserve in; in more of them it finds no room. */
+#define EXEC_RUN_RINGS 8u
+
 /* One activation, on the C stack of whoever runs the program. Helpers get it as sixth argument. */
 struct exec_run {
 	const struct exec_image *image; /* changes at a tail call */
@@ -111,6 +116,7 @@ struct exec_run {
 	u64 cookie;	    /* bpf_get_attach_cookie() */
 	u32 tail_calls;
 	u32 depth;	    /* frames below this one, callbacks included */
+	struct bpf_map *rings[EXEC_RUN_RINGS]; /* where it reserved records, which are told apart by address */
 	struct exec_run *outer; /* the run this one interrupted on this thread, or NULL */
 };
 

@@ -5,6 +5,7 @@
  * dynptr without memory, which answers every access with an error.
  */
 #include "helper/fn.h"
+#include "helper/ring.h"
 
 #define DYNPTR_MAX_SIZE ((1u << 24) - 1)
 
@@ -80,24 +81,24 @@ HELPER_FN(ringbuf_reserve_dynptr)
 	long err = r3 ? -EINVAL : size > DYNPTR_MAX_SIZE ? -E2BIG : 0;
 
 	if (!err)
-		record = map_ringbuf_reserve((struct bpf_map *)(uintptr_t)r1, size);
+		record = ring_reserve(run, (struct bpf_map *)(uintptr_t)r1, size);
 	return make(to_dynptr(r4), record, size, err ? err : record ? 0 : -EINVAL);
 }
 
-static u64 commit(struct dynptr *d, bool discard)
+static u64 commit(struct exec_run *run, struct dynptr *d, bool discard, u64 flags)
 {
 	if (d->data)
-		map_ringbuf_commit(d->data, discard);
+		ring_commit(run, d->data, discard, flags);
 	make(d, NULL, 0, 0);
 	return 0;
 }
 
 HELPER_FN(ringbuf_submit_dynptr)
 {
-	return commit(to_dynptr(r1), false);
+	return commit(run, to_dynptr(r1), false, r2);
 }
 
 HELPER_FN(ringbuf_discard_dynptr)
 {
-	return commit(to_dynptr(r1), true);
+	return commit(run, to_dynptr(r1), true, r2);
 }

@@ -2,41 +2,77 @@
 /* ring.c - records for user space: ring buffers, perf events. */
 #include "base/slot.h"
 #include "helper/fn.h"
+#include "helper/ring.h"
 
 static struct bpf_map *to_map(u64 r)
 {
 	return (struct bpf_map *)(uintptr_t)r;
 }
 
-HELPER_FN(ringbuf_reserve)
+/* A release names only the record: the run remembers where it reserved. */
+static bool remember(struct exec_run *run, struct bpf_map *map)
 {
-	return r3 ? 0 : (u64)map_ringbuf_reserve(to_map(r1), r2);
+	for (u32 i = 0; i < EXEC_RUN_RINGS; i++) {
+		if (!run->rings[i])
+			run->rings[i] = map;
+		if (run->rings[i] == map)
+			return true;
+	}
+	return false;
 }
 
-/* Readers look at the positions; nobody has to be woken. */
+void *ring_reserve(struct exec_run *run, struct bpf_map *map, u64 size)
+{
+	return remember(run, map) ? map_ringbuf_reserve(map, size) : NULL;
+}
+
+static void wake(struct exec_run *run, struct bpf_map *map)
+{
+	if (map_watched(map) && run->host && run->host->wake)
+		run->host->wake(run, map);
+}
+
+void ring_commit(struct exec_run *run, void *record, bool discard, u64 flags)
+{
+	for (u32 i = 0; i < EXEC_RUN_RINGS && run->rings[i]; i++) {
+		if (!map_ringbuf_holds(run->rings[i], record))
+			continue;
+		if (map_ringbuf_commit(run->rings[i], record, discard, flags))
+			wake(run, run->rings[i]);
+		return;
+	}
+}
+
+HELPER_FN(ringbuf_reserve)
+{
+	return r3 ? 0 : (u64)ring_reserve(run, to_map(r1), r2);
+}
+
 HELPER_FN(ringbuf_submit)
 {
-	map_ringbuf_commit((void *)(uintptr_t)r1, false);
+	ring_commit(run, (void *)(uintptr_t)r1, false, r2);
 	return 0;
 }
 
 HELPER_FN(ringbuf_discard)
 {
-	map_ringbuf_commit((void *)(uintptr_t)r1, true);
+	ring_commit(run, (void *)(uintptr_t)r1, true, r2);
 	return 0;
 }
 
 HELPER_FN(ringbuf_output)
 {
+	struct bpf_map *map = to_map(r1);
 	void *record;
 
 	if (r4 & ~(u64)(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP))
 		return (u64)-EINVAL;
-	record = map_ringbuf_reserve(to_map(r1), r3);
+	record = map_ringbuf_reserve(map, r3);
 	if (!record)
 		return (u64)-EAGAIN;
 	memcpy(record, (const void *)(uintptr_t)r2, r3);
-	map_ringbuf_commit(record, false);
+	if (map_ringbuf_commit(map, record, false, r4))
+		wake(run, map);
 	return 0;
 }
 

@@ -146,6 +146,15 @@ static void free_fields(struct bpf_map *map)
 		map_value_free_fields(map, value_at(map, i));
 }
 
+static void window(const struct bpf_map *map, struct map_window *w)
+{
+	u64 len = map_page_up((u64)map->max_entries * map->elem_stride);
+
+	if (!(map->map_flags & BPF_F_MMAPABLE))
+		len = 0;
+	*w = (struct map_window){.len = len, .write_to = len, .outside = -EINVAL};
+}
+
 const struct bpf_map_ops map_array_ops = {
 	.name = "array",
 	.alloc_check = check,
@@ -160,5 +169,5 @@ const struct bpf_map_ops map_array_ops = {
 	.walk = walk,
 	.free_fields = free_fields,
 	.key_of = key_of,
-	.mmapable = true,
+	.window = window,
 };

@@ -55,8 +55,18 @@ struct map_attr {
 /* First page of the shared memory. Nothing in it is trusted. */
 struct map_shm {
 	u32 frozen;	/* set by BPF_MAP_FREEZE; read by clients so that their own updates answer -EPERM */
-	u32 pad;
+	u32 watched;	/* kinds with events: somebody waits for elements */
 	u64 used;	/* elements present, for kinds that count */
+};
+
+/*
+ * What mmap of a handle shows: @len bytes of the map's memory from value_off on; what lies behind @twice is
+ * a second look at the memory @back bytes before. @len 0: the map cannot be mapped.
+ */
+struct map_window {
+	u64 len, twice, back;
+	u64 write_from, write_to; /* writable mappings must lie in here */
+	int outside;		  /* and are refused with this elsewhere */
 };
 
 /*
@@ -117,10 +127,13 @@ struct bpf_map_ops {
 	/* a test run that uses the map begins; may be NULL */
 	void (*test_begin)(struct bpf_map *map);
 
+	/* what mmap of a handle shows; NULL: nothing */
+	void (*window)(const struct bpf_map *map, struct map_window *w);
+
 	bool percpu;	 /* values exist once per slot */
 	bool fd_values;	 /* values are fds at bpf(2) (prog array, maps of maps): lookup/update go through the service, programs may not touch them */
 	bool map_values; /* fd_values that are maps: programs look them up (exec_host.inner_map) */
-	bool mmapable;	 /* BPF_F_MMAPABLE allowed */
+	bool events;	 /* readers may wait for elements (exec_host.wake) */
 };
 
 struct bpf_map {
@@ -188,7 +201,12 @@ int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key);
 /* May bpf(2)'s caller map the values at all? */
 static inline bool map_can_mmap(const struct bpf_map *map)
 {
-	return map->ops->mmapable && !map->attr.lock_at && !map->attr.timer_at && !map->attr.nr_kptrs;
+	return map->ops->window && !map->attr.lock_at && !map->attr.timer_at && !map->attr.nr_kptrs;
+}
+/* Somebody waits for elements (kinds with events). Anybody who may write the map can change it. */
+static inline bool map_watched(const struct bpf_map *map)
+{
+	return __atomic_load_n(&map->shm->watched, __ATOMIC_SEQ_CST);
 }
 /* BPF_MAP_FREEZE: -EBUSY when frozen already or (RDONLY_PROG maps: F_SEAL_WRITE) somebody has it mapped writable; the service's own
  * writable mapping is replaced by a read-only one first, so the verifier may treat such contents as constants. */
@@ -220,7 +238,11 @@ u32 map_inner_id(struct bpf_map *map, const void *key);
 /* Ring buffers (ringbuf.c): room for a record, or NULL; a record gets visible (or skipped) at
  * commit. */
 void *map_ringbuf_reserve(struct bpf_map *map, u64 size);
-void map_ringbuf_commit(void *record, bool discard);
+/* -> is the reader to be woken? (BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP, else when it has read all before) */
+bool map_ringbuf_commit(const struct bpf_map *map, void *record, bool discard, u64 flags);
+bool map_ringbuf_holds(const struct bpf_map *map, const void *record);
+/* Is there something to read? (What poll says of the map.) */
+bool map_ringbuf_readable(const struct bpf_map *map);
 u64 map_ringbuf_query(const struct bpf_map *map, u64 what); /* BPF_RB_* */
 
 /* Stack traces (stack_trace.c): the id of the @nr frames (at most as many as the second says, of 8

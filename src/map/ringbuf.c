@@ -118,12 +118,43 @@ void *map_ringbuf_reserve(struct bpf_map *map, u64 size)
 	return h ? h + 1 : NULL;
 }
 
-void map_ringbuf_commit(void *record, bool discard)
+bool map_ringbuf_commit(const struct bpf_map *map, void *record, bool discard, u64 flags)
 {
+	const struct ring_geom *g = geom_of(map);
 	struct ring_header *h = (struct ring_header *)record - 1;
 	u32 len = __atomic_load_n(&h->len, __ATOMIC_RELAXED) & ~BPF_RINGBUF_BUSY_BIT;
 
 	__atomic_store_n(&h->len, discard ? len | BPF_RINGBUF_DISCARD_BIT : len, __ATOMIC_SEQ_CST);
+	if (flags & BPF_RB_FORCE_WAKEUP)
+		return true;
+	if (flags & BPF_RB_NO_WAKEUP)
+		return false;
+	return (__atomic_load_n(&g->consumer->pos, __ATOMIC_SEQ_CST) & g->mask) ==
+	       (u64)((char *)h - g->data);
+}
+
+bool map_ringbuf_holds(const struct bpf_map *map, const void *record)
+{
+	const char *first = geom_of(map)->data;
+
+	return (const char *)record >= first && (const char *)record < first + map->extra_len;
+}
+
+bool map_ringbuf_readable(const struct bpf_map *map)
+{
+	return load_pos(geom_of(map)->producer) != load_pos(geom_of(map)->consumer);
+}
+
+/* Readers write the consumer's page and nothing else; the data comes twice. */
+static void window(const struct bpf_map *map, struct map_window *w)
+{
+	u64 size = map->max_entries;
+
+	*w = (struct map_window){.len = 2 * MAP_PAGE + 2 * size,
+				 .twice = 2 * MAP_PAGE + size,
+				 .back = size,
+				 .write_to = MAP_PAGE,
+				 .outside = -EPERM};
 }
 
 u64 map_ringbuf_query(const struct bpf_map *map, u64 what)
@@ -180,4 +211,6 @@ const struct bpf_map_ops map_ringbuf_ops = {
 	.sys_lookup = sys_lookup,
 	.get_next_key = next_key,
 	.release_dead = release_dead,
+	.window = window,
+	.events = true,
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 #include "map/kptr.h"
@@ -117,6 +119,8 @@ static void map_obj_free(struct obj *o)
 	struct map_obj *m = obj_to_map(o);
 
 	map_close(&m->map);
+	if (m->event >= 0)
+		close(m->event);
 	btf_put(m->map.btf);
 	if (m->map.inner_map_meta)
 		btf_put(m->map.inner_map_meta->btf);
@@ -135,6 +139,40 @@ const struct obj_class map_class = {
 	.free = map_obj_free,
 	.dropped = dropped,
 };
+
+/* --- waiting for elements --- */
+
+static int event_of(struct map_obj *m)
+{
+	pthread_mutex_lock(&m->lock);
+	if (m->event < 0) {
+		m->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (m->event >= 0)
+			__atomic_store_n(&m->map.shm->watched, 1, __ATOMIC_SEQ_CST);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return m->event < 0 ? -errno : m->event;
+}
+
+int map_obj_watch(struct map_obj *m)
+{
+	int fd = m->map.ops->events ? event_of(m) : -EINVAL;
+
+	if (fd < 0)
+		return fd;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+void map_obj_wake(struct map_obj *m)
+{
+	int event = __atomic_load_n(&m->event, __ATOMIC_ACQUIRE);
+	u64 one = 1;
+
+	/* a counter that is full is readable, too */
+	if (event >= 0 && write(event, &one, sizeof(one)) < 0)
+		return;
+}
 
 static u64 boot_ns(void)
 {
@@ -172,6 +210,7 @@ struct map_obj *map_obj_new(const struct map_attr *attr, struct btf *btf, u32 ke
 	if (err)
 		goto fail_close;
 	obj_init(&m->obj, &map_class);
+	m->event = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	m->map.priv = m;
 	m->load_time = boot_ns();

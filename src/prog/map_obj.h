@@ -28,6 +28,7 @@ struct map_obj {
 	struct timers *timers; /* where values of this map have timers (timer.h); NULL: none ever had */
 	u32 nr_timers; /* atomic */
 	struct idr inner; /* maps of maps: what is inside, by id (map_inner.c) */
+	int event; /* kinds with events: eventfd, -1 until somebody waits; atomic */
 	u64 load_time;
 	uid_t uid;
 	u32 writecnt; /* atomic: programs and mappings, kernel semantics of FREEZE */
@@ -60,6 +61,9 @@ struct map_obj *map_obj_inner(struct map_obj *m, u32 id);
 void map_obj_clear_inner(struct map_obj *m);
 /* Is @map what the pattern @meta says? */
 bool map_inner_alike(const struct bpf_map *meta, const struct bpf_map *map);
+/* Kinds with events. An fd of the map's eventfd, which writers signal from now on; negative errno. */
+int map_obj_watch(struct map_obj *m);
+void map_obj_wake(struct map_obj *m); /* exec_host.wake of the service */
 /* Does anybody but programs hold it? The caller has a reference of its own. */
 bool map_obj_has_user(struct map_obj *m);
 

@@ -139,6 +139,8 @@ static void view_close(struct fd_obj *o)
 {
 	if (!memfd_intact(o))
 		o->view.memfd = -1;
+	if (o->event)
+		raw_close(o->event);
 	map_close(&o->view);
 }
 
@@ -148,7 +150,7 @@ bool fdtab_owns_fd(struct fdtab *t, int fd)
 
 	lock(t);
 	for (struct fd_obj *o = t->maps; o && !owns; o = o->next)
-		owns = o->view.memfd == fd && memfd_intact(o);
+		owns = (o->view.memfd == fd && memfd_intact(o)) || (int)o->event == fd;
 	unlock(t);
 	return owns;
 }
@@ -161,6 +163,8 @@ unsigned int fdtab_next_fd(struct fdtab *t, unsigned int first)
 	for (struct fd_obj *o = t->maps; o; o = o->next) {
 		int fd = o->view.memfd;
 
+		if (o->event >= first && o->event < lowest && o->event)
+			lowest = o->event;
 		if (fd >= 0 && (unsigned int)fd >= first && (unsigned int)fd < lowest &&
 		    memfd_intact(o))
 			lowest = fd;
@@ -231,9 +235,8 @@ struct fd_obj *fdtab_map_view(struct fdtab *t, const struct map_attr *attr, int 
 	}
 	o->map = &o->view;
 	o->view.priv = o;
-	if ((o->view.ops->fd_values || attr->timer_at) &&
-	    o->view.memfd <
-		    0) /* to show the service when a program asks what is inside, or wants a timer */
+	if ((o->view.ops->fd_values || o->view.ops->events || attr->timer_at) &&
+	    o->view.memfd < 0) /* to show the service when a program asks what is inside ... */
 		o->view.memfd = max((int)raw_fcntl(memfd, F_DUPFD_CLOEXEC, HIGH_FD), -1);
 	o->shm_dev = st.st_dev;
 	o->memory_ino = st.st_ino;

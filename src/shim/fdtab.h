@@ -32,6 +32,7 @@ struct fd_obj {
 	u64 shm_ino;		 /* the same, once the view is in the list of maps */
 	struct exec_image *image; /* FD_PROG: set once it was run here; atomic */
 	struct inner_cache *inner; /* maps of maps: what was found inside (inner.c); atomic */
+	u32 event; /* maps with events: eventfd that wakes their readers, once it was needed; atomic */
 	struct fd_obj *next;	  /* free list, or list of maps */
 	struct bpf_map view;
 };

@@ -294,6 +294,7 @@ const struct exec_host *shim_host(void)
 		.tail_target = host_tail_target,
 		.inner_map = shim_inner_map,
 		.timer = shim_timer,
+		.wake = shim_wake,
 		.btf_show = host_btf_show,
 		.sys_bpf = host_sys_bpf,
 		.sys_close = host_sys_close,

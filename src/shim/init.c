@@ -27,6 +27,7 @@ static void after_fork(void)
 	shim_images_after_fork();
 	shim_inner_after_fork();
 	shim_fail_after_fork();
+	shim_ring_after_fork();
 }
 
 __attribute__((constructor)) static void start(void)

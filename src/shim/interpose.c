@@ -12,6 +12,7 @@
 #include <mntent.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include "shim/bpffs.h"
 #include "shim/interpose.h"
@@ -27,6 +28,10 @@ static struct {
 	int (*openat)(int, const char *, int, mode_t);
 	FILE *(*fopen)(const char *, const char *);
 	struct mntent *(*getmntent)(FILE *);
+	int (*epoll_wait)(int, struct epoll_event *, int, int);
+	int (*epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
+	int (*epoll_pwait2)(int, struct epoll_event *, int, const struct timespec *,
+			    const sigset_t *);
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
 	struct mntent *(*getmntent_r)(FILE *, struct mntent *, char *, int);
 } libc;
@@ -40,6 +45,9 @@ void interpose_init(void)
 	libc.open = dlsym(RTLD_NEXT, "open64");
 	libc.openat = dlsym(RTLD_NEXT, "openat64");
 	libc.fopen = dlsym(RTLD_NEXT, "fopen64");
+	libc.epoll_wait = dlsym(RTLD_NEXT, "epoll_wait");
+	libc.epoll_pwait = dlsym(RTLD_NEXT, "epoll_pwait");
+	libc.epoll_pwait2 = dlsym(RTLD_NEXT, "epoll_pwait2");
 	libc.sigaction = dlsym(RTLD_NEXT, "sigaction");
 	libc.getmntent = dlsym(RTLD_NEXT, "getmntent");
 	__atomic_store_n(&libc.getmntent_r, dlsym(RTLD_NEXT, "getmntent_r"), __ATOMIC_RELEASE);
@@ -79,6 +87,7 @@ static bool forget(int fd)
 			if (unlikely(shim.tracing))
 				shim_trace_close(fd);
 			fdtab_drop(shim.fds, fd);
+			shim_epoll_drop(fd, fd);
 		}
 		own;
 	}));
@@ -99,6 +108,7 @@ static int dup_onto(int old, int new, int flags)
 			if (unlikely(shim.tracing))
 				shim_trace_close(new);
 			fdtab_drop(shim.fds, new);
+			shim_epoll_drop(new, new);
 			0;
 		}));
 	return raw3(SYS_dup3, old, new, flags);
@@ -132,6 +142,7 @@ static long close_pieces(unsigned int first, unsigned int last, int flags)
 		     fd++)
 			shim_trace_close(fd);
 		fdtab_drop_range(shim.fds, first, last);
+		shim_epoll_drop(first, last);
 	}
 	while (shim_next_own_fd(first, last, &own)) {
 		long r = own > first ? raw3(SYS_close_range, first, own - 1, flags) : 0;
@@ -401,6 +412,51 @@ FILE *i_fopen64(const char *path, const char *mode)
 	return do_fopen(path, mode);
 }
 
+/* epoll of ring buffers: see ring.c */
+
+int i_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev) INTERPOSE(epoll_ctl);
+int i_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
+{
+	long r = raw4(SYS_epoll_ctl, epfd, op, fd, ev), other;
+
+	if (r == -EPERM && shim_active()) {
+		other = INSIDE(shim_epoll_ctl(epfd, op, fd, ev));
+		if (other != SHIM_ELSEWHERE)
+			r = other;
+	}
+	return ret_errno(r);
+}
+
+static void before_wait(void)
+{
+	if (shim_active())
+		INSIDE((shim_epoll_sweep(), 0));
+}
+
+int i_epoll_wait(int epfd, struct epoll_event *ev, int n, int ms) INTERPOSE(epoll_wait);
+int i_epoll_wait(int epfd, struct epoll_event *ev, int n, int ms)
+{
+	before_wait();
+	return LIBC(epoll_wait)(epfd, ev, n, ms);
+}
+
+int i_epoll_pwait(int epfd, struct epoll_event *ev, int n, int ms, const sigset_t *mask)
+	INTERPOSE(epoll_pwait);
+int i_epoll_pwait(int epfd, struct epoll_event *ev, int n, int ms, const sigset_t *mask)
+{
+	before_wait();
+	return LIBC(epoll_pwait)(epfd, ev, n, ms, mask);
+}
+
+int i_epoll_pwait2(int epfd, struct epoll_event *ev, int n, const struct timespec *ts,
+		   const sigset_t *mask) INTERPOSE(epoll_pwait2);
+int i_epoll_pwait2(int epfd, struct epoll_event *ev, int n, const struct timespec *ts,
+		   const sigset_t *mask)
+{
+	before_wait();
+	return LIBC(epoll_pwait2)(epfd, ev, n, ts, mask);
+}
+
 /* SIGSEGV and SIGBUS: see sigchain.c */
 
 int libc_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
@@ -469,6 +525,10 @@ static long nr_mount(long a, long b, long c, long d, long e, long f)
 {
 	return i_mount((char *)a, (char *)b, (char *)c, d, (void *)e);
 }
+static long nr_epoll_ctl(long a, long b, long c, long d, long e, long f)
+{
+	return i_epoll_ctl(a, b, c, (void *)d);
+}
 #ifdef SYS_dup2
 static long nr_dup2(long a, long b, long c, long d, long e, long f)
 {
@@ -486,13 +546,20 @@ static long nr_open(long a, long b, long c, long d, long e, long f)
 
 #define NR_MAX 512
 static long (*const by_number[NR_MAX])(long, long, long, long, long, long) = {
-	[SYS_bpf] = nr_bpf,	  [SYS_close] = nr_close,
-	[SYS_dup3] = nr_dup3,	  [SYS_close_range] = nr_close_range,
-	[SYS_statfs] = nr_statfs, [SYS_fstatfs] = nr_fstatfs,
-	[SYS_mmap] = nr_mmap,	  [SYS_readlinkat] = nr_readlinkat,
-	[SYS_openat] = nr_openat, [SYS_mount] = nr_mount,
+	[SYS_bpf] = nr_bpf,
+	[SYS_close] = nr_close,
+	[SYS_dup3] = nr_dup3,
+	[SYS_close_range] = nr_close_range,
+	[SYS_statfs] = nr_statfs,
+	[SYS_fstatfs] = nr_fstatfs,
+	[SYS_mmap] = nr_mmap,
+	[SYS_readlinkat] = nr_readlinkat,
+	[SYS_openat] = nr_openat,
+	[SYS_mount] = nr_mount,
+	[SYS_epoll_ctl] = nr_epoll_ctl,
 #ifdef SYS_dup2
-	[SYS_dup2] = nr_dup2,	  [SYS_readlink] = nr_readlink,
+	[SYS_dup2] = nr_dup2,
+	[SYS_readlink] = nr_readlink,
 	[SYS_open] = nr_open,
 #endif
 };

@@ -14,6 +14,7 @@
  *   inner.c      maps inside maps
  *   sigchain.c   SIGSEGV handlers of the program     trace.c   calls as records in a file
  *   host.c       what SYSCALL programs ask for       fail.c    faults on demand
+ *   ring.c       epoll on ring buffers
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
  * goes straight to libc. Functions return the system call's value or negative errno; only
@@ -86,6 +87,15 @@ struct exec_timer;
 long shim_timer(struct exec_run *run, const struct exec_timer *t);
 void shim_inner_put(struct inner_cache *inner);
 void shim_inner_after_fork(void);
+
+/* ring.c: epoll on ring buffers. Of fds that epoll_ctl(2) refuses: SHIM_ELSEWHERE when it is right. */
+struct epoll_event;
+long shim_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
+void shim_epoll_sweep(void); /* the thread is about to wait */
+void shim_epoll_drop(unsigned int first, unsigned int last); /* these were closed */
+unsigned int shim_epoll_next_fd(unsigned int first); /* from @first on; ~0u: none */
+void shim_ring_after_fork(void);
+void shim_wake(struct exec_run *run, struct bpf_map *map);
 
 /* fail.c */
 void shim_fail_start(const char *text);

@@ -35,12 +35,13 @@ bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end)
 bool shim_owns_fd(int fd)
 {
 	return fd >= LOWEST_OWN && (client_owns_fd(&shim.client, fd) ||
-				    fdtab_owns_fd(shim.fds, fd) || shim_trace_owns_fd(fd));
+				    fdtab_owns_fd(shim.fds, fd) || shim_trace_owns_fd(fd) ||
+				    shim_epoll_next_fd(fd) == (unsigned int)fd);
 }
 
 bool shim_next_own_fd(unsigned int first, unsigned int last, unsigned int *own)
 {
 	*own = min(min(client_next_fd(&shim.client, first), fdtab_next_fd(shim.fds, first)),
-		   shim_trace_next_fd(first));
+		   min(shim_trace_next_fd(first), shim_epoll_next_fd(first)));
 	return *own <= last;
 }

@@ -35,6 +35,11 @@ static struct bpf_map *host_inner_map(struct exec_run *run, struct bpf_map *oute
 	return &inner->map;
 }
 
+static void host_wake(struct exec_run *run, struct bpf_map *map)
+{
+	map_obj_wake(map_obj_of(map));
+}
+
 static long timer_callback(struct sys *sys, const struct exec_timer *t)
 {
 	struct bpf_prog *prog = obj_to_prog(obj_by_id(sys->objs, OBJ_PROG, t->prog_id));
@@ -207,6 +212,7 @@ struct sys *sys_open(const struct sys_options *opt)
 		.tail_target = host_tail_target,
 		.inner_map = host_inner_map,
 		.timer = host_timer,
+		.wake = host_wake,
 		.btf_show = host_btf_show,
 		.arg = sys,
 	};

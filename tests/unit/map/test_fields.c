@@ -85,7 +85,7 @@ static void test_ring_wraps(void **state)
 		memset(record, i, 1000); /* over the end now and then */
 		for (u32 j = 0; j < 1000; j++)
 			assert_int_equal(record[j], (u8)i);
-		map_ringbuf_commit(record, i & 1);
+		map_ringbuf_commit(&map, record, i & 1, 0);
 		*consumer = map_ringbuf_query(&map, BPF_RB_PROD_POS);
 		assert_int_equal(map_ringbuf_query(&map, BPF_RB_AVAIL_DATA), 0);
 	}
@@ -107,8 +107,33 @@ static void test_ring_full(void **state)
 	header = (u32 *)a - 2;
 	assert_int_equal(header[0], (RING - 16) | BPF_RINGBUF_BUSY_BIT);
 	assert_null(map_ringbuf_reserve(&map, 8));
-	map_ringbuf_commit(a, true);
+	map_ringbuf_commit(&map, a, true, 0);
 	assert_int_equal(header[0], (RING - 16) | BPF_RINGBUF_DISCARD_BIT);
+	map_close(&map);
+}
+
+/* Whom a commit wakes: a reader that has read all before, unless the flags say otherwise. */
+static void test_ring_wakeup(void **state)
+{
+	struct bpf_map map;
+	void *a, *b;
+
+	open_map(&map, BPF_MAP_TYPE_RINGBUF, 0, 0, RING, 0);
+	assert_false(map_ringbuf_readable(&map));
+	a = map_ringbuf_reserve(&map, 8);
+	b = map_ringbuf_reserve(&map, 8);
+	assert_true(map_ringbuf_readable(&map));
+	assert_true(map_ringbuf_holds(&map, a) && map_ringbuf_holds(&map, b));
+	assert_false(map_ringbuf_holds(&map, (char *)map.extra + map.extra_len));
+	assert_false(map_ringbuf_holds(&map, (char *)map.extra - 1));
+	assert_false(map_ringbuf_commit(&map, b, false, 0)); /* the reader waits for a */
+	assert_true(map_ringbuf_commit(&map, a, false, 0));
+	assert_false(map_ringbuf_commit(&map, map_ringbuf_reserve(&map, 8), false, 0));
+	assert_true(
+		map_ringbuf_commit(&map, map_ringbuf_reserve(&map, 8), true, BPF_RB_FORCE_WAKEUP));
+	*(u64 *)((char *)map.shm + map.value_off) = map_ringbuf_query(&map, BPF_RB_PROD_POS);
+	assert_false(
+		map_ringbuf_commit(&map, map_ringbuf_reserve(&map, 8), false, BPF_RB_NO_WAKEUP));
 	map_close(&map);
 }
 
@@ -133,7 +158,7 @@ static void test_ring_hostile(void **state)
 			assert_true(record >= (char *)map.extra &&
 				    record + RING - 16 <= (char *)map.extra + map.extra_len);
 			memset(record, 0xff, RING - 16);
-			map_ringbuf_commit(record, false);
+			map_ringbuf_commit(&map, record, false, 0);
 		}
 	map_close(&map);
 }
@@ -277,11 +302,11 @@ static void test_key_of(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lock_stays),   cmocka_unit_test(test_fresh_lock),
-		cmocka_unit_test(test_ring_wraps),   cmocka_unit_test(test_ring_full),
-		cmocka_unit_test(test_ring_hostile), cmocka_unit_test(test_kptr_given_back),
-		cmocka_unit_test(test_kptr_percpu),  cmocka_unit_test(test_kptr_forged),
-		cmocka_unit_test(test_key_of),
+		cmocka_unit_test(test_lock_stays),	cmocka_unit_test(test_fresh_lock),
+		cmocka_unit_test(test_ring_wraps),	cmocka_unit_test(test_ring_full),
+		cmocka_unit_test(test_ring_wakeup),	cmocka_unit_test(test_ring_hostile),
+		cmocka_unit_test(test_kptr_given_back), cmocka_unit_test(test_kptr_percpu),
+		cmocka_unit_test(test_kptr_forged),	cmocka_unit_test(test_key_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
