@@ -575,6 +575,14 @@ static bool mov_off_ok(const struct venv *env, const struct bpf_insn *in)
 	return in->off == 8 || in->off == 16 || (in->off == 32 && BPF_CLASS(in->code) == BPF_ALU64);
 }
 
+/* What is learned of @src will hold for its copy, too. Of a constant nothing is left to learn, and
+ * states would have to agree on who has whose copy (later kernels). */
+static void link_copy(struct venv *env, struct vreg *src)
+{
+	if (!src->id && !(env->capable && tnum_is_const(src->var)))
+		src->id = ++env->id_gen;
+}
+
 static int mov_reg(struct venv *env, struct bpf_insn *in)
 {
 	struct vreg *dst = vfy_reg(env, in->dst_reg), *src = vfy_reg(env, in->src_reg);
@@ -591,8 +599,8 @@ static int mov_reg(struct venv *env, struct bpf_insn *in)
 		return 0;
 	}
 	if (alu64) {
-		if (src->type == SCALAR_VALUE && !src->id)
-			src->id = ++env->id_gen; /* what is learned of one holds for the other */
+		if (src->type == SCALAR_VALUE)
+			link_copy(env, src);
 		reg_copy(dst, src);
 		dst->live |= LIVE_WRITTEN;
 		return 0;
@@ -601,8 +609,8 @@ static int mov_reg(struct venv *env, struct bpf_insn *in)
 		bool whole =
 			src->umax64 <= UINT32_MAX; /* nothing is cut off: a copy all the same */
 
-		if (whole && !src->id)
-			src->id = ++env->id_gen;
+		if (whole)
+			link_copy(env, src);
 		reg_copy(dst, src);
 		if (!whole)
 			reg_unlink(dst);
