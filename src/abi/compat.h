@@ -45,7 +45,7 @@
 #define BPF_FS_MAGIC_NR 0xcafe4a11
 
 /* statfs(2) of a cgroup tree of ours: FUSE has no field for f_type, so it is in f_files, and this in
- * f_ffree. */
+ * f_ffree. f_bfree is the group's id. */
 #define STATFS_MARK 0x75736572627066ull
 
 #endif

@@ -42,15 +42,39 @@ static ssize_t host_read(struct fs_file *f, char *buf, size_t len, u64 off)
 	return n < 0 ? -errno : n;
 }
 
+/* In files that list processes 0 is who writes, which would be us. */
+static bool means_self(struct fs_file *f, const char *buf, size_t len)
+{
+	static const char *const lists[] = {"cgroup.procs", "cgroup.threads", "tasks"};
+	char name[FS_NAME_MAX + 1];
+	size_t n = 0;
+
+	while (n < len && buf[n] == ' ')
+		n++;
+	if (n == len || buf[n] != '0' || (n + 1 < len && buf[n + 1] >= '0' && buf[n + 1] <= '9'))
+		return false;
+	fs_inode_put(cg_place(f->inode, name), 1);
+	for (n = 0; n < ARRAY_SIZE(lists); n++)
+		if (!strcmp(name, lists[n]))
+			return true;
+	return false;
+}
+
 static ssize_t host_write(struct fs_file *f, const char *buf, size_t len, u64 off)
 {
 	struct host_file *h = f->priv;
 	struct caller as;
 	ssize_t n = caller_begin(&as, h->has_cred ? &h->cred : NULL, true);
+	size_t all = len;
+	char self[16];
 
+	if (h->has_cred && means_self(f, buf, len)) {
+		len = snprintf(self, sizeof(self), "%d", h->cred.pid);
+		buf = self;
+	}
 	if (!n) {
 		n = pwrite(h->fd, buf, len, off);
-		n = n < 0 ? -errno : n;
+		n = n < 0 ? -errno : n == (ssize_t)len ? (ssize_t)all : n;
 	}
 	caller_end(&as);
 	return n;

@@ -163,7 +163,8 @@ static u64 mix(u64 h, u64 v)
 
 static u64 ino_of(const struct fs_super *sb, const struct want *w)
 {
-	if (w->what <= CG_LINK && w->id.dev == cg_super(sb)->primary)
+	if (w->what <= CG_LINK && w->id.dev == cg_super(sb)->primary &&
+	    (w->id.ino != FS_ROOT_INO || !sb->root))
 		return w->id.ino;
 	return mix(mix(mix(mix(1, w->what), w->id.dev), w->id.ino), w->e ? w->e->id : 0) | OWN_INO;
 }
@@ -883,6 +884,11 @@ static u32 cg_magic(struct fs_inode *i)
 				    [CG_OWN] = CGROUP2_SUPER_MAGIC};
 
 	return magic[cg_node(i)->group];
+}
+
+u64 fs_group_id(struct fs_inode *i)
+{
+	return fs_super_is_cgroup(i->sb) ? cg_node(i)->id.ino : 0;
 }
 
 static void cg_super_free(struct fs_super *sb)

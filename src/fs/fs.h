@@ -100,7 +100,7 @@ void fs_super_remount(struct fs_super *sb, const struct fs_options *opt); /* app
 /* Instance whose label is the longest prefix of absolute @path; *rest: the path inside it.
  * Referenced or NULL. */
 struct fs_super *fs_super_by_path(struct fs *fs, const char *path, const char **rest);
-#define FS_ROOT_INO 1u
+#define FS_ROOT_INO 1u /* names the root, which may have another number of its own; nobody else has it */
 struct fs_inode *fs_root(struct fs_super *sb); /* referenced; NULL after fs_umount() */
 
 struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino); /* referenced or NULL */
@@ -131,6 +131,7 @@ typedef int fs_dir_cb(void *arg, const char *name, const struct stat *st, u64 ne
  * while others change the directory. */
 int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, fs_dir_cb *cb, void *arg);
 int fs_statfs(struct fs_super *sb, struct statvfs *st);
+u64 fs_group_id(struct fs_inode *i); /* of the group a directory is: its inode number on the machine */
 u32 fs_magic(struct fs_inode *i); /* f_type where an instance imitates more than one; 0: its own */
 
 /* Pins: OBJ_PIN (kernel: bpf_obj_pin_user). @internal allows dots (preload). Takes its own

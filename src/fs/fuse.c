@@ -8,8 +8,7 @@
  * default_permissions. Instances that want to know who asks (fs_kind.as_caller) are mounted without
  * it, and get the credentials of the process behind each request.
  *
- * Node ids are inode numbers, except that FUSE calls the root 1; an inode that has this number
- * without being the root is ONE_INO there.
+ * Node ids are inode numbers, except that FUSE calls the root 1, a number no other inode has.
  *
  * Threads: a worker takes one request at a time; when the last idle one takes a request another
  * worker is started (up to FUSE_WORKERS), so a read that blocks delays nobody. The first worker
@@ -36,7 +35,6 @@
 
 #define LOOKUP_BUCKETS 512u
 #define DIR_TIMEOUT    1.0 /* s */
-#define ONE_INO	       (~0ull)
 
 /* What the host kernel holds of one inode; @n of our references. */
 struct fuse_lookup {
@@ -76,18 +74,13 @@ static struct fs_fuse *ctx(fuse_req_t req)
 
 static u64 node_id(const struct fs_inode *i)
 {
-	if (i == i->sb->root)
-		return FUSE_ROOT_ID;
-	return i->ino == FUSE_ROOT_ID ? ONE_INO : i->ino;
+	return i == i->sb->root ? FUSE_ROOT_ID : i->ino;
 }
 
 /* The inode behind a node id, referenced; answers the request itself when there is none. */
 static struct fs_inode *node(fuse_req_t req, fuse_ino_t ino)
 {
-	struct fs_super *sb = ctx(req)->sb;
-	struct fs_inode *i = ino == FUSE_ROOT_ID
-				     ? fs_root(sb)
-				     : fs_inode_by_ino(sb, ino == ONE_INO ? FUSE_ROOT_ID : ino);
+	struct fs_inode *i = fs_inode_by_ino(ctx(req)->sb, ino);
 
 	if (!i)
 		fuse_reply_err(req, ESTALE);
@@ -196,10 +189,22 @@ static void forget_all(struct fs_fuse *f)
 			forget(f, node_id(f->lookups[b]->inode), f->lookups[b]->n);
 }
 
+/* The host kernel lets nobody change a directory whose owner has no number in the mount's user
+ * namespace; where we decide on that, its root stands in. */
+static u32 stand_in(const struct fs_fuse *f, const struct fs_idmap *map, const struct stat *st,
+		    u32 id)
+{
+	u32 inside = fs_idmap_inside(map, id);
+
+	if (!f->sb->kind->as_caller || !S_ISDIR(st->st_mode) || fs_idmap_outside(map, inside) == id)
+		return inside;
+	return map->extent[0].inside;
+}
+
 static void map_ids(struct fs_fuse *f, struct stat *st)
 {
-	st->st_uid = fs_idmap_inside(&f->uids, st->st_uid);
-	st->st_gid = fs_idmap_inside(&f->gids, st->st_gid);
+	st->st_uid = stand_in(f, &f->uids, st, st->st_uid);
+	st->st_gid = stand_in(f, &f->gids, st, st->st_gid);
 }
 
 /* 0, or negative: it is gone */
@@ -682,6 +687,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	if (fs_magic(i)) { /* FUSE has no field for it */
 		st.f_files = fs_magic(i);
 		st.f_ffree = STATFS_MARK;
+		st.f_bfree = fs_group_id(i);
 	}
 	fs_inode_put(i, 1);
 	fuse_reply_statfs(req, &st);

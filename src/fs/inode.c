@@ -156,6 +156,8 @@ struct fs_inode *fs_inode_by_ino(struct fs_super *sb, u64 ino)
 
 	pthread_mutex_lock(&sb->fs->lock);
 	i = fs_inode_find_locked(sb, ino);
+	if (!i && ino == FS_ROOT_INO)
+		i = sb->root; /* whatever its own number */
 	if (i)
 		i->refs++;
 	fs_unlock(sb->fs);

@@ -182,7 +182,7 @@ long bpffs_fix_statfs(int fd, const char *path, long r, struct statfs *st)
 	}
 	if (!r && (u32)st->f_type == FUSE_MAGIC_NR && st->f_ffree == STATFS_MARK) {
 		st->f_type = st->f_files; /* a cgroup tree of ours */
-		st->f_files = st->f_ffree = 0;
+		st->f_files = st->f_ffree = st->f_bfree = 0;
 	}
 	if (!r && (u32)st->f_type == TMPFS_MAGIC_NR && path && !strcmp(path, "/sys/kernel/tracing"))
 		st->f_type =

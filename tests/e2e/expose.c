@@ -4,10 +4,15 @@
  *   expose get PATH | pin PIN PATH | raw PATH (pins an object that is pinned nowhere)
  *   expose read PATH | write PATH TEXT (\0, \n as written) | open PATH r|w|rw | unlink PATH | rmdir PATH | mkdir PATH
  *   expose late PIN PATH: opens PATH, unlinks PIN, reads from PATH
- *   expose bench N PATH: microseconds of open, read and close, the best of N
+ *   expose bench N PATH: microseconds of open, read and close, the best of N and the mean
+ *   expose churn SECONDS GROUP MOUNTED FILE: makes and removes groups in GROUP, 100 a second, and looks for FILE in each below MOUNTED,
+ *     which shows the same group; two threads list and read everything meanwhile. Prints what was wrong, then how much was done.
+ *   expose move FROM TO: rename(2)
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +115,89 @@ static int bench(int n, const char *path)
 	return 0;
 }
 
+/* --- groups that come and go --- */
+
+static struct {
+	const char *group, *mounted, *file;
+	long end;
+	int made, files, wrong;
+} run;
+
+static void wrong(const char *what, const char *path)
+{
+	if (__atomic_add_fetch(&run.wrong, 1, __ATOMIC_RELAXED) < 10)
+		printf("%s %s: %s\n", what, path, strerrorname_np(errno));
+}
+
+static int look(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	char buf[256];
+	int fd;
+
+	if (!S_ISREG(st->st_mode))
+		return 0;
+	fd = open(path, O_RDONLY);
+	if (fd < 0 && errno != ENOENT)
+		wrong("open", path);
+	if (fd < 0)
+		return 0;
+	if (read(fd, buf, sizeof(buf)) < 0 && errno != EIO) /* nothing to read in a map */
+		wrong("read", path);
+	close(fd);
+	__atomic_add_fetch(&run.files, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void *looker(void *arg)
+{
+	while (usec() < run.end)
+		nftw(run.mounted, look, 10, FTW_PHYS);
+	return NULL;
+}
+
+static void come_and_go(int n)
+{
+	char group[512], dir[512], file[600];
+	struct stat st;
+
+	snprintf(group, sizeof(group), "%s/c%d", run.group, n % 50);
+	snprintf(dir, sizeof(dir), "%s/c%d", run.mounted, n % 50);
+	snprintf(file, sizeof(file), "%s/%s", dir, run.file);
+	if (mkdir(group, 0755))
+		wrong("mkdir", group);
+	if (stat(file, &st))
+		wrong("not there at once:", file);
+	if (rmdir(group))
+		wrong("rmdir", group);
+	if (!stat(file, &st) || errno != ENOENT)
+		wrong("stale", file);
+	if (!stat(dir, &st) || errno != ENOENT)
+		wrong("stale", dir);
+}
+
+static int churn(int seconds, char **args)
+{
+	pthread_t t[2];
+
+	run.group = args[0];
+	run.mounted = args[1];
+	run.file = args[2];
+	run.end = usec() + seconds * 1000000l;
+	for (int i = 0; i < 2; i++)
+		pthread_create(&t[i], NULL, looker, NULL);
+	for (; usec() < run.end; run.made++) {
+		long next = usec() + 10000;
+
+		come_and_go(run.made);
+		while (usec() < next)
+			usleep(500);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	printf("%d groups, %d files, %d wrong\n", run.made, run.files, run.wrong);
+	return run.wrong > 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *op = argc > 2 ? argv[1] : "";
@@ -139,6 +227,10 @@ int main(int argc, char **argv)
 		return done(mkdir(argv[2], 0755));
 	if (!strcmp(op, "late") && argc == 4)
 		return late(argv[2], argv[3]);
+	if (!strcmp(op, "move") && argc == 4)
+		return done(rename(argv[2], argv[3]));
+	if (!strcmp(op, "churn") && argc == 6)
+		return churn(atoi(argv[2]), argv + 3);
 	if (!strcmp(op, "bench") && argc == 4)
 		return bench(atoi(argv[2]), argv[3]);
 	return 2;
