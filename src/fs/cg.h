@@ -83,6 +83,7 @@ struct fs_cg {
 		struct timespec when;
 	} past[CG_PAST];
 	u32 next_past;
+	u32 sweep_at; /* look for groups that are gone when so many have entries */
 	struct list members; /* own trees: processes that were put somewhere, procs.c */
 };
 

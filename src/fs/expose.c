@@ -338,6 +338,23 @@ int expose_remove(struct fs_expose *e, const char *why)
 	return was ? 0 : -ENODEV;
 }
 
+/* Groups come and go without telling: each time their number has doubled, those that went are
+ * found. */
+static void sweep_sometimes(struct fs *fs)
+{
+	bool due;
+
+	pthread_mutex_lock(&fs->lock);
+	due = fs->cg->groups.count > fs->cg->sweep_at;
+	fs_unlock(fs);
+	if (!due)
+		return;
+	fs_cgroup_sweep(fs);
+	pthread_mutex_lock(&fs->lock);
+	fs->cg->sweep_at = fs->cg->groups.count * 2 + 64;
+	fs_unlock(fs);
+}
+
 int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o,
 	       mode_t mode, bool inherit)
 {
@@ -357,6 +374,7 @@ int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, str
 	err = fs_watch_inode(pin, &e->watch) ? -ENXIO : 0;
 	if (err)
 		goto fail;
+	sweep_sometimes(fs);
 	pthread_mutex_lock(&fs->lock);
 	err = !pin->obj ? -ENXIO : insert_locked(dir, e, fd);
 	fs_unlock(fs);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct cred root = {.caps = ~0ull}, alice = {.uid = 1000, .gid = 1000};
@@ -486,6 +487,7 @@ static void test_readers(void **s)
 {
 	struct state *st = *s;
 	struct fs_inode *g = group(st->top, "g");
+	time_t end = time(NULL) + 3;
 	pthread_t t[20];
 	long whole = 0;
 	void *ret;
@@ -494,7 +496,7 @@ static void test_readers(void **s)
 	stop = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
 		pthread_create(&t[i], NULL, reader, st);
-	for (int n = 0; n < 800; n++) {
+	for (int n = 0; n < 800 && time(NULL) < end; n++) {
 		struct obj *o = pin(st, "p", "text");
 
 		assert_int_equal(fs_expose(g, NULL, "v", o, 0600, true), 0);
@@ -515,9 +517,10 @@ static void test_readers(void **s)
 static void *churn(void *arg)
 {
 	struct state *st = arg;
+	time_t end = time(NULL) + 2; /* a busy machine does less */
 	char name[16];
 
-	for (int n = 0; n < 2000; n++) {
+	for (int n = 0; n < 2000 && time(NULL) < end; n++) {
 		snprintf(name, sizeof(name), "n%d", n % 7);
 		if (fs_mkdir(st->top, NULL, name, 0755, NULL))
 			fs_rmdir(st->top, NULL, name);
