@@ -7,6 +7,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/btf.h>
+#include "userbpf/view.h" /* ours, of no kernel */
 
 /* BPF cpu v4, Linux 6.6 */
 #ifndef BPF_MEMSX

@@ -21,15 +21,19 @@ struct seq_file {
 	long long index;
 	long long read_pos;
 	void *private;
+	/* a buffer without end (views): room for @more bytes behind count, false: there is none */
+	bool (*grow)(struct seq_file *m, size_t more);
 };
 
 static inline bool seq_has_overflowed(const struct seq_file *m) { return m->count == m->size; }
 static inline void seq_set_overflow(struct seq_file *m) { m->count = m->size; }
 
+static inline bool seq_grow(struct seq_file *m, size_t more) { return m->grow && !seq_has_overflowed(m) && m->grow(m, more); }
+
 /* As the kernel's: 0, or -1 with the overflow state set. */
 static inline int seq_write(struct seq_file *m, const void *data, size_t len)
 {
-	if (m->count + len < m->size) {
+	if (m->count + len < m->size || seq_grow(m, len)) {
 		memcpy(m->buf + m->count, data, len);
 		m->count += len;
 		return 0;

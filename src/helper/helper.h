@@ -86,7 +86,7 @@ enum bpf_type_flag {
 #define HG_BPF 0x0002u	   /* every type, with CAP_BPF (bpf_base_func_proto's second half) */
 #define HG_PERFMON 0x0004u /* every type, with CAP_PERFMON: probe_read_kernel, trace_printk, snprintf_btf ... */
 #define HG_TRACING 0x0008u /* kprobe, tracepoint, perf_event, raw_tp, tracing */
-#define HG_ITER 0x0010u	   /* seq helpers: BPF_TRACE_ITER programs */
+#define HG_ITER 0x0010u	   /* seq helpers: BPF_TRACE_ITER and BPF_TRACE_VIEW programs */
 #define HG_SKB 0x0020u	   /* socket filter's skb helpers */
 #define HG_SKB_RW 0x0040u  /* sched_cls, sched_act, lwt_xmit, sk_skb: writes */
 #define HG_XDP 0x0080u

@@ -12,6 +12,7 @@
  * when it is older than TASK_FRESH_NS or the thread forked.
  */
 #include "base/base.h"
+#include "helper/cgroup_view.h"
 
 #define TASK_COMM_LEN 16
 #define TASK_FRESH_NS 100000000ull
@@ -115,6 +116,16 @@ struct thread_info {
 	u32 cpu;
 };
 
+/* The groups the task is in; the other controllers' are in hierarchies of their own (v1) or the same. */
+struct css_set {
+	struct cgroup_subsys_state *subsys[CGROUP_SUBSYS_COUNT];
+	struct cgroup *dfl_cgrp;
+};
+/* The group that the cpu controller counts the task in. */
+struct task_group {
+	struct cgroup_subsys_state css;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
@@ -135,6 +146,8 @@ struct task_struct {
 	char comm[TASK_COMM_LEN];
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
+	struct css_set *cgroups;
+	struct task_group *sched_task_group;
 	kuid_t loginuid;
 	unsigned int sessionid;
 };

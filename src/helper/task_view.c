@@ -15,7 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/slot.h"
+#include "exec/exec.h"
+#include "helper/cgroup_view.h"
+#include "helper/objpool.h"
+#include "helper/proc_text.h"
 #include "helper/task.h"
+#include "helper/task_view.h"
 
 #define NSEC	    1000000000ull
 #define TICK_NS	    (NSEC / 100) /* USER_HZ */
@@ -40,6 +45,9 @@ struct task_view {
 	struct net net;
 	struct time_namespace time;
 	struct cgroup_namespace cgroup;
+	struct css_set css_set;
+	struct task_group group;
+	struct cgroup *groups[CGROUP_OF_TASK]; /* referenced */
 	u64 read_at;
 	u32 tid; /* whose view; another's after a fork */
 };
@@ -48,61 +56,15 @@ static __thread __attribute__((tls_model("initial-exec"))) struct task_view *min
 
 /* --- text of /proc --- */
 
-static char *put_number(char *at, u32 n)
-{
-	char digits[10];
-	u32 len = 0;
-
-	do
-		digits[len++] = (char)('0' + n % 10);
-	while (n /= 10);
-	while (len)
-		*at++ = digits[--len];
-	return at;
-}
-
 /* The file @name of process @pid (0: this thread), NUL-terminated; its length or negative errno. */
 static long read_proc(u32 pid, const char *name, char *buf, size_t size)
 {
-	char path[64] = "/proc/thread-self/";
-	ssize_t len;
-	char *at;
-	int fd;
+	char path[64];
+	long len;
 
-	if (pid) {
-		at = put_number(path + strlen("/proc/"), pid);
-		*at++ = '/';
-		*at = '\0';
-	}
-	strcat(path, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	len = read(fd, buf, size - 1);
-	close(fd);
-	buf[len > 0 ? len : 0] = '\0';
-	return len > 0 ? len : -EIO;
-}
-
-static u64 number(const char **p, u32 base)
-{
-	u64 n = 0;
-	bool minus;
-
-	while (**p == ' ' || **p == '\t')
-		++*p;
-	minus = **p == '-';
-	*p += minus;
-	for (;; ++*p) {
-		char c = **p;
-		u32 digit = c >= '0' && c <= '9'   ? (u32)(c - '0')
-			    : c >= 'a' && c <= 'f' ? (u32)(c - 'a' + 10)
-						   : 99;
-
-		if (digit >= base)
-			return minus ? -n : n;
-		n = n * base + digit;
-	}
+	proc_path(path, pid, name);
+	len = proc_read(path, buf, size);
+	return len ? len : -EIO;
 }
 
 /* Fields of /proc/PID/stat by their number in proc(5), from 4 on. */
@@ -152,7 +114,7 @@ static int parse_stat(struct stat_text *s, const char *text)
 	size_t len;
 
 	memset(s, 0, sizeof(*s));
-	s->pid = (u32)number(&p, 10);
+	s->pid = (u32)proc_number(&p, 10);
 	if (!open || !close || close < open || !close[1])
 		return -EIO;
 	len = (size_t)(close - open) - 1;
@@ -160,7 +122,7 @@ static int parse_stat(struct stat_text *s, const char *text)
 	s->state = close[2];
 	p = close[2] ? close + 3 : close + 2;
 	for (u32 i = PPID; i < NR_STAT; i++)
-		s->f[i] = number(&p, 10);
+		s->f[i] = proc_number(&p, 10);
 	return 0;
 }
 
@@ -255,18 +217,18 @@ static void cred_from_status(struct cred *c, const char *text)
 		{"CapAmb:", &c->cap_ambient},
 	};
 
-	c->uid.val = (u32)number(&u, 10);
-	c->euid.val = (u32)number(&u, 10);
-	c->suid.val = (u32)number(&u, 10);
-	c->fsuid.val = (u32)number(&u, 10);
-	c->gid.val = (u32)number(&g, 10);
-	c->egid.val = (u32)number(&g, 10);
-	c->sgid.val = (u32)number(&g, 10);
-	c->fsgid.val = (u32)number(&g, 10);
+	c->uid.val = (u32)proc_number(&u, 10);
+	c->euid.val = (u32)proc_number(&u, 10);
+	c->suid.val = (u32)proc_number(&u, 10);
+	c->fsuid.val = (u32)proc_number(&u, 10);
+	c->gid.val = (u32)proc_number(&g, 10);
+	c->egid.val = (u32)proc_number(&g, 10);
+	c->sgid.val = (u32)proc_number(&g, 10);
+	c->fsgid.val = (u32)proc_number(&g, 10);
 	for (u32 i = 0; i < ARRAY_SIZE(sets); i++) {
 		const char *at = line_of(text, sets[i].name);
 
-		caps(sets[i].to, number(&at, 16));
+		caps(sets[i].to, proc_number(&at, 16));
 	}
 }
 
@@ -286,15 +248,15 @@ static u32 read_task(struct task_view *v, struct task_view_one *o, u32 pid)
 	t->tgid = t->pid;
 	if (read_proc(pid, "status", text, sizeof(text)) > 0) {
 		at = line_of(text, "Tgid:");
-		t->tgid = (int)number(&at, 10);
+		t->tgid = (int)proc_number(&at, 10);
 		cred_from_status(&o->cred, text);
 	}
 	at = text;
 	if (read_proc(pid, "loginuid", text, sizeof(text)) > 0)
-		t->loginuid.val = (u32)number(&at, 10);
+		t->loginuid.val = (u32)proc_number(&at, 10);
 	at = text;
 	if (read_proc(pid, "sessionid", text, sizeof(text)) > 0)
-		t->sessionid = (u32)number(&at, 10);
+		t->sessionid = (u32)proc_number(&at, 10);
 	t->cred = t->real_cred = &o->cred;
 	t->signal = &o->signal;
 	t->thread_pid = &o->tid;
@@ -310,28 +272,57 @@ static u32 read_task(struct task_view *v, struct task_view_one *o, u32 pid)
 
 /* --- namespaces --- */
 
-static unsigned int inum(const char *path)
+static unsigned int inum(u32 pid, const char *name)
 {
 	struct stat st;
+	char path[64];
 
+	proc_path(path, pid, name);
 	return stat(path, &st) ? 0 : (unsigned int)st.st_ino;
 }
 
-#define NS(name) inum("/proc/thread-self/ns/" name)
-
-static void read_namespaces(struct task_view *v)
+static void read_namespaces(struct task_view *v, u32 pid)
 {
-	v->uts.ns.inum = NS("uts");
-	v->ipc.ns.inum = NS("ipc");
-	v->mnt.ns.inum = NS("mnt");
-	v->pid.ns.inum = NS("pid");
-	v->net.ns.inum = NS("net");
-	v->time.ns.inum = NS("time");
-	v->cgroup.ns.inum = NS("cgroup");
+	v->uts.ns.inum = inum(pid, "ns/uts");
+	v->ipc.ns.inum = inum(pid, "ns/ipc");
+	v->mnt.ns.inum = inum(pid, "ns/mnt");
+	v->pid.ns.inum = inum(pid, "ns/pid");
+	v->net.ns.inum = inum(pid, "ns/net");
+	v->time.ns.inum = inum(pid, "ns/time");
+	v->cgroup.ns.inum = inum(pid, "ns/cgroup");
 	_Static_assert(sizeof(struct new_utsname) == sizeof(struct utsname), "utsname differs");
-	uname((struct utsname *)&v->uts.name);
+	/* names of a namespace that is not ours cannot be seen from here */
+	memset(&v->uts.name, 0, sizeof(v->uts.name));
+	if (!pid || v->uts.ns.inum == inum(0, "ns/uts"))
+		uname((struct utsname *)&v->uts.name);
 	v->nsproxy =
 		(struct nsproxy){&v->uts, &v->ipc, &v->mnt, &v->pid, &v->net, &v->time, &v->cgroup};
+}
+
+/* --- groups --- */
+
+static void put_groups(struct task_view *v)
+{
+	for (u32 i = 0; i < CGROUP_OF_TASK; i++)
+		cgroup_put(v->groups[i]);
+}
+
+static void read_groups(struct task_view *v, u32 pid)
+{
+	struct cgroup *was[CGROUP_OF_TASK];
+
+	memcpy(was, v->groups, sizeof(was));
+	cgroup_of_task(pid, v->groups);
+	for (u32 i = 0; i < CGROUP_SUBSYS_COUNT; i++)
+		v->css_set.subsys[i] = v->groups[i] ? v->groups[i]->subsys[i] : NULL;
+	v->css_set.dfl_cgrp = v->groups[CGROUP_SUBSYS_COUNT];
+	v->group.css.cgroup = v->groups[cpu_cgrp_id];
+	v->group.css.parent =
+		v->css_set.subsys[cpu_cgrp_id] ? v->css_set.subsys[cpu_cgrp_id]->parent : NULL;
+	v->gen[0].task.cgroups = &v->css_set;
+	v->gen[0].task.sched_task_group = &v->group;
+	for (u32 i = 0; i < CGROUP_OF_TASK; i++)
+		cgroup_put(was[i]);
 }
 
 /* --- the view --- */
@@ -357,11 +348,11 @@ static void link_tasks(struct task_view *v)
 	}
 }
 
-static void read_view(struct task_view *v)
+/* Task @pid, 0: this thread. */
+static void read_view(struct task_view *v, u32 pid)
 {
-	u32 pid = 0;
-
-	read_namespaces(v);
+	read_namespaces(v, pid);
+	read_groups(v, pid);
 	for (u32 i = 0; i < GENERATIONS; i++) {
 		if (i && !pid)
 			memset(&v->gen[i], 0, sizeof(v->gen[i]));
@@ -369,7 +360,6 @@ static void read_view(struct task_view *v)
 			pid = read_task(v, &v->gen[i], pid);
 	}
 	link_tasks(v);
-	v->tid = slot_tid();
 	v->read_at = now(CLOCK_MONOTONIC_COARSE);
 }
 
@@ -410,6 +400,7 @@ static bool have_key;
 static void drop(void *view)
 {
 	mine = NULL;
+	put_groups(view);
 	munmap(view, sizeof(struct task_view));
 }
 
@@ -446,9 +437,68 @@ struct task_struct *task_current(void)
 	if (v) {
 		if (v->tid != slot_tid() ||
 		    now(CLOCK_MONOTONIC_COARSE) - v->read_at >= TASK_FRESH_NS)
-			read_view(v);
+			read_view(v, 0);
+		v->tid = slot_tid();
 		refresh_self(&v->gen[0]);
 	}
 	errno = saved;
 	return v ? &v->gen[0].task : NULL;
+}
+
+/* --- tasks by number --- */
+
+static void release(void *view)
+{
+	put_groups(view);
+}
+
+static struct objpool pool = {.size = sizeof(struct task_view), .release = release};
+
+struct task_struct *task_get_pid(u32 tid)
+{
+	int saved = errno;
+	struct task_view *v = tid ? objpool_new(&pool) : NULL;
+
+	if (v) {
+		read_view(v, tid);
+		if (!v->gen[0].task.pid) {
+			objpool_put(&pool, v);
+			v = NULL;
+		}
+	}
+	errno = saved;
+	return v ? &v->gen[0].task : NULL;
+}
+
+struct task_struct *task_get(const struct task_struct *task)
+{
+	struct task_struct *t = objpool_get(&pool, task);
+	int pid = 0;
+
+	/* the current task, a parent ...: they live in somebody's view */
+	if (!t && !fault_copy(&pid, &task->pid, sizeof(pid)) && pid > 0)
+		t = task_get_pid((u32)pid);
+	return t;
+}
+
+void task_put(struct task_struct *task)
+{
+	objpool_put(&pool, task);
+}
+
+int pidfd_pid(int fd)
+{
+	char path[64], text[512];
+	const char *at;
+	s64 pid;
+
+	proc_path(path, 0, "fdinfo/");
+	proc_put_number(path + strlen(path), (u32)fd);
+	if (fd < 0 || proc_read(path, text, sizeof(text)) <= 0)
+		return -EBADF;
+	at = line_of(text, "Pid:");
+	if (!*at)
+		return -EINVAL;
+	pid = (s64)proc_number(&at, 10);
+	return pid > 0 ? (int)pid : -ESRCH;
 }

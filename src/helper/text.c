@@ -53,20 +53,34 @@ HELPER_FN(snprintf)
 	return (u64)(len < 0 ? len : len + 1);
 }
 
+static size_t room_in(const struct seq_file *m)
+{
+	return m->count < m->size ? m->size - m->count : 0;
+}
+
+static long seq_bprintf(struct seq_file *m, const char *fmt, u32 fmt_size, const u64 *args, u32 nr)
+{
+	size_t room = room_in(m);
+
+	return bprintf(room ? m->buf + m->count : NULL, room, fmt, fmt_size, args, nr);
+}
+
 HELPER_FN(seq_printf)
 {
 	struct seq_file *m = (struct seq_file *)(uintptr_t)r1;
+	const char *fmt = (const char *)(uintptr_t)r2;
+	const u64 *args = (const u64 *)(uintptr_t)r4;
 	int n = nr_args(r4, (u32)r5);
-	size_t room = m->count < m->size ? m->size - m->count : 0;
 	long len;
 
 	if (n < 0)
 		return (u64)n;
-	len = bprintf(room ? m->buf + m->count : NULL, room, (const char *)(uintptr_t)r2, (u32)r3,
-		      (const u64 *)(uintptr_t)r4, (u32)n);
+	len = seq_bprintf(m, fmt, (u32)r3, args, (u32)n);
+	if (len >= 0 && (size_t)len >= room_in(m) && seq_grow(m, (size_t)len))
+		len = seq_bprintf(m, fmt, (u32)r3, args, (u32)n);
 	if (len < 0)
 		return (u64)len;
-	if ((size_t)len < room)
+	if ((size_t)len < room_in(m))
 		m->count += (size_t)len;
 	else
 		seq_set_overflow(m);

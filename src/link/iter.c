@@ -2,7 +2,6 @@
 /* Targets by name, and reading: the kernel's bpf_seq_read(), step by step. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <urcu/urcu-bp.h>
 #include "link/iter_link.h"
 #include "link/iter_target.h"
@@ -103,14 +102,6 @@ void iter_close(struct iter_file *f)
 	free(f);
 }
 
-static u64 mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 /* Maps found in maps of maps stay while the reader is inside. */
 static bool uses_inner(const struct exec_image *img)
 {
@@ -128,7 +119,7 @@ static int run(struct iter_file *f)
 	bool sleepable = f->prog->aux->sleepable && !uses_inner(f->prog->image);
 	/* the program sees and may spoil only a copy */
 	struct bpf_iter_meta meta = f->meta;
-	u64 ret, t0 = mono_ns();
+	u64 ret, t0 = prog_clock();
 
 	*(struct bpf_iter_meta **)f->ctx = &meta;
 	if (!sleepable)
@@ -136,7 +127,7 @@ static int run(struct iter_file *f)
 	ret = exec_run(f->prog->image, f->ctx, &r);
 	if (!sleepable)
 		urcu_bp_read_unlock();
-	prog_account(f->prog, 1, mono_ns() - t0);
+	prog_account(f->prog, 1, prog_clock() - t0);
 	return (u32)ret ? -EAGAIN : 0;
 }
 

@@ -18,55 +18,11 @@ static void dealloc(struct bpf_link *link)
 	free(iter_link_of(link));
 }
 
-/* Only a program for the same target may take over (kernel: bpf_iter_link_replace). */
-static int update_prog(struct bpf_link *link, struct bpf_prog *new_prog, struct bpf_prog *old_prog)
-{
-	struct bpf_prog *cur;
-	int err = 0;
-
-	pthread_mutex_lock(&link->lock);
-	cur = link->prog;
-	if (old_prog && cur != old_prog)
-		err = -EPERM;
-	else if (cur->type != new_prog->type ||
-		 cur->expected_attach_type != new_prog->expected_attach_type ||
-		 cur->aux->attach_btf_id != new_prog->aux->attach_btf_id)
-		err = -EINVAL;
-	else
-		WRITE_ONCE(link->prog, new_prog);
-	pthread_mutex_unlock(&link->lock);
-	if (!err)
-		obj_put(&cur->obj);
-	return err;
-}
-
-static int put_name(const char *name, struct bpf_link_info *info,
-		    int (*str_out)(void *, u64, const char *, u32), void *arg)
-{
-	u64 ubuf = info->iter.target_name;
-	u32 room = info->iter.target_name_len, need = strlen(name) + 1;
-	char cut[BPF_OBJ_NAME_LEN * 2];
-	int err;
-
-	if (!room != !ubuf)
-		return -EINVAL;
-	info->iter.target_name_len = need;
-	if (!ubuf)
-		return 0;
-	if (room >= need)
-		return str_out(arg, ubuf, name, need);
-	room = min(room, (u32)sizeof(cut));
-	memcpy(cut, name, room - 1);
-	cut[room - 1] = 0;
-	err = str_out(arg, ubuf, cut, room);
-	return err ? err : -ENOSPC;
-}
-
 static int fill_info(const struct bpf_link *link, struct bpf_link_info *info,
 		     int (*str_out)(void *, u64, const char *, u32), void *arg)
 {
 	const struct iter_link *l = iter_link_of((struct bpf_link *)link);
-	int err = put_name(l->target->name, info, str_out, arg);
+	int err = link_put_target_name(l->target->name, info, str_out, arg);
 
 	if (err || !l->target->fill_info)
 		return err;
@@ -77,7 +33,7 @@ const struct bpf_link_ops iter_link_ops = {
 	.name = "iter",
 	.release = release,
 	.dealloc = dealloc,
-	.update_prog = update_prog,
+	.update_prog = link_replace_prog,
 	.fill_info = fill_info,
 };
 

@@ -46,6 +46,52 @@ void link_init(struct bpf_link *l, enum bpf_link_type type, const struct bpf_lin
 	pthread_mutex_init(&l->lock, NULL);
 }
 
+/* --- what kinds share --- */
+
+/* Only a program for the same target may take over (kernel: bpf_iter_link_replace). */
+int link_replace_prog(struct bpf_link *link, struct bpf_prog *new_prog, struct bpf_prog *old_prog)
+{
+	struct bpf_prog *cur;
+	int err = 0;
+
+	pthread_mutex_lock(&link->lock);
+	cur = link->prog;
+	if (old_prog && cur != old_prog)
+		err = -EPERM;
+	else if (cur->type != new_prog->type ||
+		 cur->expected_attach_type != new_prog->expected_attach_type ||
+		 cur->aux->attach_btf_id != new_prog->aux->attach_btf_id)
+		err = -EINVAL;
+	else
+		WRITE_ONCE(link->prog, new_prog);
+	pthread_mutex_unlock(&link->lock);
+	if (!err)
+		obj_put(&cur->obj);
+	return err;
+}
+
+int link_put_target_name(const char *name, struct bpf_link_info *info,
+			 int (*str_out)(void *, u64, const char *, u32), void *arg)
+{
+	u64 ubuf = info->iter.target_name;
+	u32 room = info->iter.target_name_len, need = strlen(name) + 1;
+	char cut[BPF_OBJ_NAME_LEN * 2];
+	int err;
+
+	if (!room != !ubuf)
+		return -EINVAL;
+	info->iter.target_name_len = need;
+	if (!ubuf)
+		return 0;
+	if (room >= need)
+		return str_out(arg, ubuf, name, need);
+	room = min(room, (u32)sizeof(cut));
+	memcpy(cut, name, room - 1);
+	cut[room - 1] = 0;
+	err = str_out(arg, ubuf, cut, room);
+	return err ? err : -ENOSPC;
+}
+
 /* --- LINK_CREATE --- */
 
 /* Which type of program an attach type is for (kernel: attach_type_to_prog_type); 0 = none. */
@@ -92,6 +138,8 @@ static const u8 prog_type_of_attach[] = {
 
 static u32 attach_to_prog_type(u32 attach)
 {
+	if (attach == BPF_TRACE_VIEW) /* far from the others */
+		return BPF_PROG_TYPE_TRACING;
 	return attach < ARRAY_SIZE(prog_type_of_attach) ? prog_type_of_attach[attach] : 0;
 }
 
@@ -133,6 +181,8 @@ static struct bpf_link *tracing(const struct link_create_env *env, const union b
 		return ERR_PTR(-EINVAL);
 	if (prog->expected_attach_type == BPF_TRACE_ITER)
 		return iter_link_create(env, attr, prog, iter_info);
+	if (prog->expected_attach_type == BPF_TRACE_VIEW)
+		return view_link_create(env, attr, prog);
 	if (prog->expected_attach_type == BPF_TRACE_RAW_TP)
 		return ERR_PTR(-ENOENT); /* no tracepoint has that name */
 	if (prog->expected_attach_type == BPF_LSM_CGROUP)

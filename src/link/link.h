@@ -53,6 +53,8 @@ struct link_create_env {
 	const struct cred *cred;
 	struct obj_table *objs;
 	struct bpf_map *(*map_by_fd)(void *arg, int fd); /* referenced (obj_get on map_obj) or ERR_PTR */
+	struct bpf_link *(*link_by_fd)(void *arg, int fd); /* the same */
+	int (*fd)(void *arg, int fd); /* the caller's fd as one of ours, borrowed; -EBADF */
 	void *arg;
 };
 /*

@@ -7,4 +7,10 @@
 struct bpf_link *iter_link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
 				  const union bpf_iter_link_info *iter_info);
 
+struct bpf_link *view_link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog);
+
+/* Kinds whose programs attach to a BTF function: LINK_UPDATE, and the name in bpf_link_info.iter. */
+int link_replace_prog(struct bpf_link *link, struct bpf_prog *new_prog, struct bpf_prog *old_prog);
+int link_put_target_name(const char *name, struct bpf_link_info *info, int (*str_out)(void *, u64, const char *, u32), void *arg);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <openssl/sha.h>
 #include <stdlib.h>
+#include <time.h>
 #include <urcu-bp.h>
 #include "prog/load.h"
 #include "prog/map_obj.h"
@@ -302,6 +303,14 @@ out_put:
 out:
 	pthread_mutex_unlock(&aux->used_maps_lock);
 	return err;
+}
+
+u64 prog_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
 void prog_account(struct bpf_prog *prog, u64 runs, u64 ns)

@@ -88,6 +88,11 @@ struct prog_type {
 	bool needs_net_admin, needs_perfmon; /* kernel: is_net_admin_prog_type, is_perfmon_prog_type */
 };
 const struct prog_type *prog_type_of(u32 type); /* NULL: unknown to us (-EINVAL) */
+/* Iterators and views: programs that get a seq_file. */
+static inline bool prog_writes_file(enum bpf_prog_type type, u32 attach)
+{
+	return type == BPF_PROG_TYPE_TRACING && (attach == BPF_TRACE_ITER || attach == BPF_TRACE_VIEW);
+}
 /* Its type; of an extension, the type of what it replaces. */
 enum bpf_prog_type prog_type_resolved(const struct bpf_prog *prog);
 
@@ -102,9 +107,9 @@ struct prog_load_env {
 	struct bpf_prog *(*prog_by_fd)(void *arg, int fd); /* referenced or ERR_PTR */
 	/* object behind attach_btf_obj_fd (same union as attach_prog_fd): btf or prog */
 	struct btf *(*btf_by_fd)(void *arg, int fd);
-	/* arguments of the iterator programs that attach to vmlinux FUNC @func, NULL: no such
-	 * iterator (src/link knows) */
-	const struct vfy_ctx_arg *(*iter_ctx)(void *arg, const char *func, u32 *nr);
+	/* arguments of the iterator and view programs (@attach) that attach to vmlinux FUNC @func,
+	 * NULL: no such target (src/link knows) */
+	const struct vfy_ctx_arg *(*target_ctx)(void *arg, enum bpf_attach_type attach, const char *func, u32 *nr);
 	bool verify_only; /* vmlinux is another kernel's, nothing will run */
 	const u32 *stats; /* nonzero while run statistics are on (BPF_ENABLE_STATS); outlives the program; NULL: never */
 	void *arg;
@@ -137,6 +142,7 @@ void prog_dump_xlated(const struct bpf_prog *prog, struct bpf_insn *buf);
 /* Adds @map to the program's maps (BPF_PROG_BIND_MAP); takes over one reference of @map on
  * success. */
 int prog_bind_map(struct bpf_prog *prog, struct bpf_map *map);
+u64 prog_clock(void); /* ns, for prog_account() */
 /* Accounting of one or more runs; does nothing unless statistics are enabled. */
 void prog_account(struct bpf_prog *prog, u64 runs, u64 ns);
 

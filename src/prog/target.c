@@ -153,15 +153,19 @@ static int target_func(struct target *tg, u32 btf_id)
 	return tg->t ? check_proto(tg, tg->t) : 0;
 }
 
-static int target_iter(struct target *tg, u32 btf_id)
+/* Iterators and views: functions that only describe arguments. */
+static int target_described(struct target *tg, u32 btf_id)
 {
+	enum bpf_attach_type attach = tg->prog->expected_attach_type;
+	const struct prog_load_env *env = tg->env;
 	int err = target_func(tg, btf_id);
 	u32 nr = 0;
 
 	if (err)
 		return err;
-	tg->v->ctx_args = tg->env->iter_ctx ? tg->env->iter_ctx(tg->env->arg, tg->name, &nr) : NULL;
-	if (!tg->v->ctx_args && tg->env->verify_only) {
+	tg->v->ctx_args =
+		env->target_ctx ? env->target_ctx(env->arg, attach, tg->name, &nr) : NULL;
+	if (!tg->v->ctx_args && env->verify_only && attach == BPF_TRACE_ITER) {
 		nr = foreign_iter_args(tg->btf, tg->name, tg->t, tg->prog->aux->iter_args);
 		tg->v->ctx_args = nr ? tg->prog->aux->iter_args : NULL;
 	}
@@ -279,8 +283,8 @@ static int check_attach_target(struct target *tg)
 		return err;
 	if (tg->prog->expected_attach_type == BPF_TRACE_RAW_TP)
 		return target_raw_tp(tg, btf_id);
-	if (tg->prog->expected_attach_type == BPF_TRACE_ITER)
-		return target_iter(tg, btf_id);
+	if (prog_writes_file(tg->prog->type, tg->prog->expected_attach_type))
+		return target_described(tg, btf_id);
 	return ext || is_func_attach(tg->prog->expected_attach_type) ? target_code(tg, btf_id)
 								     : -EINVAL;
 }

@@ -77,15 +77,14 @@ bool prog_helper_allowed(u32 id, const struct vfy_prog *prog)
 	case BPF_FUNC_d_path:
 		if (prog->type == BPF_PROG_TYPE_LSM)
 			return hook_sleepable(prog->type, func);
-		return (prog->type == BPF_PROG_TYPE_TRACING && at == BPF_TRACE_ITER) ||
-		       hook_has_path(func);
+		return prog_writes_file(prog->type, at) || hook_has_path(func);
 	case BPF_FUNC_sk_storage_get:
 	case BPF_FUNC_sk_storage_delete:
 		if (prog->type == BPF_PROG_TYPE_LSM || prog->target_type)
 			return prog->type == BPF_PROG_TYPE_LSM;
 		if (at == BPF_TRACE_FENTRY || at == BPF_TRACE_FEXIT)
 			return strncmp(func, "bpf_sk_storage", strlen("bpf_sk_storage")) != 0;
-		return at == BPF_TRACE_ITER || at == BPF_TRACE_RAW_TP;
+		return prog_writes_file(prog->type, at) || at == BPF_TRACE_RAW_TP;
 	}
 	return true;
 }
@@ -108,7 +107,7 @@ static bool is_gap(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
 			return true;
 	/* cookies come with trampolines */
 	return (type == BPF_PROG_TYPE_TRACING && id == BPF_FUNC_get_attach_cookie &&
-		(attach == BPF_TRACE_ITER || attach == BPF_TRACE_RAW_TP)) ||
+		(prog_writes_file(type, attach) || attach == BPF_TRACE_RAW_TP)) ||
 	       attach_lacks(type, attach, id);
 }
 
@@ -142,7 +141,7 @@ const struct helper_proto *prog_helper(u32 id, const struct vfy_prog *prog)
 		if (cred_perfmon(prog->cred))
 			groups |= HG_PERFMON;
 	}
-	if (t->type == BPF_PROG_TYPE_TRACING && prog->expected_attach_type == BPF_TRACE_ITER)
+	if (prog_writes_file(t->type, prog->expected_attach_type))
 		groups |= HG_ITER;
 	if (prog->sleepable)
 		groups |= HG_SLEEPABLE;

@@ -137,6 +137,13 @@ static const char *const link_types[] = {"<invalid>",	 "raw_tracepoint", "tracin
 					 "iter",	 "netns",	   "xdp",     "perf",
 					 "kprobe_multi", "struct_ops"};
 
+static const char *link_type(u32 type)
+{
+	if (type == BPF_LINK_TYPE_VIEW)
+		return "view";
+	return type < ARRAY_SIZE(link_types) ? link_types[type] : "<unknown>";
+}
+
 static int link_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 {
 	char tag[2 * BPF_TAG_SIZE + 1] = "", target[64] = "";
@@ -147,7 +154,7 @@ static int link_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 
 	if (get_info(fd, &i, sizeof(i)))
 		return 0;
-	if (i.type == BPF_LINK_TYPE_ITER) {
+	if (i.type == BPF_LINK_TYPE_ITER || i.type == BPF_LINK_TYPE_VIEW) {
 		memset(&i, 0, sizeof(i));
 		i.iter.target_name = (u64)(uintptr_t)target;
 		i.iter.target_name_len = sizeof(target);
@@ -162,10 +169,11 @@ static int link_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 	}
 	hex(tag, prog.tag, BPF_TAG_SIZE);
 	n = snprintf(buf, cap, "link_type:\t%s\nlink_id:\t%u\nprog_tag:\t%s\nprog_id:\t%u\n",
-		     i.type < ARRAY_SIZE(link_types) ? link_types[i.type] : "<unknown>", i.id, tag,
-		     i.prog_id);
+		     link_type(i.type), i.id, tag, i.prog_id);
 	if (*target)
-		n += snprintf(buf + n, cap - n, "target_name:\t%s\n", target);
+		n += snprintf(buf + n, cap - n, "%s:\t%s\n",
+			      i.type == BPF_LINK_TYPE_VIEW ? "attach_target" : "target_name",
+			      target);
 	return n;
 }
 

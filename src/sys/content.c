@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "helper/cgroup_view.h"
 #include "sys/priv.h"
 
 #define WARNING                                              \
@@ -15,6 +16,9 @@
 
 struct content {
 	struct iter_file *iter; /* or: */
+	struct view_file *view;
+	struct cgroup *group; /* what a view/cgroup shows */
+	/* or: */
 	struct map_obj *m;
 	void (*show)(struct content *c);
 	pthread_mutex_t lock;
@@ -171,9 +175,23 @@ static int open_map(struct content *c, struct obj *o)
 	return 0;
 }
 
+static int open_view(struct content *c, struct sys *sys, struct bpf_link *link)
+{
+	c->view = view_open(link, c->group, &sys->host);
+	if (!IS_ERR(c->view))
+		return 0;
+	/* shown where it is not a place of its kind */
+	c->view = NULL;
+	return -EIO;
+}
+
 static int open_link(struct content *c, struct sys *sys, struct obj *o)
 {
-	struct iter_file *f = iter_open(obj_to_link(o), sys->objs, &sys->host);
+	struct iter_file *f;
+
+	if (view_link_target(obj_to_link(o)))
+		return open_view(c, sys, obj_to_link(o));
+	f = iter_open(obj_to_link(o), sys->objs, &sys->host);
 
 	if (IS_ERR(f))
 		return PTR_ERR(f) == -EINVAL ? -EIO : PTR_ERR(f);
@@ -187,6 +205,9 @@ static void content_close(void *arg, void *file)
 
 	if (c->iter)
 		iter_close(c->iter);
+	if (c->view)
+		view_close(c->view);
+	cgroup_put(c->group);
 	if (c->m)
 		obj_put(&c->m->obj);
 	pthread_mutex_destroy(&c->lock);
@@ -197,20 +218,43 @@ static void content_close(void *arg, void *file)
 	free(c);
 }
 
+static int open_in_bpffs(struct content *c, struct sys *sys, struct obj *o)
+{
+	if (o->class->kind == OBJ_LINK)
+		return open_link(c, sys, o);
+	return o->class->kind == OBJ_MAP ? open_map(c, o) : -EIO;
+}
+
+/* In a group's directory: views of groups, nothing else. */
+static int open_in_group(struct content *c, struct sys *sys, struct obj *o,
+			 const struct fs_where *where)
+{
+	struct bpf_link *link = o->class->kind == OBJ_LINK ? obj_to_link(o) : NULL;
+	const struct view_target *t = link ? view_link_target(link) : NULL;
+
+	if (!t)
+		return -EIO;
+	if (!view_by_place(t))
+		return -EACCES;
+	c->group = (where->own ? cgroup_get_own : cgroup_get_dir)(where->mount, where->group);
+	if (IS_ERR(c->group)) {
+		int err = PTR_ERR(c->group);
+
+		c->group = NULL;
+		return err == -ENOENT ? -ENODEV : err;
+	}
+	return open_view(c, sys, link);
+}
+
 static void *content_open(void *arg, struct obj *o, const struct fs_where *where)
 {
 	struct content *c = calloc(1, sizeof(*c));
-	int err = -EIO;
+	int err;
 
 	if (!c)
 		return ERR_PTR(-ENOMEM);
 	pthread_mutex_init(&c->lock, NULL);
-	if (where)
-		err = -EIO; /* no object has something to show in a group */
-	else if (o->class->kind == OBJ_LINK)
-		err = open_link(c, arg, o);
-	else if (o->class->kind == OBJ_MAP)
-		err = open_map(c, o);
+	err = where ? open_in_group(c, arg, o, where) : open_in_bpffs(c, arg, o);
 	if (!err)
 		return c;
 	content_close(arg, c);
@@ -281,6 +325,8 @@ static ssize_t content_read(void *arg, void *file, char *buf, size_t len, u64 of
 	struct content *c = file;
 	ssize_t n;
 
+	if (c->view)
+		return view_read(c->view, buf, len, off);
 	if (c->iter)
 		return iter_read(c->iter, buf, len); /* a stream: its own position counts */
 	pthread_mutex_lock(&c->lock);

@@ -15,6 +15,18 @@ static struct bpf_map *env_map_by_fd(void *arg, int fd)
 	return IS_ERR(m) ? ERR_CAST(m) : &m->map;
 }
 
+static struct bpf_link *env_link_by_fd(void *arg, int fd)
+{
+	return req_link(arg, fd);
+}
+
+static int env_fd(void *arg, int fd)
+{
+	struct sys_req *r = arg;
+
+	return r->call->ops->fd(r->call, fd);
+}
+
 static bool wants_iter_info(const union bpf_attr *a, const struct bpf_prog *prog)
 {
 	return prog->type == BPF_PROG_TYPE_TRACING &&
@@ -27,7 +39,13 @@ long sys_link_create(struct sys_req *r)
 {
 	const union bpf_attr *a = &r->attr;
 	struct link_create_env env = {
-		.cred = r->cred, .objs = r->sys->objs, .map_by_fd = env_map_by_fd, .arg = r};
+		.cred = r->cred,
+		.objs = r->sys->objs,
+		.map_by_fd = env_map_by_fd,
+		.link_by_fd = env_link_by_fd,
+		.fd = env_fd,
+		.arg = r,
+	};
 	struct bpf_prog *prog = req_prog(r, a->link_create.prog_fd);
 	union bpf_iter_link_info info;
 	bool have_info = false;

@@ -14,6 +14,7 @@
 #include "base/slot.h"
 #include "link/iter.h"
 #include "link/link.h"
+#include "link/view.h"
 #include "prog/map_obj.h"
 #include "prog/prog.h"
 #include "prog/timer.h"

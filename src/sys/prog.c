@@ -103,10 +103,14 @@ static struct btf *load_btf_by_fd(void *arg, int fd)
 	return req_btf(((struct load *)arg)->r, fd);
 }
 
-static const struct vfy_ctx_arg *load_iter_ctx(void *arg, const char *func, u32 *nr)
+static const struct vfy_ctx_arg *load_target_ctx(void *arg, enum bpf_attach_type attach,
+						 const char *func, u32 *nr)
 {
-	const struct iter_target *t = iter_target_by_func(func);
+	const struct iter_target *t;
 
+	if (attach == BPF_TRACE_VIEW)
+		return view_target_args(func, nr);
+	t = iter_target_by_func(func);
 	*nr = t ? t->nr_ctx_args : 0;
 	return t ? t->ctx_args : NULL;
 }
@@ -172,7 +176,7 @@ static long load_run(struct sys_req *r, struct load *l, struct prog_load_req *re
 		.vfy_arg = l,
 		.prog_by_fd = load_prog_by_fd,
 		.btf_by_fd = load_btf_by_fd,
-		.iter_ctx = load_iter_ctx,
+		.target_ctx = load_target_ctx,
 		.verify_only = r->sys->verify_only,
 		.stats = &r->sys->stats,
 		.arg = l,

@@ -143,6 +143,7 @@ static int sys_init_vmlinux(struct sys *sys, const char *path)
 	}
 	sys->vmlinux = btf;
 	iter_targets_init(btf);
+	view_targets_init(btf);
 	return 0;
 }
 

@@ -68,6 +68,11 @@ struct exec_image *exec_image_get(struct exec_image *img)
 	return img;
 }
 
+u64 prog_clock(void)
+{
+	return 0;
+}
+
 void prog_account(struct bpf_prog *prog, u64 runs, u64 ns)
 {
 	prog->run_cnt += runs;

@@ -103,7 +103,7 @@ static struct bpf_prog *env_prog(void *arg, int fd)
 	return ERR_PTR(fd == FD_PROG_BTF ? -EINVAL : -EBADF);
 }
 
-static const struct vfy_ctx_arg *env_iter(void *arg, const char *func, u32 *nr)
+static const struct vfy_ctx_arg *env_target(void *arg, enum bpf_attach_type attach, const char *func, u32 *nr)
 {
 	struct fixture *f = arg;
 
@@ -143,7 +143,7 @@ static struct bpf_prog *load(struct fixture *f, const struct prog_load_req *req,
 		.vmlinux = f->vmlinux,
 		.prog_by_fd = env_prog,
 		.btf_by_fd = env_btf,
-		.iter_ctx = env_iter,
+		.target_ctx = env_target,
 		.arg = f,
 	};
 

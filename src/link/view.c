@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* view.c - reading a view: one run of the program, its text handed out piece by piece. */
+#include <stdlib.h>
+#include <urcu/urcu-bp.h>
+#include "link/view_link.h"
+
+#define FIRST_SIZE 4096u
+
+struct view_file {
+	pthread_mutex_t lock;
+	const struct view_target *target;
+	struct bpf_link *link; /* referenced when it owns the subject */
+	struct bpf_prog *prog; /* referenced */
+	void *object;	       /* of the place, or NULL */
+	const struct exec_host *host;
+	struct seq_file seq;
+	bool ran, served;
+};
+
+/* More room for the program's text; what is there stays. */
+static bool grow(struct seq_file *m, size_t more)
+{
+	size_t size = m->size ? m->size : FIRST_SIZE;
+	char *buf;
+
+	if (more > VIEW_MAX || m->count + more >= VIEW_MAX)
+		return false;
+	while (size <= m->count + more)
+		size *= 2;
+	buf = realloc(m->buf, size);
+	if (!buf)
+		return false;
+	m->buf = buf;
+	m->size = size;
+	return true;
+}
+
+struct view_file *view_open(struct bpf_link *link, void *object, const struct exec_host *host)
+{
+	struct view_link *l = view_link_of(link);
+	struct view_file *f;
+
+	if (link->ops != &view_link_ops || view_by_place(l->target) != !!object)
+		return ERR_PTR(-EINVAL);
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	pthread_mutex_init(&f->lock, NULL);
+	f->target = l->target;
+	f->object = object;
+	f->host = host;
+	f->seq.grow = grow;
+	if (!object) {
+		obj_get(&link->obj);
+		f->link = link;
+	}
+	pthread_mutex_lock(&link->lock);
+	f->prog = link->prog;
+	obj_get(&f->prog->obj);
+	pthread_mutex_unlock(&link->lock);
+	return f;
+}
+
+void view_close(struct view_file *f)
+{
+	obj_put(&f->prog->obj);
+	if (f->link)
+		obj_put(&f->link->obj);
+	pthread_mutex_destroy(&f->lock);
+	free(f->seq.buf);
+	free(f);
+}
+
+static int run_on(struct view_file *f, void *object)
+{
+	struct {
+		u64 seq, object;
+	} ctx = {(uintptr_t)&f->seq, (uintptr_t)object};
+	struct exec_run r = {.host = f->host};
+	u64 ret, t0 = prog_clock();
+
+	f->seq.count = 0;
+	urcu_bp_read_lock();
+	ret = exec_run(f->prog->image, &ctx, &r);
+	urcu_bp_read_unlock();
+	prog_account(f->prog, 1, prog_clock() - t0);
+	if ((u32)ret)
+		return -EAGAIN;
+	return seq_has_overflowed(&f->seq) ? -E2BIG : 0;
+}
+
+static int run(struct view_file *f)
+{
+	const struct view_target *t = f->target;
+	void *subject = f->link ? view_link_of(f->link)->subject : f->object;
+	void *object = t->get ? t->get(subject) : subject;
+	int err;
+
+	if (IS_ERR(object))
+		return PTR_ERR(object);
+	if (!f->seq.size && !grow(&f->seq, 0))
+		err = -ENOMEM;
+	else
+		err = run_on(f, object);
+	if (t->put)
+		t->put(object);
+	return err;
+}
+
+static ssize_t read_locked(struct view_file *f, char *buf, size_t len, u64 off)
+{
+	int err;
+
+	if (!f->ran || (!off && f->served)) {
+		f->served = false;
+		err = run(f);
+		f->ran = !err;
+		if (err)
+			return err;
+	}
+	f->served = true;
+	if (off >= f->seq.count)
+		return 0;
+	len = min(len, f->seq.count - (size_t)off);
+	memcpy(buf, f->seq.buf + off, len);
+	return len;
+}
+
+ssize_t view_read(struct view_file *f, char *buf, size_t len, u64 off)
+{
+	ssize_t n;
+
+	pthread_mutex_lock(&f->lock);
+	n = read_locked(f, buf, len, off);
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* BPF_LINK_TYPE_VIEW: a program and what its files are about. */
+#include <stdlib.h>
+#include "link/link_kind.h"
+#include "link/view_link.h"
+
+static void release(struct bpf_link *link)
+{
+	struct view_link *l = view_link_of(link);
+
+	if (l->target->detach && l->subject)
+		l->target->detach(l->subject);
+	l->subject = NULL;
+}
+
+static void dealloc(struct bpf_link *link)
+{
+	free(view_link_of(link));
+}
+
+static int fill_info(const struct bpf_link *link, struct bpf_link_info *info,
+		     int (*str_out)(void *, u64, const char *, u32), void *arg)
+{
+	const struct view_link *l = view_link_of((struct bpf_link *)link);
+	int err = link_put_target_name(l->target->name, info, str_out, arg);
+
+	if (!err && l->target->fill_info)
+		l->target->fill_info(l->subject, info);
+	return err;
+}
+
+const struct bpf_link_ops view_link_ops = {
+	.name = "view",
+	.release = release,
+	.dealloc = dealloc,
+	.update_prog = link_replace_prog,
+	.fill_info = fill_info,
+};
+
+const struct view_target *view_link_target(struct bpf_link *link)
+{
+	return link->ops == &view_link_ops ? view_link_of(link)->target : NULL;
+}
+
+bool view_by_place(const struct view_target *t)
+{
+	return !t->attach;
+}
+
+/* Nothing but target_fd is given: iter_info and its length are zero. */
+static int check_attr(const union bpf_attr *attr, const struct view_target *t)
+{
+	if (attr->link_create.flags || attr->link_create.iter_info ||
+	    attr->link_create.iter_info_len)
+		return -EINVAL;
+	return !attr->link_create.target_fd == view_by_place(t) ? 0 : -EINVAL;
+}
+
+struct bpf_link *view_link_create(const struct link_create_env *env, const union bpf_attr *attr,
+				  struct bpf_prog *prog)
+{
+	const char *func = prog->aux->attach_func_name;
+	const struct view_target *t = func ? view_target_by_func(func) : NULL;
+	struct view_link *l;
+	int err;
+
+	if (!t)
+		return ERR_PTR(-ENOENT);
+	err = check_attr(attr, t);
+	if (err)
+		return ERR_PTR(err);
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return ERR_PTR(-ENOMEM);
+	l->target = t;
+	err = t->attach ? t->attach(env, attr->link_create.target_fd, &l->subject) : 0;
+	if (err) {
+		free(l);
+		return ERR_PTR(err);
+	}
+	obj_get(&prog->obj);
+	link_init(&l->link, BPF_LINK_TYPE_VIEW, &view_link_ops, prog);
+	return &l->link;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_LINK_VIEW_LINK_H
+#define USERBPF_LINK_VIEW_LINK_H
+/* view_link.h - the link kind "view" as its readers (view.c) see it; private to src/link. */
+#include "link/view.h"
+
+struct view_link {
+	struct bpf_link link;
+	const struct view_target *target;
+	void *subject;
+};
+
+extern const struct bpf_link_ops view_link_ops;
+static inline struct view_link *view_link_of(struct bpf_link *l) { return container_of(l, struct view_link, link); }
+const struct view_target *view_target_by_func(const char *func);
+
+#endif
