@@ -167,7 +167,7 @@ static void add_mount(const char *line, const char *end)
 		h->root.subsys_mask = v2 ? 0 : subsys_mask(p, " ,\n");
 		if (name && name < end)
 			text_cut(h->root.name, sizeof(h->root.name), name + 5,
-				     strcspn(name + 5, ", \n"));
+				 strcspn(name + 5, ", \n"));
 	}
 	spin_unlock(&reg.lock);
 }
@@ -270,7 +270,8 @@ static void fill(struct group *g, struct hierarchy *h, u64 id, struct cgroup *pa
 
 	g->h = h;
 	strcpy(g->name, name);
-	g->kn = (struct kernfs_node){.parent = parent ? parent->kn : NULL, .name = g->name, .id = id};
+	g->kn = (struct kernfs_node){
+		.parent = parent ? parent->kn : NULL, .name = g->name, .id = id};
 	c->kn = &g->kn;
 	c->root = &h->root;
 	c->level = parent ? parent->level + 1 : 0;
@@ -565,11 +566,10 @@ static struct hierarchy *line_hierarchy(const char *controllers, size_t len)
 	mask = subsys_mask(list, ",");
 	spin_lock(&reg.lock);
 	for (u32 i = 0; i < reg.nr && !h; i++) {
-		bool match = !len ? reg.h[i].v2
-			     : mask
-				     ? reg.h[i].root.subsys_mask == mask
-				     : !strncmp(list, "name=", 5) &&
-					       !strcmp(list + 5, reg.h[i].root.name);
+		bool match = !len   ? reg.h[i].v2
+			     : mask ? reg.h[i].root.subsys_mask == mask
+				    : !strncmp(list, "name=", 5) &&
+					      !strcmp(list + 5, reg.h[i].root.name);
 
 		if (match && *reg.h[i].mount)
 			h = &reg.h[i];

@@ -33,8 +33,8 @@ static struct objpool_head *head_at(const struct objpool *p, struct objpool_chun
 /* Locked. */
 static bool more(struct objpool *p)
 {
-	struct objpool_chunk *c = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct objpool_chunk *c =
+		mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (c == MAP_FAILED)
 		return false;

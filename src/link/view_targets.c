@@ -122,7 +122,10 @@ static const struct view_target *const targets[] = {
 };
 #undef VIEW_TARGET
 
-#define ARG(n) {.offset = (n) * 8, .reg_type = PTR_TO_BTF_ID}
+#define ARG(n)                                             \
+	{                                                  \
+		.offset = (n)*8, .reg_type = PTR_TO_BTF_ID \
+	}
 #define VIEW_TARGET(name, ...) {ARG(0), ARG(1)},
 static struct vfy_ctx_arg args[][VIEW_ARGS] = {
 #include "link/view_targets.def"

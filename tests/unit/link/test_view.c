@@ -222,7 +222,8 @@ static void test_streamed(void **state)
 	while ((n = view_read(f, buf, sizeof(buf), off)) > 0) {
 		for (ssize_t i = 0; i < n; i++, off++) {
 			if (off % 10 == 0)
-				snprintf(want, sizeof(want), "%09llu\n", (unsigned long long)line++);
+				snprintf(want, sizeof(want), "%09llu\n",
+					 (unsigned long long)line++);
 			assert_int_equal(buf[i], want[off % 10]);
 		}
 	}
@@ -324,9 +325,9 @@ static void test_process_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_create),	  cmocka_unit_test(test_info),
-		cmocka_unit_test(test_streamed),  cmocka_unit_test(test_again),
-		cmocka_unit_test(test_limits),	  cmocka_unit_test(test_place),
+		cmocka_unit_test(test_create),	     cmocka_unit_test(test_info),
+		cmocka_unit_test(test_streamed),     cmocka_unit_test(test_again),
+		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_place),
 		cmocka_unit_test(test_process_gone),
 	};
 

@@ -103,7 +103,8 @@ static struct bpf_prog *env_prog(void *arg, int fd)
 	return ERR_PTR(fd == FD_PROG_BTF ? -EINVAL : -EBADF);
 }
 
-static const struct vfy_ctx_arg *env_target(void *arg, enum bpf_attach_type attach, const char *func, u32 *nr)
+static const struct vfy_ctx_arg *env_target(void *arg, enum bpf_attach_type attach,
+					    const char *func, u32 *nr)
 {
 	struct fixture *f = arg;
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Views of every target. */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char _license[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 100);
+	__type(key, __u64);
+	__type(value, __u64);
+} seen SEC(".maps");
+
+struct number {
+	__u64 magic, id;
+};
+
+SEC("view/cgroup")
+int BPF_PROG(group, struct seq_file *seq, struct cgroup *cgrp)
+{
+	__u64 id = cgrp->kn->id, one = 1, *n;
+
+	n = bpf_map_lookup_elem(&seen, &id);
+	if (n)
+		__sync_fetch_and_add(n, 1);
+	else
+		bpf_map_update_elem(&seen, &id, &one, BPF_ANY);
+	BPF_SEQ_PRINTF(seq, "%llu %d %s\n", id, cgrp->level, cgrp->kn->name);
+	return 0;
+}
+
+/* 512 KiB of numbers, as they are. */
+SEC("view/cgroup")
+int BPF_PROG(binary, struct seq_file *seq, struct cgroup *cgrp)
+{
+	struct number n[16];
+
+	for (int i = 0; i < 2048; i++) {
+		for (int k = 0; k < 16; k++)
+			n[k] = (struct number){.magic = 0x7665697721ull, .id = i * 16 + k};
+		bpf_seq_write(seq, n, sizeof(n));
+	}
+	return 0;
+}
+
+SEC("view/map")
+int BPF_PROG(of_map, struct seq_file *seq, struct bpf_map *map)
+{
+	BPF_SEQ_PRINTF(seq, "map %s: %u entries at most\n", map->name, map->max_entries);
+	return 0;
+}
+
+SEC("view/link")
+int BPF_PROG(of_link, struct seq_file *seq, struct bpf_link *link)
+{
+	BPF_SEQ_PRINTF(seq, "link %u of %s\n", link->id, link->prog->aux->name);
+	return 0;
+}
+
+SEC("view/task")
+int BPF_PROG(of_task, struct seq_file *seq, struct task_struct *task)
+{
+	BPF_SEQ_PRINTF(seq, "task %d %s of %d\n", task->pid, task->comm, task->real_parent->pid);
+	return 0;
+}
+
+/* Refused: 2 is no answer. */
+SEC("?view/cgroup")
+int BPF_PROG(two, struct seq_file *seq, struct cgroup *cgrp)
+{
+	return 2;
+}
+
+SEC("?view/socket")
+int BPF_PROG(unknown, struct seq_file *seq, struct cgroup *cgrp)
+{
+	return 0;
+}

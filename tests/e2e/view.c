@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * view.c - makes views with plain libbpf.
+ *   view OBJECT DIR [PID]	pins the links of all programs in DIR, by the names of the programs
+ *   view pin LINK PATH		pins (exposes) what is pinned at LINK at PATH, too
+ *   view load OBJECT PROG	loads one program: OK or the errno
+ * Output: one word per step.
+ */
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <userbpf/view_libbpf.h>
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	return level <= LIBBPF_WARN && getenv("VERBOSE") ? vfprintf(stderr, fmt, args) : 0;
+}
+
+static int say(int err)
+{
+	puts(err < 0 ? strerrorname_np(-err) : "OK");
+	return 0;
+}
+
+static int cmd_load(const char *object, const char *name)
+{
+	struct bpf_object *o = bpf_object__open(object);
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, o)
+		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
+	return say(bpf_object__load(o));
+}
+
+static int cmd_pin(const char *from, const char *to)
+{
+	int fd = bpf_obj_get(from);
+
+	return say(fd < 0 ? fd : bpf_obj_pin(fd, to) ? -errno : 0);
+}
+
+static int pin(struct bpf_link *link, const char *dir, const char *name)
+{
+	char path[512];
+
+	if (!link)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return bpf_link__pin(link, path);
+}
+
+/* What the programs of the other targets show: the object's map, the first link, a process. */
+static int target_of(struct bpf_object *o, const struct bpf_program *p, struct bpf_link *first,
+		     int pid)
+{
+	const char *t = userbpf_view_target(p);
+
+	if (!strcmp(t, "map"))
+		return bpf_object__find_map_fd_by_name(o, "seen");
+	if (!strcmp(t, "link"))
+		return bpf_link__fd(first);
+	return !strcmp(t, "task") ? (int)syscall(SYS_pidfd_open, pid, 0) : 0;
+}
+
+static int cmd_all(const char *object, const char *dir, int pid)
+{
+	struct bpf_object *o = bpf_object__open(object);
+	struct bpf_link *first = NULL, *l;
+	struct bpf_program *p;
+	char path[512];
+	int err = o ? bpf_object__load(o) : -errno;
+
+	if (err)
+		return say(err);
+	bpf_object__for_each_program(p, o)
+	{
+		if (!bpf_program__autoload(p))
+			continue;
+		l = first ? userbpf_view_attach(p, target_of(o, p, first, pid))
+			  : bpf_program__attach(p);
+		err = pin(l, dir, bpf_program__name(p));
+		if (err)
+			return say(err);
+		first = first ? first : l;
+	}
+	snprintf(path, sizeof(path), "%s/seen", dir);
+	err = bpf_obj_pin(bpf_object__find_map_fd_by_name(o, "seen"), path) ? -errno : 0;
+	snprintf(path, sizeof(path), "%s/program", dir);
+	p = bpf_object__find_program_by_name(o, "group");
+	if (!err && p)
+		err = bpf_obj_pin(bpf_program__fd(p), path) ? -errno : 0;
+	return say(err);
+}
+
+int main(int argc, char **argv)
+{
+	libbpf_set_print(quiet);
+	if (userbpf_view_register() < 0)
+		return say(-errno);
+	if (argc > 3 && !strcmp(argv[1], "load"))
+		return cmd_load(argv[2], argv[3]);
+	if (argc > 3 && !strcmp(argv[1], "pin"))
+		return cmd_pin(argv[2], argv[3]);
+	return argc < 3 ? 2 : cmd_all(argv[1], argv[2], argc > 3 ? atoi(argv[3]) : getpid());
+}

@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# view.sh - files that BPF programs write: views of groups exposed in the cgroup tree, of maps, links and tasks in a bpffs.
+. "$SRC/tests/e2e/lib.sh"
+[ -r /dev/fuse ] || skip "no /dev/fuse"
+[ "$(id -u)" = 0 ] || skip "needs root to make groups"
+for g in /sys/fs/cgroup/unified /sys/fs/cgroup; do
+	[ -e "$g/cgroup.procs" ] && break
+	g=
+done
+[ -n "$g" ] || skip "no cgroup v2"
+G=$g/userbpf-view.$$
+mkdir "$G" "$G/a" "$G/b" 2>/dev/null || skip "cannot make groups in $g"
+trap 'rmdir "$G/a" "$G/b" "$G" 2>/dev/null; cleanup' EXIT
+V=$BUILD/tests/e2e/view
+B=/sys/fs/bpf
+start
+at() { ub sh -c "$1" 2>&1; }
+id_of() { stat -c %i "$1"; }
+
+same "views of all targets are attached and pinned" OK "$(ub "$V" "$OBJ/view.bpf.o" $B $$)"
+same "a program that may return 2 is refused" EINVAL "$(ub "$V" load "$OBJ/view.bpf.o" two)"
+same "there is no such target" ENOENT "$(ub "$V" load "$OBJ/view.bpf.o" unknown)"
+
+# in a bpffs: what the link names
+same "a map's" "map seen: 100 entries at most" "$(at "cat $B/of_map")"
+at "cat $B/of_link" | grep -Eq '^link [0-9]+ of group$' || fail "a link's"
+at "cat $B/of_task" | grep -Eq "^task $$ .* of [0-9]+\$" || fail "a task's"
+at "cat $B/group" | grep -q "Input/output error" || fail "a bpffs is no group"
+
+# in a group: its own answer
+same "exposed" OK "$(ub "$V" pin $B/group "$G/a/show")"
+same "exposed" OK "$(ub "$V" pin $B/group "$G/b/show")"
+same "the group's id, level and name" "$(id_of "$G/a") 2 a" "$(at "cat $G/a/show")"
+same "another group" "$(id_of "$G/b") 2 b" "$(at "cat $G/b/show")"
+same "each reading runs it" "$(printf '%s\n' "$(id_of "$G/a") 2 a" "$(id_of "$G/a") 2 a")" "$(at "cat $G/a/show $G/a/show")"
+same "exposed" OK "$(ub "$V" pin $B/binary "$G/a/bin")"
+same "any size, binary" 524288 "$(at "cat $G/a/bin | wc -c")"
+same "the last number" 32767 "$(at "tail -c 8 $G/a/bin | od -An -tu8" | tr -d ' ')"
+same "pieces of any size" "$(at "cat $G/a/bin | cksum")" "$(at "dd if=$G/a/bin bs=777 2>/dev/null | cksum")"
+
+# what has nothing to show there
+same "exposed" OK "$(ub "$V" pin $B/of_map "$G/a/map-view")"
+at "cat $G/a/map-view" | grep -q "Permission denied" || fail "EACCES for a view of something else"
+for o in program seen; do
+	same "exposed" OK "$(ub "$V" pin $B/$o "$G/a/$o")"
+	at "cat $G/a/$o" | grep -q "Input/output error" || fail "EIO for a $o"
+	at "echo xxx | cat >$G/a/$o" | grep -q "Invalid argument" || fail "EINVAL for what is no rm"
+	same "rm" "" "$(at "echo rm >$G/a/$o")"
+	at "cat $G/a/$o" | grep -q "No such file" || fail "rm removes $o"
+done
+
+# the end of the pin is the end of the files
+same "unpin" "" "$(at "rm $B/group")"
+at "ls $G/a $G/b" | grep -q show && fail "entries outlive the pin"
+
+# what others see
+at "bpftool link show" | grep -q "type 30001\|view" || fail "bpftool shows links it does not know"
+at "bpftool prog show" | grep -q "name binary" || fail "bpftool prog show"
