@@ -33,6 +33,16 @@ refused "struct_ops" 1 "load the object with libbpf" loader "$OBJ/gen/struct_ops
 refused "no target" 1 'SEC("fentry") names no target' loader "$OBJ/gen/notarget.bpf.o"
 refused "freplace" 1 'SEC("?freplace' loader "$OBJ/ext.bpf.o"
 refused "directory" 1 "cannot write" loader "$OBJ/plain.bpf.o" -o "$T/nix/x.loader"
+ln -s /dev/full full
+refused "full" 1 "cannot write full: No space" loader "$OBJ/plain.bpf.o" -o full
+refused "full" 1 "cannot write full: No space" skeleton -L "$OBJ/plain.bpf.o" -o full
+same "closed" "userbpf: gen: cannot write standard output: Bad file descriptor" "$("$USERBPF" gen skeleton -L "$OBJ/plain.bpf.o" 2>&1 >&-)"
+[ -L full ] || fail "a device was removed"
+rm full
+refused "word" 1 "word of C" skeleton -L "$OBJ/plain.bpf.o" name class
+cp "$OBJ/sample.bpf.o" 5-sample.bpf.o
+gen skeleton -L 5-sample.bpf.o | grep -q '^struct _5_sample {' || fail "a file's name that is none of C"
+rm 5-sample.bpf.o
 same "files left" cut.bpf.o "$(ls | grep -v '^run$')"
 
 check "default name" "$USERBPF" gen loader "$OBJ/plain.bpf.o"

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
 
@@ -81,7 +82,46 @@ static void object_name(struct job *j)
 	j->name = j->own_name;
 }
 
+/*
+ * The same as C has it: what is no letter or digit becomes an underscore, as in bpftool's skeletons. Empty: it is a word of the
+ * language, or of C++.
+ */
+static void c_name(const char *name, char *ident, size_t cap)
+{
+	static const char words[] =
+		" alignas alignof and asm auto bool break case catch char class const continue default delete do double else enum "
+		"explicit export extern false float for friend goto if inline int long mutable namespace new not operator or "
+		"private protected public register restrict return short signed sizeof static struct switch template this throw "
+		"true try typedef typename typeof union unsigned using virtual void volatile while xor ";
+	char word[NAME_CAP + 2];
+	size_t n = 0;
+
+	if (isdigit((unsigned char)*name))
+		ident[n++] = '_';
+	for (; *name && n + 1 < cap; name++)
+		ident[n++] = isalnum((unsigned char)*name) ? *name : '_';
+	ident[n] = '\0';
+	snprintf(word, sizeof(word), " %s ", ident);
+	if (strstr(words, word))
+		ident[0] = '\0';
+}
+
 /* --- a loader file --- */
+
+static int cannot_write(const char *path, int err)
+{
+	return fail("cannot write %s: %s", strcmp(path, "-") ? path : "standard output",
+		    strerror(err));
+}
+
+/* What is half written goes; devices and pipes stay. */
+static void discard(const char *path, int fd)
+{
+	struct stat st;
+
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+}
 
 static void on_warning(const char *text)
 {
@@ -116,14 +156,13 @@ static int write_loader(struct job *j, const struct gen_loader *l)
 	output_name(j, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)
-		return fail("cannot write %s: %s", path, strerror(errno));
+		return cannot_write(path, errno);
 	err = gen_loader_write(l, fd);
+	if (err)
+		discard(path, fd);
 	if (close(fd) && !err)
 		err = -errno;
-	if (!err)
-		return EXIT_SUCCESS;
-	unlink(path);
-	return fail("cannot write %s: %s", path, strerror(-err));
+	return err ? cannot_write(path, -err) : EXIT_SUCCESS;
 }
 
 /* --- a light skeleton --- */
@@ -135,21 +174,24 @@ static FILE *open_output(const struct job *j)
 
 static int write_skeleton(struct job *j, const struct gen_loader *l)
 {
-	FILE *f = open_output(j);
-	int err;
+	char ident[NAME_CAP];
+	int err, lost;
+	FILE *f;
 
+	c_name(j->name, ident, sizeof(ident));
+	if (!*ident)
+		return fail("%s is a word of C or C++; give another name", j->name);
+	f = open_output(j);
 	if (!f)
-		return fail("cannot write %s: %s", j->out, strerror(errno));
-	err = gen_lskel_c(l, j->name, f, &j->log);
-	if ((fflush(f) || ferror(f)) && !err)
-		err = -EIO;
-	if (f != stdout)
-		fclose(f);
-	if (!err)
-		return EXIT_SUCCESS;
-	if (f != stdout)
-		unlink(j->out);
-	return refused(j, err);
+		return cannot_write(j->out, errno);
+	err = gen_lskel_c(l, ident, f, &j->log);
+	errno = EIO;
+	lost = fflush(f) || ferror(f) ? errno : 0;
+	if (f != stdout && (err || lost))
+		discard(j->out, fileno(f));
+	if (f != stdout && fclose(f) && !lost)
+		lost = errno;
+	return lost ? cannot_write(j->out, lost) : err ? refused(j, err) : EXIT_SUCCESS;
 }
 
 static int make(struct job *j, int (*write)(struct job *j, const struct gen_loader *l))
