@@ -8,6 +8,7 @@
  * loader is for, as the header's flag says. Each section follows the one before, 8-aligned. Nothing read is
  * believed: sizes are checked against the file, numbers against what they index.
  */
+#include <ctype.h>
 #include <endian.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -245,6 +246,24 @@ static const char *text(struct reader *r, u32 off)
 	return off < r->h.texts_sz ? r->texts + off : NULL;
 }
 
+/* Of letters, digits and underscores: it becomes part of a path. */
+static bool is_ident(const char *s)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)s[n]) || s[n] == '_')
+		n++;
+	return n && !s[n];
+}
+
+/* It is printed. */
+static bool is_printable(const char *s)
+{
+	while (*s && !iscntrl((unsigned char)*s))
+		s++;
+	return !*s;
+}
+
 static int read_desc(struct reader *r, struct gen_loader *l, u32 i)
 {
 	static const u32 sizes[] = {
@@ -257,8 +276,11 @@ static int read_desc(struct reader *r, struct gen_loader *l, u32 i)
 	name = text(r, o.name);
 	ident = text(r, o.ident);
 	sec = text(r, o.sec);
-	if (o.kind >= ARRAY_SIZE(sizes) || !name || !ident || !sec || !*ident)
+	if (o.kind >= ARRAY_SIZE(sizes) || !name || !ident || !sec || !is_ident(ident) ||
+	    !is_printable(name))
 		return bad(r, "an object in it has no name");
+	if (o.kind != GEN_MAP && (o.flags || o.value_sz))
+		return bad(r, "an object in it that is no map has a value");
 	if (o.ctx_off % 4 || o.ctx_off < sizeof(struct gen_loader_ctx) ||
 	    o.ctx_off > r->h.ctx_sz - sizes[o.kind] || (o.kind == GEN_MAP && o.ctx_off % 8))
 		return bad(r, "an object in it is outside of the context");

@@ -119,8 +119,13 @@ static void test_damaged(void **state)
 				refused++;
 				continue;
 			}
-			for (u32 i = 0; i < back->nr_descs; i++)
+			for (u32 i = 0; i < back->nr_descs; i++) {
+				const struct gen_slot *s = &back->trace->slots[i];
+
 				assert_true(back->descs[i].ctx_off + 4 <= back->ctx_sz);
+				/* these are stored beyond the 4 bytes */
+				assert_true(s->kind == GEN_MAP || (!s->page_multiple && !s->cpus));
+			}
 			copy[0] ^= strlen(back->trace->name) & 1;
 			gen_loader_free(back);
 		}
@@ -128,6 +133,26 @@ static void test_damaged(void **state)
 	free(copy);
 	free(data);
 	gen_loader_free(l);
+}
+
+/* Names become paths and are printed. */
+static void test_names(void **state)
+{
+	static const char *const texts[][2] = {
+		{"map_x", "../xy"}, {"map_x", "a b c"}, {"map.x", "m\x1b[2J"}};
+
+	for (u32 i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct gen_loader *l = make(), *back;
+		char *data, *at;
+		u32 len = file_of(l, &data);
+
+		at = memmem(data, len, texts[i][0], 5);
+		assert_non_null(at);
+		memcpy(at, texts[i][1], 5);
+		assert_int_equal(read_back(data, len, &back), -EINVAL);
+		free(data);
+		gen_loader_free(l);
+	}
 }
 
 static void test_context(void **state)
@@ -153,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_context),
 	};
 
