@@ -211,8 +211,7 @@ static int rule_fd_array(const struct walk *w, const struct abi_field *f, u64 ua
 	for (u64 i = 0; i < nr && !err; i++) {
 		if (!readable(w, &fd, uaddr + i * sizeof(fd), sizeof(fd)))
 			break;
-		if (fd)
-			err = visit_fd(w, f, fd);
+		err = visit_fd(w, f, fd); /* 0, too: whose standard input is closed has objects there */
 	}
 	return err;
 }
