@@ -65,7 +65,14 @@ static bool kernel_before(int major, int minor)
 	return a < major || (a == major && b < minor);
 }
 
-static const char *advice(const struct load *ld, int err)
+/* BTF and programs that were accepted leave logs, too: no reason for what failed after them. A name that was not found has no log. */
+static bool tells_why(const char *log, int err)
+{
+	return *log && strncmp(log, "processed ", 10) && err != -ENOENT && err != -ESRCH;
+}
+
+/* @log: it was shown */
+static const char *advice(const struct load *ld, int err, bool log)
 {
 	if (kernel_before(5, 15))
 		return "loader programs need Linux 5.15";
@@ -80,7 +87,10 @@ static const char *advice(const struct load *ld, int err)
 	case -ENOENT:
 	case -ESRCH: return "something it names is not in this kernel's BTF or symbols";
 	}
-	return "the log above may say why";
+	if (log)
+		return "the log above may say why";
+	return getenv("USERBPF_SOCKET") ? "userbpf trace shows the call that failed"
+					: "no program's log says why";
 }
 
 /* The last words of a verifier log. */
@@ -101,6 +111,7 @@ static int failed(struct load *ld, int err)
 {
 	struct gen_loader_ctx *c = (void *)ld->ctx;
 	char *log = calloc(1, LOG_SIZE);
+	bool why = false;
 
 	if (log) {
 		memset(ld->ctx, 0, ld->l->ctx_sz);
@@ -110,10 +121,13 @@ static int failed(struct load *ld, int err)
 		c->log_buf = (uintptr_t)log;
 		if (!gen_loader_run(ld->l, sys_bpf, ld->ctx))
 			close_all(ld);
-		show_log(log);
+		why = tells_why(log, err);
+		if (why)
+			show_log(log);
 		free(log);
 	}
-	return cli_fail("%s cannot be loaded: %s; %s", ld->file, strerror(-err), advice(ld, err));
+	return cli_fail("%s cannot be loaded: %s; %s", ld->file, strerror(-err),
+			advice(ld, err, why));
 }
 
 /* --- what there is --- */

@@ -87,6 +87,8 @@ int cmd_record(struct cli *cli, int argc, char **argv)
 	}
 	if (!out || !*out || optind == argc)
 		return cli_usage("record needs -o FILE and a command; see `userbpf help record`");
+	if (!strcmp(out, "-"))
+		return cli_usage("record: -o -: want a file; standard output is the command's");
 	calls = calls_open(cli);
 	if (!calls)
 		return EXIT_FAILURE;

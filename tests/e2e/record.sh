@@ -109,6 +109,12 @@ grep -q 'loaded nothing that stays' "$T/err" || fail "message: $(cat "$T/err")"
 echo garbage >"$T/bad.loader"
 ub "$USERBPF" load "$T/bad.loader" 2>"$T/err" && fail "garbage was loaded"
 grep -q 'loader files are made by userbpf gen loader' "$T/err" || fail "message: $(cat "$T/err")"
+# the log of a program that was accepted is not why another has no target
+"$USERBPF" gen loader "$OBJ/lskel/tracing.bpf.o" -o "$T/tracing.loader" || fail "gen loader tracing"
+ub "$USERBPF" load "$T/tracing.loader" 2>"$T/err" && fail "tracing: loads without its targets"
+same "tracing: one line" 1 "$(wc -l <"$T/err")"
+"$USERBPF" record --dir "$RT" -o - -- true 2>"$T/err"
+same "record to standard output" 2 $?
 n=$(ub bpftool map show | wc -l)
 ub "$USERBPF" load --pin /nowhere/x "$T/sample.loader" 2>"$T/err" && fail "a pin in no directory"
 same "left after a failed pin" "$n" "$(ub bpftool map show | wc -l)"
