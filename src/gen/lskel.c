@@ -97,7 +97,7 @@ static int emit_section(const struct lskel *s, const struct gen_desc *d)
 		err = 0;
 	}
 	emit(s, "};\n");
-	return err;
+	return err ?: lskel_layout(s, d->slot);
 }
 
 /* Not inside the skeleton's struct, where C++ would give them other names. */

@@ -26,6 +26,8 @@ bool lskel_autoattach(const struct gen_trace *t, u32 slot);
 /* lskel_types.c */
 /* The body of struct NAME__IDENT for data map @slot, one member per global variable. 0, -ENOENT: no BTF for it. */
 int lskel_section(const struct lskel *s, u32 slot);
+/* Where its members are, checked where the skeleton is compiled: their types are the application's. */
+int lskel_layout(const struct lskel *s, u32 slot);
 /* Definitions of the types those members use, for who has no header with them. */
 int lskel_types(const struct lskel *s);
 

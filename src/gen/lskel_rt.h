@@ -14,6 +14,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -381,6 +382,20 @@ static inline struct userbpf_attach_opts userbpf_opts(const struct userbpf_attac
 	return o;
 }
 
+/* A skeleton's fd of 0 says that there is none; with standard input closed the kernel gives that number away. */
+static inline int userbpf_high_fd(int fd)
+{
+	int high;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	high = fcntl(fd, 1030 /* F_DUPFD_CLOEXEC */, 3);
+	if (high < 0)
+		high = -errno;
+	close(fd);
+	return high;
+}
+
 static inline int userbpf_link(int prog_fd, __u32 target, __u32 attach_type,
 				      const struct userbpf_attach_opts *o,
 				      struct userbpf_link_create *attr)
@@ -389,7 +404,7 @@ static inline int userbpf_link(int prog_fd, __u32 target, __u32 attach_type,
 	attr->target = target;
 	attr->attach_type = attach_type;
 	attr->flags = o->flags;
-	return (int)userbpf_sys(USERBPF_LINK_CREATE, attr, sizeof(*attr));
+	return userbpf_high_fd((int)userbpf_sys(USERBPF_LINK_CREATE, attr, sizeof(*attr)));
 }
 
 static inline int userbpf_attach_raw_tp(int prog_fd, const char *name,
@@ -402,7 +417,7 @@ static inline int userbpf_attach_raw_tp(int prog_fd, const char *name,
 	attr.name = userbpf_ptr(o.target ? o.target : name);
 	attr.prog_fd = (__u32)prog_fd;
 	attr.cookie = o.cookie; /* 6.10 */
-	return (int)userbpf_sys(USERBPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
+	return userbpf_high_fd((int)userbpf_sys(USERBPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr)));
 }
 
 /* fentry, fexit, fmod_ret, tp_btf, lsm, freplace: the target came with the load. */

@@ -5,12 +5,16 @@
  */
 #include <bpf/btf.h>
 #include <ctype.h>
+#include <stdlib.h>
 #include "gen/lskel_priv.h"
 
 struct types {
 	const struct lskel *s;
 	struct btf *btf;
 	struct btf_dump *dump;
+	FILE *out; /* to text, which put_text() corrects */
+	char *text;
+	size_t len;
 	u32 pads;
 };
 
@@ -18,7 +22,72 @@ static void to_out(void *ctx, const char *fmt, va_list ap)
 {
 	struct types *t = ctx;
 
-	vfprintf(t->s->out, fmt, ap);
+	vfprintf(t->out, fmt, ap);
+}
+
+/* What the headers that the skeleton includes define. */
+static bool is_libc_type(const char *name, size_t len)
+{
+	static const char *const known[] = {
+		"__u8",	  "__u16",  "__u32",  "__u64",	"__s8",	    "__s16",   "__s32",	   "__s64",
+		"__be16", "__be32", "__be64", "__le16", "__le32",   "__le64",  "__sum16",  "__wsum",
+		"int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t",
+		"bool",	  "size_t"};
+
+	for (u32 i = 0; i < ARRAY_SIZE(known); i++)
+		if (strlen(known[i]) == len && !memcmp(known[i], name, len))
+			return true;
+	return false;
+}
+
+/* "typedef unsigned char __u8;" and the like, with the empty line after it; its length, or 0. */
+static size_t known_typedef(const char *line)
+{
+	size_t len = strcspn(line, "\n"), name = 0;
+
+	if (strncmp(line, "typedef ", 8) || line[len - 1] != ';')
+		return 0;
+	while (line[len - 2 - name] != ' ')
+		name++;
+	if (!is_libc_type(line + len - 1 - name, name))
+		return 0;
+	return len + strspn(line + len, "\n");
+}
+
+static bool in_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+/* Without definitions that are there already. C++ has no _Bool. */
+static void put_text(FILE *out, const char *text)
+{
+	bool start = true; /* of a line */
+
+	for (const char *p = text; *p; p++) {
+		size_t skip = start ? known_typedef(p) : 0;
+
+		if (skip) {
+			p += skip - 1;
+			continue;
+		}
+		if (!strncmp(p, "_Bool", 5) && !in_word(p[5]) && (p == text || !in_word(p[-1]))) {
+			fputs("bool", out);
+			p += 4;
+		} else {
+			fputc(*p, out);
+		}
+		start = *p == '\n';
+	}
+}
+
+static void types_free(struct types *t)
+{
+	btf_dump__free(t->dump);
+	btf__free(t->btf);
+	if (t->out)
+		fclose(t->out);
+	free(t->text);
 }
 
 static int types_open(struct types *t, const struct lskel *s, btf_dump_printf_fn_t print)
@@ -32,16 +101,22 @@ static int types_open(struct types *t, const struct lskel *s, btf_dump_printf_fn
 	if (!t->btf)
 		return errno == ENOMEM ? -ENOMEM : -EINVAL;
 	t->dump = btf_dump__new(t->btf, print, t, NULL);
-	if (t->dump)
+	t->out = open_memstream(&t->text, &t->len);
+	if (t->dump && t->out)
 		return 0;
-	btf__free(t->btf);
+	types_free(t);
 	return -ENOMEM;
 }
 
-static void types_close(struct types *t)
+/* 0 or -ENOMEM */
+static int types_close(struct types *t)
 {
-	btf_dump__free(t->dump);
-	btf__free(t->btf);
+	int err = fflush(t->out) || ferror(t->out) ? -ENOMEM : 0;
+
+	if (!err)
+		put_text(t->s->out, t->text);
+	types_free(t);
+	return err;
 }
 
 /* ".data.my-vars" and the identifier "data_my_vars". */
@@ -71,7 +146,7 @@ static const struct btf_type *find_section(const struct types *t, const char *id
 
 static void pad(struct types *t, u32 bytes)
 {
-	fprintf(t->s->out, "\tchar __pad%u[%u];\n", t->pads++, bytes);
+	fprintf(t->out, "\tchar __pad%u[%u];\n", t->pads++, bytes);
 }
 
 /* @off: where the member before ended. -> where this one ends */
@@ -92,9 +167,9 @@ static int member(struct types *t, const struct btf_var_secinfo *v, int off)
 	if (natural != v->offset || (align > (int)sizeof(void *) && natural != off))
 		pad(t, v->offset - off);
 	snprintf(name, sizeof(name), "%s", btf__name_by_offset(t->btf, var->name_off));
-	fputs("\t", t->s->out);
+	fputs("\t", t->out);
 	err = btf_dump__emit_type_decl(t->dump, var->type, &opts);
-	fputs(";\n", t->s->out);
+	fputs(";\n", t->out);
 	return err ?: v->offset + v->size;
 }
 
@@ -111,24 +186,36 @@ int lskel_section(const struct lskel *s, u32 slot)
 		off = member(&t, &btf_var_secinfos(sec)[i], off);
 	if (sec && !off) /* static variables only */
 		pad(&t, max((u64)1, lskel_data_size(s->l->trace, slot)));
-	types_close(&t);
-	return sec ? min(off, 0) : -ENOENT;
+	err = types_close(&t);
+	return err ?: sec ? min(off, 0) : -ENOENT;
+}
+
+int lskel_layout(const struct lskel *s, u32 slot)
+{
+	const char *ident = s->l->trace->slots[slot].ident;
+	const struct btf_type *sec;
+	struct types t;
+	int err = types_open(&t, s, to_out);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	sec = find_section(&t, ident);
+	for (u32 i = 0; sec && i < btf_vlen(sec); i++) {
+		const struct btf_var_secinfo *v = &btf_var_secinfos(sec)[i];
+		const struct btf_type *var = btf__type_by_id(t.btf, v->type);
+		const char *name = btf__name_by_offset(t.btf, var->name_off);
+
+		if (btf_var(var)->linkage != BTF_VAR_STATIC)
+			fprintf(t.out,
+				"typedef char %s__%s__%s_as_in_object[offsetof(struct %s__%s, %s) == %u &&\n"
+				"\tsizeof(((struct %s__%s *)0)->%s) == %u ? 1 : -1];\n",
+				s->name, ident, name, s->name, ident, name, v->offset, s->name,
+				ident, name, v->size);
+	}
+	return types_close(&t);
 }
 
 /* --- definitions --- */
-
-/* What <linux/types.h>, which the skeleton includes, defines; as dumped at a line's start. */
-static bool is_libc_type(const char *name)
-{
-	static const char *const known[] = {
-		"__u8",	  "__u16",  "__u32",  "__u64",	"__s8",	  "__s16",  "__s32",   "__s64",
-		"__be16", "__be32", "__be64", "__le16", "__le32", "__le64", "__sum16", "__wsum"};
-
-	for (u32 i = 0; i < ARRAY_SIZE(known); i++)
-		if (!strcmp(known[i], name))
-			return true;
-	return false;
-}
 
 /* Structs, unions, enums and typedefs a member's declaration needs. */
 static int define(struct types *t, u32 id, u32 depth)
@@ -142,7 +229,7 @@ static int define(struct types *t, u32 id, u32 depth)
 		return type->type ? define(t, type->type, depth + 1) : 0;
 	if (btf_is_array(type))
 		return define(t, btf_array(type)->type, depth + 1);
-	if (btf_is_typedef(type) && is_libc_type(name))
+	if (btf_is_typedef(type) && is_libc_type(name, strlen(name)))
 		return 0;
 	if (btf_is_composite(type) || btf_is_any_enum(type) || btf_is_typedef(type))
 		return name && *name ? btf_dump__dump_type(t->dump, id) : 0;
@@ -166,7 +253,7 @@ int lskel_types(const struct lskel *s)
 {
 	const struct gen_trace *trace = s->l->trace;
 	struct types t;
-	int err = types_open(&t, s, to_out);
+	int err = types_open(&t, s, to_out), closed;
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
@@ -177,7 +264,7 @@ int lskel_types(const struct lskel *s)
 
 		err = sec ? define_section(&t, sec) : 0;
 	}
+	closed = types_close(&t);
 	fprintf(s->out, "#endif\n\n");
-	types_close(&t);
-	return err;
+	return err ?: closed;
 }

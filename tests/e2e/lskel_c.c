@@ -230,6 +230,25 @@ static void test_raw_tp(void)
 	raw_tp__destroy(s);
 }
 
+/* With standard input closed the kernel gives its number away, which a skeleton does not take for a link. */
+static void test_closed_stdin(void)
+{
+	int saved = fcntl(0, F_DUPFD_CLOEXEC, 100);
+	struct iter *s;
+
+	close(0);
+	s = iter__open_and_load();
+	EXPECT(s && iter__attach(s) == 0);
+	if (s)
+		EXPECT(s->links.dump_map_fd > 0 && s->links.dump_prog_fd > 0);
+	iter__destroy(s);
+	EXPECT(fcntl(0, F_GETFD) < 0);
+	if (saved > 0) {
+		dup2(saved, 0);
+		close(saved);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int before;
@@ -242,6 +261,7 @@ int main(int argc, char **argv)
 	test_iter_info();
 	test_bad_opts();
 	test_half_way();
+	test_closed_stdin();
 	if (argc > 1) {
 		test_uprobe();
 		test_cookies();
