@@ -3,7 +3,10 @@
  * emit.c - the loader's instructions. Straight-line code with one exit for errors before it:
  *
  *   R6  context        R8  the map's value, in the middle of what 16-bit offsets reach
- *   R7  last result    R9  another address in the value, for what they do not
+ *   R7  the error      R9  another address in the value, for what they do not
+ *
+ * A kernel verifies this at every load, which takes longer than running it, so an instruction is worth saving: addresses are stored in one go, each counted
+ * on from the one before; a result goes where it is needed while it is in R0; whatever the runner knows it puts into the value (struct gen_patch).
  */
 #include <stdlib.h>
 
@@ -19,7 +22,7 @@ struct emit {
 	u32 cnt, cap;
 	int err;
 	u32 bias;
-	u32 fail; /* instruction that R7 < 0 jumps to */
+	u32 fail; /* instruction that R0 < 0 jumps to */
 	bool r9_set;
 	u32 r9;
 };
@@ -105,22 +108,6 @@ static void copy_value(struct emit *e, u8 size, u32 to, u32 from)
 	store(e, size, at(e, to), BPF_REG_1);
 }
 
-static void copy_ctx(struct emit *e, u8 size, u32 to, u32 ctx_off)
-{
-	struct mem m = at(e, to);
-
-	emit(e, BPF_LDX_MEM(size, BPF_REG_1, BPF_REG_6, ctx_off));
-	store(e, size, m, BPF_REG_1);
-}
-
-static void store_address(struct emit *e, u32 to, u32 of)
-{
-	struct mem m = at(e, to);
-
-	load_address(e, BPF_REG_1, of);
-	store(e, BPF_DW, m, BPF_REG_1);
-}
-
 static void check(struct emit *e)
 {
 	if (e->cnt - e->fail > NEAR_JMP) { /* a stepping stone for those further on */
@@ -128,7 +115,7 @@ static void check(struct emit *e)
 		emit(e, BPF_JMP_A((s32)e->fail - (s32)e->cnt - 1));
 		e->fail = e->cnt - 1;
 	}
-	emit(e, BPF_JMP_IMM(BPF_JSLT, BPF_REG_7, 0, (s32)e->fail - (s32)e->cnt - 1));
+	emit(e, BPF_JMP_IMM(BPF_JSLT, BPF_REG_0, 0, (s32)e->fail - (s32)e->cnt - 1));
 }
 
 /* --- descriptors --- */
@@ -164,6 +151,7 @@ static void emit_failure(struct emit *e)
 	u32 over = jump(e, BPF_JMP_A(0));
 
 	e->fail = e->cnt;
+	emit(e, BPF_MOV64_REG(BPF_REG_7, BPF_REG_0));
 	for (u32 i = 0; i < e->l->trace->nr_slots; i++)
 		close_slot(e, i);
 	close_modules(e);
@@ -198,11 +186,11 @@ static void name_args(struct emit *e, const struct gen_name *n)
 	emit(e, BPF_MOV64_IMM(BPF_REG_2, n->str_len));
 }
 
-/* R7 = 0 instead of -ENOENT. */
+/* R0 = 0 instead of -ENOENT. */
 static void allow_missing(struct emit *e)
 {
-	emit(e, BPF_JMP_IMM(BPF_JNE, BPF_REG_7, -ENOENT, 1));
-	emit(e, BPF_MOV64_IMM(BPF_REG_7, 0));
+	emit(e, BPF_JMP_IMM(BPF_JNE, BPF_REG_0, -ENOENT, 1));
+	emit(e, BPF_MOV64_IMM(BPF_REG_0, 0));
 }
 
 static void look_up_type(struct emit *e, struct gen_name *n)
@@ -213,11 +201,10 @@ static void look_up_type(struct emit *e, struct gen_name *n)
 	emit(e, BPF_MOV64_IMM(BPF_REG_3, n->btf_kind));
 	emit(e, BPF_MOV64_IMM(BPF_REG_4, 0));
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_btf_find_by_name_kind));
-	emit(e, BPF_MOV64_REG(BPF_REG_7, BPF_REG_0));
 	if (n->weak)
 		allow_missing(e);
 	check(e);
-	store(e, BPF_DW, m, BPF_REG_7);
+	store(e, BPF_DW, m, BPF_REG_0);
 }
 
 static void look_up_address(struct emit *e, struct gen_name *n)
@@ -226,7 +213,6 @@ static void look_up_address(struct emit *e, struct gen_name *n)
 	emit(e, BPF_MOV64_IMM(BPF_REG_3, 0));
 	load_address(e, BPF_REG_4, n->off);
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_kallsyms_lookup_name));
-	emit(e, BPF_MOV64_REG(BPF_REG_7, BPF_REG_0));
 	if (n->weak)
 		allow_missing(e);
 	check(e);
@@ -250,11 +236,6 @@ static struct gen_name *look_up(struct emit *e, const struct gen_ref *ref)
 
 #define IMM_OFF	 offsetof(struct bpf_insn, imm)
 #define IMM2_OFF (sizeof(struct bpf_insn) + IMM_OFF)
-
-static void put_fd(struct emit *e, const struct gen_ref *ref, u32 to)
-{
-	copy_value(e, BPF_W, to, gen_slot_off(ref->slot));
-}
 
 static void put_nothing(struct emit *e, const struct gen_ref *ref, u32 to) {}
 
@@ -312,85 +293,53 @@ static void put_ksym_addr(struct emit *e, const struct gen_ref *ref, u32 to)
 }
 
 static void (*const put[])(struct emit *e, const struct gen_ref *ref, u32 to) = {
-	[GEN_REF_FD] = put_fd,
-	[GEN_REF_FD_INSN] = put_nothing,
-	[GEN_REF_BTF_ID] = put_btf_id,
-	[GEN_REF_BTF_OBJ] = put_btf_obj,
-	[GEN_REF_KFUNC] = put_kfunc,
-	[GEN_REF_KSYM_BTF] = put_ksym_btf,
-	[GEN_REF_KSYM_ADDR] = put_ksym_addr,
+	[GEN_REF_FD] = put_nothing, /* when there was the fd: give_fd() */
+	[GEN_REF_FD_INSN] = put_nothing,   [GEN_REF_BTF_ID] = put_btf_id,
+	[GEN_REF_BTF_OBJ] = put_btf_obj,   [GEN_REF_KFUNC] = put_kfunc,
+	[GEN_REF_KSYM_BTF] = put_ksym_btf, [GEN_REF_KSYM_ADDR] = put_ksym_addr,
 };
 
-/* --- what the caller may say --- */
+/* --- addresses --- */
 
-/* The caller's number, or ours if that is 0, without a branch. */
-static void use_max_entries(struct emit *e, const struct gen_call *c, u32 attr)
+static void next_address(struct emit *e, u32 *r1, u32 of)
 {
-	struct mem m = at(e, attr + offsetof(union bpf_attr, max_entries));
+	if (of != *r1)
+		emit(e, BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, (s32)(of - *r1)));
+	*r1 = of;
+}
 
-	if (c->slot < 0 || e->l->ctx_off[c->slot] < 0)
-		return;
-	emit(e, BPF_LDX_MEM(BPF_W, BPF_REG_1, BPF_REG_6,
-			    e->l->ctx_off[c->slot] + offsetof(struct gen_map_desc, max_entries)));
-	if (c->attr.max_entries) {
-		emit(e, BPF_MOV64_REG(BPF_REG_2, BPF_REG_1));
-		emit(e, BPF_ALU64_IMM(BPF_SUB, BPF_REG_2, 1));
-		emit(e, BPF_ALU64_IMM(BPF_RSH, BPF_REG_2, 63)); /* 1 if it is 0 */
-		emit(e, BPF_ALU64_IMM(BPF_MUL, BPF_REG_2, c->attr.max_entries));
-		emit(e, BPF_ALU64_REG(BPF_OR, BPF_REG_1, BPF_REG_2));
+/* What the runner may say about is its own (layout.c): a log's address, which is one of user space. */
+static bool is_log(const struct gen_call *c, struct gen_place p)
+{
+	return p.seg == GEN_ATTR &&
+	       ((c->cmd == BPF_PROG_LOAD && p.off == offsetof(union bpf_attr, log_buf)) ||
+		(c->cmd == BPF_BTF_LOAD && p.off == offsetof(union bpf_attr, btf_log_buf)));
+}
+
+/* Of all memory of all calls, R1 going up with it. */
+static void emit_pointers(struct emit *e)
+{
+	const struct gen_trace *t = e->l->trace;
+	u32 r1 = e->bias;
+
+	emit(e, BPF_MOV64_REG(BPF_REG_1, BPF_REG_8));
+	for (u32 i = 0; i < t->nr_calls; i++) {
+		const struct gen_call *c = &t->calls[i];
+
+		if (c->cmd == BPF_PROG_LOAD &&
+		    gen_attr_size(c) >= offsetofend(union bpf_attr, fd_array)) {
+			next_address(e, &r1, 0);
+			store(e, BPF_DW,
+			      at(e, e->l->attr_off[i] + offsetof(union bpf_attr, fd_array)),
+			      BPF_REG_1);
+		}
+		for (u32 j = 0; j < c->nr_segs; j++) {
+			if (is_log(c, c->segs[j].ptr))
+				continue;
+			next_address(e, &r1, e->l->seg_off[i][j]);
+			store(e, BPF_DW, at(e, gen_place_off(e->l, i, c->segs[j].ptr)), BPF_REG_1);
+		}
 	}
-	store(e, BPF_W, m, BPF_REG_1);
-}
-
-#define LOG_FIELD(field) offsetof(struct gen_loader_ctx, field)
-
-static void use_prog_log(struct emit *e, const struct gen_call *c, u32 attr)
-{
-	/* level and size, side by side here and there */
-	copy_ctx(e, BPF_DW, attr + offsetof(union bpf_attr, log_level), LOG_FIELD(log_level));
-	copy_ctx(e, BPF_DW, attr + offsetof(union bpf_attr, log_buf), LOG_FIELD(log_buf));
-	if (gen_attr_size(c) >= offsetofend(union bpf_attr, fd_array))
-		store_address(e, attr + offsetof(union bpf_attr, fd_array), 0);
-}
-
-static void use_btf_log(struct emit *e, const struct gen_call *c, u32 attr)
-{
-	if (gen_attr_size(c) < offsetofend(union bpf_attr, btf_log_level))
-		return;
-	copy_ctx(e, BPF_W, attr + offsetof(union bpf_attr, btf_log_level), LOG_FIELD(log_level));
-	copy_ctx(e, BPF_W, attr + offsetof(union bpf_attr, btf_log_size), LOG_FIELD(log_size));
-	copy_ctx(e, BPF_DW, attr + offsetof(union bpf_attr, btf_log_buf), LOG_FIELD(log_buf));
-}
-
-static const struct {
-	int cmd;
-	void (*use)(struct emit *e, const struct gen_call *c, u32 attr);
-} from_ctx[] = {
-	{BPF_MAP_CREATE, use_max_entries},
-	{BPF_PROG_LOAD, use_prog_log},
-	{BPF_BTF_LOAD, use_btf_log},
-};
-
-/* The caller's initial value, if it has one, over ours. Returns a jump for when there is none. */
-static u32 use_initial_value(struct emit *e, u32 value, u32 len, s32 slot)
-{
-	u32 none, kernel, done;
-
-	emit(e, BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_6,
-			    e->l->ctx_off[slot] + offsetof(struct gen_map_desc, initial_value)));
-	load_address(e, BPF_REG_1, value);
-	emit(e, BPF_MOV64_IMM(BPF_REG_2, len));
-	none = jump(e, BPF_JMP_IMM(BPF_JEQ, BPF_REG_3, 0, 0));
-	emit(e, BPF_LDX_MEM(BPF_W, BPF_REG_0, BPF_REG_6, offsetof(struct gen_loader_ctx, flags)));
-	kernel = jump(e, BPF_JMP_IMM(BPF_JSET, BPF_REG_0, GEN_CTX_KERNEL, 0));
-	emit(e, BPF_EMIT_CALL(BPF_FUNC_copy_from_user));
-	done = jump(e, BPF_JMP_A(0));
-	land(e, kernel);
-	emit(e, BPF_EMIT_CALL(BPF_FUNC_probe_read_kernel));
-	land(e, done);
-	emit(e, BPF_MOV64_REG(BPF_REG_7, BPF_REG_0));
-	check(e);
-	return none;
 }
 
 /* --- calls --- */
@@ -401,15 +350,6 @@ static void sys_bpf(struct emit *e, const struct gen_call *c, u32 attr)
 	load_address(e, BPF_REG_2, attr);
 	emit(e, BPF_MOV64_IMM(BPF_REG_3, gen_attr_size(c)));
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_sys_bpf));
-	emit(e, BPF_MOV64_REG(BPF_REG_7, BPF_REG_0));
-}
-
-static void emit_pointers(struct emit *e, u32 call)
-{
-	const struct gen_call *c = &e->l->trace->calls[call];
-
-	for (u32 i = 0; i < c->nr_segs; i++)
-		store_address(e, gen_place_off(e->l, call, c->segs[i].ptr), e->l->seg_off[call][i]);
 }
 
 static void emit_refs(struct emit *e, u32 call)
@@ -420,44 +360,30 @@ static void emit_refs(struct emit *e, u32 call)
 		put[c->refs[i].kind](e, &c->refs[i], gen_place_off(e->l, call, c->refs[i].at));
 }
 
-/* Stores the initial value of a map that the caller may replace. */
-static void emit_value_call(struct emit *e, u32 call, s32 slot)
+/* R0 goes into the slot and wherever later calls want it. */
+static void give_fd(struct emit *e, u32 call, u32 slot)
 {
-	const struct gen_call *c = &e->l->trace->calls[call];
-	u32 attr = e->l->attr_off[call], none = 0;
+	const struct gen_trace *t = e->l->trace;
 
-	emit_pointers(e, call);
-	emit_refs(e, call);
-	for (u32 i = 0; i < c->nr_segs; i++)
-		if (c->segs[i].ptr.off == offsetof(union bpf_attr, value))
-			none = use_initial_value(e, e->l->seg_off[call][i], c->segs[i].len, slot);
-	if (none && !e->l->skippable[call])
-		land(e, none);
-	sys_bpf(e, c, attr);
-	check(e);
-	if (none && e->l->skippable[call])
-		land(e, none);
+	store(e, BPF_W, at(e, gen_slot_off(slot)), BPF_REG_0);
+	for (u32 i = call + 1; i < t->nr_calls; i++)
+		for (u32 j = 0; j < t->calls[i].nr_refs; j++) {
+			const struct gen_ref *r = &t->calls[i].refs[j];
+
+			if (r->kind == GEN_REF_FD && r->slot == slot)
+				store(e, BPF_W, at(e, gen_place_off(e->l, i, r->at)), BPF_REG_0);
+		}
 }
 
 static void emit_call(struct emit *e, u32 call)
 {
 	const struct gen_call *c = &e->l->trace->calls[call];
-	s32 slot = gen_value_slot(e->l->trace, c);
-	u32 attr = e->l->attr_off[call];
 
-	if (slot >= 0) {
-		emit_value_call(e, call, slot);
-		return;
-	}
-	emit_pointers(e, call);
 	emit_refs(e, call);
-	for (u32 i = 0; i < ARRAY_SIZE(from_ctx); i++)
-		if (from_ctx[i].cmd == c->cmd)
-			from_ctx[i].use(e, c, attr);
-	sys_bpf(e, c, attr);
+	sys_bpf(e, c, e->l->attr_off[call]);
 	check(e);
 	if (c->slot >= 0)
-		store(e, BPF_W, at(e, gen_slot_off(c->slot)), BPF_REG_7);
+		give_fd(e, call, c->slot);
 }
 
 int gen_emit(const struct gen_layout *l, struct bpf_insn **insns, u32 *cnt)
@@ -470,6 +396,7 @@ int gen_emit(const struct gen_layout *l, struct bpf_insn **insns, u32 *cnt)
 	emit(&e, value[0]);
 	emit(&e, value[1]);
 	emit_failure(&e);
+	emit_pointers(&e);
 	for (u32 i = 0; i < l->trace->nr_calls; i++)
 		emit_call(&e, i);
 	emit_success(&e);

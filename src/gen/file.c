@@ -2,7 +2,7 @@
 /*
  * file.c - a loader in a file.
  *
- *   header | instructions | map value, without the zeros at its end | objects | texts | BTF
+ *   header | instructions | map value, without the zeros at its end | objects | patches | texts | BTF
  *
  * Everything but the instructions and the value is little endian; those are of the machines the
  * loader is for, as the header's flag says. Each section follows the one before, 8-aligned. Nothing read is
@@ -17,9 +17,10 @@
 #include "gen/layout.h"
 
 #define MAGIC	    "UBPFLDR"
-#define VERSION	    1
+#define VERSION	    2
 #define MAX_FILE    (1u << 29)
 #define MAX_OBJECTS 16384
+#define MAX_PATCHES 131072
 #define MAX_INSNS   1000000
 #define MAX_VALUE   (1u << 28)
 #define MAX_CTX	    32768
@@ -39,7 +40,7 @@ struct header {
 	u32 texts_sz;
 	u32 btf_sz;
 	u32 name; /* of the object, in texts */
-	u32 pad;
+	u32 nr_patches;
 };
 
 #define OBJ_MMAPABLE 1u
@@ -60,6 +61,7 @@ struct object {
 
 #define NR_HEADER_U32 ((sizeof(struct header) - 8) / 4)
 #define NR_OBJECT_U32 (sizeof(struct object) / 4)
+#define NR_PATCH_U32  (sizeof(struct gen_patch) / 4)
 
 /* Little endian and back. */
 static void swap_u32(void *p, u32 nr)
@@ -151,6 +153,21 @@ static u32 without_zeros(const struct gen_loader *l)
 	return n;
 }
 
+static int write_patches(const struct gen_loader *l, int fd)
+{
+	size_t len = l->nr_patches * sizeof(*l->patches);
+	struct gen_patch *p = malloc(len ?: 1);
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	memcpy(p, l->patches, len);
+	swap_u32(p, l->nr_patches * NR_PATCH_U32);
+	err = put(fd, p, len);
+	free(p);
+	return err;
+}
+
 static int write_all(const struct gen_loader *l, int fd, struct object *objs, struct texts *t)
 {
 	struct header h = {
@@ -164,6 +181,7 @@ static int write_all(const struct gen_loader *l, int fd, struct object *objs, st
 		.ctx_sz = l->ctx_sz,
 		.nr_objects = l->nr_descs,
 		.btf_sz = l->trace->btf_len,
+		.nr_patches = l->nr_patches,
 	};
 
 	add_text(t, "");
@@ -179,6 +197,7 @@ static int write_all(const struct gen_loader *l, int fd, struct object *objs, st
 		       ?: put(fd, l->insns, l->insn_cnt * sizeof(*l->insns))
 		       ?: put(fd, l->data, without_zeros(l))
 		       ?: put(fd, objs, l->nr_descs * sizeof(*objs))
+		       ?: write_patches(l, fd)
 		       ?: put(fd, t->buf, t->len)
 		       ?: put(fd, l->trace->btf, l->trace->btf_len);
 }
@@ -231,12 +250,12 @@ static int read_header(struct reader *r)
 	swap_u32(&r->h.version, NR_HEADER_U32);
 	h = &r->h;
 	if (h->version != VERSION)
-		return bad(r, "its version is not 1; generate it anew");
+		return bad(r, "its version is not 2; generate it anew");
 	if (h->flags != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? FLAG_BIG_ENDIAN : 0))
 		return bad(r, "it is for machines of the other byte order");
 	if (!h->insn_cnt || h->insn_cnt > MAX_INSNS || !h->data_sz || h->data_sz > MAX_VALUE ||
 	    h->data_stored > h->data_sz || h->ctx_sz < sizeof(struct gen_loader_ctx) ||
-	    h->ctx_sz > MAX_CTX || h->nr_objects > MAX_OBJECTS)
+	    h->ctx_sz > MAX_CTX || h->nr_objects > MAX_OBJECTS || h->nr_patches > MAX_PATCHES)
 		return bad(r, "its sizes are impossible");
 	return 0;
 }
@@ -331,16 +350,36 @@ static int read_descs(struct reader *r, struct gen_loader *l)
 	return err;
 }
 
+static int read_patches(struct reader *r, struct gen_loader *l, const void *patches)
+{
+	l->patches = copy(patches, r->h.nr_patches * sizeof(*l->patches),
+			  r->h.nr_patches * sizeof(*l->patches));
+	if (!l->patches)
+		return -ENOMEM;
+	l->nr_patches = r->h.nr_patches;
+	swap_u32(l->patches, l->nr_patches * NR_PATCH_U32);
+	for (u32 i = 0; i < l->nr_patches; i++) {
+		const struct gen_patch *p = &l->patches[i];
+
+		if (p->indirect > 1 || (!p->indirect && p->len != 4 && p->len != 8) ||
+		    p->from > l->ctx_sz - (p->indirect ? 8 : p->len) || p->len > l->data_sz ||
+		    p->to > l->data_sz - p->len)
+			return bad(r, "what the caller may say has no place in it");
+	}
+	return 0;
+}
+
 static int read_sections(struct reader *r, struct gen_loader *l)
 {
 	const struct header *h = &r->h;
 	u64 insns_sz = (u64)h->insn_cnt * sizeof(*l->insns);
-	const void *insns = take(r, insns_sz), *data = take(r, h->data_stored), *btf;
+	const void *insns = take(r, insns_sz), *data = take(r, h->data_stored), *patches, *btf;
 
 	r->objs = take(r, (u64)h->nr_objects * sizeof(*r->objs));
+	patches = take(r, (u64)h->nr_patches * sizeof(struct gen_patch));
 	r->texts = take(r, h->texts_sz);
 	btf = take(r, h->btf_sz);
-	if (!insns || !data || !r->objs || !r->texts || !btf)
+	if (!insns || !data || !r->objs || !patches || !r->texts || !btf)
 		return bad(r, "it is cut off");
 	if (!h->texts_sz || r->texts[0] || r->texts[h->texts_sz - 1] || !text(r, h->name))
 		return bad(r, "its texts do not end");
@@ -357,7 +396,8 @@ static int read_sections(struct reader *r, struct gen_loader *l)
 	l->trace->core_relos = h->needs & GEN_NEEDS_CORE_RELOS;
 	l->trace->btf_len = h->btf_sz;
 	l->trace->btf = h->btf_sz ? copy(btf, h->btf_sz, h->btf_sz) : NULL;
-	return h->btf_sz && !l->trace->btf ? -ENOMEM : read_descs(r, l);
+	return h->btf_sz && !l->trace->btf ? -ENOMEM
+					  : read_descs(r, l) ?: read_patches(r, l, patches);
 }
 
 static int read_file(int fd, char **file, u64 *len)

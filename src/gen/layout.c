@@ -170,7 +170,7 @@ static bool all_zero(const struct gen_seg *s)
 	return !s->len || (!p[0] && !memcmp(p, p + 1, s->len - 1));
 }
 
-/* A map of zeros needs no value, but room for the caller's: the same room for all of them. */
+/* At the end, where neither a file nor a header has them. */
 static bool wants_zeros(struct gen_layout *l, u32 call, const struct gen_seg *s)
 {
 	const struct gen_call *c = &l->trace->calls[call];
@@ -178,46 +178,28 @@ static bool wants_zeros(struct gen_layout *l, u32 call, const struct gen_seg *s)
 	return is_value(s) && gen_value_slot(l->trace, c) >= 0 && all_zero(s);
 }
 
-static int place_segs(struct gen_layout *l, u32 call, u32 *zeros)
+static void place_segs(struct gen_layout *l, u32 call, bool zeros)
 {
 	const struct gen_call *c = &l->trace->calls[call];
 
-	l->seg_off[call] = calloc(c->nr_segs ?: 1, sizeof(u32));
-	if (!l->seg_off[call])
-		return -ENOMEM;
-	for (u32 i = 0; i < c->nr_segs; i++) {
-		const struct gen_seg *s = &c->segs[i];
-
-		if (wants_zeros(l, call, s)) {
-			l->skippable[call] = true;
-			*zeros = max(*zeros, s->len);
-		} else {
-			l->seg_off[call][i] = add_data(l, s->data, s->len);
-		}
-	}
-	return 0;
-}
-
-static void place_zeros(struct gen_layout *l, u32 zeros)
-{
-	u32 off = add_data(l, NULL, zeros);
-
-	for (u32 i = 0; i < l->trace->nr_calls; i++)
-		for (u32 j = 0; l->skippable[i] && j < l->trace->calls[i].nr_segs; j++)
-			if (is_value(&l->trace->calls[i].segs[j]))
-				l->seg_off[i][j] = off;
+	for (u32 i = 0; i < c->nr_segs; i++)
+		if (wants_zeros(l, call, &c->segs[i]) == zeros)
+			l->seg_off[call][i] = add_data(l, c->segs[i].data, c->segs[i].len);
 }
 
 static int place_memory(struct gen_layout *l)
 {
-	u32 zeros = 0;
-	int err = 0;
+	const struct gen_trace *t = l->trace;
 
-	for (u32 i = 0; i < l->trace->nr_calls && !err; i++)
-		err = place_segs(l, i, &zeros);
-	if (!err)
-		place_zeros(l, zeros);
-	return err;
+	for (u32 i = 0; i < t->nr_calls; i++) {
+		l->seg_off[i] = calloc(t->calls[i].nr_segs ?: 1, sizeof(u32));
+		if (!l->seg_off[i])
+			return -ENOMEM;
+	}
+	for (int zeros = 0; zeros <= 1; zeros++)
+		for (u32 i = 0; i < t->nr_calls; i++)
+			place_segs(l, i, zeros);
+	return 0;
 }
 
 /* Loads of maps: an index instead of an fd. */
@@ -265,6 +247,79 @@ static int place_context(struct gen_layout *l)
 	return at > MAX_CTX ? -E2BIG : 0;
 }
 
+/* --- what the runner puts into the value --- */
+
+#define LOG_FIELD(field) offsetof(struct gen_loader_ctx, field)
+
+/* A command's own logs give way to the caller's. */
+static const struct {
+	int cmd;
+	u32 to, from, len;
+} log_patches[] = {
+	/* level and size, side by side here and there */
+	{BPF_PROG_LOAD, offsetof(union bpf_attr, log_level), LOG_FIELD(log_level), 8},
+	{BPF_PROG_LOAD, offsetof(union bpf_attr, log_buf), LOG_FIELD(log_buf), 8},
+	{BPF_BTF_LOAD, offsetof(union bpf_attr, btf_log_buf), LOG_FIELD(log_buf), 8},
+	{BPF_BTF_LOAD, offsetof(union bpf_attr, btf_log_size), LOG_FIELD(log_size), 4},
+	{BPF_BTF_LOAD, offsetof(union bpf_attr, btf_log_level), LOG_FIELD(log_level), 4},
+};
+
+static void add_patch(struct gen_layout *l, u32 to, u32 from, u32 len, bool indirect)
+{
+	l->patches[l->nr_patches++] = (struct gen_patch){to, from, len, indirect};
+}
+
+static void patch_logs(struct gen_layout *l, u32 call)
+{
+	const struct gen_call *c = &l->trace->calls[call];
+
+	for (u32 i = 0; i < ARRAY_SIZE(log_patches); i++) {
+		u32 to = l->attr_off[call] + log_patches[i].to, len = log_patches[i].len;
+
+		if (log_patches[i].cmd != c->cmd || log_patches[i].to + len > gen_attr_size(c))
+			continue;
+		memset(l->data + to, 0, len);
+		add_patch(l, to, log_patches[i].from, len, false);
+	}
+}
+
+static void patch_map(struct gen_layout *l, u32 call)
+{
+	const struct gen_call *c = &l->trace->calls[call];
+
+	if (c->cmd == BPF_MAP_CREATE && c->slot >= 0 && l->ctx_off[c->slot] >= 0)
+		add_patch(l, l->attr_off[call] + offsetof(union bpf_attr, max_entries),
+			  l->ctx_off[c->slot] + offsetof(struct gen_map_desc, max_entries), 4,
+			  false);
+}
+
+static void patch_value(struct gen_layout *l, u32 call)
+{
+	const struct gen_call *c = &l->trace->calls[call];
+	s32 slot = gen_value_slot(l->trace, c);
+
+	for (u32 i = 0; slot >= 0 && i < c->nr_segs; i++)
+		if (is_value(&c->segs[i]))
+			add_patch(l, l->seg_off[call][i],
+				  l->ctx_off[slot] + offsetof(struct gen_map_desc, initial_value),
+				  c->segs[i].len, true);
+}
+
+static int add_patches(struct gen_layout *l)
+{
+	u32 most = l->trace->nr_calls * 3;
+
+	l->patches = calloc(most ?: 1, sizeof(*l->patches));
+	if (!l->patches)
+		return -ENOMEM;
+	for (u32 i = 0; i < l->trace->nr_calls; i++) {
+		patch_logs(l, i);
+		patch_map(l, i);
+		patch_value(l, i);
+	}
+	return 0;
+}
+
 /* --- */
 
 static int check_calls(const struct gen_trace *t, struct log *log)
@@ -284,9 +339,8 @@ static int allocate(struct gen_layout *l)
 
 	l->attr_off = calloc(calls, sizeof(*l->attr_off));
 	l->seg_off = calloc(calls, sizeof(*l->seg_off));
-	l->skippable = calloc(calls, sizeof(*l->skippable));
 	l->ctx_off = calloc(l->trace->nr_slots ?: 1, sizeof(*l->ctx_off));
-	return l->attr_off && l->seg_off && l->skippable && l->ctx_off ? 0 : -ENOMEM;
+	return l->attr_off && l->seg_off && l->ctx_off ? 0 : -ENOMEM;
 }
 
 int gen_layout(struct gen_layout *l, const struct gen_trace *t, struct log *log)
@@ -308,7 +362,7 @@ int gen_layout(struct gen_layout *l, const struct gen_trace *t, struct log *log)
 	err = l->err ?: place_memory(l) ?: l->err;
 	if (!err)
 		finish_insns(l);
-	err = err ?: place_context(l);
+	err = err ?: place_context(l) ?: add_patches(l);
 	if (err == -E2BIG)
 		log_printf(log, "too large for one loader program\n");
 	return err;
@@ -320,7 +374,7 @@ void gen_layout_free(struct gen_layout *l)
 		free(l->seg_off[i]);
 	free(l->seg_off);
 	free(l->attr_off);
-	free(l->skippable);
+	free(l->patches);
 	free(l->ctx_off);
 	free(l->names);
 	free(l->data);

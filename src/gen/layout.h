@@ -4,7 +4,7 @@
 /*
  * layout.h - where things of a trace lie in the loader's map and context. Private to src/gen.
  *
- *   map value: | fds of the slots (4 bytes each) | names: id, module's fd | attrs | memory of the calls ... | zeros |
+ *   map value: | fds of the slots (4 bytes each) | names: id, module's fd | attrs | memory of the calls ... | values of zeros |
  *   context:   | bpf_loader_ctx | bpf_map_desc ... | bpf_prog_desc ... | link fds ... |
  *
  * The beginning is fd_array of every PROG_LOAD: slot N is fd_array[N], so instructions are final here.
@@ -29,8 +29,9 @@ struct gen_layout {
 	int err; /* sticky */
 	u32 *attr_off;
 	u32 **seg_off;	/* per call, per segment */
-	bool *skippable; /* per call: does nothing unless the caller has a value */
 	s32 *ctx_off;	/* per slot, -1: not exported */
+	struct gen_patch *patches;
+	u32 nr_patches;
 	u32 ctx_sz;
 	struct gen_name *names;
 	u32 nr_names;

@@ -6,7 +6,7 @@
 #include "gen/layout.h"
 #include "gen/lskel_rt.h" /* what runners know of the machine */
 
-/* Where the value of a map of variables lies; zeros lie nowhere. */
+/* Where the value of a map of variables lies. */
 static void find_value(struct gen_desc *d, const struct gen_layout *lay)
 {
 	const struct gen_trace *t = lay->trace;
@@ -14,7 +14,7 @@ static void find_value(struct gen_desc *d, const struct gen_layout *lay)
 	for (u32 i = 0; i < t->nr_calls; i++) {
 		const struct gen_call *c = &t->calls[i];
 
-		if (gen_value_slot(t, c) != (s32)d->slot || lay->skippable[i])
+		if (gen_value_slot(t, c) != (s32)d->slot)
 			continue;
 		for (u32 j = 0; j < c->nr_segs; j++)
 			if (c->segs[j].ptr.off == offsetof(union bpf_attr, value)) {
@@ -74,7 +74,10 @@ static int take(struct gen_loader *l, struct gen_layout *lay)
 	l->data_sz = lay->len;
 	l->ctx_sz = lay->ctx_sz;
 	l->needs = needs_of(lay->trace);
+	l->patches = lay->patches;
+	l->nr_patches = lay->nr_patches;
 	lay->data = NULL;
+	lay->patches = NULL;
 	return 0;
 }
 
@@ -104,6 +107,7 @@ void gen_loader_free(struct gen_loader *l)
 		gen_trace_free(l->trace);
 	free(l->insns);
 	free(l->data);
+	free(l->patches);
 	free(l->descs);
 	free(l);
 }
@@ -134,7 +138,22 @@ void gen_loader_ctx(const struct gen_loader *l, void *ctx)
 	}
 }
 
-static int make_map(const struct gen_loader *l, gen_bpf_fn bpf)
+_Static_assert(sizeof(struct gen_patch) == sizeof(struct userbpf_patch), "one layout");
+
+/* LINUX_KERNEL_VERSION is that of this machine; a value of the caller comes after it and has its own. */
+static void set_versions(const struct gen_loader *l, char *value)
+{
+	for (u32 i = 0; i < l->nr_descs; i++) {
+		const struct gen_desc *d = &l->descs[i];
+		const struct gen_slot *s = &l->trace->slots[d->slot];
+
+		if (d->kind == GEN_MAP && s->version_sz &&
+		    s->version_off + s->version_sz <= d->value_sz)
+			userbpf_set_version(value + d->value_off + s->version_off, s->version_sz);
+	}
+}
+
+static int make_map_of(const struct gen_loader *l, gen_bpf_fn bpf, const char *value)
 {
 	union bpf_attr attr = {0};
 	int fd, err;
@@ -151,12 +170,27 @@ static int make_map(const struct gen_loader *l, gen_bpf_fn bpf)
 	memset(&attr, 0, sizeof(attr));
 	attr.map_fd = fd;
 	attr.key = (uintptr_t)&key;
-	attr.value = (uintptr_t)l->data;
+	attr.value = (uintptr_t)value;
 	err = bpf(BPF_MAP_UPDATE_ELEM, &attr, offsetofend(union bpf_attr, flags));
 	if (err < 0) {
 		close(fd);
 		return err;
 	}
+	return fd;
+}
+
+static int make_map(const struct gen_loader *l, gen_bpf_fn bpf, const void *ctx)
+{
+	char *value = malloc(l->data_sz);
+	int fd;
+
+	if (!value)
+		return -ENOMEM;
+	memcpy(value, l->data, l->data_sz);
+	set_versions(l, value);
+	userbpf_patch_all(value, ctx, (const struct userbpf_patch *)l->patches, l->nr_patches);
+	fd = make_map_of(l, bpf, value);
+	free(value);
 	return fd;
 }
 
@@ -193,46 +227,9 @@ static int run_prog(const struct gen_loader *l, gen_bpf_fn bpf, int prog, void *
 	return err < 0 ? err : min(0, (int)attr.test.retval);
 }
 
-/* --- the version of the kernel in a map of variables --- */
-
-/* The value of map @i with this machine's version in it; NULL: the recorded one will do. */
-static char *versioned(const struct gen_loader *l, void *ctx, u32 i)
-{
-	const struct gen_desc *d = &l->descs[i];
-	const struct gen_slot *s = &l->trace->slots[d->slot];
-	char *value;
-
-	if (d->kind != GEN_MAP || !s->version_sz || s->version_off + s->version_sz > d->value_sz ||
-	    map_desc(l, ctx, i)->initial_value)
-		return NULL;
-	value = malloc(d->value_sz);
-	if (!value)
-		return NULL;
-	memcpy(value, (char *)l->data + d->value_off, d->value_sz);
-	userbpf_set_version(value + s->version_off, s->version_sz);
-	return value;
-}
-
-static int run_versioned(const struct gen_loader *l, gen_bpf_fn bpf, int prog, void *ctx)
-{
-	char *value = NULL;
-	u32 i;
-	int err;
-
-	for (i = 0; i < l->nr_descs && !value; i++)
-		value = versioned(l, ctx, i);
-	if (value)
-		map_desc(l, ctx, i - 1)->initial_value = (uintptr_t)value;
-	err = run_prog(l, bpf, prog, ctx);
-	if (value)
-		map_desc(l, ctx, i - 1)->initial_value = 0;
-	free(value);
-	return err;
-}
-
 int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx)
 {
-	int map = make_map(l, bpf), prog, err;
+	int map = make_map(l, bpf, ctx), prog, err;
 
 	if (map < 0)
 		return map;
@@ -240,7 +237,7 @@ int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx)
 	if (err < 0 && ((struct gen_loader_ctx *)ctx)->log_buf)
 		err = prog = load_prog(l, bpf, map, ctx);
 	if (prog >= 0) {
-		err = run_versioned(l, bpf, prog, ctx);
+		err = run_prog(l, bpf, prog, ctx);
 		close(prog);
 	}
 	close(map);

@@ -5,10 +5,12 @@
  * loader.h - a trace as one program and one map (DESIGN D11; seed 002). Control side.
  *
  * The program is of type SYSCALL; its context and its use of the map are those of libbpf's loaders
- * (struct bpf_loader_ctx, bpf_map_desc, bpf_prog_desc of <bpf/skel_internal.h>), so that either
- * side's runner can run it: maps first, then programs, then links (which libbpf's do not have). It repeats the calls,
- * keeps fds in slots, checks every result, and on every path closes what it does not hand over.
- * Log level, log buffer, max_entries and initial values come from the context.
+ * (struct bpf_loader_ctx, bpf_map_desc, bpf_prog_desc of <bpf/skel_internal.h>): maps first, then programs, then links (which
+ * libbpf's do not have). It repeats the calls, keeps fds in slots, checks every result, and on every path closes what it does
+ * not hand over. The fds go into the context when all went well.
+ *
+ * What the caller says there (log level and buffer, max_entries, initial values) the runner puts into the map's value before it
+ * makes the map: struct gen_patch says where. Instructions for it would have to be verified at every load.
  */
 #include "base/log.h"
 #include "gen/trace.h"
@@ -16,12 +18,11 @@
 /* Fields of the context; layout is libbpf's ABI with its loaders. */
 struct gen_loader_ctx {
 	u32 sz;
-	u32 flags; /* GEN_CTX_KERNEL */
+	u32 flags;
 	u32 log_level;
 	u32 log_size;
 	u64 log_buf;
 };
-#define GEN_CTX_KERNEL 1u
 struct gen_map_desc {
 	s32 fd;
 	u32 max_entries;
@@ -33,7 +34,15 @@ struct gen_desc {
 	u32 slot;		/* in the trace */
 	u32 ctx_off;		/* of its bpf_map_desc, bpf_prog_desc or fd in the context */
 	u32 max_entries;	/* maps: as recorded; what a context with 0 gets */
-	u32 value_off, value_sz; /* maps of variables: the initial value in the loader's data; sz 0: zeros */
+	u32 value_off, value_sz; /* maps of variables: the initial value in the loader's data */
+};
+
+/* Something of the context that belongs into the map's value, unless it is 0. The layout is struct userbpf_patch's of lskel_rt.h. */
+struct gen_patch {
+	u32 to;	      /* in the value */
+	u32 from;     /* in the context */
+	u32 len;
+	u32 indirect; /* 0: 4 or 8 bytes from there; 1: @len bytes from the address there */
 };
 
 struct gen_loader {
@@ -44,6 +53,8 @@ struct gen_loader {
 	u32 ctx_sz;
 	struct gen_desc *descs;	/* exported objects in the order of the context */
 	u32 nr_descs;
+	struct gen_patch *patches;
+	u32 nr_patches;
 	u32 needs;		/* GEN_NEEDS_* */
 	struct gen_trace *trace; /* names, sections, BTF; borrowed when built, owned when read from a file */
 	bool owns_trace;

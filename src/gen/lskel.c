@@ -207,20 +207,33 @@ static const struct gen_seg *initial_value(const struct lskel *s, u32 slot)
 	return NULL;
 }
 
-static size_t used_bytes(const struct gen_seg *seg)
+static size_t used_bytes(const char *data, size_t len)
 {
-	size_t len = seg ? seg->len : 0;
-
-	while (len && !((const char *)seg->data)[len - 1])
+	while (len && !data[len - 1])
 		len--;
 	return len;
 }
 
+static void emit_patches(const struct lskel *s)
+{
+	emit(s, "static inline const struct userbpf_patch *@__patches(size_t *nr)\n{\n");
+	emit(s, "\tstatic const struct userbpf_patch patches[] = {\n");
+	for (u32 i = 0; i < s->l->nr_patches; i++) {
+		const struct gen_patch *p = &s->l->patches[i];
+
+		emit(s, "\t\t{%u, %u, %u, %u},\n", p->to, p->from, p->len, p->indirect);
+	}
+	emit(s, "\t\t{0, 0, 0, 0},\n\t};\n\n\t*nr = %u;\n\treturn patches;\n}\n\n",
+	     s->l->nr_patches);
+}
+
 static void emit_blobs(const struct lskel *s)
 {
+	size_t data_sz = used_bytes(s->l->data, s->l->data_sz);
+
 	emit(s, "static inline const void *@__data(size_t *size)\n{\n");
 	emit(s, "\tstatic const char data[] __attribute__((aligned(8))) =\n");
-	emit_bytes(s, "\t\t", s->l->data, s->l->data_sz);
+	emit_bytes(s, "\t\t", s->l->data, data_sz);
 	emit(s, "\t\t;\n\n\t*size = sizeof(data) - 1;\n\treturn data;\n}\n\n");
 	emit(s, "static inline const void *@__insns(size_t *size)\n{\n");
 	emit(s, "\tstatic const char insns[] __attribute__((aligned(8))) =\n");
@@ -323,7 +336,7 @@ static void emit_open_data(const struct lskel *s, const struct gen_desc *d)
 {
 	const struct gen_seg *seg = initial_value(s, d->slot);
 	const char *ident = slot_of(s, d)->ident;
-	size_t len = used_bytes(seg);
+	size_t len = seg ? used_bytes(seg->data, seg->len) : 0;
 
 	emit(s, "\t{\n");
 	if (len) {
@@ -381,9 +394,14 @@ static void emit_load(const struct lskel *s)
 	emit(s,
 	     "/* 0 or negative errno, which is in errno, too. */\n"
 	     "static inline int @__load(struct @ *skel)\n{\n"
-	     "\tsize_t data_sz, insns_sz;\n"
-	     "\tconst void *data = @__data(&data_sz), *insns = @__insns(&insns_sz);\n"
-	     "\tint err = userbpf_load_and_run(&skel->ctx, data, data_sz, insns, insns_sz);\n\n");
+	     "\tstruct userbpf_loader loader;\n"
+	     "\tint err;\n\n"
+	     "\tloader.data = @__data(&loader.data_sz);\n"
+	     "\tloader.value_sz = %u;\n"
+	     "\tloader.insns = @__insns(&loader.insns_sz);\n"
+	     "\tloader.patches = @__patches(&loader.nr_patches);\n"
+	     "\terr = userbpf_load_and_run(&skel->ctx, &loader);\n",
+	     s->l->data_sz);
 	for_each_desc(s, GEN_MAP, d) {
 		const char *ident = slot_of(s, d)->ident;
 
@@ -446,6 +464,7 @@ int gen_lskel_c(const struct gen_loader *l, const char *name, FILE *out, struct 
 	emit_destroy(&s);
 	emit_open(&s);
 	emit_blobs(&s);
+	emit_patches(&s);
 	emit_load(&s);
 	fputs("#if defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n\n", out);
 	emit(&s, "#endif\n");

@@ -172,7 +172,37 @@ static inline __u64 userbpf_ptr(const void *p)
 
 /* --- loading --- */
 
-static inline int userbpf_loader_map(const void *data, __u32 data_sz)
+/* Of the context, into the loader's data: @len bytes (4 or 8) from there, or from the address there. */
+struct userbpf_patch {
+	__u32 to, from, len, indirect;
+};
+struct userbpf_loader {
+	const void *data; /* the first bytes of the loader map's value */
+	size_t data_sz;
+	size_t value_sz; /* with the zeros after them */
+	const void *insns;
+	size_t insns_sz;
+	const struct userbpf_patch *patches;
+	size_t nr_patches;
+};
+
+/* What the caller said; 0 is to say nothing. */
+static inline void userbpf_patch_all(void *data, const void *ctx, const struct userbpf_patch *p,
+				     size_t nr)
+{
+	for (; nr; nr--, p++) {
+		const char *from = (const char *)ctx + p->from;
+		__u64 value = 0;
+
+		memcpy(&value, from, p->indirect ? 8 : p->len);
+		if (p->indirect)
+			from = (const char *)(unsigned long)value;
+		if (value)
+			memcpy((char *)data + p->to, from, p->len);
+	}
+}
+
+static inline int userbpf_loader_map_of(const void *data, __u32 data_sz)
 {
 	struct userbpf_map_create create;
 	struct userbpf_map_update update;
@@ -197,6 +227,20 @@ static inline int userbpf_loader_map(const void *data, __u32 data_sz)
 		return fd;
 	close(fd);
 	return err;
+}
+
+static inline int userbpf_loader_map(const struct userbpf_loader *l, const void *ctx)
+{
+	char *value = (char *)calloc(1, l->value_sz);
+	int fd;
+
+	if (!value)
+		return -ENOMEM;
+	memcpy(value, l->data, l->data_sz);
+	userbpf_patch_all(value, ctx, l->patches, l->nr_patches);
+	fd = userbpf_loader_map_of(value, (__u32)l->value_sz);
+	free(value);
+	return fd;
 }
 
 static inline int userbpf_loader_prog(const void *insns, size_t insns_sz, const int *map_fd)
@@ -228,14 +272,13 @@ static inline int userbpf_loader_run(int prog_fd, struct userbpf_loader_ctx *ctx
 }
 
 /* 0 or negative errno of the call that failed. */
-static inline int userbpf_load_and_run(struct userbpf_loader_ctx *ctx, const void *data, size_t data_sz,
-				       const void *insns, size_t insns_sz)
+static inline int userbpf_load_and_run(struct userbpf_loader_ctx *ctx, const struct userbpf_loader *l)
 {
-	int map_fd = userbpf_loader_map(data, (__u32)data_sz), prog_fd, err;
+	int map_fd = userbpf_loader_map(l, ctx), prog_fd, err;
 
 	if (map_fd < 0)
 		return map_fd;
-	prog_fd = userbpf_loader_prog(insns, insns_sz, &map_fd);
+	prog_fd = userbpf_loader_prog(l->insns, l->insns_sz, &map_fd);
 	err = prog_fd;
 	if (prog_fd >= 0) {
 		err = userbpf_loader_run(prog_fd, ctx);

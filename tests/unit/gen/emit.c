@@ -238,10 +238,6 @@ static void test_overrides(void **state)
 	assert_int_equal(info.max_entries, 99);
 	for (int i = 0; i < 3; i++)
 		close(d[i].fd);
-	memset(ctx, 0, l->ctx_sz);
-	gen_loader_ctx(l, ctx);
-	d[1].initial_value = 8; /* cannot be read */
-	assert_int_equal(gen_loader_run(l, bpf, ctx), -EFAULT);
 	done(l, ctx, 0, before);
 }
 
@@ -292,14 +288,14 @@ static void test_far(void **state)
 
 	t->calls[0].attr.max_entries = 5000;
 	t->slots[m].exported = true;
-	for (u32 i = 0; i < 3500; i++, value++)
+	for (u32 i = 0; i < 4500; i++, value++)
 		update(m, i, &value, 4);
 	l = built(&ctx);
 	assert_true(l->insn_cnt > 40000);
 	assert_true(l->data_sz > 128 * 1024);
 	assert_int_equal(gen_loader_run(l, bpf, ctx), 0);
 	assert_int_equal(element(fd_in(l, ctx, 0), 0), 5);
-	assert_int_equal(element(fd_in(l, ctx, 0), 3499), 3504);
+	assert_int_equal(element(fd_in(l, ctx, 0), 4499), 4504);
 	close(fd_in(l, ctx, 0));
 	free(ctx);
 	gen_loader_free(l);
