@@ -12,15 +12,24 @@
  *                              kptr 8 NAME, kptr_ref 8 NAME: a pointer to that struct of the service
  *   typedef                    ... and the type of the values is a typedef of that struct
  *   inner: array 4 8 1         the map before is one of maps like this
+ *   value: text                ... and its first value begins with this; no program or system call writes to it
+ *   attach: TRACE_FENTRY       expected_attach_type, without BPF_
+ *   target: read_file          function, typedef (or #id) of the kernel the program attaches to; a program of
+ *                              a type that needs none is checked as one that has none
+ *   license: none              not one the kernel takes as compatible with the GPL, which is the default
+ *   ksym: 3 name               the LD_IMM64 at this instruction is the address of that variable of the kernel (or #id)
  *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions; 9:ctx is global, too, and
  *                              gets the context: "int f(struct __sk_buff *)" or struct xdp_md
- *   kfunc: 3 name              the call at this instruction is of that function of the service
+ *   kfunc: 3 name              the call at this instruction is of that function of the service (or #id)
  *   expect: ok | EACCES ...
  *   level: 4                   log level; 2 when absent
  *   log: text                  these must occur in the log in this order; may repeat
  *   --
  *   r0 = 0                     isa/asm.h; "call f" with the name of a function of the service
  *   exit
+ *
+ * The kernel (the service, where a file asks for its functions) is the BTF in the second argument. Names in
+ * it that begin with no_address have none.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -30,7 +39,7 @@
 #include <cmocka.h>
 
 #include "isa/asm.h"
-#include "prog/prog.h"
+#include "prog/load.h"
 
 #define MAX_INSNS 4096
 #define MAX_LINES 16
@@ -40,7 +49,9 @@ struct test_case {
 	char name[120], type[32];
 	bool unpriv;
 	u64 no_caps;
-	u32 flags, level;
+	u32 flags, level, attach;
+	bool no_license;
+	char target[64];
 	int expect;
 	char *log[MAX_LINES];
 	u32 nr_log;
@@ -53,6 +64,7 @@ struct test_case {
 		} field[4];
 		u32 nr_fields;
 		bool of_maps, is_typedef;
+		char *value;
 		struct map_attr inner;
 	} more[8];
 	u32 nr_maps;
@@ -64,8 +76,8 @@ struct test_case {
 	struct {
 		u32 at;
 		char name[64];
-	} kfunc[8];
-	u32 nr_kfuncs;
+	} kfunc[8], ksym[4];
+	u32 nr_kfuncs, nr_ksyms;
 	char *text;
 };
 
@@ -123,6 +135,22 @@ static void read_field(struct test_case *t, const char *s)
 		fail_msg("%s: bad field '%s'", t->name, s);
 }
 
+static u32 attach_type(const struct test_case *t, const char *name)
+{
+	static const char *const names[] = {
+#define MAP_TYPE(x)
+#define PROG_TYPE(x)
+#define ATTACH_TYPE(x) [BPF_##x] = #x,
+#include "abi/names.def"
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i] && !strcmp(names[i], name))
+			return i;
+	fail_msg("%s: no attach type %s", t->name, name);
+	return 0;
+}
+
 static void read_funcs(struct test_case *t, char *s)
 {
 	for (char *w = strtok(s, " "); w; w = strtok(NULL, " ")) {
@@ -155,6 +183,17 @@ static void read_key(struct test_case *t, char *line)
 		t->flags = strtoul(value, NULL, 0);
 	else if (!strcmp(line, "without"))
 		t->no_caps |= 1ull << atoi(value);
+	else if (!strcmp(line, "attach"))
+		t->attach = attach_type(t, value);
+	else if (!strcmp(line, "license"))
+		t->no_license = true;
+	else if (!strcmp(line, "target"))
+		snprintf(t->target, sizeof(t->target), "%s", value);
+	else if (!strcmp(line, "value") && t->nr_maps)
+		t->more[t->nr_maps - 1].value = strdup(value);
+	else if (!strcmp(line, "ksym") && t->nr_ksyms < ARRAY_SIZE(t->ksym) &&
+		 sscanf(value, "%u %63s", &t->ksym[t->nr_ksyms].at, t->ksym[t->nr_ksyms].name) == 2)
+		t->nr_ksyms++;
 	else if (!strcmp(line, "level"))
 		t->level = atoi(value);
 	else if (!strcmp(line, "map"))
@@ -228,7 +267,7 @@ static u32 read_cases(const char *path, struct test_case *cases)
 			snprintf(t->name, sizeof(t->name), "%.100s", line + 3);
 			strcpy(t->type, "socket_filter");
 			body = false;
-		} else if (!t || (!body && (line[0] == '#' || !line[0]))) {
+		} else if (!t || line[0] == '#' || (!body && !line[0])) {
 			continue;
 		} else if (!strcmp(line, "--")) {
 			body = true;
@@ -262,7 +301,14 @@ static int fd_array(void *arg, u32 idx, int *fd)
 	return 0;
 }
 
-static const struct vfy_env_ops env_ops = {.map_by_fd = map_by_fd, .fd_array = fd_array};
+static u64 ksym_addr(void *arg, const char *name)
+{
+	(void)arg;
+	return strncmp(name, "no_address", strlen("no_address")) ? 0x1000 : 0;
+}
+
+static const struct vfy_env_ops env_ops = {
+	.map_by_fd = map_by_fd, .fd_array = fd_array, .ksym_addr = ksym_addr};
 
 static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
 {
@@ -403,6 +449,12 @@ static void open_map(const struct test_case *t, struct bpf_map *map, u32 i)
 
 	if (err || map_open(map, &t->map[i]))
 		fail_msg("no map %u: %d", i, err);
+	if (t->more[i].value) {
+		memcpy(map->ops->direct_value(map, 0), t->more[i].value,
+		       min(strlen(t->more[i].value) + 1, (size_t)map->value_size));
+		map->map_flags |= BPF_F_RDONLY_PROG;
+		map->frozen = true;
+	}
 	if (t->more[i].nr_fields) {
 		map->btf = value_btf(map->value_size, t->more[i].field, t->more[i].nr_fields,
 				     &map->btf_value_type_id);
@@ -434,16 +486,64 @@ static void close_maps(struct world *w)
 	}
 }
 
-static void name_kfuncs(const struct test_case *t, struct vfy_prog *p)
+/* "#5" or the name of a type of that kind */
+static u32 type_id(const char *name, u32 kind)
+{
+	s32 id = name[0] == '#' ? atoi(name + 1) : btf_find_by_name_kind(vmlinux, name, kind);
+
+	if (id < 0)
+		fail_msg("the kernel has no %s", name);
+	return id;
+}
+
+static void name_kernel_things(const struct test_case *t, struct vfy_prog *p)
 {
 	p->vmlinux = vmlinux;
-	for (u32 i = 0; i < t->nr_kfuncs; i++) {
-		s32 id = btf_find_by_name_kind(vmlinux, t->kfunc[i].name, BTF_KIND_FUNC);
-
-		if (id < 0)
-			fail_msg("no function %s", t->kfunc[i].name);
-		p->insns[t->kfunc[i].at].imm = id;
+	for (u32 i = 0; i < t->nr_kfuncs; i++)
+		p->insns[t->kfunc[i].at].imm = type_id(t->kfunc[i].name, BTF_KIND_FUNC);
+	for (u32 i = 0; i < t->nr_ksyms; i++) {
+		p->insns[t->ksym[i].at].src_reg = BPF_PSEUDO_BTF_ID;
+		p->insns[t->ksym[i].at].imm = type_id(t->ksym[i].name, BTF_KIND_VAR);
 	}
+}
+
+/* --- what the program attaches to --- */
+
+static const struct vfy_ctx_arg *target_ctx(void *arg, enum bpf_attach_type attach,
+					    const char *func, u32 *nr)
+{
+	static struct vfy_ctx_arg args[] = {
+		{.offset = 8, .reg_type = PTR_TO_BTF_ID | PTR_MAYBE_NULL},
+		{.offset = 16, .reg_type = PTR_TO_BUF | PTR_MAYBE_NULL | MEM_RDONLY},
+		{.offset = 24, .reg_type = PTR_TO_BUF | PTR_MAYBE_NULL},
+	};
+
+	(void)arg;
+	if (strncmp(func, "bpf_iter_", strlen("bpf_iter_")))
+		return NULL;
+	*nr = ARRAY_SIZE(args);
+	args[0].btf_id = type_id("file", BTF_KIND_STRUCT);
+	return args;
+}
+
+static int check_target(const struct test_case *t, struct bpf_prog *prog, struct vfy_prog *p,
+			struct log *log)
+{
+	const struct prog_load_env env = {
+		.cred = p->cred, .vmlinux = vmlinux, .vfy_env = p->env, .target_ctx = target_ctx};
+
+	prog->type = p->type;
+	prog->expected_attach_type = p->expected_attach_type;
+	prog->gpl_compatible = p->gpl_compatible;
+	if (t->target[0]) {
+		p->attach_btf_id =
+			type_id(t->target,
+				t->attach == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
+		p->attach_btf = vmlinux;
+		prog->aux->attach_btf = btf_get(vmlinux);
+		prog->aux->attach_btf_id = p->attach_btf_id;
+	}
+	return prog_check_target(&env, prog, p, log);
 }
 
 static void run_case(void **state)
@@ -452,6 +552,7 @@ static void run_case(void **state)
 	const struct prog_type *type = type_by_name(t->type);
 	struct cred cred = {.caps = t->unpriv ? 0 : ~t->no_caps};
 	struct world w = {.nr_maps = 0};
+	struct bpf_prog *prog = prog_alloc();
 	struct asm_error bad;
 	struct log log;
 	int err, len;
@@ -461,8 +562,9 @@ static void run_case(void **state)
 	open_maps(t, &w);
 	struct vfy_prog p = {.type = type->type,
 			     .prog_flags = t->flags,
+			     .expected_attach_type = t->attach,
 			     .sleepable = t->flags & BPF_F_SLEEPABLE,
-			     .gpl_compatible = true,
+			     .gpl_compatible = !t->no_license,
 			     .cred = &cred,
 			     .ops = type->ops,
 			     .env = &env_ops,
@@ -475,9 +577,11 @@ static void run_case(void **state)
 	p.len = len;
 	add_funcs(t, &p);
 	if (vmlinux)
-		name_kfuncs(t, &p);
+		name_kernel_things(t, &p);
 	log_init(&log, t->level, 1 << 24);
-	err = vfy_check(&p, &log);
+	err = check_target(t, prog, &p, &log);
+	if (!err)
+		err = vfy_check(&p, &log);
 	if (err != t->expect)
 		fail_msg("got %s (%d), not %s:\n%s", error_name(err), err, error_name(t->expect),
 			 log.buf ? log.buf : "");
@@ -485,6 +589,7 @@ static void run_case(void **state)
 	log_free(&log);
 	btf_put(p.btf);
 	vfy_prog_free(&p);
+	obj_put(&prog->obj);
 	close_maps(&w);
 }
 
@@ -509,6 +614,8 @@ int main(int argc, char **argv)
 		free(cases[i].text);
 		for (u32 j = 0; j < cases[i].nr_log; j++)
 			free(cases[i].log[j]);
+		for (u32 j = 0; j < cases[i].nr_maps; j++)
+			free(cases[i].more[j].value);
 	}
 	btf_put(vmlinux);
 	return n != 0;
