@@ -75,6 +75,7 @@ struct fs_cg {
 	uid_t uid;	/* the service's */
 	gid_t gid;
 	struct fs_table groups, exposes;
+	struct poller *poller; /* NULL: nobody waited yet */
 	u64 next_id;
 	struct cg_past {	/* entries that ended, for whoever asks why */
 		struct cg_id group;
@@ -135,6 +136,17 @@ bool cg_is_rm(const char *buf, size_t len);
 int procs_each(struct fs *fs, struct cg_id group, bool root, int (*cb)(void *arg, pid_t pid), void *arg);
 int procs_move(struct fs *fs, const struct cred *c, pid_t pid, struct cg_id group);
 void procs_free(struct fs *fs);
+
+/* poller.c: wakes once when one of @events (EPOLL*) happens to @fd; again after the next call */
+struct cg_wait {
+	struct list node;
+	struct poller *poller; /* NULL: not registered */
+	void (*wake)(void *arg);
+	void *arg;
+};
+int poller_wait(struct fs *fs, struct cg_wait *w, int fd, u32 events);
+void poller_drop(struct cg_wait *w, int fd);
+void poller_free(struct poller *p);
 
 /* caller.c: this thread acts with the rights of @c, at most our own, until caller_end(). */
 struct caller {

@@ -32,6 +32,7 @@ struct host_file {
 	int fd;
 	bool has_cred;
 	struct cred cred; /* who opened it: what is written is written by them */
+	struct cg_wait wait;
 };
 
 static ssize_t host_read(struct fs_file *f, char *buf, size_t len, u64 off)
@@ -80,12 +81,16 @@ static ssize_t host_write(struct fs_file *f, const char *buf, size_t len, u64 of
 	return n;
 }
 
-/* What is there now. Changes wake nobody: who waits for them asks the machine's own file. */
+/* Files of cgroups are always ready, and say with EPOLLPRI that they changed since they were read
+ * (cgroup.events, the triggers of *.pressure). */
 static u32 host_poll(struct fs_file *f, void (*wake)(void *), void *wake_arg)
 {
 	struct host_file *h = f->priv;
 	struct pollfd p = {.fd = h->fd, .events = POLLIN | POLLOUT | POLLPRI};
 
+	h->wait.wake = wake;
+	h->wait.arg = wake_arg;
+	poller_wait(f->inode->sb->fs, &h->wait, h->fd, EPOLLPRI); /* before looking */
 	return poll(&p, 1, 0) > 0 ? (u32)p.revents : 0;
 }
 
@@ -93,6 +98,7 @@ static void host_close(struct fs_file *f)
 {
 	struct host_file *h = f->priv;
 
+	poller_drop(&h->wait, h->fd);
 	close(h->fd);
 	free(h);
 }

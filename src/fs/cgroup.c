@@ -985,6 +985,7 @@ void fs_cgroup_free(struct fs *fs)
 	if (!fs->cg)
 		return;
 	procs_free(fs);
+	poller_free(fs->cg->poller);
 	pthread_mutex_destroy(&fs->cg->own_changes);
 	free(fs->cg->groups.bucket);
 	free(fs->cg->exposes.bucket);

@@ -8,10 +8,12 @@
  *   expose churn SECONDS GROUP MOUNTED FILE: makes and removes groups in GROUP, 100 a second, and looks for FILE in each below MOUNTED,
  *     which shows the same group; two threads list and read everything meanwhile. Prints what was wrong, then how much was done.
  *   expose move FROM TO: rename(2)
+ *   expose poll PATH: reads the file, says "waiting", then "changed" or "timeout" after 5 s
  */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <ftw.h>
+#include <poll.h>
 #include <pthread.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -112,6 +114,19 @@ static int bench(int n, const char *path)
 		sum += t;
 	}
 	printf("%ld %ld\n", best, sum / n);
+	return 0;
+}
+
+static int wait_for_change(const char *path)
+{
+	struct pollfd p = {.fd = open(path, O_RDONLY), .events = POLLPRI};
+	char buf[256];
+
+	if (p.fd < 0 || read(p.fd, buf, sizeof(buf)) < 0)
+		return done(-1);
+	puts("waiting");
+	fflush(stdout);
+	puts(poll(&p, 1, 5000) > 0 && p.revents & POLLPRI ? "changed" : "timeout");
 	return 0;
 }
 
@@ -227,6 +242,8 @@ int main(int argc, char **argv)
 		return done(mkdir(argv[2], 0755));
 	if (!strcmp(op, "late") && argc == 4)
 		return late(argv[2], argv[3]);
+	if (!strcmp(op, "poll"))
+		return wait_for_change(argv[2]);
 	if (!strcmp(op, "move") && argc == 4)
 		return done(rename(argv[2], argv[3]));
 	if (!strcmp(op, "churn") && argc == 6)

@@ -194,6 +194,16 @@ rights() {
 	done
 	delegate
 	same "inode numbers are ids" "$(stat -c %i "$host/r/theirs")" "$(stat -c %i "$T/mnt2${host#/sys/fs/cgroup}/r/theirs")"
+	# poll(2): cgroup.events changes when the first process comes
+	"$ex" poll "$T/mnt2${host#/sys/fs/cgroup}/r/theirs/cgroup.events" >"$T/poll" &
+	poller=$!
+	wait_for 5 grep -q waiting "$T/poll"
+	sleep 5 &
+	echo $! >"$host/r/theirs/cgroup.procs"
+	wait $poller
+	kill $!
+	wait $! 2>/dev/null
+	same "poll" "waiting changed" "$(xargs <"$T/poll")"
 	umount "$T/mnt2"
 	find "$host/r" -depth -type d -exec rmdir {} \; || fail "processes are left in $host/r"
 }
