@@ -7,6 +7,9 @@
  *   expose bench N PATH: microseconds of open, read and close, the best of N and the mean
  *   expose churn SECONDS GROUP MOUNTED FILE: makes and removes groups in GROUP, 100 a second, and looks for FILE in each below MOUNTED,
  *     which shows the same group; two threads list and read everything meanwhile. Prints what was wrong, then how much was done.
+ *   expose readers SECONDS N PATH: N threads read PATH until the time is up: each time all of it, or EIO where there is nothing to read,
+ *     or ENOENT. Prints how often it was there
+ *   expose cycle SECONDS PIN FILE: pins the object of PIN as PIN.again, exposes it as FILE, unlinks PIN.again, and so on
  *   expose move FROM TO: rename(2)
  *   expose poll PATH: reads the file, says "waiting", then "changed" or "timeout" after 5 s
  */
@@ -130,6 +133,79 @@ static int wait_for_change(const char *path)
 	return 0;
 }
 
+/* --- readers against pins that come and go --- */
+
+static struct {
+	const char *path;
+	long end;
+	int there, wrong;
+	ssize_t len; /* of a whole answer; 0: not known yet */
+} rd;
+
+static void read_once(void)
+{
+	int fd = open(rd.path, O_RDONLY);
+	ssize_t n, all = 0, none = 0;
+	char buf[4096];
+
+	if (fd < 0) {
+		if (errno != ENOENT && __atomic_add_fetch(&rd.wrong, 1, __ATOMIC_RELAXED) < 10)
+			printf("open: %s\n", strerrorname_np(errno));
+		return;
+	}
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		all += n;
+	if (n < 0 && errno == EIO)
+		all = -1;
+	else if (n < 0)
+		all = -2;
+	__atomic_compare_exchange_n(&rd.len, &none, all, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	if (all == -2 || (none && all != none)) {
+		if (__atomic_add_fetch(&rd.wrong, 1, __ATOMIC_RELAXED) < 10)
+			printf("read: %zd bytes, not %zd; %s\n", all, none, strerrorname_np(errno));
+	}
+	__atomic_add_fetch(&rd.there, 1, __ATOMIC_RELAXED);
+	close(fd);
+}
+
+static void *reader(void *arg)
+{
+	while (usec() < rd.end)
+		read_once();
+	return NULL;
+}
+
+static int readers(int seconds, int n, const char *path)
+{
+	pthread_t t[n];
+
+	rd.path = path;
+	rd.end = usec() + seconds * 1000000l;
+	for (int i = 0; i < n; i++)
+		pthread_create(&t[i], NULL, reader, NULL);
+	for (int i = 0; i < n; i++)
+		pthread_join(t[i], NULL);
+	printf("%d times there, %d wrong\n", rd.there, rd.wrong);
+	return rd.wrong > 0;
+}
+
+static int cycle(int seconds, const char *pin, const char *file)
+{
+	long end = usec() + seconds * 1000000l;
+	int fd = bpf_obj_get(pin), n = 0;
+	char again[512];
+
+	/* the first pin is the one that counts: the object must not have another */
+	snprintf(again, sizeof(again), "%s_again", pin);
+	if (fd < 0 || unlink(pin))
+		return done(-1);
+	for (; usec() < end; n++)
+		if (bpf_obj_pin(fd, again) || bpf_obj_pin(fd, file) || unlink(again))
+			return done(-1);
+	printf("%d rounds\n", n);
+	return done(bpf_obj_pin(fd, pin));
+}
+
 /* --- groups that come and go --- */
 
 static struct {
@@ -244,6 +320,10 @@ int main(int argc, char **argv)
 		return late(argv[2], argv[3]);
 	if (!strcmp(op, "poll"))
 		return wait_for_change(argv[2]);
+	if (!strcmp(op, "readers") && argc == 5)
+		return readers(atoi(argv[2]), atoi(argv[3]), argv[4]);
+	if (!strcmp(op, "cycle") && argc == 5)
+		return cycle(atoi(argv[2]), argv[3], argv[4]);
 	if (!strcmp(op, "move") && argc == 4)
 		return done(rename(argv[2], argv[3]));
 	if (!strcmp(op, "churn") && argc == 6)

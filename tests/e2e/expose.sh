@@ -256,6 +256,18 @@ renamed() {
 	rmdir "$v1/userbpf-new.$$"
 }
 
+# 100 readers of a file whose pin comes and goes
+readers() {
+	mkdir "$host/c"
+	ub bpftool map create /sys/fs/bpf/c type array key 4 value 4 entries 1 name c
+	ub sh -c '"$0" cycle 4 /sys/fs/bpf/c "$1" & "$0" readers 4 100 "$1"; r=$?; wait; exit $r' "$ex" "$host/c/f" >"$T/out" || fail "readers:"
+	cat "$T/out"
+	grep -q "^ok" "$T/out" || fail "pins do not come and go"
+	ub rm /sys/fs/bpf/c
+	same "nothing is left" 0 "$(ub sh -c 'bpftool map show name c 2>/dev/null | wc -l')"
+	rmdir "$host/c"
+}
+
 # 2,000 groups and one file passed on to all of them, groups coming and going meanwhile
 many() {
 	mkdir -p "$host/many" "$T/mnt4"
@@ -292,6 +304,7 @@ if [ -n "$host" ]; then
 	reader
 	unprivileged
 	renamed
+	readers
 	many
 	"$USERBPF" down --dir "$RT"
 else
