@@ -222,6 +222,7 @@ struct reader {
 	const struct object *objs;
 	const char *texts;
 	struct log *log;
+	u32 ctx_end; /* of what has its place in the context so far */
 };
 
 static int bad(struct reader *r, const char *what)
@@ -300,12 +301,13 @@ static int read_desc(struct reader *r, struct gen_loader *l, u32 i)
 		return bad(r, "an object in it has no name");
 	if (o.kind != GEN_MAP && (o.flags || o.value_sz))
 		return bad(r, "an object in it that is no map has a value");
-	if (o.ctx_off % 4 || o.ctx_off < sizeof(struct gen_loader_ctx) ||
+	if (o.ctx_off % 4 || o.ctx_off < max(r->ctx_end, (u32)sizeof(struct gen_loader_ctx)) ||
 	    o.ctx_off > r->h.ctx_sz - sizes[o.kind] || (o.kind == GEN_MAP && o.ctx_off % 8))
 		return bad(r, "an object in it is outside of the context");
 	if (o.value_sz > l->data_sz || o.value_off > l->data_sz - o.value_sz || o.version_sz % 4 ||
 	    o.version_sz > min(o.value_sz, 8u) || o.version_off > o.value_sz - o.version_sz)
 		return bad(r, "a value in it is outside of its data");
+	r->ctx_end = o.ctx_off + sizes[o.kind];
 	l->descs[i] = (struct gen_desc){.kind = o.kind,
 					.slot = i,
 					.ctx_off = o.ctx_off,
@@ -350,6 +352,19 @@ static int read_descs(struct reader *r, struct gen_loader *l)
 	return err;
 }
 
+/* An address of the context: a map's initial value, which for .kconfig is a copy of ours (loader.c). */
+static bool is_address(const struct gen_loader *l, const struct gen_patch *p)
+{
+	for (u32 i = 0; i < l->nr_descs; i++) {
+		const struct gen_desc *d = &l->descs[i];
+
+		if (d->kind == GEN_MAP &&
+		    p->from == d->ctx_off + offsetof(struct gen_map_desc, initial_value))
+			return !l->trace->slots[d->slot].version_sz || p->len <= d->value_sz;
+	}
+	return false;
+}
+
 static int read_patches(struct reader *r, struct gen_loader *l, const void *patches)
 {
 	l->patches = copy(patches, r->h.nr_patches * sizeof(*l->patches),
@@ -363,7 +378,7 @@ static int read_patches(struct reader *r, struct gen_loader *l, const void *patc
 
 		if (p->indirect > 1 || (!p->indirect && p->len != 4 && p->len != 8) ||
 		    p->from > l->ctx_sz - (p->indirect ? 8 : p->len) || p->len > l->data_sz ||
-		    p->to > l->data_sz - p->len)
+		    p->to > l->data_sz - p->len || (p->indirect && !is_address(l, p)))
 			return bad(r, "what the caller may say has no place in it");
 	}
 	return 0;

@@ -101,6 +101,21 @@ static void test_cut(void **state)
 	gen_loader_free(l);
 }
 
+static int harmless(int cmd, union bpf_attr *attr, u32 size)
+{
+	return cmd == BPF_MAP_CREATE || cmd == BPF_PROG_LOAD ? memfd_create("fd", 0) : 0;
+}
+
+/* As `userbpf load` does: follows no address that is not its own. */
+static void run(const struct gen_loader *l)
+{
+	char *ctx = calloc(1, l->ctx_sz);
+
+	gen_loader_ctx(l, ctx);
+	gen_loader_run(l, harmless, ctx);
+	free(ctx);
+}
+
 /* Every word of header and tables, with values that break sums and indices. */
 static void test_damaged(void **state)
 {
@@ -126,6 +141,7 @@ static void test_damaged(void **state)
 				/* these are stored beyond the 4 bytes */
 				assert_true(s->kind == GEN_MAP || (!s->page_multiple && !s->cpus));
 			}
+			run(back);
 			copy[0] ^= strlen(back->trace->name) & 1;
 			gen_loader_free(back);
 		}
