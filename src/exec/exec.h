@@ -32,6 +32,7 @@
 
 struct exec_image;
 struct exec_run;
+struct jit_code;
 
 /* All helpers, whatever their arity. The run comes sixth so that five-argument code needs no
  * shuffling (sixth C register). */
@@ -103,6 +104,8 @@ struct exec_image {
 	void (*release)(struct exec_image *img); /* called when refs drops to 0; frees everything */
 	void *priv;		   /* owner's pointer */
 	const helper_fn *helpers;  /* EXEC_NR_HELPERS entries instead of exec_helpers; NULL = exec_helpers */
+	u32 jit_tried;		   /* atomic: exec_image_compile() came by */
+	struct jit_code *jit;	   /* atomic; NULL: interpreted (jit.h) */
 };
 
 /* Ring buffers that one run may reserve in; in more of them it finds no room. */
@@ -123,6 +126,9 @@ struct exec_run {
 /* Binds in place: turns map references into addresses of this process. -EINVAL for an index out
  * of range. Idempotent. */
 int exec_image_bind(struct exec_image *img);
+/* Machine code for a bound image, if this machine, the process and USERBPF_JIT want it; once. Runs
+ * do it themselves; who measures one does it before. */
+void exec_image_compile(const struct exec_image *img);
 struct exec_image *exec_image_get(struct exec_image *img);
 void exec_image_put(const struct exec_image *img);
 

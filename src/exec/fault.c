@@ -3,6 +3,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "exec/fault.h"
+#include "exec/interp.h"
+#include "exec/jit.h"
 
 #ifdef FAULT_HAS_TABLE
 extern const struct fault_row __start_fault_table[] __attribute__((visibility("hidden")));
@@ -10,7 +12,11 @@ extern const struct fault_row __stop_fault_table[] __attribute__((visibility("hi
 
 bool fault_handle(void *ucontext)
 {
+	const struct exec_run *run = exec_current();
 	u64 pc = fault_pc(ucontext);
+
+	if (run && run->image->jit && jit_fault(run->image->jit, ucontext))
+		return true;
 
 	for (const struct fault_row *r = __start_fault_table; r < __stop_fault_table; r++) {
 		if ((u64)&r->at + (s64)r->at == pc) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exec/exec.h"
 #include "exec/fault.h"
+#include "exec/jit.h"
 #include "isa/insn.h"
 
 static int bind_map(struct exec_image *img, struct bpf_insn *insn)
@@ -124,6 +125,10 @@ void exec_image_put(const struct exec_image *image)
 {
 	struct exec_image *img = (struct exec_image *)image;
 
-	if (img && __atomic_sub_fetch(&img->refs, 1, __ATOMIC_ACQ_REL) == 0 && img->release)
+	if (!img || __atomic_sub_fetch(&img->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	jit_free(img->jit);
+	img->jit = NULL;
+	if (img->release)
 		img->release(img);
 }

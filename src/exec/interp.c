@@ -7,16 +7,11 @@
  * here. What the language itself defines for every operand is safe without help: division, shift
  * counts, call depth.
  */
-#include "base/slot.h"
 #include "exec/exec.h"
 #include "exec/fault.h"
+#include "exec/interp.h"
 #include "isa/insn.h"
 #include "map/kptr.h"
-
-/* Callbacks of callbacks: the verifier allows MAX_CALL_FRAMES frames in all; this is the belt to
- * its braces. */
-#define MAX_DEPTH (2 * MAX_CALL_FRAMES)
-#define MAX_LOOPS (8u << 20) /* of may_goto in one call of a function; the kernel's number */
 
 struct frame {
 	const struct bpf_insn *ret; /* the call */
@@ -26,8 +21,6 @@ struct frame {
 	u32 patience; /* of may_goto: how often it still goes on */
 	bool held;    /* img is a tail call's target, ours to put */
 };
-
-static __thread __attribute__((tls_model("initial-exec"))) struct exec_run *current_run;
 
 /* clang-format off: one line per row */
 
@@ -156,24 +149,12 @@ ATOMIC(32)
 ATOMIC(64)
 /* clang-format on */
 
-/* The image a tail call goes to, with a reference, or NULL: the program then goes on behind the
- * call. */
-static const struct exec_image *tail_target(struct exec_run *run, struct bpf_map *map, u32 index)
-{
-	const struct exec_host *host = run->host;
-
-	if (index >= map->max_entries || run->tail_calls >= MAX_TAIL_CALL_CNT)
-		return NULL;
-	run->tail_calls++; /* also when the slot turns out empty, as in the kernel */
-	return host && host->tail_target ? host->tail_target(host->arg, map, index) : NULL;
-}
-
 /* Labels in a table, some of its entries set twice on purpose. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 
-static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64 r2, u64 r3, u64 r4,
-		  u64 r5)
+u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64 r2, u64 r3, u64 r4,
+	   u64 r5)
 {
 	static const void *const label[256] = {
 		[0 ... 255] = &&bad,
@@ -189,7 +170,7 @@ static u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64
 	u64 v;
 
 	frame->held = false; /* of the running frame: img came with a reference */
-	frame->patience = MAX_LOOPS;
+	frame->patience = EXEC_MAX_LOOPS;
 	regs[0] = 0; /* one by one: a memset() would cost more than a short program */
 	regs[6] = regs[7] = regs[8] = regs[9] = 0;
 	regs[1] = r1;
@@ -338,14 +319,14 @@ jmp_call:
 						      run);
 		NEXT;
 	}
-	if (unlikely(frame == &frames[MAX_CALL_FRAMES - 1] || run->depth >= MAX_DEPTH))
+	if (unlikely(frame == &frames[MAX_CALL_FRAMES - 1] || run->depth >= EXEC_MAX_DEPTH))
 		goto bad;
 	frame->ret = insn;
 	frame->img = img;
 	memcpy(frame->saved, &regs[6], sizeof(frame->saved));
 	frame++;
 	frame->held = false;
-	frame->patience = MAX_LOOPS;
+	frame->patience = EXEC_MAX_LOOPS;
 	run->depth++;
 	regs[10] += MAX_BPF_STACK;
 	insn += IMM;
@@ -371,13 +352,13 @@ jmp_exit:
 	NEXT;
 
 jmp_tail_call:
-	target = tail_target(run, (struct bpf_map *)(uintptr_t)regs[2], (u32)regs[3]);
+	target = exec_tail_target(run, (struct bpf_map *)(uintptr_t)regs[2], (u32)regs[3]);
 	if (!target)
 		NEXT;
 	if (frame->held)
 		exec_image_put(img);
 	frame->held = true;
-	frame->patience = MAX_LOOPS;
+	frame->patience = EXEC_MAX_LOOPS;
 	img = target;
 	run->image = img;
 	fns = img->helpers ? img->helpers : exec_helpers;
@@ -407,49 +388,3 @@ bad:
 }
 
 #pragma GCC diagnostic pop
-
-u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run)
-{
-	u64 ret;
-
-	run->image = img;
-	run->ctx = ctx;
-	run->outer = current_run;
-	slot_enter();
-	current_run = run;
-	ret = interp(run, img->insns, (u64)ctx, 0, 0, 0, 0);
-	current_run = run->outer;
-	slot_leave();
-	return ret;
-}
-
-u64 exec_run_subprog(const struct exec_image *img, u32 start, u64 r1, u64 r2, u64 r3,
-		     struct exec_run *run)
-{
-	u64 ret;
-
-	if (start >= img->len)
-		return 0;
-	run->image = img;
-	run->outer = current_run;
-	slot_enter();
-	current_run = run;
-	ret = interp(run, img->insns + start, r1, r2, r3, 0, 0);
-	current_run = run->outer;
-	slot_leave();
-	return ret;
-}
-
-u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
-{
-	const struct bpf_insn *insns = run->image->insns,
-			      *start = (const struct bpf_insn *)(uintptr_t)func;
-	u64 ret;
-
-	if (start < insns || start >= insns + run->image->len || run->depth >= MAX_DEPTH)
-		return 0;
-	run->depth++;
-	ret = interp(run, start, r1, r2, r3, r4, r5);
-	run->depth--;
-	return ret;
-}

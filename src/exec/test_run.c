@@ -53,9 +53,11 @@ static u64 now_ns(void)
 static u32 run_many(const struct exec_image *img, const struct exec_host *host, struct test_run *t,
 		    void *ctx, u32 repeat, void (*again)(void *ctx))
 {
-	u64 start = now_ns(), ns;
+	u64 start, ns;
 	u32 i, ret = 0;
 
+	exec_image_compile(img);
+	start = now_ns();
 	for (i = 0; i < img->nr_maps; i++)
 		if (img->maps[i]->ops->test_begin)
 			img->maps[i]->ops->test_begin(img->maps[i]);

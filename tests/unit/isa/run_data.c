@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* run_data FILE... - runs each case of the files through the interpreter; see data.h.
+/* run_data FILE... - runs each case of the files through the interpreter and, where there
+ * is one, through the JIT; see data.h.
  * --coverage: every opcode must occur. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,16 +14,25 @@ struct state {
 	bool seen[256];
 };
 
-static u64 run(const struct isa_case *c, u8 *mem, int *err)
+static u64 run(const struct isa_case *c, u8 *mem, bool jit, int *err)
 {
 	struct bpf_insn insns[CASE_INSNS];
-	struct exec_image img = {.refs = 1, .insns = insns, .len = (u32)c->nr_insns};
+	struct exec_image img = {
+		.refs = 1, .insns = insns, .len = (u32)c->nr_insns, .jit_tried = !jit};
 	struct exec_run r = {0};
 	u64 (*volatile go)(const struct exec_image *, void *, struct exec_run *) = exec_run;
+	u64 ret = 0;
 
 	memcpy(insns, c->insns, sizeof(insns));
 	*err = exec_image_bind(&img);
-	return *err ? 0 : go(&img, mem, &r);
+	if (!*err)
+		ret = go(&img, mem, &r);
+#if defined(__x86_64__)
+	if (jit && !*err && !img.jit)
+		*err = -ENOTSUP;
+#endif
+	exec_image_put(&img);
+	return ret;
 }
 
 /* What is printed reads back as the same instruction. */
@@ -54,35 +64,42 @@ static bool round_trip(const struct isa_case *c)
 	return true;
 }
 
+static bool right(struct state *st, const struct isa_case *c, bool jit)
+{
+	u8 *mem = malloc(c->mem_len ? (size_t)c->mem_len : 1); /* exactly: ASan sees the edges */
+	const char *how = jit ? "compiled" : "interpreted";
+	bool ok = false;
+	int err;
+	u64 got;
+
+	memcpy(mem, c->mem, (size_t)c->mem_len);
+	got = run(c, mem, jit, &err);
+	if (err || got != c->result) {
+		printf("%s:%d: %s, r0 is 0x%llx, not 0x%llx (error %d)\n%s", st->path, c->line, how,
+		       got, c->result, err, c->text);
+	} else if (c->after_len &&
+		   (c->after_len != c->mem_len || memcmp(mem, c->after, (size_t)c->mem_len))) {
+		printf("%s:%d: %s, memory differs:", st->path, c->line, how);
+		for (int i = 0; i < c->mem_len; i++)
+			printf(" %02x", mem[i]);
+		printf("\n%s", c->text);
+	} else {
+		ok = true;
+	}
+	free(mem);
+	return ok;
+}
+
 static void one_case(const struct isa_case *c, void *arg)
 {
 	struct state *st = arg;
-	u8 *mem = malloc(c->mem_len ? (size_t)c->mem_len : 1); /* exactly: ASan sees the edges */
-	int err;
-	u64 got;
 
 	st->cases++;
 	for (int i = 0; i < c->nr_insns; i++) {
 		st->seen[c->insns[i].code] = true;
 		i += insn_is_ld_imm64(&c->insns[i]);
 	}
-	memcpy(mem, c->mem, (size_t)c->mem_len);
-	got = run(c, mem, &err);
-	if (err || got != c->result) {
-		printf("%s:%d: r0 is 0x%llx, not 0x%llx (bind %d)\n%s", st->path, c->line, got,
-		       c->result, err, c->text);
-		st->failed++;
-	} else if (c->after_len &&
-		   (c->after_len != c->mem_len || memcmp(mem, c->after, (size_t)c->mem_len))) {
-		printf("%s:%d: memory differs:", st->path, c->line);
-		for (int i = 0; i < c->mem_len; i++)
-			printf(" %02x", mem[i]);
-		printf("\n%s", c->text);
-		st->failed++;
-	} else if (!round_trip(c)) {
-		st->failed++;
-	}
-	free(mem);
+	st->failed += !(right(st, c, false) && right(st, c, true) && round_trip(c));
 }
 
 static const struct {

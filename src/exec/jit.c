@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* jit.c - from a bound image to code: what is a function, where everything goes, memory. The
+ * CPU's instructions are in jit_<cpu>.c. */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include "exec/interp.h"
+#include "exec/jit.h"
+#include "isa/insn.h"
+
+#define PAGE	       4096ul
+#define PAGE_UP(bytes) round_up((size_t)(bytes), PAGE)
+#define MAX_LEN	       (8u << 20) /* instructions; addresses stay far inside 32 bits */
+
+static void *pages(size_t size, int prot)
+{
+	void *p = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* --- what is where in the program --- */
+
+static bool is_jump(const struct bpf_insn *in)
+{
+	u8 class = BPF_CLASS(in->code), op = BPF_OP(in->code);
+
+	return (class == BPF_JMP || class == BPF_JMP32) && op != BPF_CALL && op != BPF_EXIT &&
+	       op != BPF_TAIL_CALL;
+}
+
+static bool is_goto(const struct bpf_insn *in)
+{
+	return in->code == (BPF_JMP | BPF_JA) || in->code == (BPF_JMP32 | BPF_JA);
+}
+
+static s64 jump_target(const struct bpf_insn *in, u32 i)
+{
+	return (s64)i + 1 + (in->code == (BPF_JMP32 | BPF_JA) ? in->imm : in->off);
+}
+
+static u32 mark_function(struct jit *j, s64 start)
+{
+	if (start < 0 || start >= j->img->len)
+		return 1;
+	j->nr_functions += !(j->flags[start] & JIT_FUNCTION);
+	j->flags[start] |= JIT_FUNCTION;
+	return 0;
+}
+
+/* A constant that is the address of an instruction: a callback's cookie, or a number by chance,
+ * which then is a function nobody calls. */
+static void mark_callback(struct jit *j, u64 v)
+{
+	u64 off = v - (u64)j->img->insns;
+
+	if (off < j->img->len * sizeof(struct bpf_insn) && off % sizeof(struct bpf_insn) == 0)
+		mark_function(j, off / sizeof(struct bpf_insn));
+}
+
+static int mark(struct jit *j)
+{
+	const struct exec_image *img = j->img;
+	u32 bad = mark_function(j, 0);
+
+	for (u32 i = 0; i < img->nr_subprogs && img->subprogs; i++)
+		bad |= mark_function(j, img->subprogs[i].start);
+	for (u32 i = 0; i < img->len; i++) {
+		const struct bpf_insn *in = &img->insns[i];
+
+		bad |= in->dst_reg > 10 || in->src_reg > 10;
+		if (insn_is_ld_imm64(in)) {
+			if (i + 1 >= img->len)
+				return -ENOTSUP;
+			mark_callback(j, insn_imm64(in));
+			j->flags[++i] |= JIT_SECOND;
+		} else if (insn_is_pseudo_call(in)) {
+			bad |= mark_function(j, jump_target(in, i) - in->off + in->imm);
+		} else if (is_jump(in)) {
+			s64 target = jump_target(in, i);
+
+			if (target < 0 || target >= img->len)
+				return -ENOTSUP;
+			j->flags[target] |= JIT_LEADER;
+		}
+	}
+	return bad ? -ENOTSUP : 0;
+}
+
+/* Control leaves a function by exit only; no verified program is refused. */
+static int check_function(struct jit *j, u32 start, u32 end)
+{
+	const struct bpf_insn *insns = j->img->insns, *last = &insns[end - 1];
+
+	if ((j->flags[end - 1] & JIT_SECOND) ||
+	    !(last->code == (BPF_JMP | BPF_EXIT) || is_goto(last)))
+		return -ENOTSUP;
+	for (u32 i = start; i < end; i++) {
+		s64 target = jump_target(&insns[i], i);
+
+		if (j->flags[i] & JIT_SECOND || !is_jump(&insns[i]))
+			continue;
+		if (target < start || target >= end || (j->flags[target] & JIT_SECOND))
+			return -ENOTSUP;
+	}
+	return 0;
+}
+
+static u32 function_end(const struct jit *j, u32 start)
+{
+	u32 end = start + 1;
+
+	while (end < j->img->len && !(j->flags[end] & JIT_FUNCTION))
+		end++;
+	return end;
+}
+
+/* Calls of calls: how deep a function can be, in at[]; each round moves one call further. */
+static int check_depth(struct jit *j)
+{
+	const struct bpf_insn *insns = j->img->insns;
+	bool changed = true;
+
+	memset(j->at, 0, j->img->len * sizeof(*j->at));
+	for (u32 round = 0; changed; round++) {
+		u32 func = 0;
+
+		if (round > MAX_CALL_FRAMES)
+			return -ENOTSUP;
+		changed = false;
+		for (u32 i = 0; i < j->img->len; i++) {
+			u32 callee = i + 1 + insns[i].imm;
+
+			if (j->flags[i] & JIT_FUNCTION)
+				func = i;
+			if (!insn_is_pseudo_call(&insns[i]) || (j->flags[i] & JIT_SECOND) ||
+			    j->at[callee] > j->at[func])
+				continue;
+			j->at[callee] = j->at[func] + 1;
+			if (j->at[callee] >= MAX_CALL_FRAMES)
+				return -ENOTSUP;
+			changed = true;
+		}
+	}
+	return 0;
+}
+
+static int analyse(struct jit *j)
+{
+	int err = mark(j);
+
+	for (u32 start = 0, end; !err && start < j->img->len; start = end) {
+		end = function_end(j, start);
+		err = check_function(j, start, end);
+	}
+	return err ? err : check_depth(j);
+}
+
+/* --- the passes --- */
+
+static void look_at_function(struct jit *j, u32 start)
+{
+	const struct bpf_insn *insns = j->img->insns;
+	u32 i;
+
+	j->uses = 0;
+	j->calls = j->patient = false;
+	for (i = start; i == start || (i < j->img->len && !(j->flags[i] & JIT_FUNCTION)); i++) {
+		u8 code = insns[i].code;
+
+		if (j->flags[i] & JIT_SECOND)
+			continue;
+		j->uses |= 1u << insns[i].dst_reg | 1u << insns[i].src_reg;
+		j->patient |= code == (BPF_JMP | BPF_JCOND);
+		j->calls |= code == (BPF_JMP | BPF_CALL) || code == (BPF_JMP | BPF_TAIL_CALL) ||
+			    code == (BPF_LDX | BPF_KPTR | BPF_DW) ||
+			    code == (BPF_STX | BPF_KPTR | BPF_DW);
+	}
+	j->func_end = i;
+}
+
+void jit_add_fault(struct jit *j, u32 at, u32 len, u32 reg)
+{
+	if (j->pass == JIT_CODE)
+		j->faults[j->nr_faults] = (struct jit_fault){.at = at, .len = len, .reg = reg};
+	j->nr_faults++;
+}
+
+static void begin(struct jit *j, u8 *scratch)
+{
+	j->pos = jit_here(j);
+	if (j->pass != JIT_CODE)
+		j->p = scratch;
+	j->begun = j->p;
+}
+
+static void enter_function(struct jit *j, u32 i)
+{
+	look_at_function(j, i);
+	if (j->pass == JIT_CODE)
+		j->functions[j->nr_functions] = (struct jit_function){i, jit_here(j)};
+	j->nr_functions++;
+	j->entry[i] = jit_here(j);
+	jit_emit_prologue(j);
+}
+
+static int run_pass(struct jit *j, int pass)
+{
+	u8 scratch[2 * JIT_MAX_INSN];
+	int err = 0;
+
+	j->pass = pass;
+	j->nr_faults = j->nr_functions = 0;
+	j->p = j->begun = pass == JIT_CODE ? j->code : scratch;
+	j->pos = 0;
+	jit_emit_enter(j);
+	for (u32 i = 0; !err && i < j->img->len; i++) {
+		begin(j, scratch);
+		if (j->flags[i] & JIT_FUNCTION)
+			enter_function(j, i);
+		j->at[i] = jit_here(j);
+		if (!(j->flags[i] & JIT_SECOND))
+			err = jit_emit_insn(j, i);
+	}
+	j->at[j->img->len] = jit_here(j);
+	return err;
+}
+
+/* --- memory --- */
+
+static size_t head_size(const struct jit *j)
+{
+	return PAGE_UP(sizeof(struct jit_code) + j->nr_functions * sizeof(struct jit_function) +
+		       j->nr_faults * sizeof(struct jit_fault));
+}
+
+/* The code is in its final place and writable; afterwards nothing of it is. */
+static struct jit_code *seal(struct jit *j, u8 *map, size_t head, size_t size)
+{
+	u32 len = j->at[j->img->len];
+	size_t end = PAGE + head + PAGE_UP(len);
+	struct jit_code *jit = (struct jit_code *)(map + PAGE);
+
+	*jit = (struct jit_code){.size = end + PAGE,
+				 .code = j->code,
+				 .code_len = len,
+				 .nr_functions = j->nr_functions,
+				 .nr_faults = j->nr_faults,
+				 .functions = j->functions,
+				 .faults = j->faults};
+	memset(j->code + len, 0xcc, map + end - (j->code + len)); /* int3 */
+	if (size > end + PAGE)
+		munmap(map + end + PAGE, size - end - PAGE);
+	if (mprotect(map + end, PAGE, PROT_NONE) || mprotect(map + PAGE, head, PROT_READ) ||
+	    mprotect(j->code, end - PAGE - head, PROT_READ | PROT_EXEC)) {
+		munmap(map, end + PAGE);
+		return NULL;
+	}
+	return jit;
+}
+
+/* Sizes are known, at most. */
+static struct jit_code *generate(struct jit *j)
+{
+	size_t head = head_size(j), most = PAGE_UP(j->at[j->img->len]);
+	size_t size = PAGE + head + most + PAGE;
+	u8 *map = pages(size, PROT_NONE);
+
+	if (!map)
+		return NULL;
+	if (mprotect(map + PAGE, head + most, PROT_READ | PROT_WRITE))
+		goto fail_unmap;
+	j->code = map + PAGE + head;
+	j->functions = (void *)(map + PAGE + sizeof(struct jit_code));
+	j->faults = (void *)(j->functions + j->nr_functions);
+	if (run_pass(j, JIT_PLACES) || run_pass(j, JIT_CODE))
+		goto fail_unmap;
+	return seal(j, map, head, size);
+
+fail_unmap:
+	munmap(map, size);
+	return NULL;
+}
+
+static bool wanted(void)
+{
+	const char *e = getenv("USERBPF_JIT");
+
+	return !e || strcmp(e, "0") != 0;
+}
+
+struct jit_code *jit_compile(const struct exec_image *img)
+{
+	struct jit j = {.img = img, .helpers = img->helpers ? img->helpers : exec_helpers};
+	struct jit_code *jit = NULL;
+	size_t size = PAGE_UP((img->len + 1) * (2 * sizeof(u32) + 1ul));
+	int saved = errno;
+	u32 *work;
+
+	if (!wanted() || !img->bound || !img->len || img->len > MAX_LEN)
+		return NULL;
+	work = pages(size, PROT_READ | PROT_WRITE);
+	if (!work)
+		goto out;
+	j.at = work;
+	j.entry = work + img->len + 1;
+	j.flags = (u8 *)(j.entry + img->len + 1);
+	jit_features(&j);
+	if (!analyse(&j) && !run_pass(&j, JIT_SIZES))
+		jit = generate(&j);
+	munmap(work, size);
+out:
+	errno = saved;
+	return jit;
+}
+
+void jit_free(struct jit_code *jit)
+{
+	if (jit)
+		munmap((u8 *)jit - PAGE, jit->size);
+}
+
+/* --- running --- */
+
+const void *jit_entry(const struct jit_code *jit, u32 start)
+{
+	const struct jit_function *f = jit->functions;
+	u32 low = 0, high = jit->nr_functions;
+
+	while (low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (f[mid].start == start)
+			return jit->code + f[mid].entry;
+		if (f[mid].start < start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+struct jit_tail jit_tail(u64 ctx, u64 map, u64 index, struct exec_run *run)
+{
+	const struct exec_image *caller = run->image,
+				*target = exec_tail_target(run, (struct bpf_map *)map, (u32)index);
+	struct jit_tail t = {0};
+
+	if (!target)
+		return t;
+	run->image = target;
+	t.ret = exec_invoke(run, 0, ctx, 0, 0, 0, 0);
+	t.taken = 1;
+	run->image = caller;
+	exec_image_put(target);
+	return t;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_JIT_H
+#define USERBPF_JIT_H
+/*
+ * jit.h - machine code for a bound image. Run side.
+ *
+ * The interpreter is the reference; code does the same, or there is none: jit_compile() answers NULL
+ * for what it does not know, when the process may not have executable memory, when USERBPF_JIT=0 is
+ * in the environment and on a CPU without a jit_<cpu>.c. Nobody needs to know why.
+ *
+ * One mapping per image, guard pages on both sides:
+ *
+ *	| no access | struct jit_code, functions, loads that may fault: R | code: RX | no access |
+ *
+ * It is written as RW memory and then changed for good, so that no page is ever writable and
+ * executable at once.
+ *
+ * A function of the program is a C function: R1..R5 are its first five arguments, R0 its result.
+ * Bounded by the verifier's 8 frames of 512 bytes, so calls are native calls; run->depth counts callbacks
+ * only. Calls of subprograms that go round or too deep make the image one for the interpreter.
+ * A tail call is a call whose result is returned: at most 33 in a run.
+ *
+ * Loads that may fault: a row each. fault_handle() (fault.h) knows by exec_current() whose rows to
+ * search; the load's register becomes zero.
+ */
+#include "exec/exec.h"
+
+#if defined(__x86_64__)
+
+struct jit_function {
+	u32 start; /* first instruction */
+	u32 entry; /* from the code's beginning */
+};
+
+struct jit_fault {
+	u32 at;	      /* from the code's beginning */
+	u8 len, reg; /* of the load, in bytes; what it loads, as the CPU numbers it */
+};
+
+struct jit_code {
+	size_t size; /* of the mapping, guards included */
+	const u8 *code;
+	u32 code_len;
+	u32 nr_functions, nr_faults;
+	const struct jit_function *functions; /* by start */
+	const struct jit_fault *faults;	      /* by address */
+};
+
+/* How C calls code: it begins with this function, @entry is the one to run. */
+typedef u64 (*jit_enter_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run,
+			    const void *entry);
+
+struct jit_code *jit_compile(const struct exec_image *img);
+void jit_free(struct jit_code *jit);
+/* Code of the function that begins at instruction @start; NULL: none does. */
+const void *jit_entry(const struct jit_code *jit, u32 start);
+static inline jit_enter_fn jit_enter(const struct jit_code *jit)
+{
+	return (jit_enter_fn)(uintptr_t)jit->code;
+}
+/* From a signal handler: true when @ucontext was a load of @jit and is behind it now. */
+bool jit_fault(const struct jit_code *jit, void *ucontext);
+
+/* --- between jit.c and the CPU's file --- */
+
+#define JIT_MAX_INSN 192 /* bytes of code one instruction becomes, a function's beginning included */
+
+enum { JIT_LEADER = 1, JIT_FUNCTION = 2, JIT_SECOND = 4, JIT_SHORT = 8 };
+/* The passes: sizes with every jump long; which jumps may be short, and all addresses; code. */
+enum { JIT_SIZES, JIT_PLACES, JIT_CODE };
+
+/* A program while it is compiled. */
+struct jit {
+	const struct exec_image *img;
+	const helper_fn *helpers;
+	int pass;
+	u8 *flags;  /* by instruction */
+	u32 *at;    /* where an instruction's code begins, as the last pass had it; [len]: the end */
+	u32 *entry; /* the same of the function that begins there */
+	u8 *code;   /* where it will run; NULL: not known yet */
+	u8 *p;	    /* the next byte goes here ... */
+	u8 *begun;  /* ... after what began here ... */
+	u32 pos;    /* ... which is so far from the code's beginning */
+	struct jit_fault *faults;
+	struct jit_function *functions;
+	u32 nr_faults, nr_functions;
+	/* of the function at hand */
+	u32 func_end;
+	u32 uses; /* mask of registers it mentions */
+	bool calls, patient;
+	u32 features; /* the CPU file's */
+};
+
+/* Distance of the next byte from the code's beginning. */
+static inline u32 jit_here(const struct jit *j)
+{
+	return j->pos + (u32)(j->p - j->begun);
+}
+void jit_add_fault(struct jit *j, u32 at, u32 len, u32 reg);
+
+/* What a tail call is to the code that makes it. */
+struct jit_tail {
+	u64 ret, taken;
+};
+struct jit_tail jit_tail(u64 ctx, u64 map, u64 index, struct exec_run *run);
+
+/* The CPU's part: what it can do; the function that C calls; a function's beginning; one
+ * instruction, -ENOTSUP when that is the interpreter's. */
+void jit_features(struct jit *j);
+void jit_emit_enter(struct jit *j);
+void jit_emit_prologue(struct jit *j);
+int jit_emit_insn(struct jit *j, u32 i);
+
+#else
+
+static inline struct jit_code *jit_compile(const struct exec_image *img) { return NULL; }
+static inline void jit_free(struct jit_code *jit) {}
+static inline const void *jit_entry(const struct jit_code *jit, u32 start) { return NULL; }
+typedef u64 (*jit_enter_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run, const void *entry);
+static inline jit_enter_fn jit_enter(const struct jit_code *jit) { return NULL; }
+static inline bool jit_fault(const struct jit_code *jit, void *ucontext) { return false; }
+
+#endif
+
+#endif

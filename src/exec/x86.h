@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_X86_H
+#define USERBPF_X86_H
+/*
+ * x86.h - writing x86-64 instructions: opcode, operands, nothing else. "w" is 1 for 64-bit
+ * operands, 0 for 32-bit ones, which clear the upper half of their destination.
+ */
+#include "exec/jit.h"
+
+enum x86_reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
+
+/* An opcode is one byte, or two that begin with 0f; in front of it may be: */
+#define X86_P66	 0x10000u /* 16-bit operands */
+#define X86_LOCK 0x20000u
+#define X86_BYTE 0x40000u /* 8-bit operands: a REX, so that 4..7 are no ah..bh */
+
+enum x86_cc { CC_B = 2, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_L = 12, CC_GE, CC_LE, CC_G };
+
+static inline void put8(struct jit *j, u32 v)
+{
+	*j->p++ = (u8)v;
+}
+static inline void put32(struct jit *j, u32 v)
+{
+	memcpy(j->p, &v, 4);
+	j->p += 4;
+}
+static inline void put64(struct jit *j, u64 v)
+{
+	memcpy(j->p, &v, 8);
+	j->p += 8;
+}
+
+static inline void x86_op(struct jit *j, u32 w, u32 op, u32 reg, u32 rm)
+{
+	u32 rex = 0x40 | w << 3 | (reg >> 3) << 2 | rm >> 3;
+
+	if (op & X86_LOCK)
+		put8(j, 0xf0);
+	if (op & X86_P66)
+		put8(j, 0x66);
+	if (rex != 0x40 || (op & X86_BYTE))
+		put8(j, rex);
+	if ((op & 0xff00) == 0x0f00)
+		put8(j, 0x0f);
+	put8(j, op);
+}
+
+/* op rm, reg or op reg, rm, as the opcode has it; @reg may be an opcode's extension */
+static inline void x86_rr(struct jit *j, u32 w, u32 op, u32 reg, u32 rm)
+{
+	x86_op(j, w, op, reg, rm);
+	put8(j, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+static inline void x86_mem(struct jit *j, u32 w, u32 op, u32 reg, u32 base, s32 disp)
+{
+	u32 mod = !disp && (base & 7) != RBP ? 0 : disp == (s8)disp ? 1 : 2;
+
+	x86_op(j, w, op, reg, base);
+	put8(j, mod << 6 | (reg & 7) << 3 | (base & 7));
+	if ((base & 7) == RSP)
+		put8(j, 0x24);
+	if (mod == 1)
+		put8(j, disp);
+	if (mod == 2)
+		put32(j, disp);
+}
+
+static inline void x86_mov(struct jit *j, u32 w, u32 to, u32 from)
+{
+	x86_rr(j, w, 0x89, from, to);
+}
+
+static inline void x86_zero(struct jit *j, u32 reg)
+{
+	x86_rr(j, 0, 0x31, reg, reg);
+}
+
+static inline void x86_mov_imm(struct jit *j, u32 to, u64 v)
+{
+	if (!v) {
+		x86_zero(j, to);
+	} else if (v == (u32)v) {
+		x86_op(j, 0, 0xb8 | (to & 7), 0, to);
+		put32(j, v);
+	} else if (v == (u64)(s64)(s32)v) {
+		x86_rr(j, 1, 0xc7, 0, to);
+		put32(j, v);
+	} else {
+		x86_op(j, 1, 0xb8 | (to & 7), 0, to);
+		put64(j, v);
+	}
+}
+
+/* add 0, or 1, and 4, sub 5, xor 6, cmp 7 */
+static inline void x86_alu_imm(struct jit *j, u32 w, u32 ext, u32 reg, s32 imm)
+{
+	bool small = imm == (s8)imm;
+
+	x86_rr(j, w, small ? 0x83 : 0x81, ext, reg);
+	if (small)
+		put8(j, imm);
+	else
+		put32(j, imm);
+}
+
+static inline void x86_push(struct jit *j, u32 reg)
+{
+	x86_op(j, 0, 0x50 | (reg & 7), 0, reg);
+}
+static inline void x86_pop(struct jit *j, u32 reg)
+{
+	x86_op(j, 0, 0x58 | (reg & 7), 0, reg);
+}
+
+/* A jump over what is not written yet, at most 127 bytes: x86_land() says where it lands. */
+static inline u8 *x86_skip(struct jit *j, u32 opcode)
+{
+	put8(j, opcode);
+	put8(j, 0);
+	return j->p;
+}
+#define X86_SKIP_IF(j, cc) x86_skip(j, 0x70 | (cc))
+#define X86_SKIP(j)	   x86_skip(j, 0xeb)
+static inline void x86_land(struct jit *j, u8 *from)
+{
+	from[-1] = (u8)(j->p - from);
+}
+
+#endif
