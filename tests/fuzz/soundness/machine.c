@@ -439,7 +439,8 @@ enum run_result run_program(const struct sprog *p, const struct walk *w, u64 see
 	if (img)
 		twin_begin(m);
 	run(m);
-	if (img && m->end == RUN_OK && m->paired && !m->log.full && twin_run(m, img))
+	if (img && m->end == RUN_OK && m->paired && !m->log.full &&
+	    twin_run(m, img, seed & 1))
 		m->end = RUN_COMPARED;
 	if (m->end == RUN_VIOLATION && getenv("SOUNDNESS_TRACE"))
 		for (u32 i = m->step > 63 ? m->step - 63 : 0; i <= m->step; i++)

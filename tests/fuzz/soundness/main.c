@@ -16,6 +16,7 @@
 
 #include "seeds.h"
 #include "text.h"
+#include "twin.h"
 
 #define POOL		512
 #define RUNS		6
@@ -32,7 +33,7 @@ struct fuzz {
 	bool kernel;
 	/* statistics */
 	u64 programs, mutants, accepted, accepted_mutants, overflow, runs, stopped, compared,
-		violations, processed;
+		violations, processed, compiled;
 };
 
 /* --- violations --- */
@@ -166,6 +167,7 @@ static void round_(struct fuzz *f, struct rng *r)
 		return;
 	f->accepted++;
 	f->accepted_mutants += mutant;
+	f->compiled += twin_compiled(img);
 	f->pool[f->at_pool] = p;
 	f->at_pool = (f->at_pool + 1) % POOL;
 	f->nr_pool = max(f->nr_pool, f->at_pool);
@@ -191,9 +193,10 @@ static void statistics(const struct fuzz *f, double took)
 	       100.0 * f->accepted / max(f->programs, (u64)1), (unsigned long long)f->mutants,
 	       (unsigned long long)f->accepted_mutants, (unsigned long long)f->overflow);
 	printf("%llu runs, %llu compared with the rewritten program, %llu stopped early; "
-	       "%llu instructions verified; %llu violations\n",
+	       "%llu programs compiled; %llu instructions verified; %llu violations\n",
 	       (unsigned long long)f->runs, (unsigned long long)f->compared,
-	       (unsigned long long)f->stopped, (unsigned long long)f->processed,
+	       (unsigned long long)f->stopped, (unsigned long long)f->compiled,
+	       (unsigned long long)f->processed,
 	       (unsigned long long)f->violations);
 	if (f->kernel)
 		kernel_statistics();

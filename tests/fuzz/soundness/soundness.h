@@ -17,8 +17,8 @@
  *  - for the unprivileged also knows which stack bytes were written, and what tells an address (it
  * may not be taken for a number, stored to maps or returned),
  *  - follows the recorded walk and compares.
- * Then the rewritten program runs in the interpreter on the same inputs (twin.h), and must return
- * the same and leave the same.
+ * Then the rewritten program runs in the interpreter or as the JIT's code on the same inputs
+ * (twin.h), and must return the same and leave the same.
  *
  * Following the walk. The recorder keeps one node per instruction the walk checked (registers and
  * stack of the innermost frame before the instruction) and an edge from the node walked before on

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* twin.c - the rewritten program on the machine's inputs (twin.h). */
+/* twin.c - the rewritten program on the machine's inputs (twin.h), interpreted or compiled. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -342,6 +342,7 @@ struct exec_image *twin_image(const struct vfy_prog *v)
 		img->insns[0] = (struct bpf_insn){.code = 0xff};
 		img->bound = true;
 	}
+	exec_image_compile(img);
 	install_handlers();
 	return img;
 }
@@ -425,10 +426,16 @@ static bool memory_differs(struct machine *m)
 			      twin.base[RG_PKT + m->pkt_epoch], m->meta_len + m->pkt_len);
 }
 
-bool twin_run(struct machine *m, struct exec_image *img)
+bool twin_compiled(const struct exec_image *img)
+{
+	return img->jit;
+}
+
+bool twin_run(struct machine *m, struct exec_image *img, bool interpreted)
 {
 	struct exec_host host = {.tail_target = tail_target};
 	struct exec_run run = {.host = &host};
+	struct jit_code *const jit = img->jit;
 	enum how how = m->f[0].how[0];
 	u64 mine = m->f[0].regs[0], its;
 	u32 n;
@@ -440,12 +447,16 @@ bool twin_run(struct machine *m, struct exec_image *img)
 	twin.ticks = 0;
 	if (sigsetjmp(twin.out, 0)) {
 		twin.running = 0;
+		img->jit = jit;
 		slot_leave();
 		return violation(m, "rewritten, it %s", twin.why);
 	}
+	if (interpreted)
+		img->jit = NULL;
 	twin.running = 1;
 	its = exec_run(img, twin.base[RG_CTX], &run);
 	twin.running = 0;
+	img->jit = jit;
 	if (how == SAME && its != mine)
 		return violation(m, "rewritten, it returns %#llx, not %#llx",
 				 (unsigned long long)its, (unsigned long long)mine);

@@ -2,8 +2,8 @@
 #ifndef USERBPF_SOUNDNESS_TWIN_H
 #define USERBPF_SOUNDNESS_TWIN_H
 /*
- * twin.h - the rewritten program in the real interpreter (src/exec), on the same inputs as the
- * machine had with the program as loaded.
+ * twin.h - the rewritten program in the real interpreter (src/exec), or as the JIT's code, on the
+ * same inputs as the machine had with the program as loaded. Runs with an odd seed are interpreted.
  *
  * The machine goes first and logs what the world did to it: results of helpers, memory they filled,
  * rounds of callbacks, packets that moved, tail calls. The twin's helpers give the same again and
@@ -53,8 +53,9 @@ struct vfy_prog;
 int twin_init(struct world *w); /* memory and handlers, once */
 struct exec_image *twin_image(const struct vfy_prog *v); /* of an accepted program; NULL: no memory */
 void twin_begin(const struct machine *m); /* takes over the contents the machine starts with */
+bool twin_compiled(const struct exec_image *img);
 /* true: all alike, or nothing to compare */
-bool twin_run(struct machine *m, struct exec_image *img);
+bool twin_run(struct machine *m, struct exec_image *img, bool interpreted);
 struct happened *happens(struct machine *m, s32 id, u32 nr_args); /* next entry of the log */
 
 #endif
