@@ -7,16 +7,16 @@
 #include "cli/cli.h"
 
 static const struct cli_cmd cmds[] = {
-	{"run", "[--dir DIR] [-v] [--] CMD [ARG]...", "run a command with this BPF subsystem",
+	{"run", "[--dir DIR] [-v] [--no-jit] [--] CMD [ARG]...", "run a command with this BPF subsystem",
 	 "  Uses the running service, or starts one that stops with the command. CMD gets a mount "
 	 "namespace of its own with\n"
 	 "  " BPFFS_DIR ", /sys/kernel/btf and related files of ours, and, when you are not root, "
 	 "a user namespace in which it is\n"
 	 "  root. The kernel's own bpf(2) answers ENOSYS there, so a call that bypasses the "
 	 "preload library does not go unnoticed.\n",
-	 "+d:v", cmd_run},
-	{"up", "[--dir DIR] [-- OPTION...]", "start the service", "  OPTIONs go to userbpfd.\n",
-	 "+d:v", cmd_up},
+	 "+d:vJ", cmd_run},
+	{"up", "[--dir DIR] [--no-jit] [-- OPTION...]", "start the service",
+	 "  OPTIONs go to userbpfd.\n", "+d:vJ", cmd_up},
 	{"down", "[--dir DIR]", "stop the service", NULL, "d:v", cmd_down},
 	{"status", "[--dir DIR] [--json]", "show what the service holds", NULL, "d:vj", cmd_status},
 	{"mount", "[--dir DIR] bpffs|cgroup DIR [-o OPTION,...] [--root GROUP]",
@@ -93,6 +93,7 @@ static const struct option options[] = {
 	{"log", required_argument, NULL, 'l'},
 	{"use-loader", no_argument, NULL, 'L'},
 	{"lang", required_argument, NULL, 'G'},
+	{"no-jit", no_argument, NULL, 'J'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL},
 };
@@ -187,6 +188,8 @@ int cli_getopt(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv
 			cli->verbose = true;
 		else if (c == 'j')
 			cli->json = true;
+		else if (c == 'J')
+			setenv("USERBPF_JIT", "0", 1);
 		else
 			return c;
 	}

@@ -68,7 +68,7 @@ static int mark(struct jit *j)
 	for (u32 i = 0; i < img->len; i++) {
 		const struct bpf_insn *in = &img->insns[i];
 
-		bad |= in->dst_reg > 10 || in->src_reg > 10;
+		bad |= in->dst_reg > 11 || in->src_reg > 11;
 		if (insn_is_ld_imm64(in)) {
 			if (i + 1 >= img->len)
 				return -ENOTSUP;

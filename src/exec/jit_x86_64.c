@@ -3,9 +3,10 @@
  * jit_x86_64.c - the code of each instruction.
  *
  *	R0 rax   R1..R5 rdi rsi rdx rcx r8   R6..R9 rbx r13 r14 r15   R10 rbp   the run r12
+ *	R11 r10: what the verifier's rewrite needs between two instructions
  *
  * So arguments and results of helpers and subprograms are where C has them; r9 (the run, as sixth
- * argument), r10 and r11 are free inside an instruction. A function saves what it mentions of rbx,
+ * argument) and r11 are free inside an instruction, r10 when the function has no R11. A function saves what it mentions of rbx,
  * r13..r15 and rbp, and has 512 bytes of stack only when it mentions R10.
  */
 #include <cpuid.h>
@@ -23,7 +24,7 @@
 
 enum { HAS_BMI2 = 1 };
 
-static const u8 hw[11] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP};
+static const u8 hw[12] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP, R10};
 static const u8 saved[] = {6, 7, 8, 9};
 static const u8 scratch[] = {RAX, RDI, RSI, RDX, RCX, R8};
 
@@ -305,6 +306,11 @@ static int emit_ldx(struct jit *j, const struct bpf_insn *in)
 	return 0;
 }
 
+static bool needs_r10(const struct jit *j)
+{
+	return j->uses & 1u << 11;
+}
+
 /* Fetch with and, or, xor: what the CPU has no instruction for. The operand is in TMP3 when rax
  * is needed, else rax is saved there. */
 static void emit_fetch_loop(struct jit *j, u32 w, u32 op, u32 dst, u32 src, s32 off)
@@ -312,6 +318,8 @@ static void emit_fetch_loop(struct jit *j, u32 w, u32 op, u32 dst, u32 src, s32 
 	u32 operand = src == RAX ? TMP3 : src;
 	u8 *again;
 
+	if (needs_r10(j))
+		x86_push(j, TMP2);
 	x86_mem(j, 1, 0x8d, TMP, dst, off);
 	x86_mov(j, 1, TMP3, RAX);
 	x86_mem(j, w, 0x8b, RAX, TMP, 0);
@@ -321,6 +329,8 @@ static void emit_fetch_loop(struct jit *j, u32 w, u32 op, u32 dst, u32 src, s32 
 	x86_mem(j, w, X86_LOCK | 0x0fb1, TMP2, TMP, 0);
 	put8(j, 0x70 | CC_NE);
 	put8(j, again - (j->p + 1));
+	if (needs_r10(j))
+		x86_pop(j, TMP2);
 	if (src == RAX)
 		return;
 	x86_mov(j, 1, src, RAX);
@@ -332,6 +342,8 @@ static int emit_atomic(struct jit *j, const struct bpf_insn *in)
 	u32 dst = hw[in->dst_reg], src = hw[in->src_reg], w = BPF_SIZE(in->code) == BPF_DW;
 	s32 off = in->off;
 
+	if (src == TMP2)
+		return -ENOTSUP;
 	switch (in->imm) {
 	case BPF_ADD: x86_mem(j, w, X86_LOCK | 0x01, src, dst, off); return 0;
 	case BPF_OR: x86_mem(j, w, X86_LOCK | 0x09, src, dst, off); return 0;
@@ -475,7 +487,9 @@ static void emit_divide(struct jit *j, u32 w, bool mod, bool sign, u32 dst)
 {
 	if (dst != RAX)
 		x86_mov(j, 1, TMP3, RAX);
-	if (dst != RDX)
+	if (needs_r10(j))
+		x86_push(j, RDX);
+	else if (dst != RDX)
 		x86_mov(j, 1, TMP2, RDX);
 	if (dst != RAX)
 		x86_mov(j, w, RAX, dst);
@@ -487,7 +501,9 @@ static void emit_divide(struct jit *j, u32 w, bool mod, bool sign, u32 dst)
 	x86_mov(j, w, TMP, mod ? RDX : RAX);
 	if (dst != RAX)
 		x86_mov(j, 1, RAX, TMP3);
-	if (dst != RDX)
+	if (needs_r10(j))
+		x86_pop(j, RDX);
+	else if (dst != RDX)
 		x86_mov(j, 1, RDX, TMP2);
 	x86_mov(j, 1, dst, TMP);
 }
@@ -643,7 +659,7 @@ int jit_emit_insn(struct jit *j, u32 i)
 static const u8 greg_of[16] = {
 	[RAX] = REG_RAX, [RCX] = REG_RCX, [RDX] = REG_RDX, [RBX] = REG_RBX,
 	[RBP] = REG_RBP, [RSI] = REG_RSI, [RDI] = REG_RDI, [R8] = REG_R8,
-	[R13] = REG_R13, [R14] = REG_R14, [R15] = REG_R15,
+	[R10] = REG_R10, [R13] = REG_R13, [R14] = REG_R14, [R15] = REG_R15,
 };
 
 bool jit_fault(const struct jit_code *jit, void *ucontext)

@@ -31,6 +31,7 @@ struct prog {
 	struct bpf_insn insns[MAX_LEN + 1];
 	u32 len;
 	u32 base;  /* the register that points to memory; R10 in subprograms: the stack only */
+	bool r11;  /* the function has it */
 	u32 depth; /* of subprograms still allowed */
 };
 
@@ -100,6 +101,12 @@ static u32 free_reg(struct rng *r, const struct prog *p)
 	return reg == p->base ? (reg + 1) % REGS : reg;
 }
 
+/* The one of the rewrite, too. */
+static u32 alu_reg(struct rng *r, const struct prog *p)
+{
+	return !p->r11 || below(r, 16) ? free_reg(r, p) : 11;
+}
+
 static void put_imm64(struct prog *p, u32 reg, u64 v)
 {
 	const struct bpf_insn two[] = {BPF_LD_IMM64(reg, v)};
@@ -115,7 +122,7 @@ static void put_alu(struct rng *r, struct prog *p)
 	static const u8 widths[] = {16, 32, 64}, sx[] = {0, 8, 16, 32};
 	u8 op = ops[below(r, ARRAY_SIZE(ops))], class = below(r, 2) ? BPF_ALU64 : BPF_ALU;
 	u8 x = below(r, 2) ? BPF_X : BPF_K;
-	struct bpf_insn in = {.dst_reg = free_reg(r, p)};
+	struct bpf_insn in = {.dst_reg = alu_reg(r, p)};
 
 	if (op == BPF_NEG)
 		x = BPF_K;
@@ -125,9 +132,7 @@ static void put_alu(struct rng *r, struct prog *p)
 	if (op == BPF_END) {
 		in.imm = widths[below(r, 3)];
 	} else if (x == BPF_X) {
-		in.src_reg = any_reg(r);
-		if (in.src_reg == p->base)
-			in.src_reg = in.dst_reg;
+		in.src_reg = alu_reg(r, p);
 		if (op == BPF_MOV)
 			in.off = sx[below(r, class == BPF_ALU64 ? 4 : 3)];
 	} else if (op != BPF_NEG) {
@@ -216,7 +221,7 @@ static struct bpf_insn any_branch(struct rng *r, const struct prog *p, s16 off)
 	static const u8 ops[] = {BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET, BPF_JNE, BPF_JSGT, BPF_JSGE,
 				 BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE};
 	u8 op = ops[below(r, ARRAY_SIZE(ops))], class = below(r, 2) ? BPF_JMP : BPF_JMP32;
-	u32 a = free_reg(r, p), b = free_reg(r, p);
+	u32 a = alu_reg(r, p), b = alu_reg(r, p);
 
 	return below(r, 2) ? BPF_INSN(class | op | BPF_X, a, b, off, 0)
 			   : BPF_INSN(class | op | BPF_K, a, 0, off, (s32)number(r));
@@ -282,6 +287,8 @@ static void put_after_call(struct rng *r, struct prog *p)
 {
 	for (u32 reg = 1; reg <= 5; reg++)
 		put_imm64(p, reg, number(r));
+	if (p->r11)
+		put_imm64(p, 11, number(r));
 }
 
 static void put_call(struct rng *r, struct prog *p, u32 *calls, u32 *nr_calls)
@@ -314,6 +321,9 @@ static void put_begin(struct rng *r, struct prog *p, bool sub)
 	for (u32 reg = 0; reg < REGS; reg++)
 		if (reg != p->base && (!sub || reg == 0 || reg > 5))
 			put_imm64(p, reg, number(r));
+	p->r11 = below(r, 2);
+	if (p->r11)
+		put_imm64(p, 11, number(r));
 	for (s32 i = 1; i <= AT_STACK; i++)
 		put(p, BPF_ST_MEM(BPF_DW, 10, -8 * i, (s32)number(r)));
 }
@@ -327,6 +337,8 @@ static void put_end(struct prog *p, bool sub)
 		put(p, BPF_ALU64_IMM(BPF_MUL, 0, 31));
 		put(p, BPF_ALU64_REG(BPF_XOR, 0, reg));
 	}
+	if (p->r11)
+		put(p, BPF_ALU64_REG(BPF_XOR, 0, 11));
 	for (s32 i = 1; i <= AT_STACK; i++) {
 		u32 reg = p->base == 9 ? 8 : 9;
 
