@@ -2,8 +2,8 @@
 #ifndef USERBPF_INTERP_H
 #define USERBPF_INTERP_H
 /*
- * interp.h - what the ways to execute a program share: run.c enters programs, interp.c and the JIT
- * execute them.
+ * interp.h - what the ways to execute a program share: run.c begins, invoke.c chooses, interp.c and
+ * the JIT (jit.h) execute.
  */
 #include "exec/exec.h"
 
@@ -25,5 +25,6 @@ u64 exec_invoke(struct exec_run *run, u32 start, u64 r1, u64 r2, u64 r3, u64 r4,
 
 /* What this thread runs, innermost; NULL: nothing. */
 struct exec_run *exec_current(void);
+void exec_current_set(struct exec_run *run);
 
 #endif

@@ -3,7 +3,6 @@
  * CPU's instructions are in jit_<cpu>.c. */
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include "exec/interp.h"
 #include "exec/jit.h"
 #include "isa/insn.h"
