@@ -36,7 +36,7 @@ mkdir -p old
 pivot_root . old
 cd /
 umount -l old
-exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C USERBPF_FRESH=1 SOUNDNESS_SECONDS=5 sh /inside2
+exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C USERBPF_FRESH=1 SOUNDNESS_SECONDS=5 JIT_SECONDS=5 sh /inside2
 X
 cat >"$root/inside2" <<'X'
 set -e
