@@ -61,7 +61,7 @@ static bool means_self(struct fs_file *f, const char *buf, size_t len)
 	return false;
 }
 
-static ssize_t host_write(struct fs_file *f, const char *buf, size_t len, u64 off)
+static ssize_t host_write(struct fs_file *f, pid_t writer, const char *buf, size_t len, u64 off)
 {
 	struct host_file *h = f->priv;
 	struct caller as;
@@ -69,8 +69,8 @@ static ssize_t host_write(struct fs_file *f, const char *buf, size_t len, u64 of
 	size_t all = len;
 	char self[16];
 
-	if (h->has_cred && means_self(f, buf, len)) {
-		len = snprintf(self, sizeof(self), "%d", h->cred.pid);
+	if (writer && means_self(f, buf, len)) {
+		len = snprintf(self, sizeof(self), "%d", writer);
 		buf = self;
 	}
 	if (!n) {
@@ -216,7 +216,7 @@ bool cg_is_rm(const char *buf, size_t len)
 	return n == 2 && !memcmp(buf, "rm", 2);
 }
 
-static ssize_t entry_write(struct fs_file *f, const char *buf, size_t len, u64 off)
+static ssize_t entry_write(struct fs_file *f, pid_t writer, const char *buf, size_t len, u64 off)
 {
 	const struct fs_content_ops *ops = ops_of(f);
 	struct cg_node *n = cg_node(f->inode);
@@ -405,7 +405,7 @@ static ssize_t procs_read(struct fs_file *f, char *buf, size_t len, u64 off)
 	return len;
 }
 
-static ssize_t procs_write(struct fs_file *f, const char *buf, size_t len, u64 off)
+static ssize_t procs_write(struct fs_file *f, pid_t writer, const char *buf, size_t len, u64 off)
 {
 	struct procs_file *p = f->priv;
 	char text[24], *end;
@@ -420,7 +420,7 @@ static ssize_t procs_write(struct fs_file *f, const char *buf, size_t len, u64 o
 	if (end == text || end[strspn(end, " \n")] || pid < 0 || pid > INT_MAX)
 		return -EINVAL;
 	if (!pid)
-		pid = p->has_cred ? p->cred.pid : getpid();
+		pid = writer;
 	err = procs_move(f->inode->sb->fs, p->has_cred ? &p->cred : NULL, pid,
 			 cg_node(f->inode)->id);
 	return err ? err : (ssize_t)len;

@@ -147,7 +147,7 @@ int fs_access(struct fs_inode *i, const struct cred *c, int mask);
 /* Content, as open/read/write/poll/release of the file. */
 struct fs_file *fs_open(struct fs_inode *i, const struct cred *c, int flags); /* ERR_PTR */
 ssize_t fs_read(struct fs_file *f, char *buf, size_t len, u64 off);
-ssize_t fs_write(struct fs_file *f, const char *buf, size_t len, u64 off);
+ssize_t fs_write(struct fs_file *f, pid_t writer, const char *buf, size_t len, u64 off); /* rights are those of who opened it */
 /* EPOLL*; @wake as in struct fs_content_ops, until fs_close() */
 u32 fs_poll(struct fs_file *f, void (*wake)(void *wake_arg), void *wake_arg);
 void fs_close(struct fs_file *f);

@@ -563,7 +563,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 		     struct fuse_file_info *fi)
 {
 	struct fuse_open *o = (struct fuse_open *)(uintptr_t)fi->fh;
-	ssize_t n = fs_write(o->file, buf, size, off);
+	ssize_t n = fs_write(o->file, fuse_req_ctx(req)->pid, buf, size, off);
 
 	if (n < 0)
 		reply_err(req, n);

@@ -43,7 +43,7 @@ struct fs_file {
 
 struct fs_file_ops {
 	ssize_t (*read)(struct fs_file *f, char *buf, size_t len, u64 off);
-	ssize_t (*write)(struct fs_file *f, const char *buf, size_t len, u64 off); /* NULL: -EINVAL */
+	ssize_t (*write)(struct fs_file *f, pid_t writer, const char *buf, size_t len, u64 off); /* NULL: -EINVAL */
 	u32 (*poll)(struct fs_file *f, void (*wake)(void *), void *wake_arg); /* NULL: always ready */
 	void (*close)(struct fs_file *f);
 };

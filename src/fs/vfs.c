@@ -181,11 +181,11 @@ ssize_t fs_read(struct fs_file *f, char *buf, size_t len, u64 off)
 }
 
 /* Without a write operation, as the kernel answers write(2). */
-ssize_t fs_write(struct fs_file *f, const char *buf, size_t len, u64 off)
+ssize_t fs_write(struct fs_file *f, pid_t writer, const char *buf, size_t len, u64 off)
 {
 	if (!f->writable)
 		return -EBADF;
-	return f->ops->write ? f->ops->write(f, buf, len, off) : -EINVAL;
+	return f->ops->write ? f->ops->write(f, writer, buf, len, off) : -EINVAL;
 }
 
 u32 fs_poll(struct fs_file *f, void (*wake)(void *), void *wake_arg)

@@ -170,7 +170,7 @@ static ssize_t write_to(struct fs_super *sb, const struct cred *c, const char *p
 {
 	struct fs_inode *i = fs_walk(sb, c, path, false);
 	struct fs_file *f = IS_ERR(i) ? ERR_CAST(i) : fs_open(i, c, O_WRONLY);
-	ssize_t n = IS_ERR(f) ? PTR_ERR(f) : fs_write(f, text, strlen(text), 0);
+	ssize_t n = IS_ERR(f) ? PTR_ERR(f) : fs_write(f, getpid(), text, strlen(text), 0);
 
 	if (!IS_ERR(f))
 		fs_close(f);
