@@ -244,6 +244,17 @@ static int op_path(struct sys_call *sc, u64 uaddr, bool pin, struct sys_path *ou
 static const struct sys_call_ops call_ops = {op_copy_in, op_copy_out, op_fd, op_install_fd,
 					     op_path};
 
+/* A client asks about every fd it gets sooner or later: it is told at once. */
+static u32 add_description(struct conn *c, long res)
+{
+	struct msg_handle_info info;
+
+	if (res < 0 || c->reply.nr_fds != 1 || image_describe(c, c->reply.fds[0], &info))
+		return 0;
+	reply_add(&c->reply, &info, sizeof(info));
+	return BPF_REPLY_HANDLE;
+}
+
 int bpf_handle(struct conn *c)
 {
 	struct call k = {.sc.ops = &call_ops, .c = c};
@@ -260,6 +271,7 @@ int bpf_handle(struct conn *c)
 	}
 	free(k.segs);
 	out.nr_segs = k.nr_out;
+	out.flags = add_description(c, res);
 	if (c->reply.data)
 		memcpy(c->reply.data, &out, sizeof(out));
 	return res;

@@ -113,6 +113,8 @@ void reply_fd(struct reply *r, int fd);		/* takes over */
 /* Handlers: body and fds are in c->msg, unchecked; the answer goes to c->reply. Return: result
  * of the reply. */
 int bpf_handle(struct conn *c);
+/* Of a handle of ours; -EBADF: it is none. */
+int image_describe(struct conn *c, int fd, struct msg_handle_info *info);
 int image_handle_info(struct conn *c);
 int image_handle_prog(struct conn *c);
 int image_handle_tail(struct conn *c);

@@ -41,38 +41,61 @@ static u32 type_of(struct obj *o)
 	}
 }
 
-static int add_map(struct conn *c, struct msg_handle_info *info, const struct bpf_map *map)
+static int add_map_fd(struct conn *c, const struct msg_handle_info *info, const struct bpf_map *map)
 {
 	int fd = map_fd(map, !(info->perm & HANDLE_WRITE) || map->ops->fd_values);
 
 	if (fd < 0)
 		return fd;
 	reply_fd(&c->reply, fd);
-	info->map = map->attr;
+	return 0;
+}
+
+/* The object, referenced, or ERR_PTR(-EBADF). */
+static struct obj *describe(struct conn *c, int fd, struct msg_handle_info *info)
+{
+	struct stat st;
+	struct obj *o;
+
+	memset(info, 0, sizeof(*info));
+	if (fd < 0 || fstat(fd, &st))
+		return ERR_PTR(-EBADF);
+	o = handle_lookup(sys_objs(c->d->sys), fd, &info->perm);
+	if (IS_ERR(o))
+		return o;
+	info->kind = o->class->kind;
+	info->id = o->id;
+	info->type = type_of(o);
+	info->dev = st.st_dev;
+	info->ino = st.st_ino;
+	if (info->kind == OBJ_MAP)
+		info->map = obj_to_map(o)->map.attr;
+	if (info->kind != OBJ_KINDS)
+		return o;
+	obj_put(o); /* a handle, but of nothing that can be shown (BPF_ENABLE_STATS) */
+	return ERR_PTR(-EBADF);
+}
+
+int image_describe(struct conn *c, int fd, struct msg_handle_info *info)
+{
+	struct obj *o = describe(c, fd, info);
+
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	obj_put(o);
 	return 0;
 }
 
 int image_handle_info(struct conn *c)
 {
-	struct msg_handle_info info = {};
-	int fd = passed_fd(c, 0), err = 0;
-	struct stat st;
-	struct obj *o;
+	struct msg_handle_info info;
+	struct obj *o = describe(c, passed_fd(c, 0), &info);
+	int err = 0;
 
-	if (fd < 0 || fstat(fd, &st))
-		return -EBADF;
-	o = handle_lookup(sys_objs(c->d->sys), fd, &info.perm);
 	if (IS_ERR(o))
 		return PTR_ERR(o);
-	info.kind = o->class->kind;
-	info.id = o->id;
-	info.type = type_of(o);
-	info.dev = st.st_dev;
-	info.ino = st.st_ino;
-	if (o->class->kind == OBJ_KINDS)
-		err = -EBADF; /* a handle, but of nothing that can be shown (BPF_ENABLE_STATS) */
 	if (info.kind == OBJ_MAP)
-		err = add_map(c, &info, &obj_to_map(o)->map);
+		err = add_map_fd(c, &info, &obj_to_map(o)->map);
 	if (!err)
 		reply_add(&c->reply, &info, sizeof(info));
 	obj_put(o);

@@ -20,7 +20,7 @@
 #include "base/base.h"
 #include "map/map.h"
 
-#define PROTO_VERSION 4
+#define PROTO_VERSION 5
 #define PROTO_MAX_BODY (64u << 20)
 /* Looks at a socket before going to sleep on it: some 20 us. */
 #define EAGER_TRIES 50
@@ -125,8 +125,9 @@ struct msg_path {
  */
 struct msg_bpf_reply {
 	u32 nr_segs;
-	u32 pad;
+	u32 flags; /* BPF_REPLY_* */
 };
+#define BPF_REPLY_HANDLE 1u /* the fd is a handle: the last bytes of the body are its struct msg_handle_info, so that nobody has to ask */
 
 /* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service.
  * OBJ_MAP: reply fd 0 = memfd, read-only without HANDLE_WRITE. */

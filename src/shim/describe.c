@@ -3,6 +3,19 @@
 #include "shim/raw.h"
 #include "shim/shim.h"
 
+int shim_described(const struct msg_handle_info *i, struct fd_obj *out)
+{
+	if (i->kind > FD_BTF)
+		return -EIO;
+	out->kind = i->kind;
+	out->perm = i->perm;
+	out->id = i->id;
+	out->type = i->type;
+	out->dev = i->dev;
+	out->ino = i->ino;
+	return 0;
+}
+
 int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, int *memfd)
 {
 	struct client_req req = {.type = MSG_HANDLE, .fds = &fd, .nr_fds = 1};
@@ -15,14 +28,8 @@ int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, 
 	i = reply.body;
 	err = reply.result;
 	if (err >= 0)
-		err = reply.len < sizeof(*i) || i->kind > FD_BTF ? -EIO : 0;
+		err = reply.len < sizeof(*i) ? -EIO : shim_described(i, out);
 	if (!err) {
-		out->kind = i->kind;
-		out->perm = i->perm;
-		out->id = i->id;
-		out->type = i->type;
-		out->dev = i->dev;
-		out->ino = i->ino;
 		*attr = i->map;
 		if (reply.nr_fds) {
 			*memfd = reply.fds[0];

@@ -121,6 +121,9 @@ long shim_elem(int nr, u64 uattr, u32 size)
 		return -EINVAL;
 	if (!cmd->next_key && attr.flags & ~cmd->flags_allowed)
 		return -EINVAL;
+	/* The initial value of a map of variables: cheaper than to map it for that. */
+	if (nr == BPF_MAP_UPDATE_ELEM && fdtab_first_update(shim.fds, attr.map_fd))
+		return SHIM_ELSEWHERE;
 	o = fdtab_get(shim.fds, attr.map_fd);
 	if (IS_ERR(o))
 		return PTR_ERR(o);

@@ -276,13 +276,12 @@ static struct fd_obj *learn(struct fdtab *t, int fd)
 	return ERR_PTR(err);
 }
 
-struct fd_obj *fdtab_get(struct fdtab *t, int fd)
+/* The service is asked, and what it says stands in the table in place of @old (unmapped, or NULL). */
+static struct fd_obj *ask(struct fdtab *t, int fd, struct fd_obj *old)
 {
-	struct fd_obj *o = fdtab_peek(t, fd), **e, *none = NULL;
 	struct stat before, after;
+	struct fd_obj *o, **e, *seen = old;
 
-	if (o)
-		return o;
 	if (raw_fstat(fd, &before))
 		return ERR_PTR(-EBADF);
 	/* a handle is an empty memfd; anything else is no business of the service */
@@ -296,11 +295,71 @@ struct fd_obj *fdtab_get(struct fdtab *t, int fd)
 	if (e && !raw_fstat(fd, &after) && after.st_ino == before.st_ino &&
 	    after.st_dev == before.st_dev) {
 		__atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
-		if (!__atomic_compare_exchange_n(e, &none, o, false, __ATOMIC_ACQ_REL,
-						 __ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(e, &seen, o, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			fdtab_put(t, old);
+		else
 			fdtab_put(t, o);
 	}
 	return o;
+}
+
+struct fd_obj *fdtab_get(struct fdtab *t, int fd)
+{
+	struct fd_obj *old = fdtab_peek(t, fd), *o;
+
+	if (likely(old && !old->unmapped))
+		return old;
+	o = ask(t, fd, old);
+	fdtab_put(t, old);
+	return o;
+}
+
+struct fd_obj *fdtab_get_shape(struct fdtab *t, int fd)
+{
+	return fdtab_peek(t, fd) ?: ask(t, fd, NULL);
+}
+
+void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct map_attr *attr)
+{
+	struct fd_obj **e = entry_of(t, fd, true), *o, *none = NULL;
+
+	if (!e || (what->kind == FD_MAP && !map_ops_of(attr->map_type)))
+		return; /* who needs it asks */
+	o = record_new(t);
+	if (!o)
+		return;
+	o->kind = what->kind;
+	o->perm = what->perm;
+	o->id = what->id;
+	o->type = what->type;
+	o->dev = what->dev;
+	o->ino = what->ino;
+	if (o->kind == FD_MAP) {
+		o->unmapped = true;
+		o->view.ops = map_ops_of(attr->map_type);
+		o->view.key_size = attr->key_size;
+		o->view.value_size = attr->value_size;
+		o->view.attr = *attr;
+	}
+	if (!__atomic_compare_exchange_n(e, &none, o, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		fdtab_put(t, o);
+}
+
+bool fdtab_first_update(struct fdtab *t, int fd)
+{
+	struct fd_obj *o = fdtab_peek(t, fd);
+	bool first = o && o->unmapped && !__atomic_exchange_n(&o->updated, true, __ATOMIC_RELAXED);
+
+	fdtab_put(t, o);
+	return first;
+}
+
+int fdtab_memory(const struct fd_obj *o)
+{
+	const struct fd_obj *view = o->map ? o->map->priv : NULL;
+
+	return view && !view->view.rdonly && memfd_intact(view) ? view->view.memfd : -1;
 }
 
 void fdtab_drop(struct fdtab *t, unsigned int fd)

@@ -3,7 +3,8 @@
 #define USERBPF_FDTAB_H
 /*
  * fdtab.h - what the process's fds mean: fd -> object behind a handle, learnt from the service once
- * (MSG_HANDLE).
+ * (MSG_HANDLE), or with the fd when the service made it. Then a map's memory is asked for, mapped and kept when it is first needed:
+ * many a map is only made and handed on.
  *
  * Entries are positive only ("this fd is a handle of map 7, read-only") and are dropped when the
  * number is closed or replaced; the interposed calls see to that. Readers take no lock: they load
@@ -26,6 +27,8 @@ struct inner_cache;
 struct fd_obj {
 	u32 refs; /* 0: in the free list */
 	u32 kind, perm, id, type;
+	bool unmapped;		 /* FD_MAP: what the service said with the fd, without the memory: sizes and ops of @view count */
+	bool updated;		 /* unmapped: the service was asked to update an element; atomic */
 	u64 dev, ino;		 /* handle's identity (not for views made for images) */
 	struct bpf_map *map;	 /* FD_MAP: bound view, or NULL when this process cannot have one */
 	u64 shm_dev, memory_ino; /* of the map's memory */
@@ -55,6 +58,14 @@ struct fd_obj *fdtab_peek(struct fdtab *t, int fd);
 /* The same, asking the service when nothing is cached: ERR_PTR(-EBADF: not an open fd; -EINVAL: no
  * handle; -EIO ...) */
 struct fd_obj *fdtab_get(struct fdtab *t, int fd);
+/* The same when kind, permission and sizes are enough: a map may be unmapped yet. */
+struct fd_obj *fdtab_get_shape(struct fdtab *t, int fd);
+/* @fd is new, and the service said what it is. */
+void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct map_attr *attr);
+/* A map that was never touched: true once, for a first update that the service may as well make. */
+bool fdtab_first_update(struct fdtab *t, int fd);
+/* The memory behind the view of @o, as an fd of the table's; -1: there is none, or the program took it away. */
+int fdtab_memory(const struct fd_obj *o);
 void fdtab_put(struct fdtab *t, struct fd_obj *o);
 /* @fd was closed or replaced. */
 void fdtab_drop(struct fdtab *t, unsigned int fd);

@@ -46,7 +46,7 @@ static int allowed(const struct fd_obj *o, struct map_window *w, size_t len, int
 	return within(w, len, prot, off);
 }
 
-/* A fresh fd of the map's memory: what the view has was perhaps closed by the program. */
+/* A fresh fd of the map's memory: the program closed what the view has. */
 static int memory_of(int fd, const struct fd_obj *o)
 {
 	struct fd_obj again = {0};
@@ -118,7 +118,7 @@ long shim_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 	struct fd_obj *o = fdtab_get(shim.fds, fd);
 	struct map_window w;
 	struct mapping m;
-	int memfd;
+	int memfd, own;
 	long ret;
 
 	if (IS_ERR(o))
@@ -126,12 +126,14 @@ long shim_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 	ret = allowed(o, &w, len, prot, flags, off);
 	if (ret)
 		goto out;
-	memfd = memory_of(fd, o);
+	own = fdtab_memory(o);
+	memfd = own >= 0 ? own : memory_of(fd, o);
 	ret = memfd;
 	if (memfd >= 0) {
 		m = (struct mapping){&w, o->map->value_off, prot, flags, memfd};
 		ret = map_window(&m, addr, len, off);
-		raw_close(memfd);
+		if (own < 0)
+			raw_close(memfd);
 	}
 out:
 	fdtab_put(shim.fds, o);

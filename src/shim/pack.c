@@ -139,6 +139,13 @@ static int on_read(void *arg, void *dst, u64 uaddr, u64 len)
 	return guard_read_fast(dst, uaddr, len);
 }
 
+static const struct bpf_map *shape_of(const struct fd_obj *o)
+{
+	if (o->kind != FD_MAP)
+		return NULL;
+	return o->unmapped ? &o->view : o->map;
+}
+
 static u32 on_fd_kind(void *arg, int fd)
 {
 	static const u32 kinds[] = {
@@ -147,7 +154,7 @@ static u32 on_fd_kind(void *arg, int fd)
 		[FD_LINK] = ABI_FD_LINK,
 		[FD_BTF] = ABI_FD_BTF,
 	};
-	struct fd_obj *o = fdtab_get(shim.fds, fd);
+	struct fd_obj *o = fdtab_get_shape(shim.fds, fd);
 	u32 kind;
 
 	if (IS_ERR(o))
@@ -159,26 +166,30 @@ static u32 on_fd_kind(void *arg, int fd)
 
 static bool on_fd_values(void *arg, int fd)
 {
-	struct fd_obj *o = fdtab_get(shim.fds, fd);
+	struct fd_obj *o = fdtab_get_shape(shim.fds, fd);
+	const struct bpf_map *map;
 	bool yes;
 
 	if (IS_ERR(o))
 		return false;
-	yes = o->kind == FD_MAP && o->map && o->map->ops->fd_values;
+	map = shape_of(o);
+	yes = map && map->ops->fd_values;
 	fdtab_put(shim.fds, o);
 	return yes;
 }
 
 static int on_map_sizes(void *arg, int fd, u32 *key_size, u32 *value_size)
 {
-	struct fd_obj *o = fdtab_get(shim.fds, fd);
+	struct fd_obj *o = fdtab_get_shape(shim.fds, fd);
+	const struct bpf_map *map;
 	int err = -EINVAL;
 
 	if (IS_ERR(o))
 		return PTR_ERR(o);
-	if (o->kind == FD_MAP && o->map) {
-		*key_size = o->map->key_size;
-		*value_size = map_sys_value_size(o->map);
+	map = shape_of(o);
+	if (map) {
+		*key_size = map->key_size;
+		*value_size = map_sys_value_size(map);
 		err = 0;
 	}
 	fdtab_put(shim.fds, o);
@@ -253,6 +264,21 @@ static int scatter(const struct client_reply *reply)
 	return err;
 }
 
+/* An fd the service made: whatever the number meant before, it was closed behind our back. */
+static void new_fd(const struct client_reply *reply, int fd)
+{
+	const struct msg_bpf_reply *r = reply->body;
+	const struct msg_handle_info *info =
+		(const void *)((const char *)reply->body + reply->len - sizeof(*info));
+	struct fd_obj what = {0};
+
+	fdtab_drop(shim.fds, fd);
+	if (reply->len < sizeof(*r) + sizeof(*info) || !(r->flags & BPF_REPLY_HANDLE))
+		return;
+	if (!shim_described(info, &what))
+		fdtab_tell(shim.fds, fd, &what, &info->map);
+}
+
 static long finish(struct client_reply *reply)
 {
 	long result = reply->result;
@@ -263,8 +289,7 @@ static long finish(struct client_reply *reply)
 	if (result >= 0 && reply->nr_fds == 1) {
 		result = reply->fds[0];
 		reply->fds[0] = -1;
-		fdtab_drop(shim.fds, result); /* whatever the number meant before, it was closed
-						 behind our back */
+		new_fd(reply, result);
 	}
 	client_done(reply);
 	return result;

@@ -65,7 +65,9 @@ long shim_pack(int cmd, u64 uattr, u32 size);
 int shim_read_attr(union bpf_attr *attr, u64 uattr, u32 size);
 bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end);
 
-/* describe.c: MSG_HANDLE, the table's source */
+/* describe.c: what the service says about an fd; MSG_HANDLE, the table's source */
+struct msg_handle_info;
+int shim_described(const struct msg_handle_info *i, struct fd_obj *out); /* 0 or -EIO */
 int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, int *memfd);
 
 /* image.c */

@@ -80,6 +80,54 @@ static void test_learns_once(void **state)
 	close(fd);
 }
 
+/* What the service says with a new fd is enough until somebody wants the map's memory. */
+static void test_told(void **state)
+{
+	const struct fd_obj what = {.kind = FD_MAP, .perm = 3, .id = 7};
+	struct fdtab *t = *state;
+	int fd = handle();
+	struct fd_obj *o;
+
+	fdtab_tell(t, fd, &what, &map.attr);
+	o = fdtab_get_shape(t, fd);
+	assert_true(o->unmapped);
+	assert_null(o->map);
+	assert_int_equal(o->id, 7);
+	assert_int_equal(map_sys_value_size(&o->view), 8);
+	fdtab_put(t, o);
+	assert_true(fdtab_first_update(t, fd));
+	assert_false(fdtab_first_update(t, fd));
+	assert_int_equal(asked, 0);
+	for (int i = 0; i < 3; i++) {
+		o = fdtab_get(t, fd);
+		assert_non_null(o->map);
+		fdtab_put(t, o);
+	}
+	assert_int_equal(asked, 1);
+	o = fdtab_get_shape(t, fd);
+	assert_false(o->unmapped);
+	fdtab_put(t, o);
+	fdtab_drop(t, fd);
+	assert_null(fdtab_peek(t, fd));
+	close(fd);
+}
+
+/* The number means something else by now: nobody is told about the old map. */
+static void test_told_and_replaced(void **state)
+{
+	const struct fd_obj what = {.kind = FD_MAP, .perm = 3, .id = 7};
+	int fd = handle(), null = open("/dev/null", O_RDONLY);
+	struct fdtab *t = *state;
+
+	fdtab_tell(t, fd, &what, &map.attr);
+	dup2(null, fd);
+	assert_int_equal(PTR_ERR(fdtab_get(t, fd)), -EINVAL);
+	assert_int_equal(asked, 0);
+	fdtab_drop(t, fd);
+	close(fd);
+	close(null);
+}
+
 static void test_what_is_no_handle(void **state)
 {
 	struct fdtab *t = *state;
@@ -198,6 +246,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_learns_once),
+		T(test_told),
+		T(test_told_and_replaced),
 		T(test_what_is_no_handle),
 		T(test_views_are_shared),
 		T(test_fork),
