@@ -19,13 +19,17 @@
  *   license: none              not one the kernel takes as compatible with the GPL, which is the default
  *   ksym: 3 name               the LD_IMM64 at this instruction is the address of that variable of the kernel (or #id)
  *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions; 9:ctx is global, too, and
- *                              gets the context: "int f(struct __sk_buff *)" or struct xdp_md
+ *                              gets the context: "int f(struct __sk_buff *)" or struct xdp_md;
+ *                              9:void is static and returns nothing, 9:notype names a type that is no function
+ *   lines: 0 3 7               line_info: these instructions begin a line; 7:noname has a name out of bounds
  *   kfunc: 3 name              the call at this instruction is of that function of the service (or #id)
+ *   no fd_array                the call came without one
  *   expect: ok | EACCES ...
  *   level: 4                   log level; 2 when absent
  *   log: text                  these must occur in the log in this order; may repeat
  *   --
- *   r0 = 0                     isa/asm.h; "call f" with the name of a function of the service
+ *   r0 = 0                     isa/asm.h; "call f" with the name of a function of the service;
+ *                              "x300 r0 += 1" is the line 300 times
  *   exit
  *
  * The kernel (the service, where a file asks for its functions) is the BTF in the second argument. Names in
@@ -41,13 +45,14 @@
 #include "isa/asm.h"
 #include "prog/load.h"
 
-#define MAX_INSNS 4096
+#define MAX_INSNS 16384
+#define MAX_TEXT  (1 << 19)
 #define MAX_LINES 16
 #define MAX_CASES 256
 
 struct test_case {
 	char name[120], type[32];
-	bool unpriv;
+	bool unpriv, no_fds;
 	u64 no_caps;
 	u32 flags, level, attach;
 	bool no_license;
@@ -70,9 +75,11 @@ struct test_case {
 	u32 nr_maps;
 	struct {
 		u32 at;
-		bool global, ctx;
+		bool global, ctx, no_result, no_type;
 	} func[8];
 	u32 nr_funcs;
+	struct bpf_line_info line[8];
+	u32 nr_lines;
 	struct {
 		u32 at;
 		char name[64];
@@ -87,7 +94,7 @@ static const struct {
 } errors[] = {
 	{"ok", 0},	   {"EACCES", -EACCES}, {"EINVAL", -EINVAL},	 {"EPERM", -EPERM},
 	{"E2BIG", -E2BIG}, {"EBADF", -EBADF},	{"ENOTSUPP", -ENOTSUPP}, {"ENOENT", -ENOENT},
-	{"EBUSY", -EBUSY},
+	{"EBUSY", -EBUSY}, {"EFAULT", -EFAULT}, {"EPROTO", -EPROTO},
 };
 
 static const char *error_name(int err)
@@ -157,7 +164,21 @@ static void read_funcs(struct test_case *t, char *s)
 		t->func[t->nr_funcs].at = atoi(w);
 		t->func[t->nr_funcs].ctx = strstr(w, ":ctx") != NULL;
 		t->func[t->nr_funcs].global = strstr(w, ":global") || strstr(w, ":ctx");
+		t->func[t->nr_funcs].no_result = strstr(w, ":void") != NULL;
+		t->func[t->nr_funcs].no_type = strstr(w, ":notype") != NULL;
 		t->nr_funcs++;
+	}
+}
+
+static void read_lines(struct test_case *t, char *s)
+{
+	for (char *w = strtok(s, " "); w && t->nr_lines < ARRAY_SIZE(t->line);
+	     w = strtok(NULL, " ")) {
+		struct bpf_line_info *l = &t->line[t->nr_lines++];
+
+		*l = (struct bpf_line_info){.insn_off = atoi(w), .file_name_off = 1, .line_off = 1};
+		if (strstr(w, ":noname"))
+			l->line_off = 1 << 20;
 	}
 }
 
@@ -167,6 +188,10 @@ static void read_key(struct test_case *t, char *line)
 
 	if (!strcmp(line, "unpriv")) {
 		t->unpriv = true;
+		return;
+	}
+	if (!strcmp(line, "no fd_array")) {
+		t->no_fds = true;
 		return;
 	}
 	if (!strcmp(line, "typedef") && t->nr_maps) {
@@ -205,6 +230,8 @@ static void read_key(struct test_case *t, char *line)
 		read_attr(t, &t->more[t->nr_maps - 1].inner, value);
 	} else if (!strcmp(line, "funcs"))
 		read_funcs(t, value);
+	else if (!strcmp(line, "lines"))
+		read_lines(t, value);
 	else if (!strcmp(line, "kfunc") && t->nr_kfuncs < ARRAY_SIZE(t->kfunc) &&
 		 sscanf(value, "%u %63s", &t->kfunc[t->nr_kfuncs].at,
 			t->kfunc[t->nr_kfuncs].name) == 2)
@@ -237,15 +264,21 @@ static void read_vmlinux(const char *path)
 /* "call f" where f is a function of the service */
 static void add_line(struct test_case *t, const char *line)
 {
-	char name[64];
+	char name[64], *end = t->text + strlen(t->text);
 	s32 id = -ENOENT;
+	int times, skip;
 
+	if (sscanf(line, "x%d %n", &times, &skip) == 1) {
+		while (times-- > 0 && end + 80 < t->text + MAX_TEXT)
+			end += sprintf(end, "%.78s\n", line + skip);
+		return;
+	}
 	if (vmlinux && sscanf(line, "call %63s", name) == 1)
 		id = btf_find_by_name_kind(vmlinux, name, BTF_KIND_FUNC);
 	if (id > 0)
-		sprintf(t->text + strlen(t->text), "call kernel-function#%d\n", id);
+		sprintf(end, "call kernel-function#%d\n", id);
 	else
-		strcat(strcat(t->text, line), "\n");
+		sprintf(end, "%s\n", line);
 }
 
 static u32 read_cases(const char *path, struct test_case *cases)
@@ -263,7 +296,7 @@ static u32 read_cases(const char *path, struct test_case *cases)
 		if (!strncmp(line, "== ", 3) && n < MAX_CASES) {
 			t = &cases[n++];
 			*t = (struct test_case){
-				.expect = 1, .level = LOG_LEVEL2, .text = calloc(1, 1 << 16)};
+				.expect = 1, .level = LOG_LEVEL2, .text = calloc(1, MAX_TEXT)};
 			snprintf(t->name, sizeof(t->name), "%.100s", line + 3);
 			strcpy(t->type, "socket_filter");
 			body = false;
@@ -301,6 +334,11 @@ static int fd_array(void *arg, u32 idx, int *fd)
 	return 0;
 }
 
+static int no_fd_array(void *arg, u32 idx, int *fd)
+{
+	return -EPROTO;
+}
+
 static u64 ksym_addr(void *arg, const char *name)
 {
 	(void)arg;
@@ -309,6 +347,8 @@ static u64 ksym_addr(void *arg, const char *name)
 
 static const struct vfy_env_ops env_ops = {
 	.map_by_fd = map_by_fd, .fd_array = fd_array, .ksym_addr = ksym_addr};
+static const struct vfy_env_ops no_fds_ops = {
+	.map_by_fd = map_by_fd, .fd_array = no_fd_array, .ksym_addr = ksym_addr};
 
 static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
 {
@@ -333,7 +373,7 @@ static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
 	return btf;
 }
 
-/* int; int f(void); the functions; struct CONTEXT, a pointer to it, int f(struct CONTEXT *). */
+/* int; int f(void); the functions; struct CONTEXT, a pointer to it, int f(struct CONTEXT *), void f(void). */
 static struct btf *funcs_btf(const struct test_case *t)
 {
 	u32 w[64] = {1, BTF_KIND_INT << 24,	   4, BTF_INT_SIGNED << 24 | 32,
@@ -345,7 +385,7 @@ static struct btf *funcs_btf(const struct test_case *t)
 		w[n++] = 5;
 		w[n++] = BTF_KIND_FUNC << 24 |
 			 (t->func[i].global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
-		w[n++] = t->func[i].ctx ? first + 2 : 2;
+		w[n++] = t->func[i].ctx ? first + 2 : t->func[i].no_result ? first + 3 : 2;
 	}
 	const u32 more[] = {strcmp(t->type, "xdp") ? 7 : 17,
 			    BTF_KIND_STRUCT << 24,
@@ -357,7 +397,10 @@ static struct btf *funcs_btf(const struct test_case *t)
 			    BTF_KIND_FUNC_PROTO << 24 | 1,
 			    1,
 			    5,
-			    first + 1};
+			    first + 1,
+			    0,
+			    BTF_KIND_FUNC_PROTO << 24,
+			    0};
 
 	memcpy(w + n, more, sizeof(more));
 	return btf_of(w, n + ARRAY_SIZE(more), strings, sizeof(strings));
@@ -411,16 +454,23 @@ static struct btf *value_btf(u32 size, const struct field *field, u32 nr, u32 *i
 	return btf_of(w, n, strings, len);
 }
 
-static void add_funcs(const struct test_case *t, struct vfy_prog *p)
+static void add_infos(const struct test_case *t, struct vfy_prog *p)
 {
-	if (!t->nr_funcs)
+	if (!t->nr_funcs && !t->nr_lines)
 		return;
 	p->btf = funcs_btf(t);
+	p->nr_linfo = t->nr_lines;
+	if (t->nr_lines) {
+		p->line_info = malloc(sizeof(t->line));
+		memcpy(p->line_info, t->line, sizeof(t->line));
+	}
+	if (!t->nr_funcs)
+		return;
 	p->func_info = calloc(t->nr_funcs, sizeof(*p->func_info));
 	p->func_info_cnt = t->nr_funcs;
 	for (u32 i = 0; i < t->nr_funcs; i++)
-		p->func_info[i] =
-			(struct bpf_func_info){.insn_off = t->func[i].at, .type_id = 3 + i};
+		p->func_info[i] = (struct bpf_func_info){.insn_off = t->func[i].at,
+							 .type_id = t->func[i].no_type ? 1 : 3 + i};
 }
 
 static const struct prog_type *type_by_name(const char *name)
@@ -567,7 +617,7 @@ static void run_case(void **state)
 			     .gpl_compatible = !t->no_license,
 			     .cred = &cred,
 			     .ops = type->ops,
-			     .env = &env_ops,
+			     .env = t->no_fds ? &no_fds_ops : &env_ops,
 			     .env_arg = &w};
 
 	p.insns = calloc(MAX_INSNS, sizeof(*p.insns));
@@ -575,7 +625,7 @@ static void run_case(void **state)
 	if (len < 0)
 		fail_msg("line %d: %s", bad.line, bad.text);
 	p.len = len;
-	add_funcs(t, &p);
+	add_infos(t, &p);
 	if (vmlinux)
 		name_kernel_things(t, &p);
 	log_init(&log, t->level, 1 << 24);
