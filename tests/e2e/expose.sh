@@ -5,6 +5,9 @@
 . "$SRC/tests/e2e/lib.sh"
 need_fuse
 ex=$BUILD/tests/e2e/expose
+# a view of groups, pinned as /sys/fs/bpf/v/group: it shows "id level name"
+views() { ub sh -c 'mkdir /sys/fs/bpf/v && "$0" "$1" /sys/fs/bpf/v $$' "$BUILD/tests/e2e/view" "$OBJ/view.bpf.o" >/dev/null || fail "no views"; }
+no_views() { ub rm -r /sys/fs/bpf/v; }
 [ "$(id -u)" = 0 ] || skip "needs root to make cgroups and to be two users"
 user_dirs
 host=
@@ -213,6 +216,8 @@ reader() {
 	mkdir -p "$T/mnt3" "$host/u"
 	ub bpftool map create /sys/fs/bpf/u type array key 4 value 4 entries 1 name u
 	"$USERBPF" expose --dir "$RT" /sys/fs/bpf/u "$host/u/secret" && "$USERBPF" expose --dir "$RT" --mode 0644 /sys/fs/bpf/u "$host/u/open" || fail "expose"
+	views
+	"$USERBPF" expose --dir "$RT" --mode 0444 /sys/fs/bpf/v/group "$host/u/view" || fail "expose a view"
 	"$USERBPF" mount --dir "$RT" cgroup "$T/mnt3" || fail "mount"
 	m=$T/mnt3${host#/sys/fs/cgroup}/u
 	same "0600" EACCES "$(as_user "$ex" read "$m/secret")"
@@ -221,6 +226,8 @@ reader() {
 	same "remove" EACCES "$(as_user "$ex" unlink "$m/open")"
 	same "make" EACCES "$(as_user "$ex" mkdir "$m/x")"
 	as_user chmod 666 "$m/open" 2>/dev/null && fail "a user changes the mode of a file that is not theirs"
+	same "a view they were given" "$(stat -c %i "$host/u")" "$(as_user cut -d' ' -f1 "$m/view")"
+	no_views
 	same "list" "open secret" "$(as_user ls "$m" | xargs)"
 	chown 1000 "$m/open"
 	same "given away: remove" ok "$(chmod 600 "$m/open"; as_user "$ex" write "$m/open" rm)"
@@ -259,13 +266,29 @@ renamed() {
 # 100 readers of a file whose pin comes and goes
 readers() {
 	mkdir "$host/c"
-	ub bpftool map create /sys/fs/bpf/c type array key 4 value 4 entries 1 name c
-	ub sh -c '"$0" cycle 4 /sys/fs/bpf/c "$1" & "$0" readers 4 100 "$1"; r=$?; wait; exit $r' "$ex" "$host/c/f" >"$T/out" || fail "readers:"
+	views
+	links=$(ub sh -c 'bpftool link show | grep -c "^[0-9]"')
+	ub sh -c '"$0" cycle "$2" /sys/fs/bpf/v/group "$1" & "$0" readers "$2" 100 "$1"; r=$?; wait; exit $r' "$ex" "$host/c/f" "${SECONDS_OF_READERS:-4}" \
+		>"$T/out" || fail "readers:"
 	cat "$T/out"
 	grep -q "^ok" "$T/out" || fail "pins do not come and go"
-	ub rm /sys/fs/bpf/c
-	same "nothing is left" 0 "$(ub sh -c 'bpftool map show name c 2>/dev/null | wc -l')"
+	same "no link is left over" "$links" "$(ub sh -c 'bpftool link show | grep -c "^[0-9]"')"
+	no_views
+	same "nothing is left" 0 "$(ub sh -c 'bpftool prog show | grep -c "name group"')"
 	rmdir "$host/c"
+}
+
+# Reading 2,000 views takes no more than some 10 times what 200 take.
+linear() {
+	few=$(ms sh -c 'find "$0"/g1[0-9][0-9] "$0"/g2[0-9][0-9] -name bpf.v | xargs cat >/dev/null' "$m")
+	all=$(ms sh -c 'find "$0" -name bpf.v | xargs cat >/dev/null' "$m")
+	echo "find | xargs cat: 200 views in $few ms, 2,001 in $all ms"
+	[ "$all" -le $((few * 30 + 200)) ] || fail "reading all is not linear"
+}
+ms() {
+	before=$(date +%s%N)
+	"$@"
+	echo $((($(date +%s%N) - before) / 1000000))
 }
 
 # 2,000 groups and one file passed on to all of them, groups coming and going meanwhile
@@ -276,10 +299,17 @@ many() {
 	"$USERBPF" expose --dir "$RT" --inherit /sys/fs/bpf/m "$host/many/bpf.m" || fail "expose"
 	"$USERBPF" mount --dir "$RT" cgroup "$T/mnt4" || fail "mount"
 	m=$T/mnt4${host#/sys/fs/cgroup}/many
+	views
+	"$USERBPF" expose --dir "$RT" --inherit /sys/fs/bpf/v/group "$host/many/bpf.v" || fail "expose a view"
+	same "a view in each" "2001 2001" "$(find "$m" -name bpf.v | xargs cat | sort -u | wc -l) $(find "$m" -name bpf.v | wc -l)"
+	same "its own" "$(stat -c %i "$host/many/g5")" "$(cut -d' ' -f1 "$m/g5/bpf.v")"
+	linear
+	"$USERBPF" view why --dir "$RT" "$host/many/g5/bpf.v" | grep -q "^program: [0-9]* group" || fail "view why of a view"
+	best=$("$ex" bench 300 "$m/g77/bpf.v" | cut -d' ' -f1)
+	echo "2,000 groups: open, read and close of one view $best us"
+	[ "$best" -le 200 ] || fail "a view takes $best us"
+	no_views
 	same "files" 2001 "$(find "$m" -type f | wc -l)"
-	best=$("$ex" bench 300 "$m/g77/bpf.m" | cut -d' ' -f1)
-	echo "2,000 groups: open, read and close of one file $best us"
-	[ "$best" -le 200 ] || fail "a file takes $best us"
 	"$ex" churn 5 "$host/many" "$m" bpf.m >"$T/out" || fail "groups that come and go:"
 	cat "$T/out"
 	kill -0 "$(service_pid)" || fail "the service is gone"
