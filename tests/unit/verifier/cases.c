@@ -12,7 +12,7 @@
  *                              kptr 8 NAME, kptr_ref 8 NAME: a pointer to that struct of the service
  *   typedef                    ... and the type of the values is a typedef of that struct
  *   inner: array 4 8 1         the map before is one of maps like this
- *   value: text                ... and its first value begins with this; no program or system call writes to it
+ *   value: text                ... and its first value is this; no program and no system call writes to it
  *   attach: TRACE_FENTRY       expected_attach_type, without BPF_
  *   target: read_file          function, typedef (or #id) of the kernel the program attaches to; a program of
  *                              a type that needs none is checked as one that has none
@@ -500,8 +500,10 @@ static void open_map(const struct test_case *t, struct bpf_map *map, u32 i)
 	if (err || map_open(map, &t->map[i]))
 		fail_msg("no map %u: %d", i, err);
 	if (t->more[i].value) {
-		memcpy(map->ops->direct_value(map, 0), t->more[i].value,
-		       min(strlen(t->more[i].value) + 1, (size_t)map->value_size));
+		void *v = map->ops->direct_value ? map->ops->direct_value(map, 0) : NULL;
+
+		if (v)
+			strncpy(v, t->more[i].value, map->value_size);
 		map->map_flags |= BPF_F_RDONLY_PROG;
 		map->frozen = true;
 	}
