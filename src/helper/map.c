@@ -56,6 +56,22 @@ HELPER_FN(map_delete_elem)
 	return (u64)(long)map->ops->delete (map, (const void *)(uintptr_t)r2);
 }
 
+/* Only kinds without keys get past the verifier. */
+HELPER_FN(map_push_elem)
+{
+	return (u64)(long)to_map(r1)->ops->push(to_map(r1), (const void *)(uintptr_t)r2, r3);
+}
+
+HELPER_FN(map_pop_elem)
+{
+	return (u64)(long)to_map(r1)->ops->pop(to_map(r1), (void *)(uintptr_t)r2);
+}
+
+HELPER_FN(map_peek_elem)
+{
+	return (u64)(long)to_map(r1)->ops->peek(to_map(r1), (void *)(uintptr_t)r2);
+}
+
 HELPER_FN(map_lookup_percpu_elem)
 {
 	struct bpf_map *map = to_map(r1);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * BPF_MAP_TYPE_HASH and PERCPU_HASH in shared memory.
+ * BPF_MAP_TYPE_HASH, PERCPU_HASH and their LRU kinds in shared memory.
  *
  *   page 0     struct map_shm, struct hash_shm (the pool)
  *   page 1     locks, each for every so many'th bucket
  *   buckets    head of a chain each, 2^n of them, n as in the kernel
  *   elems      { next, hash, gen, free_next, key, value } per element of the pool
  *   values     per-CPU maps: slot after slot, one value per element
+ *   marks      LRU kinds: a byte per element, set when it is used
  *
  * A chain is a list of references. A reference is an element's index + 1, or an end mark END |
  * bucket. Elements are reused at once, so a reader may find itself on one that is somewhere else by
@@ -19,6 +20,10 @@
  * from the pool, linking or unlinking it (one store each; replacing a value is one store too) and
  * giving an element back. So a writer killed at any instruction leaves a correct chain and its lock
  * taken; whoever holds all locks sees no element in flight and can rebuild the pool exactly.
+ *
+ * LRU kinds never are full: who finds no room throws out an element first. A hand goes round over the
+ * elements; one that was used since the hand came by loses its mark, the first without goes. That
+ * is done before the writer takes its own lock, with the lock of the bucket that loses.
  *
  * Nothing read from shared memory is trusted: references are bounds-checked, walks are bounded by
  * the size of the pool.
@@ -42,6 +47,7 @@ struct hash_shm {
 	u64 pad2[7];
 	u32 fresh;  /* elements from here on were never used */
 	u32 stolen; /* somebody died inside: the pool wants rebuilding */
+	u32 hand;   /* LRU kinds: the element that is looked at next */
 };
 _Static_assert(sizeof(struct hash_shm) <= MAP_PAGE, "header must fit its page");
 
@@ -65,6 +71,7 @@ struct hash_geom {
 	u32 bucket_mask, lock_mask;
 	u32 value_off; /* of the value in the element */
 	u32 seed;
+	u8 *marks; /* LRU kinds, else NULL */
 };
 _Static_assert(sizeof(struct hash_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
 
@@ -80,13 +87,18 @@ static inline struct hash_shm *shm_of(const struct bpf_map *map)
 /* --- layout --- */
 
 struct hash_layout {
-	u64 buckets_off, elems_off, pcpu_off, pcpu_stride, end;
+	u64 buckets_off, elems_off, pcpu_off, pcpu_stride, marks_off, end;
 	u32 nr_buckets, nr_elems, elem_size;
 };
 
 static bool is_percpu(u32 map_type)
 {
-	return map_type == BPF_MAP_TYPE_PERCPU_HASH;
+	return map_type == BPF_MAP_TYPE_PERCPU_HASH || map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+static bool is_lru(u32 map_type)
+{
+	return map_type == BPF_MAP_TYPE_LRU_HASH || map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
 static void layout(const struct map_attr *attr, struct hash_layout *l)
@@ -102,7 +114,8 @@ static void layout(const struct map_attr *attr, struct hash_layout *l)
 	l->elems_off = l->buckets_off + map_page_up((u64)l->nr_buckets * sizeof(u32));
 	l->pcpu_off = l->elems_off + map_page_up((u64)l->nr_elems * l->elem_size);
 	l->pcpu_stride = percpu ? round_up(l->nr_elems * value, 64) : 0;
-	l->end = l->pcpu_off + map_page_up(l->pcpu_stride * attr->nr_cpus);
+	l->marks_off = l->pcpu_off + map_page_up(l->pcpu_stride * attr->nr_cpus);
+	l->end = l->marks_off + (is_lru(attr->map_type) ? map_page_up(l->nr_elems) : 0);
 }
 
 /* Bytes of the kernel's own bucket and element header: they decide what is too big (E2BIG). */
@@ -114,10 +127,14 @@ static void layout(const struct map_attr *attr, struct hash_layout *l)
 
 static int alloc_check(const struct map_attr *attr)
 {
-	bool percpu = is_percpu(attr->map_type);
+	bool percpu = is_percpu(attr->map_type), lru = is_lru(attr->map_type);
+	bool own_lists = attr->map_flags & BPF_F_NO_COMMON_LRU;
 
-	if (attr->map_flags & ~HASH_FLAGS || !map_access_ok(attr->map_flags) ||
-	    attr->map_flags & BPF_F_NO_COMMON_LRU || (percpu && attr->map_flags & BPF_F_NUMA_NODE))
+	if (attr->map_flags & ~HASH_FLAGS || !map_access_ok(attr->map_flags) || (own_lists && !lru))
+		return -EINVAL;
+	if (lru && attr->map_flags & BPF_F_NO_PREALLOC)
+		return -ENOTSUPP;
+	if ((percpu || own_lists) && attr->map_flags & BPF_F_NUMA_NODE)
 		return -EINVAL;
 	if (!attr->max_entries || !attr->key_size || !attr->value_size)
 		return -EINVAL;
@@ -153,6 +170,7 @@ static int bind(struct bpf_map *map)
 	g->elems = (char *)map->shm + l.elems_off;
 	g->pcpu = is_percpu(map->map_type) ? (char *)map->shm + l.pcpu_off : NULL;
 	g->pcpu_stride = l.pcpu_stride;
+	g->marks = is_lru(map->map_type) ? (u8 *)map->shm + l.marks_off : NULL;
 	g->elem_size = l.elem_size;
 	g->nr_elems = l.nr_elems;
 	g->bucket_mask = l.nr_buckets - 1;
@@ -181,6 +199,15 @@ static inline struct elem *elem_at(const struct hash_geom *g, u32 ref)
 	return likely(ref - 1 < g->nr_elems)
 		       ? (struct elem *)(g->elems + (u64)(ref - 1) * g->elem_size)
 		       : NULL;
+}
+
+/* The element was used. */
+static inline void mark(const struct bpf_map *map, u32 ref)
+{
+	u8 *marks = geom_of(map)->marks;
+
+	if (marks && !map->rdonly && !__atomic_load_n(&marks[ref - 1], __ATOMIC_RELAXED))
+		__atomic_store_n(&marks[ref - 1], 1, __ATOMIC_RELAXED);
 }
 
 static inline char *pcpu_value(const struct bpf_map *map, u32 ref, u32 cpu)
@@ -415,9 +442,23 @@ static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, 
 	memcpy(e->key, key, map->key_size);
 	write_value(map, ref, value, who, true);
 	WRITE_ONCE(e->hash, hash);
+	if (geom_of(map)->marks)
+		__atomic_store_n(&geom_of(map)->marks[ref - 1], 0, __ATOMIC_RELAXED);
 }
 
 /* --- updates; the bucket is locked --- */
+
+/* Takes the element off its chain and gives it back to the pool. */
+static void drop(const struct bpf_map *map, u32 *link, u32 ref)
+{
+	struct elem *e = elem_at(geom_of(map), ref);
+
+	gen_bump(e);
+	ref_store(link, ref_load(&e->next));
+	count_dec(map);
+	free_value(map, ref);
+	pool_push(map, ref);
+}
 
 static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *key, u32 hash,
 		   const void *value, enum who who)
@@ -425,6 +466,8 @@ static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *ke
 	const struct hash_geom *g = geom_of(map);
 	struct elem *old = elem_at(g, ref), *e;
 	u32 new;
+
+	mark(map, ref);
 
 	if (g->pcpu) { /* in place, as the kernel */
 		write_value(map, ref, value, who, false);
@@ -436,6 +479,7 @@ static int replace(const struct bpf_map *map, u32 *link, u32 ref, const void *ke
 		return 0;
 	}
 	fill(map, new, key, hash, value, who);
+	mark(map, new);
 	e = elem_at(g, new);
 	ref_store(&e->next, ref_load(&old->next));
 	gen_bump(old);
@@ -485,8 +529,8 @@ static void unlock(const struct bpf_map *map, u32 bucket)
 	bucket_unlock(lock_word(map, bucket));
 }
 
-static int update_as(struct bpf_map *map, const void *key, const void *value, u64 flags,
-		     enum who who)
+static int update_once(struct bpf_map *map, const void *key, const void *value, u64 flags,
+		       enum who who)
 {
 	u32 hash, bucket, ref, *link;
 	int err;
@@ -514,6 +558,75 @@ static int update_as(struct bpf_map *map, const void *key, const void *value, u6
 	return err;
 }
 
+/* --- LRU: room for one more --- */
+
+/* The element in chain @bucket that is @ref, if it still is. The bucket is locked. */
+static u32 *find_ref(const struct bpf_map *map, u32 bucket, u32 ref)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 *link = &g->heads[bucket], at;
+
+	for (u32 left = g->nr_elems; left--; link = &elem_at(g, at)->next) {
+		at = ref_load(link);
+		if (at == ref)
+			return link;
+		if (!elem_at(g, at))
+			break;
+	}
+	return NULL;
+}
+
+static bool throw_out(const struct bpf_map *map, u32 ref)
+{
+	u32 bucket = READ_ONCE(elem_at(geom_of(map), ref)->hash) & geom_of(map)->bucket_mask;
+	u32 *link;
+
+	if (lock(map, bucket))
+		return false;
+	link = find_ref(map, bucket, ref);
+	if (link)
+		drop(map, link, ref);
+	unlock(map, bucket);
+	return link;
+}
+
+static bool spare(u8 *mark)
+{
+	if (!__atomic_load_n(mark, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(mark, 0, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* At most twice round: after once no marks are left, but for those set meanwhile. */
+static bool make_room(const struct bpf_map *map)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 *hand = &shm_of(map)->hand;
+
+	for (u64 left = 2 * (u64)g->nr_elems; left; left--) {
+		u32 i = __atomic_fetch_add(hand, 1, __ATOMIC_RELAXED) % g->nr_elems;
+
+		if (!spare(&g->marks[i]) && throw_out(map, i + 1))
+			return true;
+	}
+	return false;
+}
+
+#define ROOM_TRIES 64 /* others may be faster to take the room that was made */
+
+static int update_as(struct bpf_map *map, const void *key, const void *value, u64 flags,
+		     enum who who)
+{
+	int err = update_once(map, key, value, flags, who);
+
+	if (likely(err != -E2BIG) || !geom_of(map)->marks)
+		return err;
+	for (u32 i = 0; err == -E2BIG && i < ROOM_TRIES && make_room(map); i++)
+		err = update_once(map, key, value, flags, who);
+	return err == -E2BIG ? -ENOMEM : err;
+}
+
 static int update(struct bpf_map *map, const void *key, const void *value, u64 flags)
 {
 	return update_as(map, key, value, flags, BY_PROGRAM);
@@ -528,7 +641,6 @@ static int delete (struct bpf_map *map, const void *key)
 {
 	const struct hash_geom *g = geom_of(map);
 	u32 hash, bucket, ref, *link;
-	struct elem *e;
 	int err;
 
 	if (unlikely(map->rdonly))
@@ -539,14 +651,8 @@ static int delete (struct bpf_map *map, const void *key)
 	if (unlikely(err))
 		return err;
 	link = find_locked(map, bucket, key, hash, &ref);
-	if (link) {
-		e = elem_at(g, ref);
-		gen_bump(e);
-		ref_store(link, ref_load(&e->next));
-		count_dec(map);
-		free_value(map, ref);
-		pool_push(map, ref);
-	}
+	if (link)
+		drop(map, link, ref);
 	unlock(map, bucket);
 	return link ? 0 : -ENOENT;
 }
@@ -558,7 +664,10 @@ static void *lookup(struct bpf_map *map, const void *key)
 	const struct hash_geom *g = geom_of(map);
 	u32 gen, ref = find(map, key, hash_key(map, key), &gen);
 
-	return ref ? (char *)elem_at(g, ref) + g->value_off : NULL;
+	if (unlikely(!ref))
+		return NULL;
+	mark(map, ref);
+	return (char *)elem_at(g, ref) + g->value_off;
 }
 
 static void *lookup_percpu(struct bpf_map *map, const void *key, u32 cpu)
@@ -568,7 +677,10 @@ static void *lookup_percpu(struct bpf_map *map, const void *key, u32 cpu)
 	if (unlikely(cpu >= map->attr.nr_cpus))
 		return NULL;
 	ref = find(map, key, hash_key(map, key), &gen);
-	return ref ? pcpu_value(map, ref, cpu) : NULL;
+	if (!ref)
+		return NULL;
+	mark(map, ref);
+	return pcpu_value(map, ref, cpu);
 }
 
 static void *lookup_this_cpu(struct bpf_map *map, const void *key)
@@ -808,39 +920,41 @@ static void free_fields(struct bpf_map *map)
 		free_value(map, ref);
 }
 
+#define HASH_OPS                                                                          \
+	.alloc_check = alloc_check, .shm_size = shm_size, .bind = bind, .update = update, \
+	.delete = delete, .sys_lookup = sys_lookup, .get_next_key = get_next_key,         \
+	.for_each = for_each, .walk = walk, .release_dead = release_dead
+
+#define PERCPU_OPS                                                                           \
+	.lookup = lookup_this_cpu, .lookup_percpu = lookup_percpu, .sys_update = sys_update, \
+	.percpu = true
+
 const struct bpf_map_ops map_hash_ops = {
 	.name = "hash",
-	.alloc_check = alloc_check,
-	.shm_size = shm_size,
-	.bind = bind,
+	HASH_OPS,
 	.lookup = lookup,
-	.update = update,
-	.delete = delete,
-	.sys_lookup = sys_lookup,
-	.get_next_key = get_next_key,
-	.for_each = for_each,
-	.walk = walk,
-	.release_dead = release_dead,
+	.free_fields = free_fields,
+	.key_of = key_of,
+};
+
+const struct bpf_map_ops map_lru_hash_ops = {
+	.name = "lru_hash",
+	HASH_OPS,
+	.lookup = lookup,
 	.free_fields = free_fields,
 	.key_of = key_of,
 };
 
 const struct bpf_map_ops map_percpu_hash_ops = {
 	.name = "percpu_hash",
-	.alloc_check = alloc_check,
-	.shm_size = shm_size,
-	.bind = bind,
-	.lookup = lookup_this_cpu,
-	.update = update,
-	.delete = delete,
-	.lookup_percpu = lookup_percpu,
-	.sys_lookup = sys_lookup,
-	.sys_update = sys_update,
-	.get_next_key = get_next_key,
-	.for_each = for_each,
-	.walk = walk,
-	.release_dead = release_dead,
-	.percpu = true,
+	HASH_OPS,
+	PERCPU_OPS,
+};
+
+const struct bpf_map_ops map_lru_percpu_hash_ops = {
+	.name = "lru_percpu_hash",
+	HASH_OPS,
+	PERCPU_OPS,
 };
 
 /* Values are ids of maps, which the service writes (map_in_map.c). */

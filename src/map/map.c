@@ -23,7 +23,7 @@ int map_check_attr(const struct map_attr *attr)
 {
 	const struct bpf_map_ops *ops = map_ops_of(attr->map_type);
 
-	if (attr->map_extra) /* bloom filters only */
+	if (attr->map_extra && attr->map_type != BPF_MAP_TYPE_BLOOM_FILTER)
 		return -EINVAL;
 	if ((attr->map_flags & (BPF_F_RDONLY | BPF_F_WRONLY)) == (BPF_F_RDONLY | BPF_F_WRONLY))
 		return -EINVAL;
@@ -343,6 +343,40 @@ int map_sys_delete(struct bpf_map *map, const void *key)
 	err = w->ops->delete (w, key);
 	write_end(map, w);
 	return err;
+}
+
+static int pop(struct bpf_map *map, void *value)
+{
+	struct bpf_map tmp, *w;
+	int err;
+
+	w = write_begin(map, &tmp);
+	if (IS_ERR(w))
+		return PTR_ERR(w);
+	err = w->ops->pop(w, value);
+	write_end(map, w);
+	return err;
+}
+
+/* Kinds whose elements may be taken out in one step. */
+static bool can_take(const struct bpf_map *map)
+{
+	return map->map_type == BPF_MAP_TYPE_HASH || map->map_type == BPF_MAP_TYPE_PERCPU_HASH ||
+	       map->map_type == BPF_MAP_TYPE_LRU_HASH ||
+	       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+int map_sys_take(struct bpf_map *map, const void *key, void *value, u64 flags)
+{
+	int err;
+
+	if (map->map_type == BPF_MAP_TYPE_QUEUE || map->map_type == BPF_MAP_TYPE_STACK)
+		return flags ? -EINVAL : pop(map, value);
+	if (!can_take(map))
+		return -ENOTSUPP;
+	err = map_sys_lookup(map, key, value, 0);
+	/* Whoever deletes it has taken it: a loser of the race finds no element. */
+	return err ?: map_sys_delete(map, key);
 }
 
 int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key)

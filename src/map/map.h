@@ -95,6 +95,11 @@ struct bpf_map_ops {
 	/* for per-CPU kinds: value of the given slot, or NULL (bpf_map_lookup_percpu_elem) */
 	void *(*lookup_percpu)(struct bpf_map *map, const void *key, u32 cpu);
 
+	/* kinds without keys: bpf_map_push_elem, _pop_elem, _peek_elem */
+	int (*push)(struct bpf_map *map, const void *value, u64 flags);
+	int (*pop)(struct bpf_map *map, void *value);
+	int (*peek)(struct bpf_map *map, void *value);
+
 	/* bpf(2) side: copies; for kinds without per-CPU values NULL means "use lookup/update
 	 * with value_size bytes" */
 	int (*sys_lookup)(struct bpf_map *map, const void *key, void *value, u64 flags);
@@ -133,6 +138,7 @@ struct bpf_map_ops {
 	bool percpu;	 /* values exist once per slot */
 	bool fd_values;	 /* values are fds at bpf(2) (prog array, maps of maps): lookup/update go through the service, programs may not touch them */
 	bool map_values; /* fd_values that are maps: programs look them up (exec_host.inner_map) */
+	bool asks_value; /* a lookup goes by the value, which comes in (bloom filter) */
 	bool events;	 /* readers may wait for elements (exec_host.wake) */
 };
 
@@ -197,6 +203,8 @@ u32 map_sys_value_size(const struct bpf_map *map);
 int map_sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags);
 int map_sys_update(struct bpf_map *map, const void *key, const void *value, u64 flags);
 int map_sys_delete(struct bpf_map *map, const void *key);
+/* BPF_MAP_LOOKUP_AND_DELETE_ELEM; -ENOTSUPP: not of this kind. */
+int map_sys_take(struct bpf_map *map, const void *key, void *value, u64 flags);
 int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key);
 /* May bpf(2)'s caller map the values at all? */
 static inline bool map_can_mmap(const struct bpf_map *map)

@@ -397,7 +397,8 @@ int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 ke
 			return -EINVAL;
 	} else {
 		key = btf_type_by_id(btf, 0);
-		if (!key || !is_array_kind(attr->map_type))
+		if (!key ||
+		    !(is_array_kind(attr->map_type) || attr->map_type == BPF_MAP_TYPE_BLOOM_FILTER))
 			return -EINVAL;
 	}
 	value = btf_type_id_size(btf, &value_id, &size);
@@ -406,7 +407,13 @@ int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 ke
 	err = check_fields(attr, btf, value);
 	if (err)
 		return err;
-	return is_array_kind(attr->map_type) ? check_array_key(attr, key, value) : 0;
+	switch (attr->map_type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY: return check_array_key(attr, key, value);
+	case BPF_MAP_TYPE_BLOOM_FILTER: return btf_type_is_void(key) ? 0 : -EINVAL;
+	case BPF_MAP_TYPE_LPM_TRIE: return btf_type_kind(key) == BTF_KIND_STRUCT ? 0 : -EINVAL;
+	}
+	return 0;
 }
 
 /* --- prog arrays --- */

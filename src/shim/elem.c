@@ -29,8 +29,12 @@ struct elem_cmd {
 
 static int run_lookup(struct elem_call *c, const void *key)
 {
-	int err = map_sys_lookup(c->map, key, c->value, c->attr->flags);
+	int err = 0;
 
+	if (c->map->ops->asks_value)
+		err = guard_read_fast(c->value, c->attr->value, c->value_size);
+	if (!err)
+		err = map_sys_lookup(c->map, key, c->value, c->attr->flags);
 	return err ?: guard_write_fast(c->attr->value, c->value, c->value_size);
 }
 

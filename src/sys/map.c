@@ -89,6 +89,12 @@ static int create_perm(const struct sys_req *r)
 	case BPF_MAP_TYPE_SOCKMAP:
 	case BPF_MAP_TYPE_SOCKHASH: return cred_net_admin(r->cred) ? 0 : -EPERM;
 	case BPF_MAP_TYPE_CPUMAP:
+	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+	case BPF_MAP_TYPE_LPM_TRIE:
+	case BPF_MAP_TYPE_QUEUE:
+	case BPF_MAP_TYPE_STACK:
+	case BPF_MAP_TYPE_BLOOM_FILTER:
 	case BPF_MAP_TYPE_STACK_TRACE:
 	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: return cred_bpf(r->cred) ? 0 : -EPERM;
 	}
@@ -244,7 +250,7 @@ static long lookup_open(struct sys_req *r, struct elem *e, u32 perm)
 		ret = -EINVAL;
 	if (!ret)
 		ret = elem_key(r, e);
-	return ret ?: elem_value(r, e, false);
+	return ret ?: elem_value(r, e, e->map->ops->asks_value && perm == HANDLE_READ);
 }
 
 /* Maps of maps: ids go out. */
@@ -367,26 +373,13 @@ long sys_map_next_key(struct sys_req *r)
 	return ret;
 }
 
-/* Kinds whose elements may be taken out in one step; the others answer -ENOTSUPP. */
-static bool can_take(const struct bpf_map *map)
-{
-	return map->map_type == BPF_MAP_TYPE_HASH || map->map_type == BPF_MAP_TYPE_PERCPU_HASH ||
-	       map->map_type == BPF_MAP_TYPE_LRU_HASH ||
-	       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
-}
-
 long sys_map_lookup_and_delete(struct sys_req *r)
 {
 	struct elem e;
 	long ret = lookup_open(r, &e, HANDLE_RW);
 
-	if (!ret && !can_take(e.map))
-		ret = -ENOTSUPP;
 	if (!ret)
-		ret = map_sys_lookup(e.map, e.key, e.value, 0);
-	/* Whoever deletes it has taken it: a loser of the race finds no element. */
-	if (!ret)
-		ret = map_sys_delete(e.map, e.key);
+		ret = map_sys_take(e.map, e.key, e.value, r->attr.flags);
 	if (!ret && req_copy_out(r, r->attr.value, e.value, map_sys_value_size(e.map)))
 		ret = -EFAULT;
 	elem_close(&e);
@@ -432,7 +425,10 @@ static bool batch_kind(const struct bpf_map *map, int cmd)
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 		return cmd == BPF_MAP_LOOKUP_BATCH || cmd == BPF_MAP_UPDATE_BATCH;
 	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_PERCPU_HASH: return true;
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH: return true;
+	case BPF_MAP_TYPE_LPM_TRIE: return cmd != BPF_MAP_LOOKUP_AND_DELETE_BATCH;
 	default: return false;
 	}
 }
@@ -470,7 +466,7 @@ static int batch_read(struct batch *b, struct elem *e, void *next, bool *have_ke
 	if (err)
 		return err;
 	err = map_sys_lookup(b->map, next, e->value, 0);
-	if (err == -ENOENT && b->map->map_type == BPF_MAP_TYPE_HASH)
+	if (err == -ENOENT && batch_kind(b->map, BPF_MAP_DELETE_BATCH))
 		return -EAGAIN; /* deleted meanwhile */
 	if (err)
 		return err;

@@ -74,7 +74,6 @@ static const struct create_case {
 	{PH, 4, 32768, 1, 0, 0},
 	{PH, 4, 32769, 1, 0, -E2BIG},
 	{0, 4, 8, 1, 0, -EINVAL},
-	{BPF_MAP_TYPE_LRU_HASH, 4, 8, 1, 0, -EINVAL},
 	{12345, 4, 8, 1, 0, -EINVAL},
 	{0xffffffff, 4, 8, 1, 0, -EINVAL},
 };
