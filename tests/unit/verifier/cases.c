@@ -18,9 +18,13 @@
  *                              a type that needs none is checked as one that has none
  *   license: none              not one the kernel takes as compatible with the GPL, which is the default
  *   ksym: 3 name               the LD_IMM64 at this instruction is the address of that variable of the kernel (or #id)
- *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions; 9:ctx is global, too, and
- *                              gets the context: "int f(struct __sk_buff *)" or struct xdp_md;
+ *   funcs: 0:global 5:static   func_info: "int f(void)" at these instructions; these are global, too: 9:ctx gets the
+ *                              context, "int f(struct __sk_buff *)" or struct xdp_md; 9:num is "int f(int)",
+ *                              9:mem "int f(int *)", 9:unknown "int f(struct f *)" without that struct,
+ *                              9:struct "int f(struct xdp_md)", 9:six has six ints, 9:ptr is "int *f(void)";
  *                              9:void is static and returns nothing, 9:notype names a type that is no function
+ *   on: xdp [TRACE_FENTRY]     the target is in another program of that type and attach type, whose functions are
+ *                              those of funcs: target: #3 is the first of them
  *   lines: 0 3 7               line_info: these instructions begin a line; 7:noname has a name out of bounds
  *   kfunc: 3 name              the call at this instruction is of that function of the service (or #id)
  *   no fd_array                the call came without one
@@ -50,13 +54,32 @@
 #define MAX_LINES 16
 #define MAX_CASES 256
 
+/* Functions by prototype: its type in funcs_btf(), behind the functions or (static, global) before them. */
+static const struct func_kind {
+	const char *name;
+	u32 proto;
+	bool global, before, no_type;
+} func_kinds[] = {
+	{"static", 2, false, true},
+	{"global", 2, true, true},
+	{"ctx", 2, true},
+	{"void", 3},
+	{"num", 4, true},
+	{"mem", 6, true},
+	{"unknown", 9, true},
+	{"ptr", 10, true},
+	{"six", 11, true},
+	{"struct", 12, true},
+	{"notype", 2, false, true, true},
+};
+
 struct test_case {
 	char name[120], type[32];
 	bool unpriv, no_fds;
 	u64 no_caps;
 	u32 flags, level, attach;
 	bool no_license;
-	char target[64];
+	char target[64], on[64];
 	int expect;
 	char *log[MAX_LINES];
 	u32 nr_log;
@@ -75,7 +98,7 @@ struct test_case {
 	u32 nr_maps;
 	struct {
 		u32 at;
-		bool global, ctx, no_result, no_type;
+		const struct func_kind *kind;
 	} func[8];
 	u32 nr_funcs;
 	struct bpf_line_info line[8];
@@ -162,10 +185,11 @@ static void read_funcs(struct test_case *t, char *s)
 {
 	for (char *w = strtok(s, " "); w; w = strtok(NULL, " ")) {
 		t->func[t->nr_funcs].at = atoi(w);
-		t->func[t->nr_funcs].ctx = strstr(w, ":ctx") != NULL;
-		t->func[t->nr_funcs].global = strstr(w, ":global") || strstr(w, ":ctx");
-		t->func[t->nr_funcs].no_result = strstr(w, ":void") != NULL;
-		t->func[t->nr_funcs].no_type = strstr(w, ":notype") != NULL;
+		for (u32 i = 0; i < ARRAY_SIZE(func_kinds); i++)
+			if (strchr(w, ':') && !strcmp(strchr(w, ':') + 1, func_kinds[i].name))
+				t->func[t->nr_funcs].kind = &func_kinds[i];
+		if (!t->func[t->nr_funcs].kind)
+			fail_msg("%s: bad function '%s'", t->name, w);
 		t->nr_funcs++;
 	}
 }
@@ -214,6 +238,8 @@ static void read_key(struct test_case *t, char *line)
 		t->no_license = true;
 	else if (!strcmp(line, "target"))
 		snprintf(t->target, sizeof(t->target), "%s", value);
+	else if (!strcmp(line, "on"))
+		snprintf(t->on, sizeof(t->on), "%s", value);
 	else if (!strcmp(line, "value") && t->nr_maps)
 		t->more[t->nr_maps - 1].value = strdup(value);
 	else if (!strcmp(line, "ksym") && t->nr_ksyms < ARRAY_SIZE(t->ksym) &&
@@ -373,34 +399,33 @@ static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
 	return btf;
 }
 
-/* int; int f(void); the functions; struct CONTEXT, a pointer to it, int f(struct CONTEXT *), void f(void). */
+/* int; int f(void); the functions; then what their arguments need, numbered from there. */
 static struct btf *funcs_btf(const struct test_case *t)
 {
-	u32 w[64] = {1, BTF_KIND_INT << 24,	   4, BTF_INT_SIGNED << 24 | 32,
-		     0, BTF_KIND_FUNC_PROTO << 24, 1},
+	u32 w[160] = {1, BTF_KIND_INT << 24,	    4, BTF_INT_SIGNED << 24 | 32,
+		      0, BTF_KIND_FUNC_PROTO << 24, 1},
 	    n = 7, first = 3 + t->nr_funcs;
 	static const char strings[] = "\0int\0f\0__sk_buff\0xdp_md";
 
 	for (u32 i = 0; i < t->nr_funcs; i++) {
 		w[n++] = 5;
 		w[n++] = BTF_KIND_FUNC << 24 |
-			 (t->func[i].global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
-		w[n++] = t->func[i].ctx ? first + 2 : t->func[i].no_result ? first + 3 : 2;
+			 (t->func[i].kind->global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
+		w[n++] = t->func[i].kind->proto + (t->func[i].kind->before ? 0 : first);
 	}
-	const u32 more[] = {strcmp(t->type, "xdp") ? 7 : 17,
-			    BTF_KIND_STRUCT << 24,
-			    4,
-			    0,
-			    BTF_KIND_PTR << 24,
-			    first,
-			    0,
-			    BTF_KIND_FUNC_PROTO << 24 | 1,
-			    1,
-			    5,
-			    first + 1,
-			    0,
-			    BTF_KIND_FUNC_PROTO << 24,
-			    0};
+	const u32 more[] = {
+		strcmp(t->type, "xdp") ? 7 : 17, BTF_KIND_STRUCT << 24, 4, 0, BTF_KIND_PTR << 24,
+		first, 0, BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, first + 1, 0,
+		BTF_KIND_FUNC_PROTO << 24, 0,
+		/* 4: int f(int), 5: int *, 6: int f(int *) */
+		0, BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, 1, 0, BTF_KIND_PTR << 24, 1, 0,
+		BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, first + 5,
+		/* 7: struct f, unknown, 8: struct f *, 9: int f(struct f *) */
+		5, BTF_KIND_FWD << 24, 0, 0, BTF_KIND_PTR << 24, first + 7, 0,
+		BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, first + 8,
+		/* 10: int *f(void), 11: int f(int, int, int, int, int, int), 12: int f(struct) */
+		0, BTF_KIND_FUNC_PROTO << 24, first + 5, 0, BTF_KIND_FUNC_PROTO << 24 | 6, 1, 5, 1,
+		5, 1, 5, 1, 5, 1, 5, 1, 5, 1, 0, BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, first};
 
 	memcpy(w + n, more, sizeof(more));
 	return btf_of(w, n + ARRAY_SIZE(more), strings, sizeof(strings));
@@ -469,8 +494,8 @@ static void add_infos(const struct test_case *t, struct vfy_prog *p)
 	p->func_info = calloc(t->nr_funcs, sizeof(*p->func_info));
 	p->func_info_cnt = t->nr_funcs;
 	for (u32 i = 0; i < t->nr_funcs; i++)
-		p->func_info[i] = (struct bpf_func_info){.insn_off = t->func[i].at,
-							 .type_id = t->func[i].no_type ? 1 : 3 + i};
+		p->func_info[i] = (struct bpf_func_info){
+			.insn_off = t->func[i].at, .type_id = t->func[i].kind->no_type ? 1 : 3 + i};
 }
 
 static const struct prog_type *type_by_name(const char *name)
@@ -578,6 +603,30 @@ static const struct vfy_ctx_arg *target_ctx(void *arg, enum bpf_attach_type atta
 	return args;
 }
 
+/* What the program attaches to is in another one. */
+static struct bpf_prog *other_prog(const struct test_case *t)
+{
+	struct bpf_prog *dst = prog_alloc();
+	char type[32] = "", attach[32] = "";
+	struct vfy_prog p = {.type = 0};
+
+	sscanf(t->on, "%31s %31s", type, attach);
+	if (!type_by_name(type))
+		fail_msg("no type %s", type);
+	add_infos(t, &p);
+	dst->type = type_by_name(type)->type;
+	dst->expected_attach_type = attach[0] ? attach_type(t, attach) : 0;
+	dst->aux->type_ops = type_by_name(type)->ops;
+	dst->aux->btf = p.btf;
+	dst->aux->func_info = p.func_info;
+	dst->aux->func_info_cnt = p.func_info_cnt;
+	dst->aux->nr_subprogs = p.func_info_cnt;
+	dst->aux->subprogs = calloc(t->nr_funcs, sizeof(*dst->aux->subprogs));
+	for (u32 i = 0; i < t->nr_funcs; i++)
+		dst->aux->subprogs[i].unreliable = !t->func[i].kind->global;
+	return dst;
+}
+
 static int check_target(const struct test_case *t, struct bpf_prog *prog, struct vfy_prog *p,
 			struct log *log)
 {
@@ -587,7 +636,11 @@ static int check_target(const struct test_case *t, struct bpf_prog *prog, struct
 	prog->type = p->type;
 	prog->expected_attach_type = p->expected_attach_type;
 	prog->gpl_compatible = p->gpl_compatible;
-	if (t->target[0]) {
+	if (t->on[0]) {
+		prog->aux->dst_prog = other_prog(t);
+		p->attach_btf = prog->aux->dst_prog->aux->btf;
+		p->attach_btf_id = prog->aux->attach_btf_id = atoi(t->target + 1);
+	} else if (t->target[0]) {
 		p->attach_btf_id =
 			type_id(t->target,
 				t->attach == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
@@ -627,7 +680,8 @@ static void run_case(void **state)
 	if (len < 0)
 		fail_msg("line %d: %s", bad.line, bad.text);
 	p.len = len;
-	add_infos(t, &p);
+	if (!t->on[0])
+		add_infos(t, &p);
 	if (vmlinux)
 		name_kernel_things(t, &p);
 	log_init(&log, t->level, 1 << 24);
