@@ -83,7 +83,7 @@ static int set_record(const struct run_watch *w)
 static int become(struct cli *cli, const char *preload, char **cmd, const struct run_watch *w)
 {
 	bool virtual_fs = false;
-	int status = space_enter(cli, &virtual_fs);
+	int status = space_enter(cli, &virtual_fs), err;
 
 	if (!status)
 		status = set_environment(cli, preload, virtual_fs);
@@ -95,8 +95,9 @@ static int become(struct cli *cli, const char *preload, char **cmd, const struct
 	if (status)
 		return status;
 	execvp(cmd[0], cmd);
-	fprintf(stderr, "userbpf: cannot run %s: %s\n", cmd[0], strerror(errno));
-	return errno == ENOENT ? 127 : 126;
+	err = errno;
+	fprintf(stderr, "userbpf: cannot run %s: %s\n", cmd[0], strerror(err));
+	return err == ENOENT ? 127 : 126;
 }
 
 /* The next signal; while there is none, what the watcher wants to do from time to time. */
@@ -146,9 +147,13 @@ static int run_child(struct cli *cli, const char *preload, char **cmd, const sig
 		sigprocmask(SIG_SETMASK, before, NULL);
 		if (w && w->no_sigpipe)
 			signal(SIGPIPE, SIG_DFL);
-		if (!cli_connect(cli))
-			_exit(cli_fail("the service in %s went away; see its log there", cli->dir));
-		_exit(become(cli, preload, cmd, w));
+		if (cli_connect(cli))
+			status = become(cli, preload, cmd, w);
+		else
+			status = cli_fail("the service in %s went away; see its log there",
+					  cli->dir);
+		fflush(stderr); /* trace has a buffer there */
+		_exit(status);
 	}
 	if (child < 0)
 		return cli_fail("no process for %s: %s; end some", cmd[0], strerror(errno));

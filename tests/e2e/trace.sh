@@ -64,6 +64,11 @@ lines=$(wc -l <"$T/out")
 same "whole lines" "$lines" "$(grep -cE '^(\[pid [0-9]+\] )?(bpf\(BPF_[A-Z_]+, \{.*\}, [0-9]+\) = .+|close\(.*\))$' "$T/out")"
 same "calls that begin a listing" 40 "$(grep -c 'BPF_PROG_GET_NEXT_ID, {start_id=0,' "$T/out")"
 
+# a command that is not there
+"$USERBPF" trace --dir "$RT" -- /nix/command 2>"$T/err"
+same "no such command" 127 $?
+grep -q '^userbpf: cannot run /nix/command: ' "$T/err" || fail "no word of a command that is not there: $(cat "$T/err")"
+
 # a private service does as well; nothing is left behind
 "$USERBPF" trace -o "$T/out" -- bpftool prog show >/dev/null || fail "trace with a service of its own"
 has BPF_PROG_GET_NEXT_ID
