@@ -15,7 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 static long timed_syscall(long nr, long cmd, void *attr, unsigned long size);
-#define syscall(nr, cmd, attr, size, ...) timed_syscall(nr, (long)(cmd), (void *)(attr), (unsigned long)(size))
+#define syscall(nr, cmd, attr, size, ...) \
+	timed_syscall(nr, (long)(cmd), (void *)(attr), (unsigned long)(size))
 #include HEADER
 #undef syscall
 #endif
