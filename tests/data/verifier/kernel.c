@@ -49,10 +49,26 @@ int no_address(int a) { return 0; }
 int migrate_disable(int a) { return 0; }
 int __x64_sys_getpgid(const struct file *regs) { return 0; }
 
+/* Functions where bpf_d_path may be called. */
+struct path {
+	void *mnt, *dentry;
+};
+struct sock_common {
+	int state;
+};
+struct sock {
+	struct sock_common common;
+	int type;
+};
+int vfs_truncate(const struct path *path, u64 length) { return 0; }
+int filp_close(struct file *file, void *id) { return 0; }
+int tcp_close(struct sock *sk) { return 0; }
+
 /* Hooks of security modules: with a result, without one, closed to programs. */
 int bpf_lsm_file_open(struct file *file) { return 0; }
 int bpf_lsm_file_permission(struct file *file, int mask) { return 0; }
 void bpf_lsm_sk_free_security(struct file *file) {}
+int bpf_lsm_inet_conn_established(struct sock *sk) { return 0; }
 int bpf_lsm_getprocattr(struct file *file) { return 0; }
 
 /* Iterators: over files, which may be NULL at the end; over elements with a key to read and a value to write. */
