@@ -37,7 +37,8 @@ int main(int argc, char **argv)
 	obj = argc > 1 ? bpf_object__open_file(argv[1], NULL) : NULL;
 	if (!obj || bpf_object__load(obj))
 		return 1;
-	bpf_object__for_each_program(prog, obj) {
+	bpf_object__for_each_program(prog, obj)
+	{
 		unsigned int best = ~0u, ns = 0, repeat = 2000;
 		int fd = bpf_program__fd(prog);
 

@@ -242,6 +242,11 @@ u32 slot_current(void)
 	return HELD_SLOT(held);
 }
 
+const u32 *slot_word(void)
+{
+	return &held;
+}
+
 void slot_release_dead(struct slot_table *t, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	bool any = false;

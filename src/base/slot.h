@@ -34,6 +34,8 @@ void slot_use(struct slot_table *t);
 u32 slot_enter(void); /* -> slot number, 0..nr-1 */
 void slot_leave(void);
 u32 slot_current(void); /* the slot held by this thread; 0 when none is */
+/* This thread's word, the slot in its upper half: for code that reads it without a call. */
+const u32 *slot_word(void);
 u32 slot_tid(void);	/* our own tid, cached; what owner[] and spin locks (base/spin.h) name */
 /* The count of a type's object in this process's table. */
 u32 *slot_object_refs(u32 type);

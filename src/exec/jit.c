@@ -203,6 +203,31 @@ static void enter_function(struct jit *j, u32 i)
 	jit_emit_prologue(j);
 }
 
+static const struct bpf_map *map_at(const struct jit *j, u64 addr)
+{
+	for (u32 i = 0; i < j->img->nr_maps; i++)
+		if ((u64)j->img->maps[i] == addr)
+			return j->img->maps[i];
+	return NULL;
+}
+
+/* What the registers point to behind an instruction: constants, and copies of them. */
+static void follow_maps(struct jit *j, const struct bpf_insn *in)
+{
+	u8 class = BPF_CLASS(in->code), dst = in->dst_reg;
+
+	if (in->code == (BPF_JMP | BPF_CALL) || in->code == (BPF_JMP | BPF_TAIL_CALL))
+		memset(j->map, 0, 6 * sizeof(*j->map));
+	else if (class == BPF_STX && BPF_MODE(in->code) == BPF_ATOMIC)
+		j->map[0] = j->map[in->src_reg] = NULL;
+	else if (insn_is_ld_imm64(in))
+		j->map[dst] = map_at(j, insn_imm64(in));
+	else if (in->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !in->off)
+		j->map[dst] = j->map[in->src_reg];
+	else if (class == BPF_ALU || class == BPF_ALU64 || class == BPF_LDX || class == BPF_LD)
+		j->map[dst] = NULL;
+}
+
 static int run_pass(struct jit *j, int pass)
 {
 	u8 scratch[2 * JIT_MAX_INSN];
@@ -218,8 +243,12 @@ static int run_pass(struct jit *j, int pass)
 		if (j->flags[i] & JIT_FUNCTION)
 			enter_function(j, i);
 		j->at[i] = jit_here(j);
-		if (!(j->flags[i] & JIT_SECOND))
-			err = jit_emit_insn(j, i);
+		if (j->flags[i] & (JIT_FUNCTION | JIT_LEADER))
+			memset(j->map, 0, sizeof(j->map));
+		if (j->flags[i] & JIT_SECOND)
+			continue;
+		err = jit_emit_insn(j, i);
+		follow_maps(j, &j->img->insns[i]);
 	}
 	j->at[j->img->len] = jit_here(j);
 	return err;

@@ -87,6 +87,8 @@ struct jit {
 	/* of the function at hand */
 	u32 func_end;
 	u32 uses; /* mask of registers it mentions */
+	/* what a register certainly points to, R0..R11; NULL: unknown */
+	const struct bpf_map *map[12];
 	bool calls, patient;
 	u32 features; /* the CPU file's */
 };

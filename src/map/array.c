@@ -161,6 +161,7 @@ const struct bpf_map_ops map_array_ops = {
 	.shm_size = shm_size,
 	.bind = bind,
 	.lookup = lookup,
+	.indexed = true,
 	.update = update,
 	.delete = array_delete,
 	.get_next_key = array_next_key,

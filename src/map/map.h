@@ -135,6 +135,8 @@ struct bpf_map_ops {
 	/* what mmap of a handle shows; NULL: nothing */
 	void (*window)(const struct bpf_map *map, struct map_window *w);
 
+	/* lookup() is the address below and nothing else ("INDEXED"): a JIT computes it itself */
+	bool indexed;
 	bool percpu;	 /* values exist once per slot */
 	bool fd_values;	 /* values are fds at bpf(2) (prog array, maps of maps): lookup/update go through the service, programs may not touch them */
 	bool map_values; /* fd_values that are maps: programs look them up (exec_host.inner_map) */
@@ -166,6 +168,7 @@ struct bpf_map {
 	u64 shm_len;
 	u64 value_off;		/* where values start in the memfd; set by bind */
 	u32 elem_stride;	/* bytes from one value to the next, set by bind where it has a meaning */
+	u64 slot_stride;	/* indexed per-CPU kinds: bytes from one slot's values to the next; else 0 */
 	u32 index_mask;		/* array kinds: masks an index (speculation and hostile peers) */
 	bool rdonly;		/* this view may not write */
 	bool transient_write;	/* rdonly, but map_sys_update/delete may write through a short-lived mapping (BPF_F_RDONLY_PROG maps) */
@@ -176,6 +179,12 @@ struct bpf_map {
 	void *priv;		/* owner's pointer: the service's map object, the shim's map record */
 	void **targets;		/* prog arrays in the service: private array of max_entries object pointers; NULL in clients */
 };
+
+/*
+ * INDEXED. A lookup of such a kind: none for a key not below max_entries, else
+ *	shm + value_off + slot_stride * slot + elem_stride * (key & index_mask)
+ * with the slot below attr.nr_cpus when slot_stride is not 0.
+ */
 
 /* kinds.def expanded; NULL for a type this build does not have (-EINVAL for the caller). */
 const struct bpf_map_ops *map_ops_of(u32 map_type);

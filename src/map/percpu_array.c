@@ -5,7 +5,6 @@
 
 struct percpu_array_geom {
 	char *values;
-	u64 slot_bytes; /* from one slot's array to the next */
 };
 _Static_assert(sizeof(struct percpu_array_geom) <= sizeof_field(struct bpf_map, geom),
 	       "geom too small");
@@ -40,13 +39,13 @@ static int bind(struct bpf_map *map)
 	map->elem_stride = round_up(map->value_size, 8);
 	map->index_mask = map_index_mask(map->max_entries);
 	geom_of(map)->values = (char *)map->shm + MAP_PAGE;
-	geom_of(map)->slot_bytes = slot_bytes(&map->attr);
+	map->slot_stride = slot_bytes(&map->attr);
 	return 0;
 }
 
 static inline char *value_at(const struct bpf_map *map, u32 index, u32 cpu)
 {
-	return geom_of(map)->values + geom_of(map)->slot_bytes * cpu +
+	return geom_of(map)->values + map->slot_stride * cpu +
 	       (u64)map->elem_stride * (index & map->index_mask);
 }
 
@@ -168,4 +167,5 @@ const struct bpf_map_ops map_percpu_array_ops = {
 	.walk = walk,
 	.free_fields = free_fields,
 	.percpu = true,
+	.indexed = true,
 };

@@ -51,10 +51,37 @@ static u32 below(struct rng *r, u32 n)
 
 static u64 number(struct rng *r)
 {
-	static const u64 edges[] = {0, 1, 2, 3, 7, 8, 10, 31, 32, 33, 63, 64, 127, 128, 255, 256,
-		0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000ull,
-		0x7fffffffffffffffull, 0x8000000000000000ull, ~0ull, ~1ull, ~127ull, ~128ull,
-		0xffffffff80000000ull, 0xffffffff7fffffffull};
+	static const u64 edges[] = {0,
+				    1,
+				    2,
+				    3,
+				    7,
+				    8,
+				    10,
+				    31,
+				    32,
+				    33,
+				    63,
+				    64,
+				    127,
+				    128,
+				    255,
+				    256,
+				    0x7fff,
+				    0x8000,
+				    0xffff,
+				    0x7fffffff,
+				    0x80000000,
+				    0xffffffff,
+				    0x100000000ull,
+				    0x7fffffffffffffffull,
+				    0x8000000000000000ull,
+				    ~0ull,
+				    ~1ull,
+				    ~127ull,
+				    ~128ull,
+				    0xffffffff80000000ull,
+				    0xffffffff7fffffffull};
 
 	switch (below(r, 4)) {
 	case 0: return edges[below(r, ARRAY_SIZE(edges))];
@@ -117,7 +144,7 @@ static void put_imm64(struct prog *p, u32 reg, u64 v)
 
 static void put_alu(struct rng *r, struct prog *p)
 {
-	static const u8 ops[] = {BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV, BPF_OR, BPF_AND, BPF_LSH,
+	static const u8 ops[] = {BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV, BPF_OR,   BPF_AND, BPF_LSH,
 				 BPF_RSH, BPF_MOD, BPF_XOR, BPF_MOV, BPF_ARSH, BPF_NEG, BPF_END};
 	static const u8 widths[] = {16, 32, 64}, sx[] = {0, 8, 16, 32};
 	u8 op = ops[below(r, ARRAY_SIZE(ops))], class = below(r, 2) ? BPF_ALU64 : BPF_ALU;
@@ -200,8 +227,16 @@ static void put_probe(struct rng *r, struct prog *p)
 
 static void put_atomic(struct rng *r, struct prog *p)
 {
-	static const s32 ops[] = {BPF_ADD, BPF_AND, BPF_OR, BPF_XOR, BPF_ADD | BPF_FETCH,
-		BPF_AND | BPF_FETCH, BPF_OR | BPF_FETCH, BPF_XOR | BPF_FETCH, BPF_XCHG, BPF_CMPXCHG};
+	static const s32 ops[] = {BPF_ADD,
+				  BPF_AND,
+				  BPF_OR,
+				  BPF_XOR,
+				  BPF_ADD | BPF_FETCH,
+				  BPF_AND | BPF_FETCH,
+				  BPF_OR | BPF_FETCH,
+				  BPF_XOR | BPF_FETCH,
+				  BPF_XCHG,
+				  BPF_CMPXCHG};
 	s32 op = ops[below(r, ARRAY_SIZE(ops))];
 	u8 size = below(r, 2) ? BPF_W : BPF_DW;
 	s16 off;
@@ -218,8 +253,8 @@ static void put_atomic(struct rng *r, struct prog *p)
 
 static struct bpf_insn any_branch(struct rng *r, const struct prog *p, s16 off)
 {
-	static const u8 ops[] = {BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET, BPF_JNE, BPF_JSGT, BPF_JSGE,
-				 BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE};
+	static const u8 ops[] = {BPF_JEQ,  BPF_JGT, BPF_JGE, BPF_JSET, BPF_JNE, BPF_JSGT,
+				 BPF_JSGE, BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE};
 	u8 op = ops[below(r, ARRAY_SIZE(ops))], class = below(r, 2) ? BPF_JMP : BPF_JMP32;
 	u32 a = alu_reg(r, p), b = alu_reg(r, p);
 
@@ -394,8 +429,8 @@ struct outcome {
 static bool run(const struct prog *p, const u8 *mem, bool jit, struct outcome *o)
 {
 	static struct bpf_insn insns[MAX_LEN];
-	struct exec_image img = {.refs = 1, .insns = insns, .len = p->len, .helpers = helpers,
-				 .jit_tried = !jit};
+	struct exec_image img = {
+		.refs = 1, .insns = insns, .len = p->len, .helpers = helpers, .jit_tried = !jit};
 	struct exec_run run = {.cookie = 77};
 	bool ok;
 

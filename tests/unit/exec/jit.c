@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/slot.h"
 #include "exec/exec.h"
 #include "exec/fault.h"
 #include "exec/jit.h"
@@ -159,14 +160,16 @@ static void test_faults(void **state)
 	for (u32 dst = 0; dst <= 9; dst++)
 		for (u32 size = 0; size < ARRAY_SIZE(sizes); size++)
 			for (u32 i = 0; i < ARRAY_SIZE(bad_addresses); i++) {
-				struct prog p = {.insns = {
-					BPF_LD_IMM64(1, bad_addresses[i]),
-					BPF_MOV64_IMM(dst == 1 ? 2 : dst, -1),
-					BPF_INSN(BPF_LDX | BPF_PROBE_MEM | sizes[size], dst, 1, 3, 0),
-					BPF_MOV64_REG(0, dst),
-					BPF_ALU64_IMM(BPF_ADD, 0, 5),
-					BPF_EXIT_INSN(),
-				}};
+				struct prog p = {
+					.insns = {
+						BPF_LD_IMM64(1, bad_addresses[i]),
+						BPF_MOV64_IMM(dst == 1 ? 2 : dst, -1),
+						BPF_INSN(BPF_LDX | BPF_PROBE_MEM | sizes[size], dst,
+							 1, 3, 0),
+						BPF_MOV64_REG(0, dst),
+						BPF_ALU64_IMM(BPF_ADD, 0, 5),
+						BPF_EXIT_INSN(),
+					}};
 
 				bind_raw(&p, 7);
 				fault_init();
@@ -192,6 +195,113 @@ static void test_other_faults(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status)); /* a sanitizer exits */
+}
+
+/* --- what needs no call --- */
+
+#define ENTRIES 5
+
+static u8 memory[4096 + 4 * 512];
+static bool looked_up;
+
+static void *lookup(struct bpf_map *map, const void *key)
+{
+	looked_up = true;
+	return NULL;
+}
+
+static const struct bpf_map_ops indexed_ops = {.lookup = lookup, .indexed = true};
+static const struct bpf_map_ops other_ops = {.lookup = lookup};
+static struct bpf_map map;
+static struct bpf_map *maps[] = {&map};
+
+/* R0 = bpf_map_lookup_elem(&map, &key), key = what the context points to */
+static void compile_lookup(struct prog *p, const struct bpf_map_ops *ops, u32 stride, u64 slots)
+{
+	struct asm_error err;
+	int n = asm_text("r2 = r1\nr3 = map_fd[0]\nr1 = r3\ncall bpf_map_lookup_elem\nexit\n",
+			 p->insns, MAX_INSNS, &err);
+
+	map = (struct bpf_map){.ops = ops,
+			       .key_size = 4,
+			       .max_entries = ENTRIES,
+			       .index_mask = 7,
+			       .elem_stride = stride,
+			       .slot_stride = slots,
+			       .value_off = 4096,
+			       .attr.nr_cpus = SLOT_MAX,
+			       .shm = (void *)memory};
+	p->img = (struct exec_image){
+		.refs = 1, .insns = p->insns, .len = n, .maps = maps, .nr_maps = 1};
+	assert_int_equal(exec_image_bind(&p->img), 0);
+	exec_image_compile(&p->img);
+	assert_non_null(p->img.jit);
+}
+
+static void test_lookup(void **state)
+{
+	static const u32 strides[] = {8, 16, 24, 40, 64};
+	static const u32 absent[] = {ENTRIES, 7, 8, 0x7fffffff, 0x80000000, 0xffffffff};
+	struct prog p;
+
+	for (u32 i = 0; i < ARRAY_SIZE(strides); i++)
+		for (u64 slots = 0; slots <= 512; slots += 256) {
+			u64 values;
+
+			slot_enter(); /* the run keeps it */
+			values = (u64)memory + 4096 + slots * slot_current();
+			compile_lookup(&p, &indexed_ops, strides[i], slots);
+			for (u32 key = 0; key < ENTRIES; key++)
+				assert_int_equal(run(&p, &key), values + key * strides[i]);
+			for (u32 n = 0; n < ARRAY_SIZE(absent); n++)
+				assert_int_equal(run(&p, (void *)&absent[n]), 0);
+			assert_false(looked_up);
+			exec_image_put(&p.img);
+			slot_leave();
+		}
+	compile_lookup(&p, &other_ops, 8, 0);
+	run(&p, (void *)&absent[0]);
+	assert_true(looked_up);
+	exec_image_put(&p.img);
+}
+
+/* Which map it is depends on the way taken: the map's own lookup says. */
+static void test_lookup_unknown(void **state)
+{
+	static const char text[] = "r2 = r1\nr3 = *(u32 *)(r1 +0)\nr1 = map_fd[0]\n"
+				   "if r3 == 0 goto out\nr1 = map_fd[1]\nout:\n"
+				   "call bpf_map_lookup_elem\nexit\n";
+	static struct bpf_map other = {.ops = &other_ops};
+	struct bpf_map *both[] = {&map, &other};
+	struct asm_error err;
+	struct prog p;
+	u32 key = 1;
+
+	map = (struct bpf_map){.ops = &indexed_ops,
+			       .key_size = 4,
+			       .max_entries = ENTRIES,
+			       .index_mask = 7,
+			       .elem_stride = 8,
+			       .shm = (void *)memory};
+	p.img = (struct exec_image){.refs = 1, .insns = p.insns, .maps = both, .nr_maps = 2};
+	p.img.len = asm_text(text, p.insns, MAX_INSNS, &err);
+	assert_int_equal(exec_image_bind(&p.img), 0);
+	looked_up = false;
+	run(&p, &key);
+	assert_non_null(p.img.jit);
+	assert_true(looked_up);
+	exec_image_put(&p.img);
+}
+
+static void test_cpu(void **state)
+{
+	struct prog p;
+
+	slot_enter();
+	compile(&p, "call bpf_get_smp_processor_id\nexit\n");
+	assert_int_equal(run(&p, NULL), slot_current());
+	exec_image_put(&p.img);
+	slot_leave();
 }
 
 /* --- depth and length --- */
@@ -270,7 +380,7 @@ static void long_program(struct bpf_insn *insns, u32 len)
 	for (u32 i = 1; i + 1 < len; i++) {
 		s32 left = (s32)min(len - 2 - i, 30000u);
 
-		insns[i] = i % 7 == 3  ? BPF_JMP_IMM(BPF_JEQ, 0, -5, (s16)(left / 2))
+		insns[i] = i % 7 == 3	? BPF_JMP_IMM(BPF_JEQ, 0, -5, (s16)(left / 2))
 			   : i % 7 == 5 ? BPF_JMP_IMM(BPF_JSLT, 0, -5, (s16)(left < 3 ? left : 3))
 					: BPF_ALU64_IMM(BPF_ADD, 0, (s32)(i % 1000));
 	}
@@ -321,6 +431,9 @@ int main(void)
 		cmocka_unit_test(test_no_executable_memory),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_other_faults),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_lookup_unknown),
+		cmocka_unit_test(test_cpu),
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_too_deep),
 		cmocka_unit_test(test_refused),
