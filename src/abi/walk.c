@@ -231,18 +231,22 @@ static int rule_core_relos(const struct walk *w, const struct abi_field *f, u64 
 	return visit_mem(w, f, uaddr, (u64)w->attr->core_relo_cnt * w->attr->core_relo_rec_size);
 }
 
-/* The map fd of a bpf_map_elem iterator lies in memory. */
+/*
+ * The fd of an iterator lies in memory: a map in the first word, a group in the second, a process in the
+ * third. What stands there otherwise travels as if it were one, which does no harm.
+ */
 static int rule_iter_info(const struct walk *w, const struct abi_field *f, u64 uaddr)
 {
-	u32 len = w->attr->link_create.iter_info_len, map_fd;
+	u32 len = w->attr->link_create.iter_info_len, fd;
 	int err;
 
 	if (w->attr->link_create.attach_type != BPF_TRACE_ITER)
 		return 0;
 	err = visit_mem(w, f, uaddr, len);
-	if (err || len < sizeof(map_fd) || !readable(w, &map_fd, uaddr, sizeof(map_fd)) || !map_fd)
-		return err;
-	return visit_fd(w, f, map_fd);
+	for (u32 at = 0; !err && at < 3 * sizeof(fd) && at + sizeof(fd) <= len; at += sizeof(fd))
+		if (readable(w, &fd, uaddr + at, sizeof(fd)) && fd)
+			err = visit_fd(w, f, fd);
+	return err;
 }
 
 static int rule_map_btf(const struct walk *w, const struct abi_field *f, u64 fd)

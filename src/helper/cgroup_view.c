@@ -21,7 +21,7 @@
 struct hierarchy {
 	struct cgroup_root root; /* first: what programs get a pointer to */
 	dev_t dev;
-	bool v2;
+	bool v2, real;	 /* of the machine */
 	char mount[256]; /* where we see its root, and ... */
 	char from[256];	 /* ... what path that has in /proc/PID/cgroup */
 };
@@ -162,6 +162,7 @@ static void add_mount(const char *line, const char *end)
 		const char *name = strstr(p, "name=");
 
 		h->v2 = v2;
+		h->real = true;
 		strcpy(h->from, from);
 		strcpy(h->mount, mount);
 		h->root.subsys_mask = v2 ? 0 : subsys_mask(p, " ,\n");
@@ -215,6 +216,7 @@ static struct hierarchy *hierarchy_at(const char *mount, dev_t dev, bool own)
 	h = hierarchy_on(dev);
 	if (h && !*h->mount) {
 		h->v2 = own || v2;
+		h->real = !own;
 		strcpy(h->mount, mount);
 		strcpy(h->from, "/");
 	}
@@ -477,6 +479,59 @@ struct cgroup *cgroup_get_id(u64 id)
 			}
 	errno = saved;
 	return c;
+}
+
+/* --- by directory --- */
+
+struct cgroup *cgroup_get_root(void)
+{
+	struct cgroup *c;
+
+	know_hierarchies();
+	for (u32 i = 0; i < reg.nr; i++) {
+		if (!reg.h[i].v2 || !*reg.h[i].mount)
+			continue;
+		c = cgroup_get_dir(reg.h[i].mount, "/");
+		if (!IS_ERR(c))
+			return c;
+	}
+	return NULL;
+}
+
+struct cgroup *cgroup_get_child(const struct cgroup *parent, const char *name)
+{
+	const char *mount = group_of(parent)->h->mount;
+	char path[PATH_ROOM];
+	int n = cgroup_file(parent, name, path, sizeof(path));
+
+	return n < 0 ? ERR_PTR(n)
+		     : get_dir(mount, path + strlen(mount), !group_of(parent)->h->real);
+}
+
+struct cgroup *cgroup_get_fd(int fd)
+{
+	const struct hierarchy *best = NULL;
+	char path[64], dir[PATH_ROOM];
+	struct cgroup *c;
+	ssize_t n;
+
+	know_hierarchies();
+	proc_path(path, 0, "fd/");
+	proc_put_number(path + strlen(path), (u32)fd);
+	n = readlink(path, dir, sizeof(dir) - 1);
+	if (n <= 0)
+		return ERR_PTR(-EBADF);
+	dir[n] = '\0';
+	for (u32 i = 0; i < reg.nr; i++) {
+		const struct hierarchy *h = &reg.h[i];
+		size_t len = strlen(h->mount);
+
+		if (len && !strncmp(dir, h->mount, len) && (!dir[len] || dir[len] == '/') &&
+		    (!best || len > strlen(best->mount)))
+			best = h;
+	}
+	c = best ? get_dir(best->mount, dir + strlen(best->mount), !best->real) : NULL;
+	return IS_ERR_OR_NULL(c) ? ERR_PTR(-EBADF) : c;
 }
 
 /* --- what a group's files say --- */

@@ -70,6 +70,11 @@ struct cgroup {
 struct cgroup *cgroup_get_dir(const char *mount, const char *path);
 /* The same for a tree of directories that is no cgroup file system: as v2 without controllers. */
 struct cgroup *cgroup_get_own(const char *mount, const char *path);
+struct cgroup *cgroup_get_child(const struct cgroup *parent, const char *name); /* ERR_PTR */
+struct cgroup *cgroup_get_root(void); /* of the v2 hierarchy; NULL: there is none */
+/* The group whose directory @fd is, on the machine or in one of our trees mounted at the same place;
+ * ERR_PTR(-EBADF): none. */
+struct cgroup *cgroup_get_fd(int fd);
 /* By id, of the v2 hierarchy, else of any. NULL */
 struct cgroup *cgroup_get_id(u64 id);
 struct cgroup *cgroup_get(const struct cgroup *cgrp); /* any address; NULL when it is no group that is held */

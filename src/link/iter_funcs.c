@@ -21,3 +21,13 @@ int bpf_iter_bpf_map_elem(struct bpf_iter_meta *meta, struct bpf_map *map, void 
 {
 	return 0;
 }
+
+int bpf_iter_task(struct bpf_iter_meta *meta, struct task_struct *task)
+{
+	return 0;
+}
+
+int bpf_iter_cgroup(struct bpf_iter_meta *meta, struct cgroup *cgroup)
+{
+	return 0;
+}

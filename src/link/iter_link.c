@@ -22,7 +22,8 @@ static int fill_info(const struct bpf_link *link, struct bpf_link_info *info,
 		     int (*str_out)(void *, u64, const char *, u32), void *arg)
 {
 	const struct iter_link *l = iter_link_of((struct bpf_link *)link);
-	int err = link_put_target_name(l->target->name, info, str_out, arg);
+	int err = link_put_name(l->target->name, info->iter.target_name,
+				&info->iter.target_name_len, str_out, arg);
 
 	if (err || !l->target->fill_info)
 		return err;

@@ -12,6 +12,9 @@
  */
 #include "link/iter.h"
 
+struct task_struct;
+struct cgroup;
+
 /* A pointer in an 8-byte slot, whatever the size of a pointer here. */
 #define ITER_PTR(type, name) \
 	union {              \
@@ -41,6 +44,18 @@ struct bpf_iter__bpf_map_elem {
 	ITER_PTR(void *, value);
 };
 
+struct bpf_iter__task {
+	ITER_PTR(struct bpf_iter_meta *, meta);
+	ITER_PTR(struct task_struct *, task);
+};
+
+struct bpf_iter__cgroup {
+	ITER_PTR(struct bpf_iter_meta *, meta);
+	ITER_PTR(struct cgroup *, cgroup);
+};
+
+int bpf_iter_task(struct bpf_iter_meta *meta, struct task_struct *task);
+int bpf_iter_cgroup(struct bpf_iter_meta *meta, struct cgroup *cgroup);
 int bpf_iter_bpf_map(struct bpf_iter_meta *meta, struct bpf_map *map);
 int bpf_iter_bpf_prog(struct bpf_iter_meta *meta, struct bpf_prog *prog);
 int bpf_iter_bpf_link(struct bpf_iter_meta *meta, struct bpf_link *link);

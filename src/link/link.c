@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "link/link.h"
+#include "link/hook.h"
 #include "link/link_kind.h"
 
 static void set_id(struct obj *o, u32 id)
@@ -70,17 +71,16 @@ int link_replace_prog(struct bpf_link *link, struct bpf_prog *new_prog, struct b
 	return err;
 }
 
-int link_put_target_name(const char *name, struct bpf_link_info *info,
-			 int (*str_out)(void *, u64, const char *, u32), void *arg)
+int link_put_name(const char *name, u64 ubuf, u32 *len,
+		  int (*str_out)(void *, u64, const char *, u32), void *arg)
 {
-	u64 ubuf = info->iter.target_name;
-	u32 room = info->iter.target_name_len, need = strlen(name) + 1;
+	u32 room = *len, need = strlen(name) + 1;
 	char cut[BPF_OBJ_NAME_LEN * 2];
 	int err;
 
 	if (!room != !ubuf)
 		return -EINVAL;
-	info->iter.target_name_len = need;
+	*len = need;
 	if (!ubuf)
 		return 0;
 	if (room >= need)
@@ -184,7 +184,7 @@ static struct bpf_link *tracing(const struct link_create_env *env, const union b
 	if (prog->expected_attach_type == BPF_TRACE_VIEW)
 		return view_link_create(env, attr, prog);
 	if (prog->expected_attach_type == BPF_TRACE_RAW_TP)
-		return ERR_PTR(-ENOENT); /* no tracepoint has that name */
+		return hook_link_create(env->hooks, prog->aux->attach_func_name ?: "", prog);
 	if (prog->expected_attach_type == BPF_LSM_CGROUP)
 		return ERR_PTR(-EINVAL);
 	return no_trampoline(env, attr, prog, iter_info);

@@ -16,6 +16,7 @@
 
 struct bpf_link;
 struct inode_file_ops;
+struct hooks;
 
 struct bpf_link_ops {
 	const char *name; /* as bpftool prints it: "iter" ... */
@@ -52,6 +53,7 @@ void link_init(struct bpf_link *l, enum bpf_link_type type, const struct bpf_lin
 struct link_create_env {
 	const struct cred *cred;
 	struct obj_table *objs;
+	struct hooks *hooks; /* hook.h; NULL: none */
 	struct bpf_map *(*map_by_fd)(void *arg, int fd); /* referenced (obj_get on map_obj) or ERR_PTR */
 	struct bpf_link *(*link_by_fd)(void *arg, int fd); /* the same */
 	int (*fd)(void *arg, int fd); /* the caller's fd as one of ours, borrowed; -EBADF */

@@ -9,8 +9,9 @@ struct bpf_link *iter_link_create(const struct link_create_env *env, const union
 
 struct bpf_link *view_link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog);
 
-/* Kinds whose programs attach to a BTF function: LINK_UPDATE, and the name in bpf_link_info.iter. */
+/* LINK_UPDATE of kinds whose programs attach to a BTF function */
 int link_replace_prog(struct bpf_link *link, struct bpf_prog *new_prog, struct bpf_prog *old_prog);
-int link_put_target_name(const char *name, struct bpf_link_info *info, int (*str_out)(void *, u64, const char *, u32), void *arg);
+/* A name for bpf_link_info: *len is the room at @ubuf and becomes what the name needs. */
+int link_put_name(const char *name, u64 ubuf, u32 *len, int (*str_out)(void *, u64, const char *, u32), void *arg);
 
 #endif

@@ -35,12 +35,27 @@ static bool wants_iter_info(const union bpf_attr *a, const struct bpf_prog *prog
 	       !a->link_create.flags;
 }
 
+/* Gives the caller a handle of the new link; takes over its reference. */
+static long publish(struct sys_req *r, struct bpf_link *link)
+{
+	long ret;
+
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	ret = obj_publish(r->sys->objs, &link->obj);
+	if (!ret)
+		ret = req_install(r, &link->obj, HANDLE_RW);
+	obj_put(&link->obj);
+	return ret;
+}
+
 long sys_link_create(struct sys_req *r)
 {
 	const union bpf_attr *a = &r->attr;
 	struct link_create_env env = {
 		.cred = r->cred,
 		.objs = r->sys->objs,
+		.hooks = r->sys->hooks,
 		.map_by_fd = env_map_by_fd,
 		.link_by_fd = env_link_by_fd,
 		.fd = env_fd,
@@ -65,14 +80,7 @@ long sys_link_create(struct sys_req *r)
 	if (ret)
 		goto out;
 	link = link_create(&env, a, prog, have_info ? &info : NULL);
-	if (IS_ERR(link)) {
-		ret = PTR_ERR(link);
-		goto out;
-	}
-	ret = obj_publish(r->sys->objs, &link->obj);
-	if (!ret)
-		ret = req_install(r, &link->obj, HANDLE_RW);
-	obj_put(&link->obj);
+	ret = publish(r, link);
 out:
 	obj_put(&prog->obj);
 	return ret;
@@ -132,27 +140,31 @@ long sys_link_detach(struct sys_req *r)
 
 /* --- raw tracepoints, and the trampoline attachments that share the command --- */
 
-static long raw_tp_attach(struct sys_req *r, const struct bpf_prog *prog)
+static long raw_tp_attach(struct sys_req *r, struct bpf_prog *prog)
 {
-	char name[128];
+	const char *name = prog->aux->attach_func_name;
+	char text[128];
 
 	switch (prog->type) {
 	case BPF_PROG_TYPE_TRACING:
 	case BPF_PROG_TYPE_EXT:
 	case BPF_PROG_TYPE_LSM:
-		if (r->attr.raw_tracepoint.name || prog->expected_attach_type == BPF_TRACE_ITER)
+		if (r->attr.raw_tracepoint.name ||
+		    prog_writes_file(prog->type, prog->expected_attach_type))
 			return -EINVAL;
-		if (prog->type == BPF_PROG_TYPE_TRACING &&
-		    prog->expected_attach_type == BPF_TRACE_RAW_TP)
-			return -ENOENT;
-		return -ENOTSUPP; /* no trampolines yet */
+		if (prog->type != BPF_PROG_TYPE_TRACING ||
+		    prog->expected_attach_type != BPF_TRACE_RAW_TP)
+			return -ENOTSUPP; /* no trampolines yet */
+		break;
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
-		return req_copy_str(r, name, r->attr.raw_tracepoint.name, sizeof(name)) < 0
-			       ? -EFAULT
-			       : -ENOENT;
+		if (req_copy_str(r, text, r->attr.raw_tracepoint.name, sizeof(text)) < 0)
+			return -EFAULT;
+		name = text;
+		break;
 	default: return -EINVAL;
 	}
+	return publish(r, hook_link_create(r->sys->hooks, name ? name : "", prog));
 }
 
 long sys_raw_tp_open(struct sys_req *r)
@@ -170,7 +182,7 @@ long sys_raw_tp_open(struct sys_req *r)
 /* --- PROG_ATTACH, PROG_DETACH, PROG_QUERY: hooks in a kernel data path, which a service has not
  * --- */
 
-enum hook { HOOK_NONE, HOOK_CGROUP, HOOK_SOCKMAP, HOOK_NETNS, HOOK_LIRC, HOOK_OTHER };
+enum hook_kind { HOOK_NONE, HOOK_CGROUP, HOOK_SOCKMAP, HOOK_NETNS, HOOK_LIRC, HOOK_OTHER };
 
 static const struct {
 	u8 hook;
@@ -217,7 +229,7 @@ static const struct {
 	[BPF_XDP] = {HOOK_OTHER, BPF_PROG_TYPE_XDP, false},
 };
 
-static enum hook hook_of(u32 attach_type)
+static enum hook_kind hook_of(u32 attach_type)
 {
 	return attach_type < ARRAY_SIZE(attach_types) ? attach_types[attach_type].hook : HOOK_NONE;
 }
@@ -227,7 +239,7 @@ static enum hook hook_of(u32 attach_type)
  * one. What follows a right one is -EINVAL, as on a kernel built without that hook; PROG_QUERY says
  * that nothing is attached.
  */
-static long check_target(struct sys_req *r, enum hook hook, int target_fd)
+static long check_target(struct sys_req *r, enum hook_kind hook, int target_fd)
 {
 	int fd = r->call->ops->fd(r->call, target_fd);
 	struct statfs sfs;
@@ -252,7 +264,7 @@ static long check_target(struct sys_req *r, enum hook hook, int target_fd)
 long sys_prog_attach(struct sys_req *r)
 {
 	const union bpf_attr *a = &r->attr;
-	enum hook hook = hook_of(a->attach_type);
+	enum hook_kind hook = hook_of(a->attach_type);
 	struct bpf_prog *prog;
 	long ret;
 
@@ -271,7 +283,7 @@ long sys_prog_attach(struct sys_req *r)
 
 long sys_prog_detach(struct sys_req *r)
 {
-	enum hook hook = hook_of(r->attr.attach_type);
+	enum hook_kind hook = hook_of(r->attr.attach_type);
 	long ret;
 
 	if (hook == HOOK_NONE || hook == HOOK_OTHER)

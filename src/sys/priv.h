@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/slot.h"
+#include "link/hook.h"
 #include "link/iter.h"
 #include "link/link.h"
 #include "link/view.h"
@@ -28,6 +29,7 @@ struct sys {
 	u32 nr_modules;
 	struct exec_host host;
 	struct timers *timers;
+	struct hooks *hooks;
 	u32 nr_cpus; /* slots per-CPU values are laid out for */
 	u32 unpriv_bpf_disabled;
 	bool verify_only;

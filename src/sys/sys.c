@@ -224,9 +224,12 @@ struct sys *sys_open(const struct sys_options *opt)
 	sys->timers = timers_new(&sys->host);
 	if (!sys->timers)
 		goto fail_pumps;
+	sys->hooks = hooks_new(&sys->host);
+	if (!sys->hooks)
+		goto fail_timers;
 	sys->objs = obj_table_new();
 	if (!sys->objs)
-		goto fail_timers;
+		goto fail_hooks;
 	content.arg = sys;
 	sys->fs = fs_new(&content);
 	if (!sys->fs)
@@ -243,6 +246,8 @@ fail_btfs:
 	fs_free(sys->fs);
 fail_objs:
 	obj_table_free(sys->objs);
+fail_hooks:
+	hooks_free(sys->hooks);
 fail_timers:
 	timers_free(sys->timers);
 fail_pumps:
@@ -262,6 +267,8 @@ u32 sys_close(struct sys *sys)
 	sys_drop_btfs(sys);
 	left = obj_table_free(sys->objs);
 	timers_free(sys->timers);
+	if (!left)
+		hooks_free(sys->hooks);
 	if (!left)
 		free(sys); /* otherwise somebody's image may still call our host functions */
 	return left;

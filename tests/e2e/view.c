@@ -3,9 +3,11 @@
  * view.c - makes views with plain libbpf.
  *   view OBJECT DIR [PID]	pins the links of all programs in DIR, by the names of the programs
  *   view pin LINK PATH		pins (exposes) what is pinned at LINK at PATH, too
+ *   view walk OBJECT PROG FIELD=VALUE...	what an iterator says: order=, id=, dir= of a group; pid=, tid=, pidfd=
  *   view load OBJECT PROG	loads one program: OK or the errno
  * Output: one word per step.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -92,6 +94,72 @@ static int cmd_all(const char *object, const char *dir, int pid)
 	return say(err);
 }
 
+static int number(const char *arg, const char *field, unsigned long long *to)
+{
+	size_t n = strlen(field);
+
+	if (strncmp(arg, field, n) || arg[n] != '=')
+		return 0;
+	*to = strtoull(arg + n + 1, NULL, 0);
+	return 1;
+}
+
+static void want(union bpf_iter_link_info *info, const char *arg)
+{
+	unsigned long long n;
+
+	if (number(arg, "order", &n))
+		info->cgroup.order = n;
+	if (number(arg, "id", &n))
+		info->cgroup.cgroup_id = n;
+	if (!strncmp(arg, "dir=", 4))
+		info->cgroup.cgroup_fd = open(arg + 4, O_RDONLY);
+	if (number(arg, "tid", &n))
+		info->task.tid = n;
+	if (number(arg, "pid", &n))
+		info->task.pid = n;
+	if (number(arg, "pidfd", &n))
+		info->task.pid_fd = (unsigned)syscall(SYS_pidfd_open, (int)n, 0);
+}
+
+static void tell(struct bpf_link *link)
+{
+	struct bpf_link_info info = {};
+	unsigned len = sizeof(info);
+
+	if (!bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
+		printf("info %llu %u %u\n", info.iter.cgroup.cgroup_id, info.iter.task.tid,
+		       info.iter.task.pid);
+}
+
+static int cmd_walk(const char *object, const char *name, char **args)
+{
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
+	struct bpf_object *o = bpf_object__open(object);
+	union bpf_iter_link_info info = {};
+	struct bpf_link *link;
+	char buf[4096];
+	ssize_t n;
+	int fd;
+
+	while (*args)
+		want(&info, *args++);
+	opts.link_info = &info;
+	opts.link_info_len = sizeof(info);
+	if (!o || bpf_object__load(o))
+		return say(-errno);
+	link = bpf_program__attach_iter(bpf_object__find_program_by_name(o, name), &opts);
+	if (!link)
+		return say(-errno);
+	tell(link);
+	fflush(stdout);
+	fd = bpf_iter_create(bpf_link__fd(link));
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		if (write(1, buf, n) < 0)
+			return 1;
+	return n < 0;
+}
+
 int main(int argc, char **argv)
 {
 	libbpf_set_print(quiet);
@@ -101,5 +169,7 @@ int main(int argc, char **argv)
 		return cmd_load(argv[2], argv[3]);
 	if (argc > 3 && !strcmp(argv[1], "pin"))
 		return cmd_pin(argv[2], argv[3]);
+	if (argc > 3 && !strcmp(argv[1], "walk"))
+		return cmd_walk(argv[2], argv[3], argv + 4);
 	return argc < 3 ? 2 : cmd_all(argv[1], argv[2], argc > 3 ? atoi(argv[3]) : getpid());
 }

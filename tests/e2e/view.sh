@@ -57,3 +57,44 @@ at "ls $G/a $G/b" | grep -q show && fail "entries outlive the pin"
 # what others see
 at "bpftool link show" | grep -q "type 30001\|view" || fail "bpftool shows links it does not know"
 at "bpftool prog show" | grep -q "name binary" || fail "bpftool prog show"
+
+# iterators: groups in every order, by directory, id or root; threads, all or of one process
+walk() { ub "$V" walk "$OBJ/walk.bpf.o" "$@" | grep -v '^info'; }
+g0=$(id_of "$G") ga=$(id_of "$G/a") gb=$(id_of "$G/b")
+name=${G##*/}
+same "itself" "$ga a end" "$(walk groups order=1 id=$ga | tr '\n' ' ' | sed 's/ $//')"
+same "first itself" "$g0 $name" "$(walk groups order=2 dir=$G | head -1)"
+same "last itself" "$g0 $name" "$(walk groups order=3 dir=$G | tail -2 | head -1)"
+same "all below" "$(printf '%s\n' "$g0 $name" "$ga a" "$gb b" end | sort)" "$(walk groups order=2 dir=$G | sort)"
+same "up" "$gb b,$g0 $name" "$(walk groups order=4 dir=$G/b | head -2 | paste -sd,)"
+walk groups order=2 | grep -q "^$ga a$" || fail "from the root"
+same "link info" "info $ga" "$(ub "$V" walk "$OBJ/walk.bpf.o" groups order=1 id=$ga | sed -n 's/^\(info [0-9]*\) .*/\1/p')"
+same "no order" EINVAL "$(walk groups)"
+same "no such order" EINVAL "$(walk groups order=5)"
+same "id and directory" EINVAL "$(walk groups order=1 id=1 dir=$G)"
+same "no such group" ENOENT "$(walk groups order=1 id=99999999999)"
+same "no group" EBADF "$(walk groups order=1 dir=/tmp)"
+same "one thread" "$$ $$ $(cat /proc/$$/comm)" "$(walk tasks tid=$$)"
+same "a process" "$$ $$ $(cat /proc/$$/comm)" "$(walk tasks pid=$$)"
+same "a process by pidfd" "$$ $$ $(cat /proc/$$/comm)" "$(walk tasks pidfd=$$)"
+same "two filters" EINVAL "$(walk tasks pid=$$ tid=$$)"
+walk tasks | grep -q "^$$ $$ " || fail "all threads"
+same "info of tasks" "$$" "$(ub "$V" walk "$OBJ/walk.bpf.o" tasks tid=$$ | sed -n 's/^info [0-9]* \([0-9]*\) .*/\1/p')"
+
+# waits for a CPU, by group: two that spin on one CPU wait for each other
+W=$BUILD/examples/view_wait
+if [ -e "$W/wait.bpf.o" ] && [ -e /proc/self/schedstat ]; then
+	C=/sys/fs/cgroup/cpu
+	[ -e $C/cgroup.procs ] || C=$g
+	[ -e $C/cpu.shares ] || grep -qw cpu "$C/cgroup.subtree_control" || C=
+fi
+if [ -n "${C-}" ] && mkdir "$C/userbpf-wait.$$"; then
+	for i in 1 2; do
+		sh -c "echo \$\$ >$C/userbpf-wait.$$/cgroup.procs; exec taskset -c 0 timeout 4 sh -c 'while :; do :; done'" &
+	done
+	out=$(ub "$W/view_wait" "$W/wait.bpf.o" "$C/userbpf-wait.$$" 2)
+	same "the waiting group" "$(id_of "$C/userbpf-wait.$$")" "${out% *}"
+	[ "${out#* }" -gt 100000 ] 2>/dev/null || fail "it waited: $out"
+	wait
+	rmdir "$C/userbpf-wait.$$"
+fi

@@ -28,6 +28,7 @@
 #include "helper/iter_num.c"
 #include "helper/kfunc_test.c"
 #include "link/iter_funcs.c"
+#include "link/hook_types.h"
 #include "link/view_funcs.c"
 #undef cred
 #include "helper/task.h"

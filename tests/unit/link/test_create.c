@@ -96,7 +96,7 @@ static void test_iter_info(void **state)
 	l = link_create(&env, &attr, &p->prog, info);
 	assert_false(IS_ERR(l));
 	obj_put(&l->obj);
-	p->aux.attach_func_name = "bpf_iter_task";
+	p->aux.attach_func_name = "bpf_iter_nothing";
 	assert_int_equal(PTR_ERR(link_create(&env, &attr, &p->prog, info)), -ENOENT);
 	p->aux.attach_func_name = "bpf_iter_bpf_map";
 	p->aux.sleepable = true;
