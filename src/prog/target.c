@@ -163,10 +163,12 @@ static int target_described(struct target *tg, u32 btf_id)
 
 	if (err)
 		return err;
-	tg->v->ctx_args = env->target_ctx ? env->target_ctx(env->arg, attach, tg->name, &nr) : NULL;
-	if (!tg->v->ctx_args && env->verify_only && attach == BPF_TRACE_ITER) {
+	/* another kernel's iterators have arguments of its types */
+	if (env->verify_only && attach == BPF_TRACE_ITER) {
 		nr = foreign_iter_args(tg->btf, tg->name, tg->t, tg->prog->aux->iter_args);
 		tg->v->ctx_args = nr ? tg->prog->aux->iter_args : NULL;
+	} else if (env->target_ctx) {
+		tg->v->ctx_args = env->target_ctx(env->arg, attach, tg->name, &nr);
 	}
 	tg->v->nr_ctx_args = nr;
 	if (!tg->v->ctx_args)
