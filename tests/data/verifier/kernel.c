@@ -14,6 +14,11 @@ struct inode {
 	int *links;
 };
 
+struct gap {
+	char before;
+	long after;
+};
+
 struct file {
 	struct inode *inode;
 	u64 size;
@@ -39,6 +44,8 @@ void close_file(struct file *file) {}
 struct file *open_file(const char *name) { return 0; }
 int user_file(struct file user_ptr *file) { return 0; }
 int cpu_file(struct file percpu_ptr *file) { return 0; }
+int takes_gap(struct gap *gap) { return 0; }
+struct file *security_open(const char *name) { return 0; }
 int takes_function(int (*f)(int)) { return 0; }
 int takes_big(struct big big) { return 0; }
 struct big returns_big(void) { return (struct big){}; }
@@ -80,8 +87,10 @@ int bpf_iter_elem(struct iter_meta *meta, struct file *file, void *key, void *va
 
 /* A tracepoint and a type that is none. */
 typedef void (*btf_trace_file_open)(void *data, struct file *file, int mask);
+typedef void (*btf_trace_load)(void *data, double load);
 typedef void (*not_a_tracepoint)(void *data, int mask);
 btf_trace_file_open trace_file_open;
+btf_trace_load trace_load;
 not_a_tracepoint other;
 
 /* Variables of every CPU. */
