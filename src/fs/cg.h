@@ -102,12 +102,45 @@ static inline struct cg_super *cg_super(const struct fs_super *sb) { return sb->
 static inline bool cg_same(struct cg_id a, struct cg_id b) { return a.dev == b.dev && a.ino == b.ino; }
 
 /* cgroup.c */
+/* What a node shall be */
+struct cg_want {
+	enum cg_what what;
+	struct cg_id id;
+	const char *name;
+	enum cg_group group;
+	struct fs_expose *e;
+	const struct stat *st;
+};
+struct fs_inode *cg_node_new_locked(struct fs_super *sb, struct fs_inode *dir, u64 ino, const struct cg_want *w); /* NULL: no memory */
+void cg_node_refresh_locked(struct fs_inode *i, const struct cg_want *w); /* attributes as they were found */
+void cg_node_free(struct fs_inode *i);
+u64 cg_ino_of(const struct fs_super *sb, const struct cg_want *w);
+struct fs_inode *cg_lookup(struct fs_inode *dir, const struct cred *c, const char *name);
+void cg_note_stat_locked(struct fs_inode *i, const struct stat *st);
+void cg_dir_is_gone(struct fs_inode *dir); /* it ends, and what is exposed there, if the group did */
+bool cg_shows_files(const struct fs_inode *i);
+bool cg_is_owner(const struct fs_cg *cg, const struct cred *c); /* the service's own user */
+int cg_may(struct fs_inode *i, const struct cred *c, int mask); /* by mode and owner as last seen */
 int cg_dir_open(struct fs_inode *dir); /* O_PATH fd of the directory, or -ESTALE: it is no more, or has moved */
 int cg_path(struct fs_inode *i, char path[PATH_MAX]); /* absolute, on the machine; -ENAMETOOLONG */
 /* Directory (referenced; of the root itself) and name of @i as they are now. */
 struct fs_inode *cg_place(struct fs_inode *i, char name[FS_NAME_MAX + 1]);
 int cg_may_change(struct fs_inode *dir, const struct cred *c); /* make or remove entries */
 enum cg_group cg_group_of(const struct fs_cg *cg, int fd); /* what kind of group the directory is */
+
+#define CG_PROCS_NAME "cgroup.procs"
+#define CG_OWN_INO    (1ull << 63) /* numbers of ours; the machine's stay below */
+
+/* cg_attr.c, cg_change.c, cg_list.c: operations of struct fs_kind */
+int cg_getattr(struct fs_inode *i, struct stat *st);
+int cg_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set);
+int cg_access(struct fs_inode *i, const struct cred *c, int mask);
+int cg_readlink(struct fs_inode *i, char *buf, size_t len);
+int cg_mkdir(struct fs_inode *dir, const struct cred *c, const char *name, mode_t mode, struct fs_inode **out);
+int cg_rmdir(struct fs_inode *dir, const struct cred *c, const char *name);
+int cg_unlink(struct fs_inode *dir, const struct cred *c, const char *name);
+int cg_rename(struct fs_inode *od, const struct cred *c, const char *on, struct fs_inode *nd, const char *nn, unsigned int flags);
+int cg_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, fs_dir_cb *cb, void *arg);
 
 /* expose.c. Names that ancestors pass on are visible, too: *inherited. */
 struct fs_expose *expose_find_locked(struct fs_inode *dir, const char *name, bool *inherited);

@@ -125,7 +125,8 @@ static bool say_hidden(struct asked *a, struct fs_inode *dir)
 {
 	char path[PATH_MAX];
 
-	if (cg_path(dir, path) || strlen(path) + strlen(a->name) + 2 > PATH_MAX)
+	if (cg_super(a->sb)->opt.host_files || cg_path(dir, path) ||
+	    strlen(path) + strlen(a->name) + 2 > PATH_MAX)
 		return false;
 	if (access(strcat(strcat(path, "/"), a->name), F_OK))
 		return false;
@@ -172,7 +173,7 @@ static int say_missing(struct asked *a, struct fs_inode *dir)
 		      a->out);
 		return -ENOENT;
 	}
-	if (!cg_super(a->sb)->opt.host_files && say_hidden(a, dir))
+	if (say_hidden(a, dir))
 		return -ENOENT;
 	fprintf(a->out, "not there: nothing named %s is exposed in this group or passed on to it\n",
 		a->name);
