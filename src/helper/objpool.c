@@ -104,9 +104,12 @@ void *objpool_get(struct objpool *p, const void *object)
 
 void objpool_put(struct objpool *p, void *object)
 {
-	struct objpool_head *h = (struct objpool_head *)object - 1;
+	struct objpool_head *h;
 
-	if (!object || __atomic_sub_fetch(&h->refs, 1, __ATOMIC_ACQ_REL))
+	if (!object)
+		return;
+	h = (struct objpool_head *)object - 1;
+	if (__atomic_sub_fetch(&h->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	if (p->release)
 		p->release(object);
