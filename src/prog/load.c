@@ -194,7 +194,7 @@ static int check_log(const struct prog_load_req *req)
 }
 
 struct info_kind {
-	const char *name;
+	const char *name, *bad_size; /* as messages say it; NULL: no message */
 	u32 size, min;
 };
 
@@ -208,7 +208,8 @@ static int copy_infos(const struct info_kind *k, const void *src, u32 cnt, u32 r
 	if (cnt > INT_MAX / k->size)
 		return -EINVAL;
 	if (rec_size < k->min || rec_size > INFO_REC_MAX || rec_size % sizeof(u32)) {
-		log_printf(log, "invalid %s rec size %u\n", k->name, rec_size);
+		if (k->bad_size)
+			log_printf(log, "invalid %s rec size %u\n", k->bad_size, rec_size);
 		return -EINVAL;
 	}
 	if (!src)
@@ -236,9 +237,9 @@ fail_tail:
 static int get_infos(const struct prog_load_env *env, const struct prog_load_req *req,
 		     struct bpf_prog *prog, struct vfy_prog *v, struct log *log)
 {
-	static const struct info_kind func = {"func info", sizeof(struct bpf_func_info),
-					      FUNC_INFO_MIN};
-	static const struct info_kind line = {"line info", sizeof(struct bpf_line_info),
+	static const struct info_kind func = {"func info", "func info",
+					      sizeof(struct bpf_func_info), FUNC_INFO_MIN};
+	static const struct info_kind line = {"line_info", NULL, sizeof(struct bpf_line_info),
 					      offsetofend(struct bpf_line_info, line_col)};
 	const union bpf_attr *a = &req->attr;
 	struct btf *btf;

@@ -151,6 +151,21 @@ static u32 jump_target(const struct rw *rw, u32 old, s64 rel)
 	return to ? rw->pos[to] : rw->prologue;
 }
 
+/* The jump at @old no longer reaches: names the instruction whose replacement was too much, those
+ * before it being replaced first. */
+static int err_too_far(struct rw *rw, u32 old, s16 off)
+{
+	u32 first = off < 0 ? old + 1 + off : old + 1, end = off < 0 ? old : old + off, k;
+	u32 most = off < 0 ? -INT16_MIN : INT16_MAX;
+
+	for (k = first; k < end; k++)
+		if (rw->pos[k + 1] - rw->pos[first] + end - k > most)
+			break;
+	log_printf(rw->log, "insn %d cannot be patched due to 16-bit range\n",
+		   (*rw->aux)[k].orig_idx);
+	return -ENOMEM;
+}
+
 static int rw_jumps(struct rw *rw)
 {
 	u32 i;
@@ -179,7 +194,7 @@ static int rw_jumps(struct rw *rw)
 			insn->imm = rel;
 		} else {
 			if (rel < INT16_MIN || rel > INT16_MAX)
-				return -ERANGE;
+				return err_too_far(rw, old, insn->off);
 			insn->off = rel;
 		}
 	}

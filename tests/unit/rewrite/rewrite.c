@@ -309,7 +309,7 @@ static void big(void **state)
 		aux[i].seen = 1;
 	}
 	p.insns[20000] = (struct bpf_insn){.code = BPF_JMP | BPF_JEQ | BPF_K, .off = -20000};
-	assert_int_equal(vfy_rewrite(&p, &aux, &log), -ERANGE);
+	assert_int_equal(vfy_rewrite(&p, &aux, &log), -ENOMEM);
 	free(aux);
 	free(p.insns);
 	log_free(&log);

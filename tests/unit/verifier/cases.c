@@ -117,7 +117,7 @@ static const struct {
 } errors[] = {
 	{"ok", 0},	   {"EACCES", -EACCES}, {"EINVAL", -EINVAL},	 {"EPERM", -EPERM},
 	{"E2BIG", -E2BIG}, {"EBADF", -EBADF},	{"ENOTSUPP", -ENOTSUPP}, {"ENOENT", -ENOENT},
-	{"EBUSY", -EBUSY}, {"EFAULT", -EFAULT}, {"EPROTO", -EPROTO},
+	{"EBUSY", -EBUSY}, {"EFAULT", -EFAULT}, {"EPROTO", -EPROTO},	 {"ENOMEM", -ENOMEM},
 };
 
 static const char *error_name(int err)
