@@ -23,8 +23,8 @@
  *                              9:mem "int f(int *)", 9:unknown "int f(struct f *)" without that struct,
  *                              9:struct "int f(struct xdp_md)", 9:six has six ints, 9:ptr is "int *f(void)";
  *                              9:void is static and returns nothing, 9:notype names a type that is no function
- *   on: xdp [TRACE_FENTRY]     the target is in another program of that type and attach type, whose functions are
- *                              those of funcs: target: #3 is the first of them
+ *   on: xdp [TRACE_FENTRY]     the target is in another program of that type and attach type
+ *   theirs: 0:ctx              the functions of that other program, as in funcs; target: #3 is the first of them
  *   lines: 0 3 7               line_info: these instructions begin a line; 7:noname has a name out of bounds
  *   kfunc: 3 name              the call at this instruction is of that function of the service (or #id)
  *   no fd_array                the call came without one
@@ -96,11 +96,13 @@ struct test_case {
 		struct map_attr inner;
 	} more[8];
 	u32 nr_maps;
-	struct {
-		u32 at;
-		const struct func_kind *kind;
-	} func[8];
-	u32 nr_funcs;
+	struct func_list {
+		struct {
+			u32 at;
+			const struct func_kind *kind;
+		} func[8];
+		u32 nr;
+	} funcs, theirs;
 	struct bpf_line_info line[8];
 	u32 nr_lines;
 	struct {
@@ -181,16 +183,18 @@ static u32 attach_type(const struct test_case *t, const char *name)
 	return 0;
 }
 
-static void read_funcs(struct test_case *t, char *s)
+static void read_funcs(const struct test_case *t, struct func_list *list, char *s)
 {
-	for (char *w = strtok(s, " "); w; w = strtok(NULL, " ")) {
-		t->func[t->nr_funcs].at = atoi(w);
-		for (u32 i = 0; i < ARRAY_SIZE(func_kinds); i++)
-			if (strchr(w, ':') && !strcmp(strchr(w, ':') + 1, func_kinds[i].name))
-				t->func[t->nr_funcs].kind = &func_kinds[i];
-		if (!t->func[t->nr_funcs].kind)
+	for (char *w = strtok(s, " "); w && list->nr < ARRAY_SIZE(list->func);
+	     w = strtok(NULL, " ")) {
+		const char *kind = strchr(w, ':');
+
+		for (u32 i = 0; kind && i < ARRAY_SIZE(func_kinds); i++)
+			if (!strcmp(kind + 1, func_kinds[i].name))
+				list->func[list->nr].kind = &func_kinds[i];
+		if (!list->func[list->nr].kind)
 			fail_msg("%s: bad function '%s'", t->name, w);
-		t->nr_funcs++;
+		list->func[list->nr++].at = atoi(w);
 	}
 }
 
@@ -255,7 +259,9 @@ static void read_key(struct test_case *t, char *line)
 		t->more[t->nr_maps - 1].of_maps = true;
 		read_attr(t, &t->more[t->nr_maps - 1].inner, value);
 	} else if (!strcmp(line, "funcs"))
-		read_funcs(t, value);
+		read_funcs(t, &t->funcs, value);
+	else if (!strcmp(line, "theirs"))
+		read_funcs(t, &t->theirs, value);
 	else if (!strcmp(line, "lines"))
 		read_lines(t, value);
 	else if (!strcmp(line, "kfunc") && t->nr_kfuncs < ARRAY_SIZE(t->kfunc) &&
@@ -400,22 +406,22 @@ static struct btf *btf_of(const u32 *types, u32 n, const char *strings, u32 len)
 }
 
 /* int; int f(void); the functions; then what their arguments need, numbered from there. */
-static struct btf *funcs_btf(const struct test_case *t)
+static struct btf *funcs_btf(const struct test_case *t, const struct func_list *funcs)
 {
 	u32 w[160] = {1, BTF_KIND_INT << 24,	    4, BTF_INT_SIGNED << 24 | 32,
 		      0, BTF_KIND_FUNC_PROTO << 24, 1},
-	    n = 7, first = 3 + t->nr_funcs;
+	    n = 7, first = 3 + funcs->nr;
 	static const char strings[] = "\0int\0f\0__sk_buff\0xdp_md";
 
-	for (u32 i = 0; i < t->nr_funcs; i++) {
+	for (u32 i = 0; i < funcs->nr; i++) {
 		w[n++] = 5;
 		w[n++] = BTF_KIND_FUNC << 24 |
-			 (t->func[i].kind->global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
-		w[n++] = t->func[i].kind->proto + (t->func[i].kind->before ? 0 : first);
+			 (funcs->func[i].kind->global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC);
+		w[n++] = funcs->func[i].kind->proto + (funcs->func[i].kind->before ? 0 : first);
 	}
 	const u32 more[] = {
-		strcmp(t->type, "xdp") ? 7 : 17, BTF_KIND_STRUCT << 24, 4, 0, BTF_KIND_PTR << 24,
-		first, 0, BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, first + 1, 0,
+		strncmp(t->on[0] ? t->on : t->type, "xdp", 3) ? 7 : 17, BTF_KIND_STRUCT << 24, 4, 0,
+		BTF_KIND_PTR << 24, first, 0, BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, first + 1, 0,
 		BTF_KIND_FUNC_PROTO << 24, 0,
 		/* 4: int f(int), 5: int *, 6: int f(int *) */
 		0, BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, 1, 0, BTF_KIND_PTR << 24, 1, 0,
@@ -479,23 +485,31 @@ static struct btf *value_btf(u32 size, const struct field *field, u32 nr, u32 *i
 	return btf_of(w, n, strings, len);
 }
 
+static struct bpf_func_info *func_info_of(const struct func_list *funcs)
+{
+	struct bpf_func_info *info = calloc(funcs->nr, sizeof(*info));
+
+	for (u32 i = 0; i < funcs->nr; i++)
+		info[i] =
+			(struct bpf_func_info){.insn_off = funcs->func[i].at,
+					       .type_id = funcs->func[i].kind->no_type ? 1 : 3 + i};
+	return info;
+}
+
 static void add_infos(const struct test_case *t, struct vfy_prog *p)
 {
-	if (!t->nr_funcs && !t->nr_lines)
+	if (!t->funcs.nr && !t->nr_lines)
 		return;
-	p->btf = funcs_btf(t);
+	p->btf = funcs_btf(t, &t->funcs);
 	p->nr_linfo = t->nr_lines;
 	if (t->nr_lines) {
 		p->line_info = malloc(sizeof(t->line));
 		memcpy(p->line_info, t->line, sizeof(t->line));
 	}
-	if (!t->nr_funcs)
+	if (!t->funcs.nr)
 		return;
-	p->func_info = calloc(t->nr_funcs, sizeof(*p->func_info));
-	p->func_info_cnt = t->nr_funcs;
-	for (u32 i = 0; i < t->nr_funcs; i++)
-		p->func_info[i] = (struct bpf_func_info){
-			.insn_off = t->func[i].at, .type_id = t->func[i].kind->no_type ? 1 : 3 + i};
+	p->func_info = func_info_of(&t->funcs);
+	p->func_info_cnt = t->funcs.nr;
 }
 
 static const struct prog_type *type_by_name(const char *name)
@@ -608,22 +622,20 @@ static struct bpf_prog *other_prog(const struct test_case *t)
 {
 	struct bpf_prog *dst = prog_alloc();
 	char type[32] = "", attach[32] = "";
-	struct vfy_prog p = {.type = 0};
 
 	sscanf(t->on, "%31s %31s", type, attach);
 	if (!type_by_name(type))
 		fail_msg("no type %s", type);
-	add_infos(t, &p);
 	dst->type = type_by_name(type)->type;
 	dst->expected_attach_type = attach[0] ? attach_type(t, attach) : 0;
 	dst->aux->type_ops = type_by_name(type)->ops;
-	dst->aux->btf = p.btf;
-	dst->aux->func_info = p.func_info;
-	dst->aux->func_info_cnt = p.func_info_cnt;
-	dst->aux->nr_subprogs = p.func_info_cnt;
-	dst->aux->subprogs = calloc(t->nr_funcs, sizeof(*dst->aux->subprogs));
-	for (u32 i = 0; i < t->nr_funcs; i++)
-		dst->aux->subprogs[i].unreliable = !t->func[i].kind->global;
+	dst->aux->btf = funcs_btf(t, &t->theirs);
+	dst->aux->func_info = func_info_of(&t->theirs);
+	dst->aux->func_info_cnt = t->theirs.nr;
+	dst->aux->nr_subprogs = t->theirs.nr;
+	dst->aux->subprogs = calloc(t->theirs.nr, sizeof(*dst->aux->subprogs));
+	for (u32 i = 0; i < t->theirs.nr; i++)
+		dst->aux->subprogs[i].unreliable = !t->theirs.func[i].kind->global;
 	return dst;
 }
 
@@ -680,8 +692,7 @@ static void run_case(void **state)
 	if (len < 0)
 		fail_msg("line %d: %s", bad.line, bad.text);
 	p.len = len;
-	if (!t->on[0])
-		add_infos(t, &p);
+	add_infos(t, &p);
 	if (vmlinux)
 		name_kernel_things(t, &p);
 	log_init(&log, t->level, 1 << 24);
