@@ -36,8 +36,8 @@
  *                              "x300 r0 += 1" is the line 300 times
  *   exit
  *
- * The kernel (the service, where a file asks for its functions) is the BTF in the second argument. Names in
- * it that begin with no_address have none.
+ * The kernel (the service, where a file asks for its functions) is the BTF in the second argument; fd 9 is that.
+ * Names in it that begin with no_address have none.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -49,10 +49,11 @@
 #include "isa/asm.h"
 #include "prog/load.h"
 
-#define MAX_INSNS 16384
-#define MAX_TEXT  (1 << 19)
-#define MAX_LINES 16
-#define MAX_CASES 256
+#define KERNEL_BTF_FD 9
+#define MAX_INSNS     16384
+#define MAX_TEXT      (1 << 19)
+#define MAX_LINES     16
+#define MAX_CASES     256
 
 /* Functions by prototype: its type in funcs_btf(), behind the functions or (static, global) before them. */
 static const struct func_kind {
@@ -371,14 +372,22 @@ static int no_fd_array(void *arg, u32 idx, int *fd)
 	return -EPROTO;
 }
 
+static struct btf *btf_by_fd(void *arg, int fd)
+{
+	(void)arg;
+	return vmlinux && fd == KERNEL_BTF_FD ? vmlinux : ERR_PTR(-EBADF);
+}
+
 static u64 ksym_addr(void *arg, const char *name)
 {
 	(void)arg;
 	return strncmp(name, "no_address", strlen("no_address")) ? 0x1000 : 0;
 }
 
-static const struct vfy_env_ops env_ops = {
-	.map_by_fd = map_by_fd, .fd_array = fd_array, .ksym_addr = ksym_addr};
+static const struct vfy_env_ops env_ops = {.map_by_fd = map_by_fd,
+					   .fd_array = fd_array,
+					   .btf_by_fd = btf_by_fd,
+					   .ksym_addr = ksym_addr};
 static const struct vfy_env_ops no_fds_ops = {
 	.map_by_fd = map_by_fd, .fd_array = no_fd_array, .ksym_addr = ksym_addr};
 
@@ -629,7 +638,7 @@ static struct bpf_prog *other_prog(const struct test_case *t)
 	dst->type = type_by_name(type)->type;
 	dst->expected_attach_type = attach[0] ? attach_type(t, attach) : 0;
 	dst->aux->type_ops = type_by_name(type)->ops;
-	dst->aux->btf = funcs_btf(t, &t->theirs);
+	dst->aux->btf = t->theirs.nr ? funcs_btf(t, &t->theirs) : NULL;
 	dst->aux->func_info = func_info_of(&t->theirs);
 	dst->aux->func_info_cnt = t->theirs.nr;
 	dst->aux->nr_subprogs = t->theirs.nr;
