@@ -3,6 +3,8 @@
 #include "fs_fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <time.h>
 
 struct state {
 	struct fs *fs;
@@ -163,13 +165,14 @@ static void count_gone(struct fs_watch *w)
 	free(w);
 }
 
+static int stop;
+
 static void *unlinker(void *arg)
 {
 	struct state *st = arg;
 
-	for (int n = 0; n < ROUNDS; n++)
-		while (fs_unlink(st->root, NULL, "x"))
-			;
+	while (!fs_unlink(st->root, NULL, "x") || !__atomic_load_n(&stop, __ATOMIC_SEQ_CST))
+		sched_yield();
 	return NULL;
 }
 
@@ -177,17 +180,18 @@ static void test_race(void **s)
 {
 	struct state *st = *s;
 	struct obj *o = thing_new(NULL);
+	time_t end = time(NULL) + 3; /* a busy machine does less */
 	int watched = 0;
 	pthread_t t;
 
-	fired = 0;
+	fired = stop = 0;
 	pthread_create(&t, NULL, unlinker, st);
-	for (int n = 0; n < ROUNDS; n++) {
+	for (int n = 0; n < ROUNDS && time(NULL) < end; n++) {
 		struct fs_watch *w = calloc(1, sizeof(*w));
 		struct fs_inode *i;
 
 		while (fs_pin(st->root, NULL, "x", o, 0600, false))
-			;
+			sched_yield();
 		i = fs_obj_inode(st->fs, o);
 		w->gone = count_gone;
 		if (!i || fs_watch_inode(i, w)) {
@@ -197,6 +201,7 @@ static void test_race(void **s)
 		}
 		fs_inode_put(i, 1);
 	}
+	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
 	pthread_join(t, NULL);
 	assert_int_equal(fired, watched);
 	assert_null(fs_obj_inode(st->fs, o));
