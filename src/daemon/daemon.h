@@ -115,6 +115,8 @@ void reply_fd(struct reply *r, int fd);		/* takes over */
 int bpf_handle(struct conn *c);
 /* Of a handle of ours; -EBADF: it is none. */
 int image_describe(struct conn *c, int fd, struct msg_handle_info *info);
+/* The same, and the memory of a map goes along as an fd of the reply. */
+int image_describe_memory(struct conn *c, int fd, struct msg_handle_info *info);
 int image_handle_info(struct conn *c);
 int image_handle_prog(struct conn *c);
 int image_handle_tail(struct conn *c);

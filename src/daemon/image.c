@@ -86,19 +86,26 @@ int image_describe(struct conn *c, int fd, struct msg_handle_info *info)
 	return 0;
 }
 
-int image_handle_info(struct conn *c)
+int image_describe_memory(struct conn *c, int fd, struct msg_handle_info *info)
 {
-	struct msg_handle_info info;
-	struct obj *o = describe(c, passed_fd(c, 0), &info);
+	struct obj *o = describe(c, fd, info);
 	int err = 0;
 
 	if (IS_ERR(o))
 		return PTR_ERR(o);
-	if (info.kind == OBJ_MAP)
-		err = add_map_fd(c, &info, &obj_to_map(o)->map);
+	if (info->kind == OBJ_MAP)
+		err = add_map_fd(c, info, &obj_to_map(o)->map);
+	obj_put(o);
+	return err;
+}
+
+int image_handle_info(struct conn *c)
+{
+	struct msg_handle_info info;
+	int err = image_describe_memory(c, passed_fd(c, 0), &info);
+
 	if (!err)
 		reply_add(&c->reply, &info, sizeof(info));
-	obj_put(o);
 	return err;
 }
 

@@ -128,6 +128,7 @@ struct msg_bpf_reply {
 	u32 flags; /* BPF_REPLY_* */
 };
 #define BPF_REPLY_HANDLE 1u /* the fd is a handle: the last bytes of the body are its struct msg_handle_info, so that nobody has to ask */
+#define BPF_REPLY_MEMORY 2u /* a second fd: the memory of a new map made to be mapped (BPF_F_MMAPABLE), as for MSG_HANDLE */
 
 /* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service.
  * OBJ_MAP: reply fd 0 = memfd, read-only without HANDLE_WRITE. */

@@ -320,9 +320,10 @@ struct fd_obj *fdtab_get_shape(struct fdtab *t, int fd)
 	return fdtab_peek(t, fd) ?: ask(t, fd, NULL);
 }
 
-void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct map_attr *attr)
+void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct map_attr *attr,
+		int memfd)
 {
-	struct fd_obj **e = entry_of(t, fd, true), *o, *none = NULL;
+	struct fd_obj **e = entry_of(t, fd, true), *o, *view, *none = NULL;
 
 	if (!e || (what->kind == FD_MAP && !map_ops_of(attr->map_type)))
 		return; /* who needs it asks */
@@ -335,7 +336,10 @@ void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct
 	o->type = what->type;
 	o->dev = what->dev;
 	o->ino = what->ino;
-	if (o->kind == FD_MAP) {
+	if (o->kind == FD_MAP && memfd >= 0) {
+		view = fdtab_map_view(t, attr, memfd, !(o->perm & 2));
+		o->map = IS_ERR(view) ? NULL : view->map;
+	} else if (o->kind == FD_MAP) {
 		o->unmapped = true;
 		o->view.ops = map_ops_of(attr->map_type);
 		o->view.key_size = attr->key_size;

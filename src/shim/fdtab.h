@@ -60,8 +60,8 @@ struct fd_obj *fdtab_peek(struct fdtab *t, int fd);
 struct fd_obj *fdtab_get(struct fdtab *t, int fd);
 /* The same when kind, permission and sizes are enough: a map may be unmapped yet. */
 struct fd_obj *fdtab_get_shape(struct fdtab *t, int fd);
-/* @fd is new, and the service said what it is. */
-void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct map_attr *attr);
+/* @fd is new, and the service said what it is. @memfd: a map's memory (borrowed), or -1. */
+void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct map_attr *attr, int memfd);
 /* A map that was never touched: true once, for a first update that the service may as well make. */
 bool fdtab_first_update(struct fdtab *t, int fd);
 /* The memory behind the view of @o, as an fd of the table's; -1: there is none, or the program took it away. */

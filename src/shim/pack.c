@@ -276,7 +276,8 @@ static void new_fd(const struct client_reply *reply, int fd)
 	if (reply->len < sizeof(*r) + sizeof(*info) || !(r->flags & BPF_REPLY_HANDLE))
 		return;
 	if (!shim_described(info, &what))
-		fdtab_tell(shim.fds, fd, &what, &info->map);
+		fdtab_tell(shim.fds, fd, &what, &info->map,
+			   r->flags & BPF_REPLY_MEMORY && reply->nr_fds == 2 ? reply->fds[1] : -1);
 }
 
 static long finish(struct client_reply *reply)
@@ -286,7 +287,7 @@ static long finish(struct client_reply *reply)
 
 	if (result >= 0 && err)
 		result = err;
-	if (result >= 0 && reply->nr_fds == 1) {
+	if (result >= 0 && reply->nr_fds) {
 		result = reply->fds[0];
 		reply->fds[0] = -1;
 		new_fd(reply, result);

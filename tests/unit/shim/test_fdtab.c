@@ -88,7 +88,7 @@ static void test_told(void **state)
 	int fd = handle();
 	struct fd_obj *o;
 
-	fdtab_tell(t, fd, &what, &map.attr);
+	fdtab_tell(t, fd, &what, &map.attr, -1);
 	o = fdtab_get_shape(t, fd);
 	assert_true(o->unmapped);
 	assert_null(o->map);
@@ -112,6 +112,28 @@ static void test_told(void **state)
 	close(fd);
 }
 
+/* With its memory it is as good as asked for. */
+static void test_told_with_memory(void **state)
+{
+	const struct fd_obj what = {.kind = FD_MAP, .perm = 3, .id = 7};
+	struct fdtab *t = *state;
+	u64 v = 9, w = 0;
+	int fd = handle();
+	struct fd_obj *o;
+	u32 k = 2;
+
+	fdtab_tell(t, fd, &what, &map.attr, map.memfd);
+	assert_false(fdtab_first_update(t, fd));
+	o = fdtab_get(t, fd);
+	assert_int_equal(asked, 0);
+	assert_int_equal(map_sys_update(o->map, &k, &v, 0), 0);
+	assert_int_equal(map_sys_lookup(&map, &k, &w, 0), 0);
+	assert_int_equal(w, 9);
+	fdtab_put(t, o);
+	fdtab_drop(t, fd);
+	close(fd);
+}
+
 /* The number means something else by now: nobody is told about the old map. */
 static void test_told_and_replaced(void **state)
 {
@@ -119,7 +141,7 @@ static void test_told_and_replaced(void **state)
 	int fd = handle(), null = open("/dev/null", O_RDONLY);
 	struct fdtab *t = *state;
 
-	fdtab_tell(t, fd, &what, &map.attr);
+	fdtab_tell(t, fd, &what, &map.attr, -1);
 	dup2(null, fd);
 	assert_int_equal(PTR_ERR(fdtab_get(t, fd)), -EINVAL);
 	assert_int_equal(asked, 0);
@@ -247,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_learns_once),
 		T(test_told),
+		T(test_told_with_memory),
 		T(test_told_and_replaced),
 		T(test_what_is_no_handle),
 		T(test_views_are_shared),
