@@ -39,6 +39,10 @@ same "any size, binary" 524288 "$(at "cat $G/a/bin | wc -c")"
 same "the last number" 32767 "$(at "tail -c 8 $G/a/bin | od -An -tu8" | tr -d ' ')"
 same "pieces of any size" "$(at "cat $G/a/bin | cksum")" "$(at "dd if=$G/a/bin bs=777 2>/dev/null | cksum")"
 
+# functions about groups
+same "exposed" OK "$(ub "$V" pin $B/numbers "$G/a/numbers")"
+same "numbers" "above ${G##*/},again 1,below 0,errors -2 -22" "$(at "cat $G/a/numbers" | paste -sd,)"
+
 # what has nothing to show there
 same "exposed" OK "$(ub "$V" pin $B/of_map "$G/a/map-view")"
 at "cat $G/a/map-view" | grep -q "Permission denied" || fail "EACCES for a view of something else"

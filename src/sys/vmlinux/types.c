@@ -33,6 +33,8 @@
 #undef cred
 #include "helper/task.h"
 
+#include "helper/kfunc_objs.c"
+
 /* As the kernel has them: programs that include vmlinux.h include no stdbool.h. */
 #undef bool
 #undef true

@@ -45,6 +45,33 @@ int BPF_PROG(binary, struct seq_file *seq, struct cgroup *cgrp)
 	return 0;
 }
 
+extern struct cgroup *bpf_cgroup_from_id(__u64 cgid) __ksym;
+extern struct cgroup *bpf_cgroup_ancestor(struct cgroup *cgrp, int level) __ksym;
+extern void bpf_cgroup_release(struct cgroup *cgrp) __ksym;
+extern __s64 bpf_cgroup_number(struct cgroup *cgrp, const char *key, __u32 key__sz) __ksym;
+
+/* Numbers of the group's files, and who is above it. */
+SEC("view/cgroup")
+int BPF_PROG(numbers, struct seq_file *seq, struct cgroup *cgrp)
+{
+	char below[] = "cgroup.stat:nr_descendants", none[] = "none", bad[] = "../x";
+	struct cgroup *up = bpf_cgroup_ancestor(cgrp, cgrp->level - 1);
+
+	if (up) {
+		BPF_SEQ_PRINTF(seq, "above %s\n", up->kn->name);
+		bpf_cgroup_release(up);
+	}
+	up = bpf_cgroup_from_id(cgrp->kn->id);
+	if (up) {
+		BPF_SEQ_PRINTF(seq, "again %d\n", up == cgrp);
+		bpf_cgroup_release(up);
+	}
+	BPF_SEQ_PRINTF(seq, "below %lld\n", bpf_cgroup_number(cgrp, below, sizeof(below)));
+	BPF_SEQ_PRINTF(seq, "errors %lld %lld\n", bpf_cgroup_number(cgrp, none, sizeof(none)),
+		       bpf_cgroup_number(cgrp, bad, sizeof(bad)));
+	return 0;
+}
+
 SEC("view/map")
 int BPF_PROG(of_map, struct seq_file *seq, struct bpf_map *map)
 {
