@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * dynptr.c - memory of a size that is known only when the program runs. struct dynptr is what lies
- * in the 16 bytes of a program's struct bpf_dynptr; the program cannot touch it. All zero: a
- * dynptr without memory, which answers every access with an error.
- */
+/* dynptr.c - memory of a size that is known only when the program runs. */
+#include "helper/dynptr.h"
 #include "helper/fn.h"
 #include "helper/ring.h"
 
 #define DYNPTR_MAX_SIZE ((1u << 24) - 1)
-
-struct dynptr {
-	char *data;
-	u64 size;
-};
 
 static struct dynptr *to_dynptr(u64 r)
 {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ring.c - records for user space: ring buffers, perf events. */
 #include "base/slot.h"
+#include "helper/dynptr.h"
 #include "helper/fn.h"
 #include "helper/ring.h"
+
+#define WAKE_FLAGS ((u64)(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP))
 
 static struct bpf_map *to_map(u64 r)
 {
@@ -65,7 +68,7 @@ HELPER_FN(ringbuf_output)
 	struct bpf_map *map = to_map(r1);
 	void *record;
 
-	if (r4 & ~(u64)(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP))
+	if (r4 & ~WAKE_FLAGS)
 		return (u64)-EINVAL;
 	record = map_ringbuf_reserve(map, r3);
 	if (!record)
@@ -79,6 +82,52 @@ HELPER_FN(ringbuf_output)
 HELPER_FN(ringbuf_query)
 {
 	return map_ringbuf_query(to_map(r1), r2);
+}
+
+#define SAMPLES_MAX (128u * 1024) /* BPF_MAX_USER_RINGBUF_SAMPLES */
+
+/* Calls back with each record, until the callback says stop. -> records, or errno; *seen counts
+ * discarded ones, too. */
+static long drain(struct exec_run *run, struct bpf_map *map, u64 func, u64 ctx, u32 *seen)
+{
+	long taken = 0, stop = 0;
+
+	for (*seen = 0; *seen < SAMPLES_MAX && !stop; ++*seen) {
+		struct dynptr d = {};
+		u32 size;
+		int err;
+
+		d.data = map_user_ringbuf_next(map, &size, &err);
+		if (!d.data && !err)
+			break;
+		if (err == -EAGAIN)
+			continue;
+		if (err)
+			return err;
+		d.size = size;
+		stop = (long)exec_callback(run, func, (u64)&d, ctx, 0, 0, 0);
+		map_user_ringbuf_done(map, size);
+		taken++;
+	}
+	return taken;
+}
+
+HELPER_FN(user_ringbuf_drain)
+{
+	struct bpf_map *map = to_map(r1);
+	u32 seen = 0;
+	long ret;
+
+	if (r4 & ~WAKE_FLAGS)
+		return (u64)-EINVAL;
+	ret = map_user_ringbuf_begin(map);
+	if (ret)
+		return (u64)ret;
+	ret = drain(run, map, r2, r3, &seen);
+	map_user_ringbuf_end(map);
+	if (r4 & BPF_RB_FORCE_WAKEUP || (seen && !(r4 & BPF_RB_NO_WAKEUP)))
+		wake(run, map);
+	return (u64)ret;
 }
 
 /* No slot holds a perf event: what a program finds on a machine where nobody listens. */

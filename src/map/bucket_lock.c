@@ -116,6 +116,21 @@ int bucket_lock(u32 *word, bool *stolen)
 	return lock_slow(word, stolen);
 }
 
+int bucket_trylock(u32 *word, bool *stolen)
+{
+	u32 me = self(), seen, owner;
+
+	if (likely(cas(word, 0, me)))
+		return 0;
+	seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+	owner = seen & ~LOCK_WAITERS;
+	if (!owner || owner == me || !owner_gone(owner) ||
+	    !cas(word, seen, me | (seen & LOCK_WAITERS)))
+		return -EBUSY;
+	*stolen = true;
+	return 0;
+}
+
 void bucket_unlock(u32 *word)
 {
 	u32 old = __atomic_exchange_n(word, 0, __ATOMIC_RELEASE);

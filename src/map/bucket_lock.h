@@ -19,6 +19,8 @@
 /* -EBUSY or 0; *stolen set when the previous owner died holding it (its elements in flight are lost
  * until somebody looks). */
 int bucket_lock(u32 *word, bool *stolen);
+/* The same without waiting for a live owner. */
+int bucket_trylock(u32 *word, bool *stolen);
 void bucket_unlock(u32 *word);
 /* Frees @word when its owner is dead; true when it was. */
 bool bucket_lock_break(u32 *word, bool (*tid_dead)(u32 tid, void *arg), void *arg);

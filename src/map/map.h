@@ -258,8 +258,17 @@ void *map_ringbuf_reserve(struct bpf_map *map, u64 size);
 /* -> is the reader to be woken? (BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP, else when it has read all before) */
 bool map_ringbuf_commit(const struct bpf_map *map, void *record, bool discard, u64 flags);
 bool map_ringbuf_holds(const struct bpf_map *map, const void *record);
-/* Is there something to read? (What poll says of the map.) */
-bool map_ringbuf_readable(const struct bpf_map *map);
+/* What poll says of the map: there is something to read, or (USER_RINGBUF) room to write. */
+bool map_ringbuf_ready(const struct bpf_map *map);
+/*
+ * USER_RINGBUF: user space writes, one program at a time reads. Begin is -EBUSY while another does.
+ * next: the record that is to be read, *@size bytes; NULL: there is none (0 in *@err), it was
+ * discarded (-EAGAIN: go on) or makes no sense (other errno). done: it was read.
+ */
+int map_user_ringbuf_begin(struct bpf_map *map);
+void *map_user_ringbuf_next(struct bpf_map *map, u32 *size, int *err);
+void map_user_ringbuf_done(struct bpf_map *map, u32 size);
+void map_user_ringbuf_end(struct bpf_map *map);
 u64 map_ringbuf_query(const struct bpf_map *map, u64 what); /* BPF_RB_* */
 
 /* Stack traces (stack_trace.c): the id of the @nr frames (at most as many as the second says, of 8

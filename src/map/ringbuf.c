@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * BPF_MAP_TYPE_RINGBUF: records of any size, written by programs in the order they were reserved.
+ * BPF_MAP_TYPE_RINGBUF: records of any size, written by programs in the order they were reserved; and
+ * USER_RINGBUF, the same the other way round: user space writes and programs read.
  *
  * Shared memory: [header page][consumer page][producer page][data]. The last three are the layout
  * consumers map: positions count bytes since ever, a record is an 8 byte header (length, BUSY and
@@ -16,6 +17,7 @@
 
 #define HEADER	   BPF_RINGBUF_HDR_SZ
 #define MAX_RECORD (UINT32_MAX / 4)
+#define SAMPLE_MAX ((1u << 24) - 1) /* what a dynptr can hold */
 
 struct ring_page {
 	u64 pos;
@@ -140,12 +142,66 @@ bool map_ringbuf_holds(const struct bpf_map *map, const void *record)
 	return (const char *)record >= first && (const char *)record < first + map->extra_len;
 }
 
-bool map_ringbuf_readable(const struct bpf_map *map)
+static bool is_user(const struct bpf_map *map)
 {
-	return load_pos(geom_of(map)->producer) != load_pos(geom_of(map)->consumer);
+	return map->map_type == BPF_MAP_TYPE_USER_RINGBUF;
 }
 
-/* Readers write the consumer's page and nothing else; the data comes twice. */
+bool map_ringbuf_ready(const struct bpf_map *map)
+{
+	u64 used = load_pos(geom_of(map)->producer) - load_pos(geom_of(map)->consumer);
+
+	return is_user(map) ? used <= geom_of(map)->mask : used;
+}
+
+/* --- USER_RINGBUF: the positions are the writer's word, the header too and read once --- */
+
+int map_user_ringbuf_begin(struct bpf_map *map)
+{
+	bool stolen;
+
+	return map->rdonly ? -EPERM : bucket_trylock(&geom_of(map)->consumer->lock, &stolen);
+}
+
+void map_user_ringbuf_end(struct bpf_map *map)
+{
+	bucket_unlock(&geom_of(map)->consumer->lock);
+}
+
+void map_user_ringbuf_done(struct bpf_map *map, u32 size)
+{
+	struct ring_page *c = geom_of(map)->consumer;
+
+	__atomic_store_n(&c->pos, load_pos(c) + round_up((u64)size + HEADER, 8), __ATOMIC_RELEASE);
+}
+
+void *map_user_ringbuf_next(struct bpf_map *map, u32 *size, int *err)
+{
+	struct ring_geom *g = geom_of(map);
+	u64 to = load_pos(g->producer), from = load_pos(g->consumer);
+	u32 len, flags = BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT;
+	u64 room;
+
+	*err = to % 8 ? -EINVAL : 0;
+	if (*err || from >= to)
+		return NULL;
+	len = __atomic_load_n((u32 *)(g->data + (from & g->mask & ~7ull)), __ATOMIC_ACQUIRE);
+	flags &= len;
+	*size = len & ~flags;
+	room = round_up((u64)*size + HEADER, 8);
+	if (room > to - from)
+		*err = -EINVAL;
+	else if (room > g->mask + 1 || *size > SAMPLE_MAX)
+		*err = -E2BIG;
+	else if (flags & BPF_RINGBUF_DISCARD_BIT)
+		*err = -EAGAIN;
+	if (*err == -EAGAIN)
+		map_user_ringbuf_done(map, *size);
+	return *err || flags ? NULL : g->data + ((from + HEADER) & g->mask & ~7ull);
+}
+
+/* Readers write the consumer's page and nothing else, writers of a USER_RINGBUF anything else; the
+ * data comes twice. */
 static void window(const struct bpf_map *map, struct map_window *w)
 {
 	u64 size = map->max_entries;
@@ -155,6 +211,10 @@ static void window(const struct bpf_map *map, struct map_window *w)
 				 .back = size,
 				 .write_to = MAP_PAGE,
 				 .outside = -EPERM};
+	if (is_user(map)) {
+		w->write_from = MAP_PAGE;
+		w->write_to = UINT64_MAX;
+	}
 }
 
 u64 map_ringbuf_query(const struct bpf_map *map, u64 what)
@@ -173,6 +233,7 @@ u64 map_ringbuf_query(const struct bpf_map *map, u64 what)
 static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	bucket_lock_break(&geom_of(map)->producer->lock, tid_dead, arg);
+	bucket_lock_break(&geom_of(map)->consumer->lock, tid_dead, arg);
 }
 
 static void *lookup(struct bpf_map *map, const void *key)
@@ -200,17 +261,21 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 	return -ENOTSUPP;
 }
 
-const struct bpf_map_ops map_ringbuf_ops = {
-	.name = "ringbuf",
-	.alloc_check = check,
-	.shm_size = shm_size,
-	.bind = bind,
-	.lookup = lookup,
-	.update = update,
-	.delete = delete,
-	.sys_lookup = sys_lookup,
-	.get_next_key = next_key,
-	.release_dead = release_dead,
-	.window = window,
-	.events = true,
-};
+#define OPS(lower)                                     \
+	const struct bpf_map_ops map_##lower##_ops = { \
+		.name = #lower,                        \
+		.alloc_check = check,                  \
+		.shm_size = shm_size,                  \
+		.bind = bind,                          \
+		.lookup = lookup,                      \
+		.update = update,                      \
+		.delete = delete,                      \
+		.sys_lookup = sys_lookup,              \
+		.get_next_key = next_key,              \
+		.release_dead = release_dead,          \
+		.window = window,                      \
+		.events = true,                        \
+	}
+
+OPS(ringbuf);
+OPS(user_ringbuf);

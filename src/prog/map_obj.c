@@ -167,11 +167,14 @@ int map_obj_watch(struct map_obj *m)
 void map_obj_wake(struct map_obj *m)
 {
 	int event = __atomic_load_n(&m->event, __ATOMIC_ACQUIRE);
-	u64 one = 1;
+	u64 n = 1;
+	ssize_t done = 0;
 
-	/* a counter that is full is readable, too */
-	if (event >= 0 && write(event, &one, sizeof(one)) < 0)
-		return;
+	/* of a USER_RINGBUF writers wait: for the counter not to be full (shim/ring.c) */
+	if (event >= 0)
+		done = m->map.map_type == BPF_MAP_TYPE_USER_RINGBUF ? read(event, &n, sizeof(n))
+								    : write(event, &n, sizeof(n));
+	(void)done; /* nothing to do: it says so already */
 }
 
 static u64 boot_ns(void)

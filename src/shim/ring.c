@@ -55,11 +55,29 @@ static bool any_watch(void)
 	return __atomic_load_n(&state.nr, __ATOMIC_RELAXED);
 }
 
-static void signal_event(int event)
+/* Of a USER_RINGBUF writers wait: it is ready when the eventfd can be written, that is, not full. */
+static bool waits_for_room(const struct bpf_map *map)
 {
-	u64 one = 1;
+	return map->map_type == BPF_MAP_TYPE_USER_RINGBUF;
+}
 
-	raw_write(event, &one, sizeof(one));
+static void set_ready(const struct bpf_map *map, int event)
+{
+	u64 n = 1;
+
+	if (waits_for_room(map))
+		raw_read(event, &n, sizeof(n));
+	else
+		raw_write(event, &n, sizeof(n));
+}
+
+static void set_idle(const struct bpf_map *map, int event)
+{
+	u64 n, full = UINT64_MAX - 1;
+
+	raw_read(event, &n, sizeof(n));
+	if (waits_for_room(map))
+		raw_write(event, &full, sizeof(full));
 }
 
 /* The map's eventfd, made by the service: new fd, or negative errno. */
@@ -100,7 +118,7 @@ void shim_wake(struct exec_run *run, struct bpf_map *map)
 			event = none;
 		}
 	}
-	signal_event(event);
+	set_ready(map, event);
 }
 
 /* --- epoll --- */
@@ -141,16 +159,16 @@ static struct fd_obj *entry_free(struct watch *w)
 	return o;
 }
 
-/* Readable exactly when there is something to read; a record that comes meanwhile is seen. */
+/* Ready exactly when the map is; what comes meanwhile is seen. */
 static void level(const struct watch *w)
 {
-	u64 count;
+	const struct bpf_map *map = w->o->map;
 
-	if (map_ringbuf_readable(w->o->map))
+	if (map_ringbuf_ready(map))
 		return;
-	if (raw_read(w->event, &count, sizeof(count)) == sizeof(count) &&
-	    map_ringbuf_readable(w->o->map))
-		signal_event(w->event);
+	set_idle(map, w->event);
+	if (map_ringbuf_ready(map))
+		set_ready(map, w->event);
 }
 
 void shim_epoll_sweep(void)
@@ -185,8 +203,8 @@ static long add(int epfd, int fd, struct fd_obj *o, int event, struct epoll_even
 		return ret;
 	*w = (struct watch){epfd, fd, event, o, w->next};
 	__atomic_add_fetch(&state.nr, 1, __ATOMIC_RELAXED);
-	if (map_ringbuf_readable(o->map))
-		signal_event(event);
+	if (map_ringbuf_ready(o->map))
+		set_ready(o->map, event);
 	else
 		level(w);
 	return 0;

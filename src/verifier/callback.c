@@ -84,6 +84,11 @@ static int set_args(struct venv *env, const struct vframe *caller, struct vframe
 		vfy_new_value(env, &to[3]);
 		to[4] = from[3];
 		break;
+	case BPF_FUNC_user_ringbuf_drain:
+		reg_known(&to[1], 0);
+		to[1].type = CONST_PTR_TO_DYNPTR;
+		to[2] = from[3];
+		break;
 	case BPF_FUNC_find_vma:
 		id = vmlinux ? btf_find_by_name_kind(vmlinux, "vm_area_struct", BTF_KIND_STRUCT)
 			     : -ENOENT;

@@ -136,13 +136,28 @@ static const char *dynptr_type_name(u32 arg)
 	return arg & DYNPTR_TYPE_LOCAL ? "local" : "ringbuf";
 }
 
+/* One that a helper made for a callback: memory of its own, which is neither acquired nor replaced. */
+static int callback_dynptr(struct venv *env, u32 regno, u32 arg)
+{
+	if (arg & OBJ_RELEASE)
+		vlog(env, "arg %d is an unacquired reference\n", regno);
+	else if (arg & MEM_UNINIT)
+		vlog(env, "Dynptr has to be an uninitialized dynptr\n");
+	else if (arg & DYNPTR_TYPES && !(arg & DYNPTR_TYPE_LOCAL))
+		vlog(env, "Expected a dynptr of type %s as arg #%d\n", dynptr_type_name(arg),
+		     regno);
+	else
+		return 0;
+	return -EINVAL;
+}
+
 int vfy_dynptr_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 {
 	const struct vreg *r = vfy_reg(env, regno);
 	const struct vslot *s;
 
-	if (type_base(r->type) == CONST_PTR_TO_DYNPTR) /* made by a helper for a callback */
-		return 0;
+	if (type_base(r->type) == CONST_PTR_TO_DYNPTR)
+		return callback_dynptr(env, regno, arg);
 	if (!tnum_is_const(r->var)) {
 		vlog(env, "dynptr has to be at a constant offset\n");
 		return -EINVAL;

@@ -3,6 +3,8 @@
 #include "base/slot.h"
 #include "map/kptr.h"
 #include "map/kptr_test.h"
+#include <sys/wait.h>
+#include <unistd.h>
 #include "map_test.h"
 
 struct value {
@@ -119,10 +121,10 @@ static void test_ring_wakeup(void **state)
 	void *a, *b;
 
 	open_map(&map, BPF_MAP_TYPE_RINGBUF, 0, 0, RING, 0);
-	assert_false(map_ringbuf_readable(&map));
+	assert_false(map_ringbuf_ready(&map));
 	a = map_ringbuf_reserve(&map, 8);
 	b = map_ringbuf_reserve(&map, 8);
-	assert_true(map_ringbuf_readable(&map));
+	assert_true(map_ringbuf_ready(&map));
 	assert_true(map_ringbuf_holds(&map, a) && map_ringbuf_holds(&map, b));
 	assert_false(map_ringbuf_holds(&map, (char *)map.extra + map.extra_len));
 	assert_false(map_ringbuf_holds(&map, (char *)map.extra - 1));
@@ -160,6 +162,58 @@ static void test_ring_hostile(void **state)
 			memset(record, 0xff, RING - 16);
 			map_ringbuf_commit(&map, record, false, 0);
 		}
+	map_close(&map);
+}
+
+/* What user space wrote, whatever it is: a record lies inside the ring, or there is none. */
+static void test_user_ring_hostile(void **state)
+{
+	static const u64 positions[] = {0, 1, 8, 4088, 4095, 4096, 8192, 1ull << 63, ~0ull, ~7ull};
+	static const u32 lengths[] = {
+		0, 1, 8, 4080, 4088, 4096, 0x3fffffff, BPF_RINGBUF_DISCARD_BIT | 16, ~0u};
+	const u32 nr = ARRAY_SIZE(positions);
+	struct bpf_map map;
+	u64 *page;
+
+	open_map(&map, BPF_MAP_TYPE_USER_RINGBUF, 0, 0, RING, 0);
+	page = (u64 *)((char *)map.shm + map.value_off);
+	assert_int_equal(map_user_ringbuf_begin(&map), 0);
+	assert_int_equal(map_user_ringbuf_begin(&map), -EBUSY);
+	for (u32 i = 0; i < nr * nr * ARRAY_SIZE(lengths); i++) {
+		u64 from = positions[i % nr];
+		u32 size = 0;
+		char *record;
+		int err;
+
+		page[0] = from;
+		page[RING / 8] = positions[i / nr % nr];
+		*(u32 *)((char *)map.extra + (from & (RING - 1) & ~7ull)) = lengths[i / nr / nr];
+		record = map_user_ringbuf_next(&map, &size, &err);
+		assert_true(!record || !err);
+		assert_true(!record || (record >= (char *)map.extra &&
+					record + size <= (char *)map.extra + map.extra_len));
+		if (record)
+			memset(record, 0xff, size);
+	}
+	map_user_ringbuf_end(&map);
+	map_close(&map);
+}
+
+/* A reader that died leaves the ring to the next. */
+static void test_user_ring_dead(void **state)
+{
+	struct bpf_map map;
+	int status;
+	pid_t pid;
+
+	open_map(&map, BPF_MAP_TYPE_USER_RINGBUF, 0, 0, RING, 0);
+	pid = fork();
+	if (!pid)
+		_exit(map_user_ringbuf_begin(&map));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(map_user_ringbuf_begin(&map), 0);
+	map_user_ringbuf_end(&map);
 	map_close(&map);
 }
 
@@ -304,7 +358,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lock_stays),	cmocka_unit_test(test_fresh_lock),
 		cmocka_unit_test(test_ring_wraps),	cmocka_unit_test(test_ring_full),
-		cmocka_unit_test(test_ring_wakeup),	cmocka_unit_test(test_ring_hostile),
+		cmocka_unit_test(test_ring_wakeup),	cmocka_unit_test(test_user_ring_hostile),
+		cmocka_unit_test(test_user_ring_dead),	cmocka_unit_test(test_ring_hostile),
 		cmocka_unit_test(test_kptr_given_back), cmocka_unit_test(test_kptr_percpu),
 		cmocka_unit_test(test_kptr_forged),	cmocka_unit_test(test_key_of),
 	};
