@@ -162,6 +162,7 @@ static const struct load_case {
 	int err;
 	const char *text; /* in the log */
 	const char *license;
+	bool relos; /* with records of core relocations */
 } cases[] = {
 	{"plain", {T(SOCKET_FILTER), .insn_cnt = 2}, 0, 0},
 	{"unknown flag", {T(SOCKET_FILTER), .insn_cnt = 2, .prog_flags = 1u << 20}, ALL, -EINVAL},
@@ -388,12 +389,26 @@ static const struct load_case {
 	  .prog_btf_fd = FD_PROG_BTF, .core_relo_cnt = 1, .core_relo_rec_size = 16},
 	 ALL,
 	 -EFAULT},
+	{"core relocation outside of the program",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8,
+	  .prog_btf_fd = FD_PROG_BTF, .core_relo_cnt = 1, .core_relo_rec_size = 16},
+	 ALL,
+	 -EINVAL,
+	 "Invalid core_relo[0].insn_off:16 prog->len:2\n",
+	 .relos = true},
+	{"core relocation with more than is known",
+	 {T(SOCKET_FILTER), .insn_cnt = 2, .func_info_cnt = 1, .func_info_rec_size = 8,
+	  .prog_btf_fd = FD_PROG_BTF, .core_relo_cnt = 1, .core_relo_rec_size = 20},
+	 ALL,
+	 -E2BIG,
+	 "nonzero tailing record in core_relo",
+	 .relos = true},
 };
 
 static void errno_table(void **state)
 {
 	/* words 3 and 4 of the record are not zero */
-	static const u32 info[8] = {0, ID_FUNC_OTHER, 0, 5, 6};
+	static const u32 info[8] = {0, ID_FUNC_OTHER, 0, 5, 6}, relos[8] = {16, 0, 0, 0, 1};
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -402,7 +417,8 @@ static void errno_table(void **state)
 					    .insns = two,
 					    .license = c->license ? c->license : "GPL",
 					    .func_info = info,
-					    .line_info = info};
+					    .line_info = info,
+					    .core_relos = c->relos ? relos : NULL};
 		struct bpf_prog *p;
 		struct log log;
 		long err;
