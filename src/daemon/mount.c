@@ -203,7 +203,8 @@ int mount_cgroup_init(struct daemon *d)
 
 	snprintf(own, sizeof(own), "%s/cgroup", d->dir);
 	rundir_remove_groups(d); /* of a service that was killed */
-	if (mkdirat(d->dir_fd, "cgroup", 0755) || fchmodat(d->dir_fd, "cgroup", 0755, 0))
+	if ((mkdirat(d->dir_fd, "cgroup", 0755) && errno != EEXIST) ||
+	    fchmodat(d->dir_fd, "cgroup", 0755, 0))
 		return -errno;
 	err = fs_cgroup_init(sys_fs(d->sys), d->cgroup_host, own);
 	if (err)
