@@ -177,9 +177,25 @@ static void bpf_request(struct text *t)
 	add(t, bytes, sizeof(bytes));
 }
 
+static void expose_request(struct text *t)
+{
+	static const char pin[] = "/sys/fs/bpf/maps.debug", path[] = "/sys/fs/cgroup/fuzz";
+	struct msg_expose m = {.flags = rnd(2),
+			       .mode = rnd(01000),
+			       .pin_len = sizeof(pin),
+			       .path_len = sizeof(path)};
+	char both[sizeof(pin) + sizeof(path)];
+
+	memcpy(both, pin, sizeof(pin));
+	memcpy(both + sizeof(pin), path, sizeof(path));
+	head(t, MSG_EXPOSE, 0);
+	add(t, &m, sizeof(m));
+	add(t, both, sizeof(both));
+}
+
 static void valid(struct text *t)
 {
-	static const u32 fs_types[] = {MSG_FS_CAT, MSG_FS_LS, MSG_FS_MKDIR, MSG_UMOUNT};
+	static const u32 fs_types[] = {MSG_FS_CAT, MSG_FS_LS, MSG_FS_MKDIR, MSG_UMOUNT, MSG_WHY};
 	static const u32 fd_types[] = {MSG_HANDLE,    MSG_IMAGE,  MSG_TAIL_TARGET, MSG_ACCOUNT,
 				       MSG_BTF_SHOW,  MSG_PRINTK, MSG_REMOUNT,	   MSG_MOUNT,
 				       MSG_INNER_MAP, MSG_TIMER,  MSG_BTF_FIND,	   MSG_KSYM_FIND};
@@ -194,6 +210,8 @@ static void valid(struct text *t)
 
 		head(t, type, 0);
 		fs_request(t, type);
+	} else if (what == 6 && rnd(2)) {
+		expose_request(t);
 	} else if (what == 6) {
 		head(t, MSG_STATUS, 0);
 		add(t, &(struct msg_status){.flags = rnd(2)}, sizeof(struct msg_status));
