@@ -139,6 +139,60 @@ static void p_packet_diamond(struct gen *g)
 	g->kind[9] = K_NUM;
 }
 
-static const struct piece pieces[] = {
-	{p_packet, 4}, {p_ld_abs, 1}, {p_move_packet, 1}, {p_packet_diamond, 3}};
+/*
+ * R7 is at an unknown place of the packet. R0 is a copy of it on one path; on the other it was made anew,
+ * of the same number or of another. After they met one is compared with the end, one is read through.
+ */
+static void p_packet_copies(struct gen *g)
+{
+	bool xdp = g->p->type == BPF_PROG_TYPE_XDP;
+	u32 n = 1 + below(g->r, 16), tested = chance(g->r, 50) ? 7 : 0,
+	    read = chance(g->r, 75) ? 7 - tested : tested, at, over = 0;
+	u32 mask = (2u << below(g->r, 6)) - 1;
+	bool copy_first = chance(g->r, 70), in_slot = chance(g->r, 30);
+
+	if (!g->has_ctx || g->p->type == BPF_PROG_TYPE_SOCKET_FILTER ||
+	    g->p->len > SP_MAX_INSNS - 100)
+		return;
+	unknown_in(g, 9);
+	emit(g, BPF_ALU64_IMM(BPF_AND, 9, mask));
+	emit(g, BPF_LDX_MEM(BPF_W, 7, 6, xdp ? 0 : 76));
+	emit(g, BPF_LDX_MEM(BPF_W, 8, 6, xdp ? 4 : 80));
+	emit(g, BPF_ALU64_REG(BPF_ADD, 7, 9));
+	g->kind[7] = g->kind[8] = g->kind[9] = g->kind[0] = g->kind[5] = K_NONE;
+	at = g->p->len;
+	emit(g, BPF_JMP_IMM(random_cond(g), 9, below(g->r, 20), 0));
+	for (u32 i = 0; i < 2; i++) {
+		if (copy_first == !i) {
+			emit(g, BPF_MOV64_REG(0, 7));
+		} else {
+			emit(g, BPF_LDX_MEM(BPF_W, 0, 6, xdp ? 0 : 76));
+			if (chance(g->r, 70)) /* another number, of the same range */
+				emit(g, BPF_ALU64_IMM(BPF_XOR, 9, below(g->r, mask + 1)));
+			emit(g, BPF_ALU64_REG(BPF_ADD, 0, 9));
+		}
+		if (in_slot)
+			emit(g, BPF_STX_MEM(BPF_DW, REG_FP, 0, -112));
+		if (i)
+			break;
+		over = g->p->len;
+		emit(g, BPF_JMP_A(0));
+		g->p->insns[at].off = g->p->len - at - 1;
+	}
+	g->p->insns[over].off = g->p->len - over - 1;
+	emit(g, BPF_JMP_A(0)); /* a place to be pruned at */
+	if (in_slot)
+		emit(g, BPF_LDX_MEM(BPF_DW, 0, REG_FP, -112));
+	emit(g, BPF_MOV64_REG(5, tested));
+	emit(g, BPF_ALU64_IMM(BPF_ADD, 5, n));
+	to_end(g, BPF_JMP_REG(BPF_JGT, 5, 8, 0));
+	emit(g, BPF_LDX_MEM(BPF_B, 9, read, below(g->r, n)));
+	g->kind[9] = K_NUM;
+}
+
+static const struct piece pieces[] = {{p_packet, 4},
+				      {p_ld_abs, 1},
+				      {p_move_packet, 1},
+				      {p_packet_diamond, 3},
+				      {p_packet_copies, 3}};
 THEME(gen_packets, pieces);
