@@ -557,8 +557,8 @@ static bool emit_div_power(struct jit *j, u32 w, bool mod, u32 dst, u64 by)
 	return true;
 }
 
-/* dst / TMP or dst % TMP, which is neither 0 nor, signed, -1. */
-static void emit_divide(struct jit *j, u32 w, bool mod, bool sign, u32 dst)
+/* rax and rdx of a function, where division needs them ... */
+static void take_rax_rdx(struct jit *j, u32 dst)
 {
 	if (dst != RAX)
 		x86_mov(j, 1, TMP3, RAX);
@@ -566,6 +566,24 @@ static void emit_divide(struct jit *j, u32 w, bool mod, bool sign, u32 dst)
 		x86_push(j, RDX);
 	else if (dst != RDX)
 		x86_mov(j, 1, TMP2, RDX);
+}
+
+/* ... and back; the result is in TMP. */
+static void give_rax_rdx(struct jit *j, u32 dst)
+{
+	if (dst != RAX)
+		x86_mov(j, 1, RAX, TMP3);
+	if (needs_r10(j))
+		x86_pop(j, RDX);
+	else if (dst != RDX)
+		x86_mov(j, 1, RDX, TMP2);
+	x86_mov(j, 1, dst, TMP);
+}
+
+/* dst / TMP or dst % TMP, which is neither 0 nor, signed, -1. */
+static void emit_divide(struct jit *j, u32 w, bool mod, bool sign, u32 dst)
+{
+	take_rax_rdx(j, dst);
 	if (dst != RAX)
 		x86_mov(j, w, RAX, dst);
 	if (sign)
@@ -574,13 +592,51 @@ static void emit_divide(struct jit *j, u32 w, bool mod, bool sign, u32 dst)
 		x86_zero(j, RDX);
 	x86_rr(j, w, 0xf7, sign ? 7 : 6, TMP);
 	x86_mov(j, w, TMP, mod ? RDX : RAX);
-	if (dst != RAX)
-		x86_mov(j, 1, RAX, TMP3);
-	if (needs_r10(j))
-		x86_pop(j, RDX);
-	else if (dst != RDX)
-		x86_mov(j, 1, RDX, TMP2);
-	x86_mov(j, 1, dst, TMP);
+	give_rax_rdx(j, dst);
+}
+
+/* The quotient in rax of TMP, any 64 bits, by a constant that is no power of two: with t the upper
+ * half of a product, (t + (x - t) / 2) >> (bits - 1) (Granlund and Montgomery 1994, figure 4.1). */
+static void emit_quotient64(struct jit *j, u64 by)
+{
+	u32 bits = 64 - __builtin_clzll(by);
+	unsigned __int128 rest = ((unsigned __int128)1 << bits) - by;
+
+	x86_mov_imm(j, RAX, (u64)((rest << 64) / by) + 1);
+	x86_rr(j, 1, 0xf7, 4, TMP); /* mul: rdx */
+	x86_mov(j, 1, RAX, TMP);
+	x86_rr(j, 1, 0x29, RDX, RAX);
+	x86_rr(j, 1, 0xd1, 5, RAX); /* shr 1 */
+	x86_rr(j, 1, 0x01, RDX, RAX);
+	x86_rr(j, 1, 0xc1, 5, RAX);
+	put8(j, bits - 1);
+}
+
+/* The same of 32 bits: 64 of the reciprocal are exact enough. */
+static void emit_quotient32(struct jit *j, u32 by)
+{
+	x86_mov_imm(j, RAX, UINT64_MAX / by + 1);
+	x86_rr(j, 1, 0xf7, 4, TMP);
+	x86_mov(j, 0, RAX, RDX);
+}
+
+/* By multiplication. */
+static void emit_div_magic(struct jit *j, u32 w, bool mod, u32 dst, u64 by)
+{
+	take_rax_rdx(j, dst);
+	x86_mov(j, w, TMP, dst);
+	if (w)
+		emit_quotient64(j, by);
+	else
+		emit_quotient32(j, (u32)by);
+	if (mod) {
+		x86_rr(j, w, 0x69, RAX, RAX);
+		put32(j, (u32)by);
+		x86_rr(j, w, 0x29, RAX, TMP);
+	} else {
+		x86_mov(j, w, TMP, RAX);
+	}
+	give_rax_rdx(j, dst);
 }
 
 static void emit_by_zero(struct jit *j, u32 w, bool mod, u32 dst)
@@ -608,9 +664,11 @@ static void emit_div_imm(struct jit *j, const struct bpf_insn *in, u32 w, bool m
 		emit_by_zero(j, w, mod, dst);
 	} else if (in->off && in->imm == -1) {
 		emit_by_minus_one(j, w, mod, dst);
-	} else if (in->off || !emit_div_power(j, w, mod, dst, by)) {
+	} else if (in->off) {
 		x86_mov_imm(j, TMP, by);
-		emit_divide(j, w, mod, in->off, dst);
+		emit_divide(j, w, mod, true, dst);
+	} else if (!emit_div_power(j, w, mod, dst, by)) {
+		emit_div_magic(j, w, mod, dst, by);
 	}
 }
 

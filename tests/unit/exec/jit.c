@@ -304,6 +304,54 @@ static void test_cpu(void **state)
 	slot_leave();
 }
 
+/* --- division by constants, which is multiplication --- */
+
+static void check_divisor(s32 imm, u32 code)
+{
+	bool wide = BPF_CLASS(code) == BPF_ALU64, mod = BPF_OP(code) == BPF_MOD;
+	u64 by = wide ? (u64)(s64)imm : (u32)imm, mask = wide ? ~0ull : UINT32_MAX;
+	struct prog p = {.insns = {
+				 BPF_LDX_MEM(BPF_DW, 3, 1, 0),
+				 BPF_INSN(code | BPF_K, 3, 0, 0, imm),
+				 BPF_MOV64_REG(0, 3),
+				 BPF_EXIT_INSN(),
+			 }};
+
+	bind_raw(&p, 4);
+	exec_image_compile(&p.img);
+	assert_non_null(p.img.jit);
+	for (u32 i = 0; i < 400; i++) {
+		/* multiples, and what is next to them; large ones at the end */
+		u64 most = mask / by, q = i < 64    ? i
+					  : i < 200 ? most - (i - 64)
+						    : most / 199 * (i - 199);
+		u64 x = q * by - 1 + i % 3, want = mod ? (x & mask) % by : (x & mask) / by;
+
+		if (run(&p, &x) != want)
+			fail_msg("%llx by %llx (%x): not %llx", x, by, code, want);
+	}
+	exec_image_put(&p.img);
+}
+
+static void test_divide(void **state)
+{
+	static const s32 by[] = {1,	     2,		 3,	    5,
+				 6,	     7,		 9,	    10,
+				 11,	     12,	 13,	    14,
+				 25,	     60,	 100,	    125,
+				 255,	     256,	 625,	    641,
+				 1000,	     1001,	 3600,	    65535,
+				 65537,	     1000000,	 1000003,   0x3fffffff,
+				 0x40000001, 0x7fffffff, INT32_MIN, INT32_MIN + 1,
+				 -3,	     -2,	 -1};
+	static const u32 codes[] = {BPF_ALU64 | BPF_DIV, BPF_ALU64 | BPF_MOD, BPF_ALU | BPF_DIV,
+				    BPF_ALU | BPF_MOD};
+
+	for (u32 i = 0; i < ARRAY_SIZE(by); i++)
+		for (u32 c = 0; c < ARRAY_SIZE(codes); c++)
+			check_divisor(by[i], codes[c]);
+}
+
 /* --- depth and length --- */
 
 static void test_frames(void **state)
@@ -435,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_lookup),
 		cmocka_unit_test(test_lookup_unknown),
 		cmocka_unit_test(test_cpu),
+		cmocka_unit_test(test_divide),
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_too_deep),
 		cmocka_unit_test(test_refused),
