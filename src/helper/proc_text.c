@@ -114,25 +114,38 @@ int proc_opendir(struct proc_dir *d, const char *path)
 	return d->fd < 0 ? -errno : 0;
 }
 
+static const struct dirent_64 *next_entry(struct proc_dir *d)
+{
+	const struct dirent_64 *e;
+
+	if (d->at >= d->len) {
+		d->at = 0;
+		d->len = (int)syscall(SYS_getdents64, d->fd, d->buf, sizeof(d->buf));
+		if (d->len <= 0)
+			return NULL;
+	}
+	e = (const void *)(d->buf + d->at);
+	d->at += e->reclen;
+	return e;
+}
+
+const char *proc_nextname(struct proc_dir *d)
+{
+	const struct dirent_64 *e = next_entry(d);
+
+	return e ? e->name : NULL;
+}
+
 const char *proc_nextdir(struct proc_dir *d, u64 *ino)
 {
-	for (;;) {
-		const struct dirent_64 *e;
+	const struct dirent_64 *e;
 
-		if (d->at >= d->len) {
-			d->at = 0;
-			d->len = (int)syscall(SYS_getdents64, d->fd, d->buf, sizeof(d->buf));
-			if (d->len <= 0)
-				return NULL;
-		}
-		e = (const void *)(d->buf + d->at);
-		d->at += e->reclen;
-		if (e->type != DT_DIR || !strcmp(e->name, ".") || !strcmp(e->name, ".."))
-			continue;
-		if (ino)
-			*ino = e->ino;
-		return e->name;
-	}
+	do
+		e = next_entry(d);
+	while (e && (e->type != DT_DIR || !strcmp(e->name, ".") || !strcmp(e->name, "..")));
+	if (e && ino)
+		*ino = e->ino;
+	return e ? e->name : NULL;
 }
 
 void proc_closedir(struct proc_dir *d)

@@ -28,6 +28,7 @@ struct proc_dir {
 };
 int proc_opendir(struct proc_dir *d, const char *path); /* 0 or negative errno */
 const char *proc_nextdir(struct proc_dir *d, u64 *ino); /* NULL: end. Good until the next call */
+const char *proc_nextname(struct proc_dir *d); /* of any kind of entry */
 void proc_closedir(struct proc_dir *d);
 
 #endif

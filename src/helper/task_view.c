@@ -486,6 +486,16 @@ void task_put(struct task_struct *task)
 	objpool_put(&pool, task);
 }
 
+u32 task_number(const struct task_struct *task)
+{
+	return (u32)task->pid;
+}
+
+bool task_is_leader(const struct task_struct *task)
+{
+	return task->pid == task->tgid;
+}
+
 int pidfd_pid(int fd)
 {
 	char path[64], text[512];

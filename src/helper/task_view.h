@@ -15,6 +15,9 @@ struct task_struct *task_get_pid(u32 tid); /* NULL: no such task, no memory */
 struct task_struct *task_get(const struct task_struct *task);
 void task_put(struct task_struct *task); /* NULL: nothing */
 
+u32 task_number(const struct task_struct *task);	/* its pid */
+bool task_is_leader(const struct task_struct *task); /* of its process */
+
 /* The process behind a pidfd: its pid, -ESRCH when it ended, -EINVAL when @fd is another kind of file. */
 int pidfd_pid(int fd);
 

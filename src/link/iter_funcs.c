@@ -31,3 +31,9 @@ int bpf_iter_cgroup(struct bpf_iter_meta *meta, struct cgroup *cgroup)
 {
 	return 0;
 }
+
+int bpf_iter_task_file(struct bpf_iter_meta *meta, struct task_struct *task, u32 fd,
+		       struct file *file)
+{
+	return 0;
+}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "helper/helper.h"
+#include "link/file_types.h"
 #include "sys/priv.h"
 
 /* Where __bpf_call_base pretends to be. A helper call's imm in xlated code is the helper's id,
@@ -36,6 +37,9 @@ void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg)
 		snprintf(name, sizeof(name), "bpf_%s", helper_name(id));
 		each(arg, name, CALL_BASE + id);
 	}
+	for (u32 kind = 0; kind < OBJ_KINDS; kind++)
+		if (file_symbol_at(kind))
+			each(arg, file_symbol_at(kind)->name, file_symbol_at(kind)->addr);
 }
 
 struct wanted {

@@ -85,6 +85,10 @@ same "two filters" EINVAL "$(walk tasks pid=$$ tid=$$)"
 walk tasks | grep -q "^$$ $$ " || fail "all threads"
 same "info of tasks" "$$" "$(ub "$V" walk "$OBJ/walk.bpf.o" tasks tid=$$ | sed -n 's/^info [0-9]* \([0-9]*\) .*/\1/p')"
 
+walk files pid=$$ | grep -q "^$$ 0 ino $(stat -L -c %i /proc/$$/fd/0)$" || fail "files of a process"
+# (the command that asks has its own programs open)
+walk files | grep -Eq '^[0-9]+ [0-9]+ prog [0-9]+$' || fail "handles of programs are found"
+
 # waits for a CPU, by group: two that spin on one CPU wait for each other
 W=$BUILD/examples/view_wait
 if [ -e "$W/wait.bpf.o" ] && [ -e /proc/self/schedstat ]; then

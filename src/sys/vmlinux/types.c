@@ -28,6 +28,7 @@
 #include "helper/iter_num.c"
 #include "helper/kfunc_test.c"
 #include "link/iter_funcs.c"
+#include "link/file_types.h"
 #include "link/hook_types.h"
 #include "link/view_funcs.c"
 #undef cred
@@ -54,4 +55,13 @@ struct hlist_node {
 };
 struct hlist_head {
 	struct hlist_node *first;
+};
+
+/* What programs that look for links of perf events (bpftool) ask for. There are none here yet. */
+struct perf_event {
+	u64 bpf_cookie;
+};
+struct bpf_perf_link {
+	struct bpf_link link;
+	struct file *perf_file;
 };

@@ -2,6 +2,7 @@
 /* Iterators over tasks and groups. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
 char _license[] SEC("license") = "GPL";
@@ -25,5 +26,31 @@ int groups(struct bpf_iter__cgroup *ctx)
 		BPF_SEQ_PRINTF(ctx->meta->seq, "end\n");
 	else
 		BPF_SEQ_PRINTF(ctx->meta->seq, "%llu %s\n", c->kn->id, c->kn->name);
+	return 0;
+}
+
+extern const void bpf_prog_fops __ksym;
+extern const void bpf_map_fops __ksym;
+
+/* Who has which program and map open, as bpftool's pid_iter finds it. */
+SEC("iter/task_file")
+int files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct file *f = ctx->file;
+	struct bpf_prog *prog;
+	struct bpf_map *map;
+
+	if (!t || !f)
+		return 0;
+	if (f->f_op == &bpf_prog_fops) {
+		prog = f->private_data;
+		BPF_SEQ_PRINTF(ctx->meta->seq, "%d %d prog %d\n", t->tgid, ctx->fd, BPF_CORE_READ(prog, aux, id));
+	} else if (f->f_op == &bpf_map_fops) {
+		map = f->private_data;
+		BPF_SEQ_PRINTF(ctx->meta->seq, "%d %d map %d\n", t->tgid, ctx->fd, BPF_CORE_READ(map, id));
+	} else {
+		BPF_SEQ_PRINTF(ctx->meta->seq, "%d %d ino %lu\n", t->tgid, ctx->fd, f->f_inode->i_ino);
+	}
 	return 0;
 }
