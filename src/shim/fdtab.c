@@ -339,7 +339,8 @@ void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct
 	if (o->kind == FD_MAP && memfd >= 0) {
 		view = fdtab_map_view(t, attr, memfd, !(o->perm & 2));
 		o->map = IS_ERR(view) ? NULL : view->map;
-	} else if (o->kind == FD_MAP) {
+	}
+	if (o->kind == FD_MAP && !o->map) {
 		o->unmapped = true;
 		o->view.ops = map_ops_of(attr->map_type);
 		o->view.key_size = attr->key_size;
