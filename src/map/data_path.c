@@ -186,9 +186,18 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 	return outside(map, key) ? -E2BIG : row_of(map->map_type)->update;
 }
 
+/* Arrays of fds say what an update says, the others what an array does. */
+static int outside_error(u32 type)
+{
+	return type == BPF_MAP_TYPE_PERF_EVENT_ARRAY || type == BPF_MAP_TYPE_CGROUP_ARRAY ||
+			       type == BPF_MAP_TYPE_REUSEPORT_SOCKARRAY
+		       ? -E2BIG
+		       : -EINVAL;
+}
+
 static int delete (struct bpf_map *map, const void *key)
 {
-	return outside(map, key) ? -EINVAL : row_of(map->map_type)->delete;
+	return outside(map, key) ? outside_error(map->map_type) : row_of(map->map_type)->delete;
 }
 
 static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)

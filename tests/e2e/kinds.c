@@ -101,6 +101,22 @@ static void create(void)
 	}
 }
 
+/* Keys outside: each kind has its own errno. */
+static void outside(void)
+{
+	static const u32 types[] = {BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_CGROUP_ARRAY,
+				    BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, BPF_MAP_TYPE_CPUMAP};
+
+	for (int i = 0; i < 4; i++) {
+		int fd = bpf_map_create(types[i], NULL, 4, 4, 2, NULL);
+		u32 key = 2;
+
+		printf("delete outside, kind %u: %d\n", types[i],
+		       ret(bpf_map_delete_elem(fd, &key)));
+		close(fd);
+	}
+}
+
 /* --- one operation --- */
 
 static int fd_of(const char *name)
@@ -325,6 +341,7 @@ int main(int argc, char **argv)
 	}
 	prog = bpf_program__fd(bpf_object__find_program_by_name(obj, "call"));
 	create();
+	outside();
 	queues(n);
 	bloom(n);
 	lpm(n);
