@@ -10,7 +10,8 @@ long shim_answer(int cmd, u64 uattr, u32 size)
 
 	if (err)
 		return err;
-	if (cmd >= BPF_MAP_LOOKUP_ELEM && cmd <= BPF_MAP_GET_NEXT_KEY)
+	if ((cmd >= BPF_MAP_LOOKUP_ELEM && cmd <= BPF_MAP_GET_NEXT_KEY) ||
+	    cmd == BPF_MAP_LOOKUP_AND_DELETE_ELEM)
 		ret = shim_elem(cmd, uattr, size);
 	else if (cmd == BPF_PROG_TEST_RUN)
 		ret = shim_test_run(uattr, size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * elem.c - MAP_LOOKUP/UPDATE/DELETE_ELEM and MAP_GET_NEXT_KEY without a system call: straight on
+ * elem.c - MAP_LOOKUP/UPDATE/DELETE_ELEM, MAP_LOOKUP_AND_DELETE_ELEM and MAP_GET_NEXT_KEY without a system call: straight on
  * the map's shared memory, with the checks of the kernel in the kernel's order. What is rare or
  * needs other objects (prog arrays, huge keys, odd attr sizes) goes to the service.
  */
@@ -38,6 +38,13 @@ static int run_lookup(struct elem_call *c, const void *key)
 	return err ?: guard_write_fast(c->attr->value, c->value, c->value_size);
 }
 
+static int run_take(struct elem_call *c, const void *key)
+{
+	int err = map_sys_take(c->map, key, c->value, c->attr->flags);
+
+	return err ?: guard_write_fast(c->attr->value, c->value, c->value_size);
+}
+
 static int run_update(struct elem_call *c, const void *key)
 {
 	int err = guard_read_fast(c->value, c->attr->value, c->value_size);
@@ -61,6 +68,7 @@ static int run_next_key(struct elem_call *c, const void *key)
 
 static const struct elem_cmd cmds[] = {
 	[BPF_MAP_LOOKUP_ELEM] = {ATTR_END(flags), 1, BPF_F_LOCK, .run = run_lookup},
+	[BPF_MAP_LOOKUP_AND_DELETE_ELEM] = {ATTR_END(flags), 3, BPF_F_LOCK, .run = run_take},
 	[BPF_MAP_UPDATE_ELEM] = {ATTR_END(flags), 2, ~0ull, .run = run_update},
 	[BPF_MAP_DELETE_ELEM] = {ATTR_END(key), 2, ~0ull, .run = run_delete},
 	[BPF_MAP_GET_NEXT_KEY] = {ATTR_END(next_key), 1, ~0ull, .next_key = true,
@@ -97,7 +105,8 @@ static long on_map(struct fd_obj *o, const struct elem_cmd *cmd, const union bpf
 		return SHIM_ELSEWHERE;
 	if (cmd->perm & 2 && c.map->rdonly && o->perm & 2)
 		return SHIM_ELSEWHERE; /* a view we may not write through */
-	if (!(o->perm & cmd->perm) || ((cmd->perm & 2) && READ_ONCE(c.map->shm->frozen)))
+	if ((o->perm & cmd->perm) != cmd->perm ||
+	    ((cmd->perm & 2) && READ_ONCE(c.map->shm->frozen)))
 		return -EPERM;
 	if (!cmd->next_key && attr->flags & BPF_F_LOCK)
 		return SHIM_ELSEWHERE;
