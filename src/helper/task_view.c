@@ -476,7 +476,10 @@ struct task_struct *task_get(const struct task_struct *task)
 	int pid = 0;
 
 	/* the current task, a parent ...: they live in somebody's view */
-	if (!t && !fault_copy(&pid, &task->pid, sizeof(pid)) && pid > 0)
+	if (!t &&
+	    !fault_copy(&pid, (const char *)task + offsetof(struct task_struct, pid),
+			sizeof(pid)) &&
+	    pid > 0)
 		t = task_get_pid((u32)pid);
 	return t;
 }
