@@ -234,6 +234,29 @@ static enum hook_kind hook_of(u32 attach_type)
 	return attach_type < ARRAY_SIZE(attach_types) ? attach_types[attach_type].hook : HOOK_NONE;
 }
 
+/* What file system @fd is of: a group in a tree of ours is what it mirrors. 0: cannot be told. */
+static u32 fd_magic(struct sys_req *r, int fd)
+{
+	struct fs_super *sb;
+	struct fs_inode *i;
+	struct statfs sfs;
+	struct stat st;
+	u32 magic;
+
+	if (fstatfs(fd, &sfs) || fstat(fd, &st))
+		return 0;
+	sb = r->sys->fs ? fs_super_by_dev(r->sys->fs, st.st_dev) : NULL;
+	if (!sb)
+		return sfs.f_type;
+	i = fs_inode_by_ino(sb, st.st_ino);
+	fs_super_put(sb);
+	if (!i)
+		return 0;
+	magic = fs_magic(i);
+	fs_inode_put(i, 1);
+	return magic;
+}
+
 /*
  * Is the caller's target what the hook attaches to? 0, or the errno the kernel gives for a wrong
  * one. What follows a right one is -EINVAL, as on a kernel built without that hook; PROG_QUERY says
@@ -242,7 +265,7 @@ static enum hook_kind hook_of(u32 attach_type)
 static long check_target(struct sys_req *r, enum hook_kind hook, int target_fd)
 {
 	int fd = r->call->ops->fd(r->call, target_fd);
-	struct statfs sfs;
+	u32 magic;
 
 	if (hook == HOOK_SOCKMAP) {
 		struct map_obj *m = req_map(r, target_fd, NULL);
@@ -254,11 +277,10 @@ static long check_target(struct sys_req *r, enum hook_kind hook, int target_fd)
 	}
 	if (fd < 0)
 		return hook == HOOK_NETNS ? -EINVAL : -EBADF;
-	if (fstatfs(fd, &sfs))
-		return -EBADF;
-	if (hook == HOOK_CGROUP)
-		return sfs.f_type == CGROUP2_MAGIC ? 0 : -EBADF;
-	return hook == HOOK_NETNS && sfs.f_type == NSFS_MAGIC_NR ? 0 : -EINVAL;
+	magic = fd_magic(r, fd);
+	if (!magic || hook == HOOK_CGROUP)
+		return magic == CGROUP2_MAGIC ? 0 : -EBADF;
+	return hook == HOOK_NETNS && magic == NSFS_MAGIC_NR ? 0 : -EINVAL;
 }
 
 long sys_prog_attach(struct sys_req *r)
