@@ -28,6 +28,7 @@ struct how {
 /* First match counts. */
 static const struct how hows[] = {
 	{BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, NULL, "iter", ARGS_NONE, true},
+	{BPF_PROG_TYPE_TRACING, BPF_TRACE_VIEW, NULL, "view", ARGS_NONE, true},
 	{BPF_PROG_TYPE_TRACING, -1, NULL, "tracing", ARGS_TYPE, true},
 	{BPF_PROG_TYPE_LSM, BPF_LSM_CGROUP, NULL, "fd", ARGS_TYPE, false},
 	{BPF_PROG_TYPE_LSM, -1, NULL, "tracing", ARGS_TYPE, true},
@@ -176,12 +177,20 @@ bool lskel_attach_expr(const struct gen_trace *t, u32 slot, char *buf, size_t le
 	return true;
 }
 
-/* Iterators of one map's elements want to be told the map. */
-static bool wants_info(const char *sec)
-{
-	const char *target = sec_target(sec);
+/* Targets that are kinds of things, of which only the application knows the one. */
+static const struct {
+	const char *fn, *target;
+} kinds[] = {
+	{"iter", "bpf_map_elem"}, {"iter", "bpf_sk_storage_map"}, {"view", "map"}, {"view", "link"},
+	{"view", "task"},
+};
 
-	return !strcmp(target, "bpf_map_elem") || !strcmp(target, "bpf_sk_storage_map");
+static bool wants_object(const struct how *h, const char *sec)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(h->fn, kinds[i].fn) && !strcmp(sec_target(sec), kinds[i].target))
+			return true;
+	return false;
 }
 
 bool lskel_autoattach(const struct gen_trace *t, u32 slot)
@@ -191,7 +200,7 @@ bool lskel_autoattach(const struct gen_trace *t, u32 slot)
 
 	if (!h || !h->whole || !sec)
 		return false;
-	if (!strcmp(h->fn, "iter"))
-		return !wants_info(sec);
+	if (h->args == ARGS_NONE)
+		return !wants_object(h, sec);
 	return h->args == ARGS_TYPE || *sec_target(sec);
 }

@@ -68,7 +68,7 @@ struct userbpf_attach_opts {
 	__u64 cookie;	/* bpf_get_attach_cookie() */
 	__u32 flags;	/* of LINK_CREATE */
 	__u32 ifindex;	/* xdp, tcx */
-	int target_fd;	/* cgroup directory, network namespace, perf event, sockmap */
+	int target_fd;	/* cgroup directory, network namespace, perf event, sockmap; what a view shows */
 	int pid;	/* uprobe: of this process only; 0: of all */
 	const void *iter_info; /* union bpf_iter_link_info */
 	__u32 iter_info_len;
@@ -488,6 +488,16 @@ static inline int userbpf_attach_iter(int prog_fd, const struct userbpf_attach_o
 	attr.u.iter.iter_info = userbpf_ptr(o.iter_info);
 	attr.u.iter.iter_info_len = o.iter_info_len;
 	return userbpf_link(prog_fd, 0, 28 /* TRACE_ITER */, &o, &attr);
+}
+
+/* The content of a file: of the map, link or process behind target_fd, 0: of the cgroup where it is pinned. */
+static inline int userbpf_attach_view(int prog_fd, const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_link_create attr;
+
+	memset(&attr, 0, sizeof(attr));
+	return userbpf_link(prog_fd, (__u32)o.target_fd, 30001 /* BPF_TRACE_VIEW */, &o, &attr);
 }
 
 /* A reader of an iterator's link: an fd whose text ends when there is no more object. */

@@ -4,7 +4,7 @@
 objects=
 for object in "$OBJ"/*.bpf.o "$OBJ"/lskel/*.bpf.o "$OBJ"/gen/linked.bpf.o "$BUILD"/bpf/*.bpf.o "$BUILD"/examples/iter_map/*.bpf.o; do
 	name=${object##*/} name=${name%.bpf.o}
-	case $name in verify-* | ext | view) continue ;; esac # ext: for programs that must be there first; view: no section that libbpf knows
+	case $name in verify-* | ext) continue ;; esac # ext: for programs that must be there first
 	[ ! -e "$T/loaders/$name.loader" ] || continue # iter and iter_elem are there twice
 	"$USERBPF" gen loader "$object" -o "$T/loaders/$name.loader" 2>"$T/gen.err" || {
 		fail "$name: $(cat "$T/gen.err")"

@@ -4,6 +4,7 @@
  * and that a failing attach undoes what it did. With an argument: on a kernel, with uprobes and cookies.
  */
 #include "sample.lskel.h"
+#include "view.lskel.h"
 #include "cookie.lskel.h"
 #include "iter_elem.lskel.h"
 #include "iter.lskel.h"
@@ -249,6 +250,28 @@ static void test_closed_stdin(void)
 	}
 }
 
+/* No kernel has them. */
+static void test_views(void)
+{
+	struct view *s = view__open_and_load();
+	struct userbpf_attach_opts opts;
+
+	EXPECT(s != NULL);
+	if (!s)
+		return;
+	EXPECT(view__attach(s) == 0);
+	EXPECT(s->links.group_fd > 0);
+	EXPECT(s->links.of_map_fd == 0 && s->links.of_link_fd == 0 && s->links.of_task_fd == 0);
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.target_fd = s->maps.seen.map_fd;
+	EXPECT(view__attach_of_link(s, &opts) < 0); /* is a map */
+	EXPECT(view__attach_of_map(s, &opts) > 0);
+	opts.target_fd = s->links.group_fd;
+	EXPECT(view__attach_of_link(s, &opts) > 0);
+	view__destroy(s);
+}
+
 int main(int argc, char **argv)
 {
 	int before;
@@ -266,6 +289,8 @@ int main(int argc, char **argv)
 		test_uprobe();
 		test_cookies();
 		test_raw_tp();
+	} else {
+		test_views();
 	}
 	EXPECT(open_fds() == before);
 	return failures != 0;

@@ -10,7 +10,7 @@ cp "$L"/*.bpf.o "$T/objects/"
 more_names=
 for o in "$OBJ"/*.bpf.o "$BUILD"/bpf/*.bpf.o "$BUILD"/examples/iter_map/*.bpf.o; do
 	name=$(basename "$o" .bpf.o | tr - _)
-	case $name in ext | view) continue ;; esac # as in gen_loaders.sh
+	[ "$name" != ext ] || continue # as in gen_loaders.sh
 	cp "$o" "$T/objects/o_$name.bpf.o"
 	more_names="$more_names o_$name"
 done
@@ -48,7 +48,9 @@ ub ./lskel log maps 1 >out 2>&1 || { fail "log of an object that loads"; head -5
 grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's buffer: $(head -c 300 out)"
 
 # variables, sizes, attach one by one, links with information, failures half-way
-"$USERBPF" gen skeleton -L "$OBJ/sample.bpf.o" >sample.lskel.h || fail "gen skeleton sample"
+for name in sample view; do
+	"$USERBPF" gen skeleton -L "$OBJ/$name.bpf.o" >"$name.lskel.h" || fail "gen skeleton $name"
+done
 check "compile lskel_c.c" $cc -std=gnu99 -Wall -Wextra -Werror -I. -o lskel_c "$SRC/tests/e2e/lskel_c.c"
 ub ./lskel_c >out 2>&1 || { fail "lskel_c"; tail -5 out; }
 

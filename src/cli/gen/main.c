@@ -18,6 +18,7 @@
 #include "cli/gen/calls.h"
 #include "cli/gen/object.h"
 #include "gen/lskel.h"
+#include "userbpf/view_libbpf.h"
 
 #define NAME_CAP 64
 #define LOG_CAP	 65536
@@ -232,7 +233,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	struct job j = {0};
-	int status = EXIT_FAILURE;
+	int err, status = EXIT_FAILURE;
 
 	if (argc != 5 && argc != 6) {
 		fputs("usage: userbpf-gen loader|skeleton OBJECT NAME OUT; meant to be run by `userbpf gen`\n",
@@ -245,6 +246,9 @@ int main(int argc, char **argv)
 	j.btf = argv[5];
 	log_init(&j.log, LOG_LEVEL1, LOG_CAP);
 	libbpf_set_print(on_print);
+	err = userbpf_view_register();
+	if (err < 0)
+		return fail("cannot teach libbpf SEC(\"view/...\"): %s", strerror(-err));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
 		if (!strcmp(jobs[i].what, argv[1]))
 			status = jobs[i].make(&j);

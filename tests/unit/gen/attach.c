@@ -34,6 +34,11 @@ static const struct {
 	/* of which map, says the caller */
 	{P(TRACING), BPF_TRACE_ITER, "iter/bpf_map_elem", "userbpf_attach_iter(prog_fd, opts)",
 	 false},
+	{P(TRACING), BPF_TRACE_VIEW, "view/cgroup", "userbpf_attach_view(prog_fd, opts)", true},
+	/* of which one, says the caller */
+	{P(TRACING), BPF_TRACE_VIEW, "view/map", "userbpf_attach_view(prog_fd, opts)", false},
+	{P(TRACING), BPF_TRACE_VIEW, "view/link", "userbpf_attach_view(prog_fd, opts)", false},
+	{P(TRACING), BPF_TRACE_VIEW, "view/task", "userbpf_attach_view(prog_fd, opts)", false},
 	/* the target is in SEC() */
 	{P(RAW_TRACEPOINT), 0, "raw_tp/sys_enter",
 	 "userbpf_attach_raw_tp(prog_fd, \"sys_enter\", opts)", true},
