@@ -108,5 +108,8 @@ int main(int argc, char **argv)
 	element(BPF_MAP_LOOKUP_ELEM, map, &bss);
 	printf("port seen %u max_entries %u key_size %u offset %u compiled %u\n", bss.v.seen,
 	       bss.v.out.max_entries, bss.v.out.key_size, bss.v.out.off, COMPILED);
+	free(ctx);
+	gen_loader_free(l);
+	log_free(&log);
 	return 0;
 }

@@ -57,12 +57,12 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 	return 0;
 }
 
-/* Loads program @name of @ext for @func of @target_fd; its fd (kept open with the object), or -1. */
+/* Loads program @name of @ext for @func of @target_fd; its fd, or -1. */
 static int load(const char *ext, const char *name, int target_fd, const char *func)
 {
 	struct bpf_object *obj = bpf_object__open_file(ext, NULL);
 	struct bpf_program *p, *mine = NULL;
-	int err;
+	int err, fd;
 
 	text[0] = '\0';
 	if (!obj)
@@ -82,10 +82,9 @@ static int load(const char *ext, const char *name, int target_fd, const char *fu
 		err = bpf_program__set_log_level(mine, 1);
 	if (!err)
 		err = bpf_object__load(obj);
-	if (!err)
-		return dup(bpf_program__fd(mine));
+	fd = err ? -1 : dup(bpf_program__fd(mine));
 	bpf_object__close(obj);
-	return -1;
+	return fd;
 }
 
 static int check(const char *ext, size_t i, int target)

@@ -31,7 +31,9 @@ static int cmd_load(const char *object, const char *name)
 
 	bpf_object__for_each_program(p, o)
 		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
-	return say(bpf_object__load(o));
+	say(bpf_object__load(o));
+	bpf_object__close(o);
+	return 0;
 }
 
 static int cmd_pin(const char *from, const char *to)
@@ -81,8 +83,10 @@ static int cmd_all(const char *object, const char *dir, int pid)
 		l = first ? userbpf_view_attach(p, target_of(o, p, first, pid))
 			  : bpf_program__attach(p);
 		err = pin(l, dir, bpf_program__name(p));
+		if (l && first)
+			bpf_link__destroy(l);
 		if (err)
-			return say(err);
+			goto out;
 		first = first ? first : l;
 	}
 	snprintf(path, sizeof(path), "%s/seen", dir);
@@ -91,6 +95,9 @@ static int cmd_all(const char *object, const char *dir, int pid)
 	p = bpf_object__find_program_by_name(o, "group");
 	if (!err && p)
 		err = bpf_obj_pin(bpf_program__fd(p), path) ? -errno : 0;
+out:
+	bpf_link__destroy(first);
+	bpf_object__close(o);
 	return say(err);
 }
 
@@ -157,6 +164,8 @@ static int cmd_walk(const char *object, const char *name, char **args)
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		if (write(1, buf, n) < 0)
 			return 1;
+	bpf_link__destroy(link);
+	bpf_object__close(o);
 	return n < 0;
 }
 
