@@ -43,6 +43,8 @@ int main(int argc, char **argv)
 			if (bpf_obj_pin(bpf_link__fd(link), path))
 				return die(path);
 		}
+		bpf_link__destroy(link); /* the pin keeps it */
 	}
+	bpf_object__close(obj);
 	return 0;
 }

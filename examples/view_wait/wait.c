@@ -55,6 +55,7 @@ int main(int argc, char **argv)
 		/* a pin in the group's directory shows what is pinned in a bpffs */
 		if (i == 1 && bpf_obj_pin(bpf_link__fd(link), path))
 			return die(path);
+		bpf_link__destroy(link); /* the pin keeps it */
 	}
 	if (argc > 3) {
 		sleep((unsigned)atoi(argv[3]));

@@ -156,8 +156,11 @@ static int cmd_walk(const char *object, const char *name, char **args)
 	if (!o || bpf_object__load(o))
 		return say(-errno);
 	link = bpf_program__attach_iter(bpf_object__find_program_by_name(o, name), &opts);
-	if (!link)
-		return say(-errno);
+	if (!link) {
+		say(-errno);
+		bpf_object__close(o);
+		return 0;
+	}
 	tell(link);
 	fflush(stdout);
 	fd = bpf_iter_create(bpf_link__fd(link));
