@@ -144,7 +144,7 @@ static void emit_struct(const struct lskel *s)
 		if (lskel_has_data(s->l->trace, d->slot))
 			emit(s, "\tstruct @__%s *%s;\n", slot_of(s, d)->ident,
 			     slot_of(s, d)->ident);
-	emit(s, "};\n\n");
+	emit(s, "\tint loaded;\n};\n\n");
 }
 
 /* What the loader program believes of the struct, checked where it is compiled. */
@@ -396,11 +396,14 @@ static void emit_load(const struct lskel *s)
 	     "static inline int @__load(struct @ *skel)\n{\n"
 	     "\tstruct userbpf_loader loader;\n"
 	     "\tint err;\n\n"
+	     "\tif (skel->loaded) { /* a second load would lose the fds of the first */\n"
+	     "\t\terrno = EALREADY;\n\t\treturn -EALREADY;\n\t}\n"
 	     "\tloader.data = @__data(&loader.data_sz);\n"
 	     "\tloader.value_sz = %u;\n"
 	     "\tloader.insns = @__insns(&loader.insns_sz);\n"
 	     "\tloader.patches = @__patches(&loader.nr_patches);\n"
-	     "\terr = userbpf_load_and_run(&skel->ctx, &loader);\n",
+	     "\terr = userbpf_load_and_run(&skel->ctx, &loader);\n"
+	     "\tskel->loaded = !err;\n",
 	     s->l->data_sz);
 	for_each_desc(s, GEN_MAP, d) {
 		const char *ident = slot_of(s, d)->ident;

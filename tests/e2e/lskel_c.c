@@ -43,6 +43,7 @@ static void test_data(void)
 	s->bss->seen = 3;
 	s->maps.totals.max_entries = 77;
 	EXPECT(sample__load(s) == 0);
+	EXPECT(sample__load(s) == -EALREADY && errno == EALREADY);
 	EXPECT(s->data->limit == 9 && s->bss->seen == 3 && s->rodata->min_len == first);
 	EXPECT(s->maps.totals.map_fd > 0 && s->progs.count_packets.prog_fd > 0);
 	/* the same memory as the map: what is stored here the program sees, and the other way round */
