@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* link.c - LINK_CREATE, LINK_UPDATE, LINK_DETACH, and the older ways to attach. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "sys/priv.h"
@@ -234,21 +238,47 @@ static enum hook_kind hook_of(u32 attach_type)
 	return attach_type < ARRAY_SIZE(attach_types) ? attach_types[attach_type].hook : HOOK_NONE;
 }
 
+/* A FUSE mount of another user namespace tells nothing but its device, and /proc the inode. */
+static int fd_identity(int fd, dev_t *dev, u64 *ino)
+{
+	char path[64], line[128];
+	struct statx stx;
+	int found = 0;
+	FILE *f;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &stx) == 0) {
+		*dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+		*ino = stx.stx_ino;
+		return 0;
+	}
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx))
+		return -errno;
+	*dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "ino: %llu", ino) == 1;
+	if (f)
+		fclose(f);
+	return found ? 0 : -EACCES;
+}
+
 /* What file system @fd is of: a group in a tree of ours is what it mirrors. 0: cannot be told. */
 static u32 fd_magic(struct sys_req *r, int fd)
 {
 	struct fs_super *sb;
 	struct fs_inode *i;
 	struct statfs sfs;
-	struct stat st;
 	u32 magic;
+	dev_t dev = 0;
+	u64 ino = 0;
 
-	if (fstatfs(fd, &sfs) || fstat(fd, &st))
+	if (fstatfs(fd, &sfs) || fd_identity(fd, &dev, &ino))
 		return 0;
-	sb = r->sys->fs ? fs_super_by_dev(r->sys->fs, st.st_dev) : NULL;
+	sb = r->sys->fs ? fs_super_by_dev(r->sys->fs, dev) : NULL;
 	if (!sb)
 		return sfs.f_type;
-	i = fs_inode_by_ino(sb, st.st_ino);
+	i = fs_inode_by_ino(sb, ino);
 	fs_super_put(sb);
 	if (!i)
 		return 0;
