@@ -15,6 +15,7 @@
 #include "link/hook.h"
 #include "link/iter.h"
 #include "link/link.h"
+#include "link/probe.h"
 #include "link/view.h"
 #include "prog/map_obj.h"
 #include "prog/prog.h"
@@ -30,6 +31,7 @@ struct sys {
 	struct exec_host host;
 	struct timers *timers;
 	struct hooks *hooks;
+	struct probes *probes;
 	u32 nr_cpus; /* slots per-CPU values are laid out for */
 	u32 unpriv_bpf_disabled;
 	bool verify_only;

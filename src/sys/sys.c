@@ -227,9 +227,12 @@ struct sys *sys_open(const struct sys_options *opt)
 	sys->hooks = hooks_new(&sys->host);
 	if (!sys->hooks)
 		goto fail_timers;
+	sys->probes = probes_new();
+	if (!sys->probes)
+		goto fail_hooks;
 	sys->objs = obj_table_new();
 	if (!sys->objs)
-		goto fail_hooks;
+		goto fail_probes;
 	content.arg = sys;
 	sys->fs = fs_new(&content);
 	if (!sys->fs)
@@ -246,6 +249,8 @@ fail_btfs:
 	fs_free(sys->fs);
 fail_objs:
 	obj_table_free(sys->objs);
+fail_probes:
+	probes_free(sys->probes);
 fail_hooks:
 	hooks_free(sys->hooks);
 fail_timers:
@@ -267,11 +272,12 @@ u32 sys_close(struct sys *sys)
 	sys_drop_btfs(sys);
 	left = obj_table_free(sys->objs);
 	timers_free(sys->timers);
-	if (!left)
-		hooks_free(sys->hooks);
-	if (!left)
-		free(sys); /* otherwise somebody's image may still call our host functions */
-	return left;
+	if (left)
+		return left; /* somebody's image may still call our host functions */
+	hooks_free(sys->hooks);
+	probes_free(sys->probes);
+	free(sys);
+	return 0;
 }
 
 struct obj_table *sys_objs(struct sys *sys)
@@ -285,6 +291,10 @@ struct fs *sys_fs(struct sys *sys)
 struct btf *sys_vmlinux(struct sys *sys)
 {
 	return sys->vmlinux;
+}
+struct probes *sys_probes(struct sys *sys)
+{
+	return sys->probes;
 }
 const struct exec_host *sys_exec_host(struct sys *sys)
 {

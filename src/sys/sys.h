@@ -80,6 +80,8 @@ void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg);
 struct obj_table *sys_objs(struct sys *sys);
 struct fs *sys_fs(struct sys *sys);
 struct btf *sys_vmlinux(struct sys *sys);
+struct probes;
+struct probes *sys_probes(struct sys *sys); /* link/probe.h: who runs in processes registers there */
 struct exec_timer;
 /* A bpf_timer helper of a program in another process; the caller holds the map of INIT. */
 long sys_timer(struct sys *sys, const struct exec_timer *t);
