@@ -26,6 +26,22 @@ int vfy_find_subprog(const struct venv *env, s32 insn)
 	return -ENOENT;
 }
 
+/* For one more, and the one at the end of the program. */
+static bool subprog_room(struct venv *env)
+{
+	u32 room = max(8u, 2 * env->room_subprogs);
+	struct vfy_subprog *p;
+
+	if (env->nr_subprogs + 2 <= env->room_subprogs)
+		return true;
+	p = realloc(env->subprogs, room * sizeof(*p));
+	if (!p)
+		return false;
+	env->subprogs = p;
+	env->room_subprogs = room;
+	return true;
+}
+
 static int add_subprog(struct venv *env, s64 start)
 {
 	u32 i = env->nr_subprogs;
@@ -40,6 +56,8 @@ static int add_subprog(struct venv *env, s64 start)
 		vlog(env, "too many subprograms\n");
 		return -E2BIG;
 	}
+	if (!subprog_room(env))
+		return -ENOMEM;
 	for (; i && env->subprogs[i - 1].start > start; i--)
 		env->subprogs[i] = env->subprogs[i - 1];
 	env->subprogs[i] = (struct vfy_subprog){.start = start};
@@ -99,6 +117,10 @@ int vfy_cfg_subprogs(struct venv *env)
 	}
 	if (err)
 		return err;
+	env->funcs = vmem_alloc(&env->mem, env->nr_subprogs * sizeof(*env->funcs));
+	if (!env->funcs)
+		return -ENOMEM;
+	memset(env->funcs, 0, env->nr_subprogs * sizeof(*env->funcs));
 	env->subprogs[env->nr_subprogs] = (struct vfy_subprog){.start = env->len};
 	if (vlog_level(env) & LOG_LEVEL2)
 		for (u32 i = 0; i < env->nr_subprogs; i++)

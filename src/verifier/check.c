@@ -629,13 +629,17 @@ static u64 now(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
+/* Subprograms as they are now: of a good program, when those that are never called are gone. */
 static void log_stats(struct venv *env, u64 ns)
 {
+	const struct vfy_subprog *sub = env->prog->subprogs ? env->prog->subprogs : env->subprogs;
+	u32 nr = env->prog->subprogs ? env->prog->nr_subprogs : env->nr_subprogs;
+
 	if (vlog_level(env) & LOG_STATS) {
 		vlog(env, "verification time %lld usec\n", (long long)(ns / 1000));
 		vlog(env, "stack depth ");
-		for (u32 i = 0; i < env->nr_subprogs; i++)
-			vlog(env, "%s%d", i ? "+" : "", env->subprogs[i].stack_depth);
+		for (u32 i = 0; i < nr; i++)
+			vlog(env, "%s%d", i ? "+" : "", sub[i].stack_depth);
 		vlog(env, "\n");
 	}
 	vlog(env,
@@ -689,11 +693,22 @@ static struct venv *env_new(struct vfy_prog *prog, struct log *log)
 	return env;
 }
 
-static void env_free(struct venv *env)
+/* What nobody needs any more when all paths were walked. */
+static void drop_walk(struct venv *env)
 {
 	vmem_release(&env->mem);
 	free(env->explored);
 	free(env->vi);
+	env->explored = NULL;
+	env->vi = NULL;
+	env->funcs = NULL;
+	env->fields = NULL;
+}
+
+static void env_free(struct venv *env)
+{
+	drop_walk(env);
+	free(env->subprogs);
 	free(env->aux);
 	free(env);
 }
@@ -730,13 +745,11 @@ static int hand_over(struct venv *env)
 		else if (insn_is_call(&env->insns[i], 0))
 			a->func_subprog = env->vi[i].loop == LOOP_NOT ? 0 : env->vi[i].loop;
 	}
-	p->subprogs = malloc((env->nr_subprogs + 1) * sizeof(*p->subprogs));
-	if (!p->subprogs)
-		return -ENOMEM;
-	memcpy(p->subprogs, env->subprogs, (env->nr_subprogs + 1) * sizeof(*p->subprogs));
 	for (u32 i = 0; i < env->nr_subprogs; i++)
-		p->subprogs[i].unreliable = env->funcs[i].unreliable;
+		env->subprogs[i].unreliable = env->funcs[i].unreliable;
+	p->subprogs = env->subprogs;
 	p->nr_subprogs = env->nr_subprogs;
+	env->subprogs = NULL;
 	return 0;
 }
 
@@ -754,6 +767,7 @@ int vfy_check(struct vfy_prog *prog, struct log *log)
 	err = env->aux && env->vi && env->explored ? steps(env) : -ENOMEM;
 	if (!err)
 		err = hand_over(env);
+	drop_walk(env);
 	if (!err)
 		err = vfy_rewrite(prog, &env->aux, log);
 	prog->verified_insns = env->processed;

@@ -35,7 +35,7 @@ void vfy_kptr_scan(struct venv *env, const struct bpf_map *map, struct vmap_fiel
 
 const struct vkptr *vfy_kptr_at(struct venv *env, const struct bpf_map *map, u64 off)
 {
-	const struct vmap_fields *f = map->btf ? vfy_map_fields(env, map) : NULL;
+	const struct vmap_fields *f = vfy_map_fields(env, map);
 
 	for (s32 i = 0; f && i < f->nr_kptrs; i++)
 		if (f->kptr[i].off == off)

@@ -55,21 +55,39 @@ static void scan_value(const struct bpf_map *map, struct vmap_fields *f)
 	}
 }
 
-const struct vmap_fields *vfy_map_fields(struct venv *env, const struct bpf_map *map)
+static int scan_one(struct venv *env, const struct bpf_map *map)
 {
 	struct vmap_fields *f;
 
-	for (u32 i = 0; i < env->nr_fields; i++)
-		if (env->fields[i].map == map)
-			return &env->fields[i];
-	/* more maps than a program may use: only inner maps of them; the last entry is shared */
-	f = &env->fields[env->nr_fields < ARRAY_SIZE(env->fields) ? env->nr_fields++
-								  : ARRAY_SIZE(env->fields) - 1];
-	*f = (struct vmap_fields){.map = map, .lock_off = -ENOENT, .timer_off = -ENOENT};
-	if (map->btf && map->btf_value_type_id) {
+	if (!map || !map->btf || vfy_map_fields(env, map))
+		return 0;
+	f = vmem_alloc(&env->mem, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	*f = (struct vmap_fields){
+		.next = env->fields, .map = map, .lock_off = -ENOENT, .timer_off = -ENOENT};
+	if (map->btf_value_type_id) {
 		scan_value(map, f);
 		vfy_kptr_scan(env, map, f);
 	}
+	env->fields = f;
+	return 0;
+}
+
+/* What registers can ever point to: the map, and those that may be in it. */
+static int scan_map(struct venv *env, const struct bpf_map *map)
+{
+	int err = scan_one(env, map);
+
+	return err ? err : scan_one(env, map->inner_map_meta);
+}
+
+const struct vmap_fields *vfy_map_fields(const struct venv *env, const struct bpf_map *map)
+{
+	const struct vmap_fields *f = env->fields;
+
+	while (f && f->map != map)
+		f = f->next;
 	return f;
 }
 
@@ -102,12 +120,16 @@ static bool sleepable_map(u32 type)
 	return false;
 }
 
-int vfy_map_compatible(struct venv *env, struct bpf_map *map)
+static int map_compatible(struct venv *env, struct bpf_map *map)
 {
-	const struct vmap_fields *f = map->btf ? vfy_map_fields(env, map) : NULL;
+	const struct vmap_fields *f;
 	u32 type = env->prog->type;
 	const char *who = NULL;
+	int err = scan_map(env, map);
 
+	if (err)
+		return err;
+	f = vfy_map_fields(env, map);
 	if (f && f->lock_off >= 0) {
 		if (type == BPF_PROG_TYPE_SOCKET_FILTER)
 			who = "socket filter";
@@ -187,7 +209,7 @@ static int resolve_map(struct venv *env, s32 idx)
 		vlog(env, "fd %d is not pointing to valid bpf_map\n", fd);
 		return map ? PTR_ERR(map) : -EINVAL;
 	}
-	err = vfy_map_compatible(env, map);
+	err = map_compatible(env, map);
 	if (err)
 		return err;
 	if (value) {
@@ -249,7 +271,7 @@ static int hold_fd(struct venv *env, int fd)
 	int err;
 
 	if (!IS_ERR(map)) {
-		err = vfy_map_compatible(env, map);
+		err = map_compatible(env, map);
 		return err ? err : min(use_map(env, map), 0);
 	}
 	btf = ops->btf_by_fd ? ops->btf_by_fd(arg, fd) : ERR_PTR(-EBADF);

@@ -7,8 +7,7 @@
 
 #include "verifier/vfy.h"
 
-#define CHUNK (64u << 10)
-#define STEP  8u
+#define STEP 8u
 #define FINE \
 	2048u /* up to here there is a size every STEP: states are made of these, and coarse ones waste up to a fifth */
 
@@ -40,6 +39,23 @@ size_t vmem_room(size_t size)
 	return room;
 }
 
+/* Small checks take little, large ones few chunks: what is not used yet is a small part. */
+static u64 chunk_size(const struct vmem *m)
+{
+	return min(max(m->total / 8 / STEP * STEP, 4096ull), 65536ull);
+}
+
+/* What is left of the last chunk serves small blocks. */
+static void free_rest(struct vmem *m)
+{
+	while (m->left) {
+		u64 size = min(m->left, (u64)FINE);
+
+		m->left -= size;
+		vmem_free(m, m->at + m->left, size);
+	}
+}
+
 void *vmem_alloc(struct vmem *m, size_t size)
 {
 	size_t room;
@@ -56,7 +72,8 @@ void *vmem_alloc(struct vmem *m, size_t size)
 	}
 	size = room;
 	if (m->left < size) {
-		bytes = max((u64)size, (u64)CHUNK);
+		free_rest(m);
+		bytes = max((u64)size, chunk_size(m));
 		if (m->total + bytes > m->limit)
 			return NULL;
 		chunk = malloc(bytes + 16);

@@ -215,6 +215,7 @@ struct vkptr {
 };
 
 struct vmap_fields {
+	struct vmap_fields *next;
 	const struct bpf_map *map;
 	s32 lock_off, timer_off; /* -ENOENT none, -E2BIG several, -EINVAL unusable */
 	s32 nr_kptrs;		 /* the same */
@@ -260,12 +261,11 @@ struct venv {
 		};
 	};
 
-	struct vfy_subprog subprogs[VFY_MAX_SUBPROGS + 1]; /* and a last one at the end of the program */
-	struct vfunc funcs[VFY_MAX_SUBPROGS];
-	u32 nr_subprogs;
+	struct vfy_subprog *subprogs; /* and a last one at the end of the program; malloc'ed, goes to @prog */
+	struct vfunc *funcs;
+	u32 nr_subprogs, room_subprogs;
 
-	struct vmap_fields fields[MAX_USED_MAPS];
-	u32 nr_fields;
+	struct vmap_fields *fields; /* of maps with BTF, and of maps inside maps */
 
 	/* log */
 	u32 scratched_regs;
@@ -495,8 +495,7 @@ int vfy_cfg_stack_depth(struct venv *env);
 int vfy_btf_info(struct venv *env);
 int vfy_ldimm_resolve(struct venv *env);
 int vfy_ldimm(struct venv *env, struct bpf_insn *insn);
-int vfy_map_compatible(struct venv *env, struct bpf_map *map);
-const struct vmap_fields *vfy_map_fields(struct venv *env, const struct bpf_map *map);
+const struct vmap_fields *vfy_map_fields(const struct venv *env, const struct bpf_map *map); /* NULL: a map without BTF */
 static inline bool vfy_map_has_lock(struct venv *env, const struct bpf_map *map)
 {
 	return map && map->btf && vfy_map_fields(env, map)->lock_off >= 0;

@@ -14,6 +14,7 @@ static bool for_good;
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t m);
+void *__real_realloc(void *p, size_t n);
 
 static bool refuse(void)
 {
@@ -34,6 +35,11 @@ void *__wrap_malloc(size_t n)
 void *__wrap_calloc(size_t n, size_t m)
 {
 	return refuse() ? NULL : __real_calloc(n, m);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return refuse() ? NULL : __real_realloc(p, n);
 }
 
 static const char text[] = "r6 = r1\n"
