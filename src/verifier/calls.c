@@ -553,14 +553,17 @@ static int check_arg(struct venv *env, u32 i, struct vcall *call)
 		if (err)
 			return err;
 	}
-	if (!(reg_is_null(r) && (arg & PTR_MAYBE_NULL))) {
+	if (reg_is_null(r) && (arg & PTR_MAYBE_NULL)) {
+		/* another number must not pass for it (6.1 forgets) */
+		err = vfy_precise(env, regno);
+		if (err || is_pow2_mem(arg))
+			return err;
+	} else {
 		err = check_type(env, regno, arg, call);
 		if (!err)
 			err = check_offset(env, regno, arg);
 		if (err)
 			return err;
-	} else if (is_pow2_mem(arg)) {
-		return 0;
 	}
 	err = note_reference(env, regno, arg, call);
 	return err ? err : use_arg(env, regno, arg, call);
@@ -804,7 +807,7 @@ static int special(struct venv *env, s32 idx, struct vcall *call)
 		return err;
 	case BPF_FUNC_get_local_storage:
 		if (reg_is_null(vfy_reg(env, 2)))
-			return 0;
+			return vfy_precise(env, 2);
 		vlog(env, "get_local_storage() doesn't support non-zero flags\n");
 		return -EINVAL;
 	case BPF_FUNC_snprintf: return check_format(env);

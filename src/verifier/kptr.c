@@ -133,7 +133,9 @@ int vfy_kptr_access(struct venv *env, s32 idx, s32 value, const struct vkptr *k)
 		reg_btf_ptr(env, r, env->prog->vmlinux, k->btf_id, PTR_MAYBE_NULL | PTR_UNTRUSTED);
 		r->id = ++env->id_gen;
 	} else if (class == BPF_STX) {
-		if (!reg_is_null(vfy_reg(env, value)) && vfy_kptr_match(env, k, value))
+		if (reg_is_null(vfy_reg(env, value)))
+			return vfy_precise(env, value);
+		if (vfy_kptr_match(env, k, value))
 			return -EACCES;
 	} else if (class == BPF_ST) {
 		if (in->imm) {

@@ -105,7 +105,7 @@ int vfy_mem_arg(struct venv *env, u32 regno, u32 size)
 	int err;
 
 	if (reg_is_null(r))
-		return 0;
+		return vfy_precise(env, regno);
 	saved = *r;
 	if (maybe)
 		vfy_not_null(env, r);
@@ -293,6 +293,19 @@ int vfy_subprog_args(struct venv *env, u32 n, struct vframe *f)
 
 /* --- call and exit --- */
 
+/* Arguments that a global function was found to match are read: a path with others must not end
+ * where one with these went on (6.1 forgets). */
+static void pass_args(struct venv *env, u32 n)
+{
+	const struct btf_type *proto;
+	const char *name;
+	int err;
+
+	proto = proto_of(env, n, &name, &err);
+	for (u32 i = 0; proto && i < btf_type_vlen(proto); i++)
+		vfy_mark_read(env, vfy_reg(env, i + 1));
+}
+
 static int call_global(struct venv *env, u32 n, int err)
 {
 	struct vframe *f = vfy_frame(env);
@@ -308,6 +321,7 @@ static int call_global(struct venv *env, u32 n, int err)
 	}
 	if (vlog_level(env) & (LOG_LEVEL1 | LOG_LEVEL2))
 		vlog(env, "Func#%d is global and valid. Skipping.\n", n);
+	pass_args(env, n);
 	vfy_clobber_caller_saved(env, f);
 	reg_unknown(env, &f->regs[0]);
 	return env->funcs[n].changes_pkt ? vfy_pkt_changed(env) : 0;
