@@ -111,12 +111,23 @@ struct exec_image {
 /* Ring buffers that one run may reserve in; in more of them it finds no room. */
 #define EXEC_RUN_RINGS 8u
 
+/* Whose task programs see as the current one, when it is not the thread that runs them. */
+struct exec_task {
+	u32 pid, tgid, uid, gid;
+	char comm[16];
+};
+
 /* One activation, on the C stack of whoever runs the program. Helpers get it as sixth argument. */
 struct exec_run {
 	const struct exec_image *image; /* changes at a tail call */
 	const struct exec_host *host;
 	void *ctx;
 	u64 cookie;	    /* bpf_get_attach_cookie() */
+	u64 ip;		    /* bpf_get_func_ip(): entry of the function, 0: not at one */
+	const struct exec_task *task; /* NULL: the thread's own */
+	const struct bpf_perf_event_value *perf; /* bpf_perf_prog_read_value() */
+	u64 override_rc;    /* bpf_override_return() was called: the function is not to run ... */
+	bool override;	    /* ... and returns that */
 	u32 tail_calls;
 	u32 depth;	    /* frames below this one, callbacks included */
 	struct bpf_map *rings[EXEC_RUN_RINGS]; /* where it reserved records, which are told apart by address */
@@ -133,7 +144,7 @@ struct exec_image *exec_image_get(struct exec_image *img);
 void exec_image_put(const struct exec_image *img);
 
 /* Runs to the end; takes and leaves a CPU slot. Returns R0. @run: zeroed by the caller but for
- * host and cookie. */
+ * host, cookie, ip, task and perf. Of programs around a function ctx[-1] is the number of arguments. */
 u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run);
 /* The same for one subprogram, called from outside with three arguments (timers). */
 u64 exec_run_subprog(const struct exec_image *img, u32 start, u64 r1, u64 r2, u64 r3, struct exec_run *run);

@@ -111,6 +111,7 @@ enum bpf_type_flag {
 #define HG_PERF_EVENT 0x4000000u /* perf_event, besides HG_TRACING */
 #define HG_TRACE_PROG 0x8000000u /* what tracing, lsm and syscall programs have beyond HG_TRACING */
 #define HG_TRAMPOLINE 0x10000000u /* programs around a function: fentry, fexit, fmod_ret, lsm */
+#define HG_KPROBE 0x40000000u /* kprobe, besides HG_TRACING */
 #define HG_LSM_CGROUP 0x20000000u
 
 /* flags */

@@ -49,10 +49,5 @@ HELPER_FN(sock_from_file)
 }
 
 /* functions, files and events of a kernel */
-NOWHERE(get_func_ip)
-NOWHERE(get_func_arg)
-NOWHERE(get_func_ret)
-NOWHERE(get_func_arg_cnt)
 NOWHERE(d_path)
-NOWHERE(perf_prog_read_value)
 NOWHERE(read_branch_records)

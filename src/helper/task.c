@@ -9,11 +9,15 @@
 
 HELPER_FN(get_current_pid_tgid)
 {
+	if (unlikely(run->task))
+		return (u64)run->task->tgid << 32 | run->task->pid;
 	return (u64)getpid() << 32 | slot_tid();
 }
 
 HELPER_FN(get_current_uid_gid)
 {
+	if (unlikely(run->task))
+		return (u64)run->task->gid << 32 | run->task->uid;
 	return (u64)getgid() << 32 | getuid();
 }
 
@@ -23,7 +27,10 @@ HELPER_FN(get_current_comm)
 	char comm[TASK_COMM_LEN + 1] = "", *buf = (char *)(uintptr_t)r1;
 	u32 size = (u32)r2, len;
 
-	prctl(PR_GET_NAME, comm, 0, 0, 0);
+	if (unlikely(run->task))
+		memcpy(comm, run->task->comm, TASK_COMM_LEN);
+	else
+		prctl(PR_GET_NAME, comm, 0, 0, 0);
 	len = (u32)strlen(comm);
 	if (len >= size)
 		len = size - 1;
@@ -42,8 +49,8 @@ HELPER_FN(get_ns_current_pid_tgid)
 		memset(out, 0, (u32)r4);
 		return (u64)-EINVAL;
 	}
-	out->pid = slot_tid();
-	out->tgid = (u32)getpid();
+	out->pid = run->task ? run->task->pid : (u32)slot_tid();
+	out->tgid = run->task ? run->task->tgid : (u32)getpid();
 	return 0;
 }
 
@@ -55,9 +62,4 @@ HELPER_FN(get_current_task)
 HELPER_FN(get_current_task_btf)
 {
 	return (u64)(uintptr_t)task_current();
-}
-
-HELPER_FN(get_attach_cookie)
-{
-	return run->cookie;
 }

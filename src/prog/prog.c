@@ -194,6 +194,7 @@ int prog_adopt(struct bpf_prog *prog, struct vfy_prog *v)
 	prog->len = v->len;
 	prog->cb_access = v->cb_access;
 	prog->has_callchain = v->has_callchain;
+	prog->kprobe_override = v->kprobe_override;
 	prog->pages =
 		round_up(PROG_HEADER + v->len * (u32)sizeof(*v->insns), PAGE_SIZE) / PAGE_SIZE;
 	aux->verified_insns = v->verified_insns;

@@ -60,7 +60,7 @@ struct bpf_prog_aux {
 struct bpf_prog {
 	struct bpf_prog_aux *aux;
 	u16 pages;
-	u16 jited : 1, gpl_compatible : 1, cb_access : 1, has_callchain : 1;
+	u16 jited : 1, gpl_compatible : 1, cb_access : 1, has_callchain : 1, kprobe_override : 1;
 	enum bpf_prog_type type;
 	enum bpf_attach_type expected_attach_type;
 	u32 len;		/* insns after rewriting */

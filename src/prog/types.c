@@ -35,8 +35,6 @@ static const struct helper_gap {
 } gaps[] = {
 	{BPF_PROG_TYPE_CGROUP_DEVICE, BPF_FUNC_ktime_get_coarse_ns},
 	{BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_FUNC_ktime_get_coarse_ns},
-	{BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_get_attach_cookie},
-	{BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, BPF_FUNC_get_attach_cookie},
 	{BPF_PROG_TYPE_SYSCALL, BPF_FUNC_get_attach_cookie},
 };
 
@@ -105,9 +103,9 @@ static bool is_gap(enum bpf_prog_type type, enum bpf_attach_type attach, u32 id)
 	for (i = 0; i < ARRAY_SIZE(gaps); i++)
 		if (gaps[i].type == type && gaps[i].id == id)
 			return true;
-	/* cookies come with trampolines */
+	/* cookies come with trampolines, and since 6.10 with raw tracepoints */
 	return (type == BPF_PROG_TYPE_TRACING && id == BPF_FUNC_get_attach_cookie &&
-		(prog_writes_file(type, attach) || attach == BPF_TRACE_RAW_TP)) ||
+		prog_writes_file(type, attach)) ||
 	       attach_lacks(type, attach, id);
 }
 

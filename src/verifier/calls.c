@@ -829,6 +829,7 @@ static int special(struct venv *env, s32 idx, struct vcall *call)
 	case BPF_FUNC_get_stackid:
 	case BPF_FUNC_get_task_stack:
 	case BPF_FUNC_get_stack: env->prog->has_callchain = true; return 0;
+	case BPF_FUNC_override_return: env->prog->kprobe_override = true; return 0;
 	}
 	return vfy_calls_back(call->func_id) ? vfy_callback(env, idx, call->subprog, call) : 0;
 }

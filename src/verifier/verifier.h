@@ -177,7 +177,7 @@ struct vfy_prog {
 	u32 nr_btfs;
 	u32 verified_insns;	/* processed, for bpf_prog_info */
 	u32 max_ctx_offset, max_rdonly_access, max_rdwr_access, max_pkt_offset, max_tp_access;
-	bool cb_access, has_callchain, uses_tail_call, changes_pkt_data;
+	bool cb_access, has_callchain, kprobe_override, uses_tail_call, changes_pkt_data;
 	u64 verification_time;	/* ns */
 };
 

@@ -224,11 +224,63 @@ static void test_task(void **state)
 		CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino + 1, PTR(&ns), sizeof(ns)),
 		-EINVAL);
 	assert_int_equal(ns.tgid, 0);
-	run.cookie = 0x1122334455667788;
-	assert_int_equal(CALL(get_attach_cookie), 0x1122334455667788);
 	slot_enter();
 	assert_int_equal(CALL(get_smp_processor_id), slot_current());
 	slot_leave();
+}
+
+/* Another task than the thread that runs the program. */
+static void test_other_task(void **state)
+{
+	struct exec_task t = {.pid = 12, .tgid = 11, .uid = 5, .gid = 6, .comm = "somebody-called"};
+	struct bpf_pidns_info ns;
+	struct stat st;
+	char comm[16];
+
+	run.task = &t;
+	assert_int_equal(CALL(get_current_pid_tgid), 11ull << 32 | 12);
+	assert_int_equal(CALL(get_current_uid_gid), 6ull << 32 | 5);
+	assert_int_equal(CALL(get_current_comm, PTR(comm), sizeof(comm)), 0);
+	assert_string_equal(comm, "somebody-called");
+	assert_int_equal(stat("/proc/self/ns/pid", &st), 0);
+	assert_int_equal(CALL(get_ns_current_pid_tgid, st.st_dev, st.st_ino, PTR(&ns), sizeof(ns)),
+			 0);
+	assert_int_equal(ns.tgid, 11);
+	assert_int_equal(ns.pid, 12);
+	run.task = NULL;
+}
+
+/* What a program knows of its place. */
+static void test_attached(void **state)
+{
+	struct bpf_perf_event_value value = {1, 2, 3}, got;
+	struct exec_image img = {.attach_type = BPF_TRACE_FENTRY};
+	u64 frame[] = {2, 100, 200, 300}, v = 0; /* two arguments and the result */
+
+	run.cookie = 0x1122334455667788;
+	assert_int_equal(CALL(get_attach_cookie), 0x1122334455667788);
+	run.ip = 0x1000;
+	assert_int_equal(CALL(get_func_ip), 0x1000);
+	run.image = &img;
+	assert_int_equal(CALL(get_func_arg_cnt, PTR(&frame[1])), 2);
+	assert_int_equal(CALL(get_func_arg, PTR(&frame[1]), 1, PTR(&v)), 0);
+	assert_int_equal(v, 200);
+	assert_int_equal(CALL(get_func_arg, PTR(&frame[1]), 2, PTR(&v)), -EINVAL);
+	assert_int_equal(CALL(get_func_ret, PTR(&frame[1]), PTR(&v)), -EOPNOTSUPP);
+	img.attach_type = BPF_TRACE_FEXIT;
+	assert_int_equal(CALL(get_func_ret, PTR(&frame[1]), PTR(&v)), 0);
+	assert_int_equal(v, 300);
+	assert_int_equal(CALL(perf_prog_read_value, 0, PTR(&got), sizeof(got)), -EINVAL);
+	assert_int_equal(got.counter, 0);
+	run.perf = &value;
+	assert_int_equal(CALL(perf_prog_read_value, 0, PTR(&got), sizeof(got)), 0);
+	assert_memory_equal(&got, &value, sizeof(value));
+	assert_int_equal(CALL(perf_prog_read_value, 0, PTR(&got), 8), -EINVAL);
+	assert_false(run.override);
+	assert_int_equal(CALL(override_return, 0, -EPERM), 0);
+	assert_true(run.override);
+	assert_int_equal(run.override_rc, (u64)-EPERM);
+	memset(&run, 0, sizeof(run));
 }
 
 static void test_locks(void **state)
@@ -579,6 +631,7 @@ int main(void)
 		cmocka_unit_test(test_strtol),	   cmocka_unit_test(test_strncmp),
 		cmocka_unit_test(test_probe),	   cmocka_unit_test(test_time),
 		cmocka_unit_test(test_random),	   cmocka_unit_test(test_task),
+		cmocka_unit_test(test_other_task), cmocka_unit_test(test_attached),
 		cmocka_unit_test(test_locks),	   cmocka_unit_test(test_printk),
 		cmocka_unit_test(test_snprintf),   cmocka_unit_test(test_seq),
 		cmocka_unit_test(test_btf),	   cmocka_unit_test(test_syscall),
