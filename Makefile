@@ -30,6 +30,7 @@ conformance: setup all
 bench: setup all
 	@./bench/run $(BUILD)
 	@./bench/exec/run $(BUILD)
+	@./bench/map/run $(BUILD)
 
 # The whole test suite again, under AddressSanitizer and UndefinedBehaviorSanitizer.
 asan: setup

@@ -157,6 +157,8 @@ u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4
  * kernel do).
  */
 int fault_copy(void *dst, const void *unsafe_src, size_t len);
+/* Is any byte there not 0? -EFAULT */
+int fault_any(const void *unsafe_src, size_t len);
 /* Length incl. NUL, or -EFAULT. dst always NUL-terminated when size > 0. */
 long fault_copy_str(char *dst, const void *unsafe_src, size_t size);
 

@@ -120,6 +120,16 @@ int fault_copy(void *dst, const void *unsafe_src, size_t len)
 			goto fail_fault;
 		memcpy(to, &v, 8);
 	}
+	/* at once: who loads a 4-byte key next would wait for four stores */
+	if (left >= 4) {
+		u32 half;
+
+		if (fault_load32(&v, src))
+			goto fail_fault;
+		half = (u32)v;
+		memcpy(to, &half, 4);
+		left -= 4, src += 4, to += 4;
+	}
 	for (; left; left--, src++, to++) {
 		if (fault_load8(&v, src))
 			goto fail_fault;
@@ -130,6 +140,25 @@ int fault_copy(void *dst, const void *unsafe_src, size_t len)
 fail_fault:
 	memset(dst, 0, len);
 	return -EFAULT;
+}
+
+int fault_any(const void *unsafe_src, size_t len)
+{
+	const char *src = unsafe_src;
+	u64 any = 0, v;
+
+	need_handler();
+	for (; len >= 8; len -= 8, src += 8) {
+		if (fault_load64(&v, src))
+			return -EFAULT;
+		any |= v;
+	}
+	for (; len; len--, src++) {
+		if (fault_load8(&v, src))
+			return -EFAULT;
+		any |= v;
+	}
+	return any != 0;
 }
 
 long fault_copy_str(char *dst, const void *unsafe_src, size_t size)

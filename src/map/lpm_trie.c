@@ -6,7 +6,7 @@
  * and the bits; a node holds one, its children by the next bit, and a value unless it only forks.
  *
  * Readers take no lock: a walk is good when the version is the same before and after. Writers hold
- * the lock and bump the version before they change anything; whatever they do to the trie is one
+ * the lock and bump the version first (a node that was taken out before then is in nobody's way any more); whatever they do to the trie is one
  * store, so it is whole when one dies, and who takes the lock over finds the lost nodes by looking
  * which ones the trie has (rebuild()). References are bounded when they are read, and walks go no
  * deeper than a key has bits.
@@ -48,10 +48,11 @@ struct trie_geom {
 };
 _Static_assert(sizeof(struct trie_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
 
-/* As in struct bpf_lpm_trie_key. */
+/* As in struct bpf_lpm_trie_key; @head: the first 64 bits as a number, what is missing is 0. */
 struct prefix {
 	u32 bits;
 	const u8 *data;
+	u64 head;
 };
 
 static struct trie_geom *geom_of(const struct bpf_map *map)
@@ -136,16 +137,30 @@ static u32 bits_of(const struct trie_geom *g, const struct trie_node *n)
 	return min(load(&n->bits), g->max_bits);
 }
 
+static u64 load_head(const u8 *data)
+{
+	u64 v;
+
+	memcpy(&v, data, sizeof(v));
+	return __builtin_bswap64(v);
+}
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "heads are big-endian numbers");
+
 /* Bits are numbered from the most significant of the first byte; behind the last: 0. */
 static u32 bit_at(const struct trie_geom *g, const u8 *data, u32 i)
 {
 	return i < g->max_bits ? data[i / 8] >> (7 - i % 8) & 1 : 0;
 }
 
-/* How many bits the two begin with in common. */
-static u32 common(const struct trie_geom *g, const struct trie_node *n, const struct prefix *p)
+static u32 prefix_bit(const struct trie_geom *g, const struct prefix *p, u32 i)
 {
-	u32 limit = min(bits_of(g, n), p->bits), i = 0;
+	return likely(i < 64) ? p->head << i >> 63 : bit_at(g, p->data, i);
+}
+
+static u32 common_tail(const struct trie_geom *g, const struct trie_node *n, const struct prefix *p,
+		       u32 limit)
+{
+	u32 i = 64;
 
 	for (; i + 8 <= limit; i += 8)
 		if (n->data[i / 8] != p->data[i / 8])
@@ -155,9 +170,30 @@ static u32 common(const struct trie_geom *g, const struct trie_node *n, const st
 	return i;
 }
 
-static struct prefix prefix_of(const void *key)
+/* How many bits the two begin with in common. A node's data is followed by room up to 8 bytes. */
+static u32 common(const struct trie_geom *g, const struct trie_node *n, const struct prefix *p)
 {
-	return (struct prefix){map_load_u32(key), (const u8 *)key + sizeof(u32)};
+	u32 limit = min(bits_of(g, n), p->bits);
+	u64 differ = load_head(n->data) ^ p->head;
+
+	if (unlikely(!differ && limit > 64))
+		return common_tail(g, n, p, limit);
+	return min(limit, differ ? (u32)__builtin_clzll(differ) : 64u);
+}
+
+static struct prefix prefix_of(const struct bpf_map *map, const void *key)
+{
+	struct prefix p = {map_load_u32(key), (const u8 *)key + sizeof(u32)};
+	u32 size = geom_of(map)->data_size;
+	u8 head[8] = {0};
+
+	if (likely(size == 4)) { /* IPv4 */
+		p.head = (u64)__builtin_bswap32(map_load_u32(p.data)) << 32;
+		return p;
+	}
+	memcpy(head, p.data, min(size, 8u));
+	p.head = load_head(head);
+	return p;
 }
 
 /* --- walks --- */
@@ -177,7 +213,7 @@ static void descend(const struct trie_geom *g, const struct prefix *p, struct wa
 	w->depth = 0;
 	w->common = 0;
 	for (; (n = node_at(g, ref)) && w->depth < DEPTH_MAX;
-	     ref = load(&n->child[bit_at(g, p->data, bits_of(g, n))])) {
+	     ref = load(&n->child[prefix_bit(g, p, bits_of(g, n))])) {
 		w->path[w->depth++] = ref;
 		w->common = common(g, n, p);
 		if (bits_of(g, n) != w->common || bits_of(g, n) == p->bits)
@@ -200,7 +236,7 @@ static u32 longest(const struct trie_geom *g, const struct prefix *p)
 			found = ref;
 		if (bits == g->max_bits)
 			break;
-		ref = load(&n->child[bit_at(g, p->data, bits)]);
+		ref = load(&n->child[prefix_bit(g, p, bits)]);
 	}
 	return found;
 }
@@ -214,7 +250,7 @@ static bool unchanged(const struct trie_geom *g, u32 version)
 static void *lookup(struct bpf_map *map, const void *key)
 {
 	const struct trie_geom *g = geom_of(map);
-	struct prefix p = prefix_of(key);
+	struct prefix p = prefix_of(map, key);
 	u32 found = 0;
 
 	if (p.bits > g->max_bits)
@@ -232,7 +268,7 @@ static void *lookup(struct bpf_map *map, const void *key)
 static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
 	const struct trie_geom *g = geom_of(map);
-	struct prefix p = prefix_of(key);
+	struct prefix p = prefix_of(map, key);
 
 	if (p.bits > g->max_bits)
 		return -ENOENT;
@@ -315,14 +351,24 @@ static void rebuild(struct bpf_map *map)
 	store(&g->page->free, head);
 }
 
+/* Before a reader could be misled: by a node that is used again, too. */
+static void bump(const struct trie_geom *g)
+{
+	store(&g->page->version, g->page->version + 1);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
 static int lock(struct bpf_map *map)
 {
 	bool stolen = false;
 	int err = map->rdonly ? -EPERM : bucket_lock(&geom_of(map)->page->lock, &stolen);
 
-	if (!err && stolen)
+	if (err)
+		return err;
+	bump(geom_of(map));
+	if (stolen)
 		rebuild(map);
-	return err;
+	return 0;
 }
 
 static void unlock(struct bpf_map *map)
@@ -331,13 +377,6 @@ static void unlock(struct bpf_map *map)
 }
 
 /* --- changes --- */
-
-/* Before a reader could be misled. */
-static void bump(const struct trie_geom *g)
-{
-	store(&g->page->version, g->page->version + 1);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
 
 static u32 node_new(const struct trie_geom *g, const u8 *data, u32 bits, bool fork)
 {
@@ -361,7 +400,7 @@ static u32 *link_of(const struct trie_geom *g, const struct walk *w, u32 up, con
 	if (w->depth <= up)
 		return &g->page->root;
 	parent = w->depth - up >= 2 ? node_at(g, w->path[w->depth - up - 2]) : NULL;
-	return parent ? &parent->child[bit_at(g, p->data, bits_of(g, parent))] : &g->page->root;
+	return parent ? &parent->child[prefix_bit(g, p, bits_of(g, parent))] : &g->page->root;
 }
 
 /* The missing child of the last node on the path. */
@@ -369,7 +408,7 @@ static u32 *free_link(const struct trie_geom *g, const struct walk *w, const str
 {
 	struct trie_node *last = w->depth ? node_at(g, w->path[w->depth - 1]) : NULL;
 
-	return last ? &last->child[bit_at(g, p->data, bits_of(g, last))] : &g->page->root;
+	return last ? &last->child[prefix_bit(g, p, bits_of(g, last))] : &g->page->root;
 }
 
 /* @new takes the place of the node that parts from it, and has it as a child. */
@@ -383,10 +422,9 @@ static int put_above(const struct trie_geom *g, const struct walk *w, const stru
 		top = node_new(g, old->data, w->common, true);
 		if (!top)
 			return -ENOSPC;
-		node_at(g, top)->child[bit_at(g, p->data, w->common)] = new;
+		node_at(g, top)->child[prefix_bit(g, p, w->common)] = new;
 	}
 	node_at(g, top)->child[bit_at(g, old->data, w->common)] = w->ref;
-	bump(g);
 	store(link_of(g, w, 0, p), top);
 	return 0;
 }
@@ -399,7 +437,6 @@ static void put_instead(const struct trie_geom *g, const struct walk *w, const s
 
 	n->child[0] = load(&old->child[0]);
 	n->child[1] = load(&old->child[1]);
-	bump(g);
 	store(link_of(g, w, 0, p), new);
 	pool_push(g, w->ref);
 }
@@ -432,7 +469,7 @@ static int put(struct bpf_map *map, const struct prefix *p, const void *value, u
 	else if (at)
 		err = put_above(g, &w, p, new);
 	else
-		bump(g), store(free_link(g, &w, p), new);
+		store(free_link(g, &w, p), new);
 	if (err)
 		pool_push(g, new);
 	else if (!there)
@@ -442,7 +479,7 @@ static int put(struct bpf_map *map, const struct prefix *p, const void *value, u
 
 static int update(struct bpf_map *map, const void *key, const void *value, u64 flags)
 {
-	struct prefix p = prefix_of(key);
+	struct prefix p = prefix_of(map, key);
 	int err;
 
 	if (flags > BPF_EXIST || p.bits > geom_of(map)->max_bits)
@@ -468,12 +505,11 @@ static int take_out(const struct trie_geom *g, const struct prefix *p)
 	child[0] = load(&n->child[0]);
 	child[1] = load(&n->child[1]);
 	parent = w.depth >= 2 ? node_at(g, w.path[w.depth - 2]) : NULL;
-	bump(g);
 	if (child[0] && child[1]) {
 		store(&n->fork, 1);
 	} else if (parent && load(&parent->fork) && !child[0] && !child[1]) {
 		/* a fork with one way left is none */
-		u32 side = bit_at(g, p->data, bits_of(g, parent));
+		u32 side = prefix_bit(g, p, bits_of(g, parent));
 
 		store(link_of(g, &w, 1, p), load(&parent->child[!side]));
 		pool_push(g, w.path[w.depth - 2]);
@@ -487,7 +523,7 @@ static int take_out(const struct trie_geom *g, const struct prefix *p)
 
 static int delete (struct bpf_map *map, const void *key)
 {
-	struct prefix p = prefix_of(key);
+	struct prefix p = prefix_of(map, key);
 	int err;
 
 	if (p.bits > geom_of(map)->max_bits)
@@ -546,7 +582,7 @@ static u32 next_of(const struct trie_geom *g, const struct prefix *p)
 static int next_key(struct bpf_map *map, const void *key, void *next)
 {
 	const struct trie_geom *g = geom_of(map);
-	struct prefix p = key ? prefix_of(key) : (struct prefix){UINT32_MAX};
+	struct prefix p = key ? prefix_of(map, key) : (struct prefix){UINT32_MAX};
 	struct trie_node *n = NULL;
 
 	for (u32 i = 0; i < TRIES; i++) {

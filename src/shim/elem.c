@@ -11,8 +11,14 @@
 #define KEY_MAX	    512u
 #define VALUE_STACK 1024u
 
+/* The part of union bpf_attr that element commands have. */
+struct elem_attr {
+	u32 map_fd;
+	u64 key, value, flags; /* next_key where the value is */
+};
+
 struct elem_call {
-	const union bpf_attr *attr;
+	const struct elem_attr *attr;
 	struct bpf_map *map;
 	char key[KEY_MAX] __attribute__((aligned(8)));
 	char *value; /* room for value_size or key_size bytes */
@@ -61,8 +67,14 @@ static int run_next_key(struct elem_call *c, const void *key)
 {
 	int err = map_sys_next_key(c->map, key, c->value);
 
-	return err ?: guard_write_fast(c->attr->next_key, c->value, c->map->key_size);
+	return err ?: guard_write_fast(c->attr->value, c->value, c->map->key_size);
 }
+
+_Static_assert(offsetof(struct elem_attr, key) == offsetof(union bpf_attr, key) &&
+		       offsetof(struct elem_attr, value) == offsetof(union bpf_attr, value) &&
+		       offsetof(struct elem_attr, value) == offsetof(union bpf_attr, next_key) &&
+		       offsetof(struct elem_attr, flags) == offsetof(union bpf_attr, flags),
+	       "element commands have these fields in front");
 
 #define ATTR_END(field) (offsetof(union bpf_attr, field) + sizeof_field(union bpf_attr, field))
 
@@ -93,7 +105,7 @@ static int with_value(struct elem_call *c, const struct elem_cmd *cmd, const voi
 	return err;
 }
 
-static long on_map(struct fd_obj *o, const struct elem_cmd *cmd, const union bpf_attr *attr)
+static long on_map(const struct fd_obj *o, const struct elem_cmd *cmd, const struct elem_attr *attr)
 {
 	struct elem_call c;
 	const void *key = c.key;
@@ -121,26 +133,60 @@ static long on_map(struct fd_obj *o, const struct elem_cmd *cmd, const union bpf
 	return with_value(&c, cmd, key);
 }
 
+/* 0, -EFAULT, -EINVAL, or SHIM_ELSEWHERE for sizes that need the service's opinion. */
+static long read_attr(struct elem_attr *attr, u32 attr_end, u64 uattr, u32 size)
+{
+	u32 here = min(size, (u32)sizeof(*attr));
+	int err;
+
+	if (unlikely(size > sizeof(union bpf_attr)))
+		return SHIM_ELSEWHERE;
+	if (unlikely(here < sizeof(*attr)))
+		memset(attr, 0, sizeof(*attr));
+	err = guard_read_fast(attr, uattr, here);
+	if (!err && size > sizeof(*attr))
+		err = guard_any(uattr + sizeof(*attr), size - sizeof(*attr));
+	if (unlikely(err))
+		return err < 0 ? err : -EINVAL;
+	if (attr_end <= offsetof(struct elem_attr, flags) && attr->flags)
+		return -EINVAL;
+	if (attr_end <= offsetof(struct elem_attr, value) && attr->value)
+		return -EINVAL;
+	return 0;
+}
+
+/* The entry is not known yet, or its map not mapped. */
+static long on_new_map(const struct elem_cmd *cmd, const struct elem_attr *attr)
+{
+	struct fd_obj *o;
+	long ret;
+
+	/* The initial value of a map of variables: cheaper than to map it for that. */
+	if (cmd == &cmds[BPF_MAP_UPDATE_ELEM] && fdtab_first_update(shim.fds, attr->map_fd))
+		return SHIM_ELSEWHERE;
+	o = fdtab_get(shim.fds, attr->map_fd);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	ret = on_map(o, cmd, attr);
+	fdtab_put(shim.fds, o);
+	return ret;
+}
+
 long shim_elem(int nr, u64 uattr, u32 size)
 {
 	const struct elem_cmd *cmd = &cmds[nr];
-	union bpf_attr attr;
+	struct elem_attr attr;
 	struct fd_obj *o;
-	long ret = shim_read_attr(&attr, uattr, size);
+	long ret = read_attr(&attr, cmd->attr_end, uattr, size);
 
-	if (ret)
+	if (unlikely(ret))
 		return ret;
-	if (!shim_attr_tail_zero(&attr, cmd->attr_end))
-		return -EINVAL;
 	if (!cmd->next_key && attr.flags & ~cmd->flags_allowed)
 		return -EINVAL;
-	/* The initial value of a map of variables: cheaper than to map it for that. */
-	if (nr == BPF_MAP_UPDATE_ELEM && fdtab_first_update(shim.fds, attr.map_fd))
-		return SHIM_ELSEWHERE;
-	o = fdtab_get(shim.fds, attr.map_fd);
-	if (IS_ERR(o))
-		return PTR_ERR(o);
+	o = fdtab_hold(shim.fds, attr.map_fd);
+	if (unlikely(!o))
+		return on_new_map(cmd, &attr);
 	ret = on_map(o, cmd, &attr);
-	fdtab_put(shim.fds, o);
+	fdtab_release();
 	return ret;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "shim/fdtab.h"
+#include "shim/hold.h"
 #include "shim/raw.h"
 
 #define LEAF_BITS 10
@@ -41,12 +42,14 @@ struct fdtab *fdtab_new(const struct fd_source *src)
 
 	if (t)
 		t->src = *src;
+	hold_init();
 	return t;
 }
 
 void fdtab_after_fork(struct fdtab *t)
 {
 	unlock(t);
+	hold_after_fork();
 }
 
 static struct fd_obj **entry_of(struct fdtab *t, unsigned int fd, bool make)
@@ -91,6 +94,40 @@ struct fd_obj *fdtab_peek(struct fdtab *t, int fd)
 		fdtab_put(t, o);
 	}
 	return NULL;
+}
+
+struct fd_obj *fdtab_hold(struct fdtab *t, int fd)
+{
+	struct fd_obj **leaf, **e, *o;
+
+	if (unlikely((unsigned int)fd >= MAX_FDS || !hold_ready()))
+		return NULL;
+	leaf = __atomic_load_n(&t->leaf[(unsigned int)fd >> LEAF_BITS], __ATOMIC_ACQUIRE);
+	if (unlikely(!leaf))
+		return NULL;
+	e = &leaf[fd & (LEAF_FDS - 1)];
+	while ((o = __atomic_load_n(e, __ATOMIC_ACQUIRE))) {
+		hold_set(o);
+		if (likely(__atomic_load_n(e, __ATOMIC_ACQUIRE) == o))
+			break;
+	}
+	if (likely(o && !o->unmapped))
+		return o;
+	hold_clear();
+	return NULL;
+}
+
+void fdtab_release(void)
+{
+	hold_clear();
+}
+
+/* The reference of an entry that stands in the table no more. */
+static void put_entry(struct fdtab *t, struct fd_obj *o)
+{
+	/* held for ever: then it stays for ever */
+	if (o && hold_wait(o))
+		fdtab_put(t, o);
 }
 
 /* A record with one reference. */
@@ -297,7 +334,7 @@ static struct fd_obj *ask(struct fdtab *t, int fd, struct fd_obj *old)
 		__atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
 		if (__atomic_compare_exchange_n(e, &seen, o, false, __ATOMIC_ACQ_REL,
 						__ATOMIC_ACQUIRE))
-			fdtab_put(t, old);
+			put_entry(t, old);
 		else
 			fdtab_put(t, o);
 	}
@@ -373,8 +410,8 @@ void fdtab_drop(struct fdtab *t, unsigned int fd)
 
 	if (!e || !__atomic_load_n(e, __ATOMIC_RELAXED))
 		return;
-	o = __atomic_exchange_n(e, NULL, __ATOMIC_ACQ_REL);
-	fdtab_put(t, o);
+	o = __atomic_exchange_n(e, NULL, __ATOMIC_SEQ_CST);
+	put_entry(t, o);
 }
 
 void fdtab_drop_range(struct fdtab *t, unsigned int first, unsigned int last)

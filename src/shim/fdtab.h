@@ -8,7 +8,7 @@
  *
  * Entries are positive only ("this fd is a handle of map 7, read-only") and are dropped when the
  * number is closed or replaced; the interposed calls see to that. Readers take no lock: they load
- * the entry, take a reference on its record, and look again whether the entry is still there.
+ * the entry, take a reference on its record or say that they hold it, and look again whether the entry is still there.
  * Records come from a pool that never shrinks, so a reader that lost the race touches a record,
  * only not the one it wanted.
  *
@@ -55,7 +55,13 @@ void fdtab_after_fork(struct fdtab *t); /* in the child: locks held by other thr
 
 /* The cached entry of @fd, referenced, or NULL; no lock, no system call. */
 struct fd_obj *fdtab_peek(struct fdtab *t, int fd);
-/* The same, asking the service when nothing is cached: ERR_PTR(-EBADF: not an open fd; -EINVAL: no
+/*
+ * The same for a moment, without a reference: until fdtab_release(), one at a time per thread
+ * (hold.h). NULL too for a map that is not mapped, and when there is no memory.
+ */
+struct fd_obj *fdtab_hold(struct fdtab *t, int fd);
+void fdtab_release(void);
+/* The same as fdtab_peek(), asking the service when nothing is cached: ERR_PTR(-EBADF: not an open fd; -EINVAL: no
  * handle; -EIO ...) */
 struct fd_obj *fdtab_get(struct fdtab *t, int fd);
 /* The same when kind, permission and sizes are enough: a map may be unmapped yet. */

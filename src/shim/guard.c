@@ -86,16 +86,23 @@ int guard_read_fast(void *dst, u64 uaddr, u32 len)
 	return fault_copy(dst, (const void *)(uintptr_t)uaddr, len);
 }
 
+int guard_any(u64 uaddr, u32 len)
+{
+	return fault_any((const void *)(uintptr_t)uaddr, len);
+}
+
 /* Stores that may fault: the counterpart of exec/fault_<cpu>.h's loads, with rows in the same
  * table. */
 #if defined(__x86_64__)
 #define STORE_REG  "q"
 #define STORE_64   "movq %1, (%2)"
+#define STORE_32   "movl %k1, (%2)"
 #define STORE_8	   "movb %b1, (%2)"
 #define STORE_FAIL "movl %3, %0\njmp 2b\n"
 #elif defined(__aarch64__)
 #define STORE_REG  "r"
 #define STORE_64   "str %x1, [%2]"
+#define STORE_32   "str %w1, [%2]"
 #define STORE_8	   "strb %w1, [%2]"
 #define STORE_FAIL "mov %w0, %3\nb 2b\n"
 #endif
@@ -121,6 +128,7 @@ int guard_read_fast(void *dst, u64 uaddr, u32 len)
 		return err;                                           \
 	}
 FAULT_STORE(store64, STORE_64)
+FAULT_STORE(store32, STORE_32)
 FAULT_STORE(store8, STORE_8)
 
 int guard_write_fast(u64 uaddr, const void *src, u32 len)
@@ -138,6 +146,13 @@ int guard_write_fast(u64 uaddr, const void *src, u32 len)
 	for (; len >= 8 && !err; len -= 8, from += 8, to += 8) {
 		memcpy(&v, from, 8);
 		err = store64(to, v);
+	}
+	if (len >= 4 && !err) {
+		u32 half;
+
+		memcpy(&half, from, 4);
+		err = store32(to, half);
+		len -= 4, from += 4, to += 4;
 	}
 	for (; len && !err; len--, from++, to++)
 		err = store8(to, (u8)*from);

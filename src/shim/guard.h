@@ -16,6 +16,7 @@ long guard_read_str(char *dst, u64 uaddr, u64 cap);
 
 /* For short pieces on the hot path: no system call when the memory is good. */
 int guard_read_fast(void *dst, u64 uaddr, u32 len);
+int guard_any(u64 uaddr, u32 len); /* is any byte there not 0? */
 int guard_write_fast(u64 uaddr, const void *src, u32 len);
 
 #endif

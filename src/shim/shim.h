@@ -7,7 +7,7 @@
  *   interpose.c  the libc symbols replaced           init.c    start in a process, fork
  *   bpf.c        where a command is answered         pack.c    most commands, as MSG_BPF
  *   elem.c       element commands, on shared memory  run.c     BPF_PROG_TEST_RUN, here
- *   fdtab.c      what the fds are                    image.c   program images, their host
+ *   fdtab.c      what the fds are, hold.c who looks  image.c   program images, their host
  *   mmap.c       mmap of a map                       procfs.c  readlink, fdinfo of handles
  *   path.c       pathnames of pins, statfs           bpffs.c   mount(2) of type bpf
  *   client.c     connections to the service          guard.c   the caller's memory
@@ -34,7 +34,7 @@ struct shim {
 };
 
 extern struct shim shim;
-extern __thread int shim_inside;
+extern __thread __attribute__((tls_model("initial-exec"))) int shim_inside;
 
 static inline bool shim_active(void)
 {

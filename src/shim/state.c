@@ -5,7 +5,7 @@
 #include "shim/shim.h"
 
 struct shim shim;
-__thread int shim_inside __attribute__((tls_model("initial-exec")));
+__thread __attribute__((tls_model("initial-exec"))) int shim_inside;
 
 int shim_read_attr(union bpf_attr *attr, u64 uattr, u32 size)
 {

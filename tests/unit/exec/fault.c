@@ -42,6 +42,15 @@ static void test_copy(void **state)
 		assert_int_equal(fault_copy(buf, p + PAGE - len, len + 1), -EFAULT);
 		for (size_t i = 0; i < sizeof(buf); i++)
 			assert_int_equal(buf[i], i < len + 1 ? 0 : 1);
+		assert_int_equal(fault_any(p + PAGE - len, len), len > 0);
+		assert_int_equal(fault_any(p + PAGE - len, len + 1), -EFAULT);
+	}
+	memset(p, 0, PAGE);
+	for (size_t len = 1; len <= 40; len++) {
+		assert_int_equal(fault_any(p + PAGE - len, len), 0);
+		p[PAGE - 1] = 1;
+		assert_int_equal(fault_any(p + PAGE - len, len), 1);
+		p[PAGE - 1] = 0;
 	}
 	munmap(p, 2 * PAGE);
 }

@@ -225,6 +225,7 @@ struct race {
 	struct fdtab *t;
 	int fd;
 	u32 stop, hits;
+	bool hold;
 };
 
 static void *reader(void *arg)
@@ -232,7 +233,7 @@ static void *reader(void *arg)
 	struct race *r = arg;
 
 	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
-		struct fd_obj *o = fdtab_peek(r->t, r->fd);
+		struct fd_obj *o = r->hold ? fdtab_hold(r->t, r->fd) : fdtab_peek(r->t, r->fd);
 		u32 k = 0;
 		u64 v;
 
@@ -240,14 +241,17 @@ static void *reader(void *arg)
 			continue;
 		if (o->id == 7 && !map_sys_lookup(o->map, &k, &v, 0))
 			__atomic_add_fetch(&r->hits, 1, __ATOMIC_RELAXED);
-		fdtab_put(r->t, o);
+		if (r->hold)
+			fdtab_release();
+		else
+			fdtab_put(r->t, o);
 	}
 	return NULL;
 }
 
-static void test_race(void **state)
+static void race(struct fdtab *t, bool hold)
 {
-	struct race r = {.t = *state, .fd = handle()};
+	struct race r = {.t = t, .fd = handle(), .hold = hold};
 	pthread_t th[2];
 
 	for (int i = 0; i < 2; i++)
@@ -263,6 +267,45 @@ static void test_race(void **state)
 	close(r.fd);
 }
 
+static void test_race(void **state)
+{
+	race(*state, false);
+	race(*state, true);
+}
+
+static void *dropper(void *arg)
+{
+	struct race *r = arg;
+
+	fdtab_drop(r->t, r->fd);
+	__atomic_store_n(&r->stop, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* What a thread holds stays until it lets go, whoever closes the fd. */
+static void test_hold(void **state)
+{
+	struct race r = {.t = *state, .fd = handle()};
+	struct fd_obj *o;
+	pthread_t th;
+	u64 v;
+
+	assert_null(fdtab_hold(r.t, r.fd)); /* only what is known */
+	fdtab_put(r.t, fdtab_get(r.t, r.fd));
+	o = fdtab_hold(r.t, r.fd);
+	assert_non_null(o);
+	pthread_create(&th, NULL, dropper, &r);
+	while (fdtab_peek(r.t, r.fd))
+		fdtab_put(r.t, o);
+	usleep(20000);
+	assert_int_equal(__atomic_load_n(&r.stop, __ATOMIC_SEQ_CST), 0);
+	assert_int_equal(map_sys_lookup(o->map, &(u32){1}, &v, 0), 0);
+	fdtab_release();
+	pthread_join(th, NULL);
+	assert_int_equal(r.stop, 1);
+	close(r.fd);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -275,6 +318,7 @@ int main(void)
 		T(test_views_are_shared),
 		T(test_fork),
 		T(test_race),
+		T(test_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
