@@ -71,7 +71,7 @@ static void cb_follow(struct machine *m, struct cframe *f)
 		t->regs[m->depth] = (was >> 3 & 1) << (f->cb_map < 0 ? 2 : 4);
 		t->regs[m->depth - 1] &= ~0x3fu;
 	}
-	follow(m, &m->c, &m->next, f->cb_start, m->depth);
+	follow(m, &m->c, &m->next, f->cb_start);
 	m->c = m->next;
 }
 
@@ -81,8 +81,7 @@ static bool cb_round(struct machine *m)
 
 	fresh_frame(m, m->depth);
 	cb_arguments(m, f);
-	if (f->watched)
-		cb_follow(m, f);
+	cb_follow(m, f);
 	m->pc = f->cb_start;
 	return true;
 }
@@ -100,7 +99,8 @@ bool call_back(struct machine *m, int map, u64 rounds, u64 start, u64 arg, enum 
 	m->entries[m->depth + 1] = m->c;
 	f = &m->f[++m->depth];
 	f->callback = true;
-	f->watched = caller->watched;
+	f->base = caller->base;
+	f->held = caller->held;
 	f->ret = m->pc + 1;
 	f->cb_start = start;
 	f->entry = &m->entries[m->depth];
@@ -125,24 +125,42 @@ static bool cb_return(struct machine *m)
 		return cb_round(m);
 	f->callback = false;
 	m->depth--;
-	if (f->watched)
-		m->c = *f->entry;
+	m->c = *f->entry;
 	clobber(m, f->round, SAME);
 	return go_to(m, f->ret);
 }
 
 /* --- functions --- */
 
-static bool program_ends(struct machine *m)
+/* Where a walk ended: nothing may be left that was taken in it. */
+static bool gave_back(struct machine *m)
 {
+	const struct cframe *f = &m->f[m->depth];
+
 	if (is_secret(m, 0))
 		return violation(m, "an address is returned");
-	if (m->held)
-		return violation(m, "%u references are never given back", m->held);
-	if (m->locked)
-		return violation(m, "a lock stays locked");
-	m->end = RUN_OK;
+	if (m->held != f->held)
+		return violation(m, "%u references are never given back", m->held - f->held);
+	return m->locked ? violation(m, "a lock stays locked") : true;
+}
+
+static bool program_ends(struct machine *m)
+{
+	if (gave_back(m))
+		m->end = RUN_OK;
 	return false;
+}
+
+/* Of its walk the callers know nothing. */
+static bool global_returns(struct machine *m)
+{
+	struct cframe *f = &m->f[m->depth];
+
+	if (!gave_back(m))
+		return false;
+	m->c = m->entries[m->depth--];
+	clobber(m, f->regs[0], f->how[0]);
+	return go_to(m, f->ret);
 }
 
 static void forget_taint(struct machine *m)
@@ -160,39 +178,50 @@ bool leave(struct machine *m)
 	struct cframe *f = &m->f[m->depth], *c;
 	u64 r0 = f->regs[0];
 
-	if (!(f->init & 1) &&
-	    (!m->depth || f->callback)) /* of a function: then the caller may not use it */
+	if (!(f->init & 1) && /* of a static function: then the caller may not use it */
+	    (m->depth == f->base || f->callback))
 		return violation(m, "exit without R0");
 	if (!m->depth)
 		return program_ends(m);
 	if (f->callback)
 		return cb_return(m);
+	if (m->depth == f->base)
+		return global_returns(m);
 	forget_taint(m);
 	m->depth--;
 	c = &m->f[m->depth];
-	if (!f->watched && c->watched)
-		m->c = m->entries[m->depth + 1];
-	if (f->watched) {
-		c->regs[0] = r0;
-		c->how[0] = f->how[0];
-		c->init = (c->init & ~0x3fu) | (f->init & 1);
-	} else {
-		clobber(m, r0, f->how[0]);
-	}
+	c->regs[0] = r0;
+	c->how[0] = f->how[0];
+	c->init = (c->init & ~0x3fu) | (f->init & 1);
 	return go_to(m, f->ret);
 }
 
-static bool is_global(const struct sprog *p, s32 start)
+/* Number of the global function that begins at @start, 0: none. */
+static u32 global_at(const struct sprog *p, s32 start)
 {
 	for (u32 i = 1; i < p->nr_funcs; i++)
 		if (p->func[i] == (u32)start)
-			return p->global >> i & 1;
-	return false;
+			return p->global >> i & 1 ? i : 0;
+	return 0;
+}
+
+static bool enter_global(struct machine *m, u32 func)
+{
+	struct cframe *f = &m->f[m->depth];
+
+	f->base = m->depth;
+	f->held = m->held;
+	memset(&m->c.at[0], 0, sizeof(m->c.at[0]));
+	m->c.n = m->w->entry[func] ? 1 : 0;
+	m->c.at[0].node = m->w->entry[func];
+	m->pc = m->p->func[func];
+	return true;
 }
 
 bool call_function(struct machine *m, s32 start)
 {
 	struct cframe *f, *caller = &m->f[m->depth];
+	u32 global = global_at(m->p, start);
 
 	if (m->depth + 1 >= SP_FRAMES)
 		return violation(m, "call stack too deep");
@@ -205,7 +234,8 @@ bool call_function(struct machine *m, s32 start)
 	caller->init &= ~0x3fu;
 	f->ret = m->pc + 1;
 	f->callback = false;
-	f->watched = caller->watched && !is_global(m->p, start);
+	f->base = caller->base;
+	f->held = caller->held;
 	for (u32 i = 0; i < m->c.n; i++) {
 		struct taint *t = &m->c.at[i].t;
 
@@ -215,5 +245,5 @@ bool call_function(struct machine *m, s32 start)
 	}
 	m->entries[m->depth + 1] = m->c;
 	m->depth++;
-	return go_to(m, start);
+	return global ? enter_global(m, global) : go_to(m, start);
 }

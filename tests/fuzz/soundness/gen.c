@@ -141,7 +141,8 @@ void note_call(struct gen *g, u32 callee, bool pointer)
 /* --- blocks --- */
 
 static const struct theme *const themes[] = {
-	&gen_numbers, &gen_memory, &gen_packets, &gen_flow, &gen_merges, &gen_objects, &gen_newer,
+	&gen_numbers, &gen_memory,  &gen_packets, &gen_flow,
+	&gen_merges,  &gen_objects, &gen_newer,	  &gen_globals,
 };
 
 static void piece(struct gen *g)
@@ -229,6 +230,11 @@ static void context_function(struct gen *g)
 	emit(g, BPF_MOV64_REG(6, 1));
 	g->kind[6] = g->kind[1] = K_CTX;
 	g->kind[3] = K_NUM;
+	if (g->moves >> g->func & 1) {
+		emit(g, BPF_MOV64_REG(7, 2));
+		move_packet(g);
+		emit(g, BPF_MOV64_REG(2, 7));
+	}
 	if (chance(g->r, 85))
 		to_end(g, BPF_JMP_IMM(BPF_JEQ, 2, 0, 0));
 	access_at(g, 2, chance(g->r, 90) ? 0 : below(g->r, 8), random_size(g));
@@ -289,7 +295,7 @@ void gen_program(struct rng *r, struct sprog *p)
 	if (!p->unpriv && sp_has_iterators && chance(r, 8))
 		p->type = BPF_PROG_TYPE_TRACING;
 	p->flags = chance(r, 50) ? BPF_F_TEST_STATE_FREQ : 0;
-	p->global = chance(r, 20) && !p->unpriv ? (u32)rnd(r) & 0x3e : 0;
+	p->global = chance(r, 30) && !p->unpriv ? (u32)rnd(r) & 0x3e : 0;
 	p->takes_ctx = p->global & (u32)rnd(r);
 	function(&g, 0, 2 + below(r, chance(r, 80) ? 12 : 30));
 	/* functions that are called, and those these call */

@@ -25,6 +25,7 @@ struct gen {
 		u32 at, func;
 		bool pointer;
 	} calls[32];
+	u32 moves; /* mask of functions that begin with moving the packet */
 	bool has_ctx, in_loop;
 	u64 written; /* stack slots with data */
 };
@@ -39,7 +40,7 @@ struct theme {
 };
 #define THEME(name, table) const struct theme name = {.pieces = table, .nr = ARRAY_SIZE(table)}
 extern const struct theme gen_numbers, gen_memory, gen_packets, gen_flow, gen_merges, gen_objects,
-	gen_newer;
+	gen_newer, gen_globals;
 
 /* --- gen.c: emitting --- */
 bool full(const struct gen *g);
@@ -68,6 +69,7 @@ u32 bound(struct gen *g, u32 d);	   /* gen_numbers.c: makes @d small */
 void unknown_in(struct gen *g, u32 d);	   /* gen_numbers.c */
 void piece_lookup(struct gen *g);	   /* gen_memory.c: a checked pointer to a value */
 void access_at(struct gen *g, u32 ptr, s32 off, u8 size); /* gen_memory.c */
+void move_packet(struct gen *g);	   /* gen_packets.c */
 void callback_body(struct gen *g);	   /* gen_flow.c */
 
 #endif

@@ -84,7 +84,7 @@ static void p_ld_abs(struct gen *g)
 	clobbered(g, K_NUM);
 }
 
-static void p_move_packet(struct gen *g)
+void move_packet(struct gen *g)
 {
 	if (!g->has_ctx || g->p->type == BPF_PROG_TYPE_SOCKET_FILTER)
 		return;
@@ -192,7 +192,7 @@ static void p_packet_copies(struct gen *g)
 
 static const struct piece pieces[] = {{p_packet, 4},
 				      {p_ld_abs, 1},
-				      {p_move_packet, 1},
+				      {move_packet, 1},
 				      {p_packet_diamond, 3},
 				      {p_packet_copies, 3}};
 THEME(gen_packets, pieces);

@@ -107,10 +107,9 @@ static u64 struct_load(struct machine *m, u32 size)
 /* Pointers of BTF types may be NULL, checked or not: loads then give 0. */
 static bool through_null(const struct machine *m, const struct bpf_insn *in, u64 a)
 {
-	const struct areg *reg = &m->w->node[m->c.n ? m->c.at[0].node : 0].reg[in->src_reg];
+	const struct areg *reg = &known_frame(m, m->c.at[0].node, m->depth)->reg[in->src_reg];
 
-	return m->f[m->depth].watched && m->c.n &&
-	       (reg->type & BPF_BASE_TYPE_MASK) == PTR_TO_BTF_ID &&
+	return (reg->type & BPF_BASE_TYPE_MASK) == PTR_TO_BTF_ID &&
 	       a - (u64)(s64)in->off == (u64)(s64)reg->off;
 }
 
@@ -133,8 +132,6 @@ static bool ldx(struct machine *m, const struct bpf_insn *in)
 
 	if (through_null(m, in, a))
 		return load_null(m, in);
-	if (a < 4096 && !m->f[m->depth].watched)
-		return stop(m); /* nobody says what kind of pointer it is */
 	at = mem_read(m, a, size, "load");
 	if (!at)
 		return false;
@@ -400,9 +397,8 @@ static void set_up(struct machine *m, const u8 *map_const)
 	m->f[0].how[1] = ADDRESS;
 	m->f[0].init |= 2;
 	m->f[0].secret |= 2;
-	m->f[0].watched = true;
 	m->c.n = 1;
-	m->c.at[0].node = 1;
+	m->c.at[0].node = m->w->entry[0];
 	m->paired = true;
 }
 
@@ -415,7 +411,7 @@ static void run(struct machine *m)
 			return;
 		}
 		m->trace[m->step % 64] = m->pc;
-		if (m->f[m->depth].watched && !compare(m))
+		if (!compare(m))
 			return;
 		if (!step(m))
 			return;
@@ -439,8 +435,7 @@ enum run_result run_program(const struct sprog *p, const struct walk *w, u64 see
 	if (img)
 		twin_begin(m);
 	run(m);
-	if (img && m->end == RUN_OK && m->paired && !m->log.full &&
-	    twin_run(m, img, seed & 1))
+	if (img && m->end == RUN_OK && m->paired && !m->log.full && twin_run(m, img, seed & 1))
 		m->end = RUN_COMPARED;
 	if (m->end == RUN_VIOLATION && getenv("SOUNDNESS_TRACE"))
 		for (u32 i = m->step > 63 ? m->step - 63 : 0; i <= m->step; i++)

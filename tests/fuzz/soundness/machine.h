@@ -81,7 +81,9 @@ struct cframe {
 	u32 init;   /* mask of registers with a value */
 	u32 secret; /* mask of registers whose value tells an address */
 	s32 ret;    /* instruction after the call */
-	bool watched, callback;
+	u32 base;   /* depth of the frame where the walk began that this one is in */
+	u32 held;   /* ... references held then */
+	bool callback;
 	/* callback */
 	struct cands *entry; /* at the call */
 	s32 cb_start;
@@ -177,8 +179,14 @@ bool jump_taken(const struct bpf_insn *in, u64 d, u64 s);
 bool jump_same(const struct machine *m, const struct bpf_insn *in); /* does the twin decide alike? */
 
 /* --- match.c --- */
+static inline u32 walk_base(const struct machine *m) { return m->f[m->depth].base; }
+/* What the node knows of the machine's frame @depth. */
+static inline const struct aframe *known_frame(const struct machine *m, u32 node, u32 depth)
+{
+	return &m->w->frame[m->w->node[node].frame[depth - walk_base(m)]];
+}
 bool compare(struct machine *m);
-void follow(struct machine *m, const struct cands *from, struct cands *to, s32 pc, u32 depth);
+void follow(struct machine *m, const struct cands *from, struct cands *to, s32 pc);
 bool go_to(struct machine *m, s32 pc);
 void each_reg_taint(struct machine *m, u32 dst, s32 src, bool keep);
 void taint_load(struct machine *m, u32 dst, u64 a, u32 size, bool keep);

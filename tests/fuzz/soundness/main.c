@@ -196,8 +196,7 @@ static void statistics(const struct fuzz *f, double took)
 	       "%llu programs compiled; %llu instructions verified; %llu violations\n",
 	       (unsigned long long)f->runs, (unsigned long long)f->compared,
 	       (unsigned long long)f->stopped, (unsigned long long)f->compiled,
-	       (unsigned long long)f->processed,
-	       (unsigned long long)f->violations);
+	       (unsigned long long)f->processed, (unsigned long long)f->violations);
 	if (f->kernel)
 		kernel_statistics();
 }

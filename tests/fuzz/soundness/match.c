@@ -61,45 +61,44 @@ void taint_store(struct machine *m, u64 a, u32 size, s32 src)
 	}
 }
 
+static void taint_copies_in(struct machine *m, struct cand *c, u32 depth, u32 id)
+{
+	const struct aframe *a = known_frame(m, c->node, depth);
+
+	for (u32 i = 0; i < REG_FP; i++)
+		if (a->reg[i].type == SCALAR_VALUE && a->reg[i].id == id)
+			c->t.regs[depth] |= 1u << i;
+	for (u32 i = 0; i < a->nr_slots; i++) {
+		const struct aslot *s = &m->w->slot[a->slots + i];
+
+		if (s->kind[7] == SLOT_SPILL && s->reg.type == SCALAR_VALUE && s->reg.id == id)
+			c->t.slots[depth] |= 1ull << i;
+	}
+}
+
 /* What shares @id learned from a tainted operand. */
 static void taint_copies(struct machine *m, struct cand *c, u32 id)
 {
-	const struct node *n = &m->w->node[c->node];
-
-	if (!id)
-		return;
-	for (u32 i = 0; i < REG_FP; i++)
-		if (n->reg[i].type == SCALAR_VALUE && n->reg[i].id == id)
-			c->t.regs[m->depth] |= 1u << i;
-	for (u32 i = 0; i < n->nr_slots; i++) {
-		const struct aslot *s = &m->w->slot[n->slots + i];
-
-		if (s->kind[7] == SLOT_SPILL && s->reg.type == SCALAR_VALUE && s->reg.id == id)
-			c->t.slots[m->depth] |= 1ull << i;
-	}
-	/* outer frames are not recorded here: anything may be a copy */
-	for (u32 f = 0; f < m->depth; f++) {
-		c->t.regs[f] = 0x3ff;
-		c->t.slots[f] = ~0ull;
-	}
+	for (u32 f = walk_base(m); id && f <= m->depth; f++)
+		taint_copies_in(m, c, f, id);
 }
 
 void taint_jump(struct machine *m, const struct bpf_insn *in)
 {
 	for (u32 i = 0; i < m->c.n; i++) {
 		struct cand *c = &m->c.at[i];
-		const struct node *n = &m->w->node[c->node];
+		const struct areg *reg = known_frame(m, c->node, m->depth)->reg;
 		bool x = BPF_SRC(in->code) == BPF_X;
 
 		if (!reg_tainted(m, c, in->dst_reg) && !(x && reg_tainted(m, c, in->src_reg)))
 			continue;
-		taint_copies(m, c, n->reg[in->dst_reg].id);
+		taint_copies(m, c, reg[in->dst_reg].id);
 		if (!x)
 			continue;
-		taint_copies(m, c, n->reg[in->src_reg].id);
-		if (n->reg[in->dst_reg].type == SCALAR_VALUE)
+		taint_copies(m, c, reg[in->src_reg].id);
+		if (reg[in->dst_reg].type == SCALAR_VALUE)
 			taint_reg(m, c, in->dst_reg, true);
-		if (n->reg[in->src_reg].type == SCALAR_VALUE)
+		if (reg[in->src_reg].type == SCALAR_VALUE)
 			taint_reg(m, c, in->src_reg, true);
 	}
 }
@@ -162,7 +161,7 @@ static bool in_areg(struct machine *m, const struct areg *a, u64 v)
 	switch (type_base(a->type)) {
 	case SCALAR_VALUE: return in_number(a, v) && in_number32(a, v);
 	case PTR_TO_CTX: return in_region(a, addr(RG_CTX), v);
-	case PTR_TO_STACK: return in_region(a, stack_top(a->frameno), v);
+	case PTR_TO_STACK: return in_region(a, stack_top(walk_base(m) + a->frameno), v);
 	case CONST_PTR_TO_MAP: return v == addr(RG_HANDLE + (a->map ? a->map - 1 : (u32)MAP_ARRAY));
 	case PTR_TO_MAP_VALUE: return in_value(m, a, v);
 	case PTR_TO_MAP_KEY: return in_region(a, addr(RG_KEY), v);
@@ -190,6 +189,7 @@ void areg_text(const struct areg *a, char *buf, size_t size)
 }
 
 struct mismatch {
+	u32 frame;
 	char what[32];
 	u64 value;
 	const struct areg *a;
@@ -236,38 +236,48 @@ static bool slot_matches(struct machine *m, const struct aslot *s, u32 i, const 
 	return false;
 }
 
-static bool cand_matches(struct machine *m, const struct cand *c, struct mismatch *mm)
+/* Callers have R6 to R9 only. */
+static bool frame_matches(struct machine *m, const struct cand *c, u32 depth, struct mismatch *mm)
 {
-	const struct node *n = &m->w->node[c->node];
-	const struct cframe *f = &m->f[m->depth];
+	const struct aframe *known = known_frame(m, c->node, depth);
+	const struct cframe *f = &m->f[depth];
 
-	for (u32 i = 0; i < VFY_REGS; i++) {
-		const struct areg *a = &n->reg[i];
+	mm->frame = depth;
+	for (u32 i = depth == m->depth ? 0 : 6; i < VFY_REGS; i++) {
+		const struct areg *a = &known->reg[i];
+		bool set = f->init >> i & 1,
+		     secret = m->p->unpriv && (f->secret >> i & 1) && a->type == SCALAR_VALUE;
 
-		if (a->type == NOT_INIT || (c->t.regs[m->depth] >> i & 1))
+		if (a->type == NOT_INIT || (c->t.regs[depth] >> i & 1) ||
+		    (set && !secret && in_areg(m, a, f->regs[i])))
 			continue;
-		if ((f->init >> i & 1) && in_areg(m, a, f->regs[i]) &&
-		    !(a->type == SCALAR_VALUE && is_secret(m, i)))
-			continue;
-		snprintf(mm->what, sizeof(mm->what),
-			 !(f->init >> i & 1) ? "unset R%u"
-			 : is_secret(m, i)   ? "address R%u"
-					     : "R%u",
+		snprintf(mm->what, sizeof(mm->what), "%sR%u",
+			 !set	  ? "unset "
+			 : secret ? "address "
+				  : "",
 			 i);
 		mm->value = f->regs[i];
 		mm->a = a;
 		return false;
 	}
-	for (u32 i = 0; i < n->nr_slots; i++)
-		if (!(c->t.slots[m->depth] >> i & 1) &&
-		    !slot_matches(m, &m->w->slot[n->slots + i], i, f, mm))
+	for (u32 i = 0; i < known->nr_slots; i++)
+		if (!(c->t.slots[depth] >> i & 1) &&
+		    !slot_matches(m, &m->w->slot[known->slots + i], i, f, mm))
+			return false;
+	return true;
+}
+
+static bool cand_matches(struct machine *m, const struct cand *c, struct mismatch *mm)
+{
+	for (u32 f = walk_base(m); f <= m->depth; f++)
+		if (!frame_matches(m, c, f, mm))
 			return false;
 	return true;
 }
 
 bool compare(struct machine *m)
 {
-	struct mismatch mm = {"", 0, NULL};
+	struct mismatch mm = {0};
 	char text[260] = "";
 	u32 kept = 0, node = m->c.n ? m->c.at[0].node : 0;
 
@@ -279,8 +289,12 @@ bool compare(struct machine *m)
 		return true;
 	if (mm.a)
 		areg_text(mm.a, text, sizeof(text));
-	violation(m, node ? "%s = %#llx (%lld) is not in: %s" : "the walk never came here%s",
-		  mm.what, (unsigned long long)mm.value, (long long)mm.value, text);
+	if (node)
+		violation(m, "%s of frame %u (%u runs) = %#llx (%lld) is not in: %s", mm.what,
+			  mm.frame, m->depth, (unsigned long long)mm.value, (long long)mm.value,
+			  text);
+	else
+		violation(m, "the walk never came here");
 	m->v->node = node;
 	return false;
 }
@@ -291,9 +305,10 @@ static void add_cand(struct cands *to, const struct cand *c)
 		to->at[to->n++] = *c;
 }
 
-void follow(struct machine *m, const struct cands *from, struct cands *to, s32 pc, u32 depth)
+void follow(struct machine *m, const struct cands *from, struct cands *to, s32 pc)
 {
 	const struct walk *w = m->w;
+	u32 base = walk_base(m), depth = m->depth - base;
 
 	to->n = 0;
 	for (u32 i = 0; i < from->n; i++)
@@ -306,8 +321,8 @@ void follow(struct machine *m, const struct cands *from, struct cands *to, s32 p
 				continue;
 			c.node = ed->to;
 			for (u32 f = 0; ed->cover && f <= depth; f++) {
-				c.t.regs[f] |= w->taint[ed->cover - 1].regs[f];
-				c.t.slots[f] |= w->taint[ed->cover - 1].slots[f];
+				c.t.regs[base + f] |= w->taint[ed->cover - 1].regs[f];
+				c.t.slots[base + f] |= w->taint[ed->cover - 1].slots[f];
 			}
 			add_cand(to, &c);
 		}
@@ -315,10 +330,8 @@ void follow(struct machine *m, const struct cands *from, struct cands *to, s32 p
 
 bool go_to(struct machine *m, s32 pc)
 {
-	if (m->f[m->depth].watched) {
-		follow(m, &m->c, &m->next, pc, m->depth);
-		m->c = m->next;
-	}
+	follow(m, &m->c, &m->next, pc);
+	m->c = m->next;
 	m->pc = pc;
 	return true;
 }

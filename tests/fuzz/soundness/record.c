@@ -53,16 +53,61 @@ static void add_edge(struct walk *w, u32 from, u32 to, s32 insn, u32 cover)
 	w->node[from].edges = w->nr_edges++;
 }
 
+static void copy_frame(const struct walk *w, struct aframe *a, struct aslot *slot,
+		       const struct vframe *f)
+{
+	memset(a, 0, sizeof(*a));
+	a->slots = slot - w->slot;
+	a->nr_slots = f->nr_slots;
+	for (u32 i = 0; i < VFY_REGS; i++)
+		copy_reg(w, &a->reg[i], &f->regs[i]);
+	memset(slot, 0, f->nr_slots * sizeof(*slot));
+	for (u32 i = 0; i < f->nr_slots; i++) {
+		memcpy(slot[i].kind, f->slots[i].kind, SLOT_SIZE);
+		copy_reg(w, &slot[i].reg, &f->slots[i].reg);
+	}
+}
+
+static bool same_frame(const struct walk *w, const struct aframe *a, const struct aframe *b)
+{
+	return a->nr_slots == b->nr_slots && !memcmp(a->reg, b->reg, sizeof(a->reg)) &&
+	       !memcmp(&w->slot[a->slots], &w->slot[b->slots], a->nr_slots * sizeof(*w->slot));
+}
+
+/* Number of the frame: @before, the one it was at the node before, when nothing changed in it. */
+static u32 add_frame(struct walk *w, const struct vframe *f, const u32 *before)
+{
+	struct aframe *a;
+
+	room((void **)&w->frame, &w->room_frames, w->nr_frames + 1, sizeof(*w->frame));
+	room((void **)&w->slot, &w->room_slots, w->nr_slots + f->nr_slots, sizeof(*w->slot));
+	a = &w->frame[w->nr_frames];
+	copy_frame(w, a, &w->slot[w->nr_slots], f);
+	if (before && same_frame(w, a, &w->frame[*before]))
+		return *before;
+	w->nr_slots += a->nr_slots;
+	return w->nr_frames++;
+}
+
+/* Of a function, or of the same once more from the start. */
+static void begin_walk(struct walk *w, u32 func)
+{
+	if (func >= SP_MAX_FUNCS)
+		return;
+	if (w->entry[func])
+		w->nr_nodes = w->entry[func];
+	w->entry[func] = w->nr_nodes;
+}
+
 static void on_step(const struct vfy_observer *o, struct venv *env)
 {
 	struct walk *w = container_of(o, struct walk, obs);
 	struct vstate *st = env->cur;
-	const struct vframe *f = st->frame[st->curframe];
-	struct node *n;
 	u32 from = st->seen, id;
+	struct node *n;
 
 	if (!from)
-		walk_reset(w); /* a new walk: of another function, or once more from the start */
+		begin_walk(w, st->frame[0]->subprog);
 	if (w->nr_nodes >= SP_MAX_NODES) {
 		w->overflow = true;
 		st->seen = 1;
@@ -71,22 +116,15 @@ static void on_step(const struct vfy_observer *o, struct venv *env)
 	}
 	id = w->nr_nodes++;
 	room((void **)&w->node, &w->room_nodes, w->nr_nodes, sizeof(*w->node));
-	room((void **)&w->slot, &w->room_slots, w->nr_slots + f->nr_slots, sizeof(*w->slot));
 	n = &w->node[id];
 	n->insn = env->insn_idx;
 	n->depth = st->curframe;
 	n->edges = 0;
 	n->speculative = st->speculative;
-	n->slots = w->nr_slots;
-	n->nr_slots = f->nr_slots;
-	for (u32 i = 0; i < VFY_REGS; i++)
-		copy_reg(w, &n->reg[i], &f->regs[i]);
-	for (u32 i = 0; i < f->nr_slots; i++) {
-		struct aslot *s = &w->slot[w->nr_slots++];
-
-		memcpy(s->kind, f->slots[i].kind, SLOT_SIZE);
-		copy_reg(w, &s->reg, &f->slots[i].reg);
-	}
+	for (u32 i = 0; i <= n->depth; i++)
+		n->frame[i] = add_frame(w, st->frame[i],
+					from && i <= w->node[from].depth ? &w->node[from].frame[i]
+									 : NULL);
 	if (from)
 		add_edge(w, from, id, n->insn, 0);
 	st->seen = id;
@@ -141,13 +179,15 @@ void walk_init(struct walk *w, struct bpf_map *maps)
 void walk_reset(struct walk *w)
 {
 	w->nr_nodes = w->nr_edges = 1;
-	w->nr_taints = w->nr_slots = 0;
+	w->nr_taints = w->nr_slots = w->nr_frames = 0;
+	memset(w->entry, 0, sizeof(w->entry));
 	w->overflow = false;
 }
 
 void walk_free(struct walk *w)
 {
 	free(w->node);
+	free(w->frame);
 	free(w->edge);
 	free(w->taint);
 	free(w->slot);

@@ -21,11 +21,13 @@
  * (twin.h), and must return the same and leave the same.
  *
  * Following the walk. The recorder keeps one node per instruction the walk checked (registers and
- * stack of the innermost frame before the instruction) and an edge from the node walked before on
- * that path: next instruction, other branch, callee, callback. A run is at a set of nodes (nearly
- * always one); after each step it goes to the successors whose instruction and call depth are those
- * of the machine. A node whose state does not contain the machine's is left; it is a violation when
- * none stays.
+ * stack of all frames before the instruction) and an edge from the node walked before on that path:
+ * next instruction, other branch, callee, callback. A run is at a set of nodes (nearly always one);
+ * after each step it goes to the successors whose instruction and call depth are those of the
+ * machine. A node whose state does not contain the machine's is left; it is a violation when none
+ * stays. A global function was walked by itself, for any arguments: a call of it goes to the entry
+ * of its walk, and what is there knows nothing of the callers; when it returns, the run is where the
+ * caller was.
  *
  * Pruning. Where a path ended because explored state S covered it, the run goes on at the node
  * where S was kept. S covers only what mattered: values S never read may be anything, and so may
@@ -35,9 +37,6 @@
  * imprecise values lead to a bad access or to a branch the walk thought impossible, the run finds
  * that. Liveness and precision of S are final when it covers something (all its paths have ended),
  * so they are copied then.
- *
- * Not compared: outer frames while an inner one runs (they are on return), global functions called
- * from others (run, but not watched).
  */
 #include "verifier/vfy.h"
 #include "prog/prog.h"
@@ -134,12 +133,15 @@ struct taint {
 	u16 regs[SP_FRAMES];
 	u64 slots[SP_FRAMES];
 };
+struct aframe {
+	u32 slots, nr_slots; /* in walk.slot */
+	struct areg reg[VFY_REGS];
+};
 struct node {
 	s32 insn;
-	u32 depth, edges;    /* first edge */
-	u32 slots, nr_slots; /* in walk.slot */
+	u32 depth, edges;     /* first edge */
+	u32 frame[SP_FRAMES]; /* in walk.frame; nodes share those that are alike */
 	bool speculative;
-	struct areg reg[VFY_REGS];
 };
 struct edge {
 	u32 to, next;
@@ -149,12 +151,14 @@ struct edge {
 struct walk {
 	struct vfy_observer obs;
 	struct bpf_map *maps;
-	struct node *node; /* [0] unused, [1] the entry */
+	struct node *node; /* [0] unused */
+	u32 entry[SP_MAX_FUNCS]; /* node where the walk of a function begins, 0: walked with its callers */
+	struct aframe *frame;
 	struct edge *edge; /* [0] unused */
 	struct taint *taint;
 	struct aslot *slot;
-	u32 nr_nodes, nr_edges, nr_taints, nr_slots;
-	u32 room_nodes, room_edges, room_taints, room_slots;
+	u32 nr_nodes, nr_frames, nr_edges, nr_taints, nr_slots;
+	u32 room_nodes, room_frames, room_edges, room_taints, room_slots;
 	bool overflow; /* too large to be recorded */
 };
 void walk_init(struct walk *w, struct bpf_map *maps);
