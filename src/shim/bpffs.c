@@ -4,7 +4,7 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include "shim/bpffs.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 
 /* A line of mountinfo: "36 35 0:98 / /mnt rw,... [tags] - type source options" */
 static bool line_is_ours(char *line, dev_t dev, const char *type)

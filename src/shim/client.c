@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <sys/resource.h>
 #include "shim/client.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 
 #define FDS_PER_MSG 250u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* describe.c - MSG_HANDLE: what the service knows about an fd. */
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 int shim_described(const struct msg_handle_info *i, struct fd_obj *out)

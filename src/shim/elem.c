@@ -5,7 +5,7 @@
  * needs other objects (prog arrays, huge keys, odd attr sizes) goes to the service.
  */
 #include "shim/guard.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define KEY_MAX	    512u

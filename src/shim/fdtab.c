@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "shim/fdtab.h"
 #include "shim/hold.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 
 #define LEAF_BITS 10
 #define LEAF_FDS  (1u << LEAF_BITS)

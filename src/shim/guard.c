@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exec/fault.h"
 #include "shim/guard.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 
 #define CHUNK (1u << 20)
 

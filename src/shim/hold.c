@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <linux/membarrier.h>
 #include "shim/hold.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 
 #define BATCH	 (4096 / sizeof(struct hold))
 #define SPINS	 64

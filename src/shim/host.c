@@ -5,7 +5,7 @@
  * the service.
  */
 #include "exec/exec.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define NAME_MAX_LEN 4096u /* longer than any name there is */

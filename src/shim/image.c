@@ -3,7 +3,7 @@
  * may ask of it (struct exec_host). */
 #include "exec/exec.h"
 #include "map/map_kind.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define TAIL_CACHE   64u

@@ -6,7 +6,7 @@
 #include "base/slot.h"
 #include "exec/exec.h"
 #include "shim/interpose.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 static void take_slots(int memfd)

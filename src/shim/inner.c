@@ -10,7 +10,7 @@
  * of maps, of the same shape.
  */
 #include "exec/exec.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define CACHE_SETS 128u

@@ -16,7 +16,7 @@
 #include <sys/mount.h>
 #include "shim/bpffs.h"
 #include "shim/interpose.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define INTERPOSE(name) __asm__(#name) __attribute__((visibility("default"), used))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mmap.c - mmap of a map handle: the part of the map's memory that its kind shows (struct map_window),
  * under the kernel's conditions. */
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define PAGE 4096ull

@@ -3,7 +3,7 @@
  */
 #include "abi/command.h"
 #include "shim/guard.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define MAX_SEGS     40u

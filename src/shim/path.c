@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include "shim/bpffs.h"
 #include "shim/guard.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define PATH_CAP	 4096

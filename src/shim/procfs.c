@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define PROG_HEAD \

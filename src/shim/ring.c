@@ -14,7 +14,7 @@
  */
 #include <sys/epoll.h>
 #include "exec/exec.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define HIGH_FD 700 /* out of the program's way */

@@ -7,7 +7,7 @@
 #include "abi/command.h"
 #include "exec/test_run.h"
 #include "shim/guard.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define TEST_END offsetofend(union bpf_attr, test.batch_size)

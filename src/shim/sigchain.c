@@ -7,7 +7,7 @@
 #include <signal.h>
 #include "exec/fault.h"
 #include "shim/interpose.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 static struct sigaction theirs[2]; /* what the program asked for: SIGSEGV, SIGBUS */

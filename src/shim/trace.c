@@ -9,7 +9,7 @@
 #include <time.h>
 #include "abi/record.h"
 #include "shim/guard.h"
-#include "shim/raw.h"
+#include "base/raw.h"
 #include "shim/shim.h"
 
 #define FIRST_SIZE (64u << 10)

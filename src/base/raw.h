@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef USERBPF_RAW_H
-#define USERBPF_RAW_H
+#ifndef USERBPF_BASE_RAW_H
+#define USERBPF_BASE_RAW_H
 /*
  * raw.h - system calls that nobody interposes. The shim replaces close(), mmap(), syscall() and
  * others for its process, so its own calls must go past them; raw calls are no cancellation points
