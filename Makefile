@@ -36,7 +36,7 @@ bench: setup all
 asan: setup
 	@[ -f $(ASAN)/build.ninja ] || meson setup $(ASAN) -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 	@ninja -C $(ASAN) --quiet
-	@./scripts/test $(ASAN)
+	@RACE_SECONDS=30 ./scripts/test $(ASAN)
 
 install: all
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild

@@ -1,103 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# expose.sh - pinned objects shown in cgroups: every errno, the life of an entry, groups that come, go and move, inheritance, who may what.
-# Everything is done on a tree of the service's own, and where root may make cgroups on this machine, on those as well.
+# expose.sh - pinned objects shown in cgroups: inheritance, restricted mounts, names, who may what, groups that move, a user's own service, a tree of
+# the service's own. Errnos: expose_errno.sh.
 . "$SRC/tests/e2e/lib.sh"
+. "$SRC/tests/e2e/cg.sh"
 need_fuse
-ex=$BUILD/tests/e2e/expose
-# a view of groups, pinned as /sys/fs/bpf/v/group: it shows "id level name"
-views() { ub sh -c 'mkdir /sys/fs/bpf/v && "$0" "$1" /sys/fs/bpf/v $$' "$BUILD/tests/e2e/view" "$OBJ/view.bpf.o" >/dev/null || fail "no views"; }
-no_views() { ub rm -r /sys/fs/bpf/v; }
 [ "$(id -u)" = 0 ] || skip "needs root to make cgroups and to be two users"
 user_dirs
-host=
-for d in /sys/fs/cgroup/unified /sys/fs/cgroup; do
-	[ "$(stat -f -c %t $d 2>/dev/null)" = 63677270 ] && mkdir "$d/userbpf-test.$$" 2>/dev/null && host=$d/userbpf-test.$$ && break
-done
-remove_host() {
-	[ -z "$host" ] || find "$host" -depth -type d -exec rmdir {} \; 2>/dev/null
-}
-trap 'remove_host; cleanup' EXIT
-
-# Each line of the table: what is expected, then the command. G is the group, P the bpffs.
-table() {
-	cat <<'Y'
-# not pinned yet
-ENXIO	raw G/raw
-ok	pin P/map G/map
-ok	pin P/prog G/prog
-ok	pin P/link G/link
-# names that are taken, by an entry, a file of the machine, a group
-EEXIST	pin P/map G/map
-EEXIST	pin P/prog G/map
-EEXIST	pin P/map G/cgroup.procs
-EEXIST	pin P/map G/sub
-# elsewhere
-EPERM	pin P/map /tmp/no
-EPERM	pin P/map /proc/no
-ENOENT	pin P/map G/none/x
-ENOTDIR	pin P/map G/map/x
-# no files of bpffs: OBJ_GET does not work on them
-EACCES	get G/map
-EACCES	get G/prog
-# nothing of them can be read or written
-EIO	read G/map
-EIO	read G/prog
-EIO	read G/link
-EINVAL	write G/map x
-EINVAL	write G/map rmx
-EINVAL	write G/map \nrm
-EINVAL	write G/map rm\n\n
-# they can be removed
-ok	write G/map rm
-ENOENT	read G/map
-ok	pin P/map G/map
-ok	write G/map rm\n
-ENOENT	read G/map
-ok	pin P/map G/map
-ok	write G/map rm\0
-ENOENT	open G/map r
-ok	pin P/map G/map
-ok	unlink G/map
-ENOENT	unlink G/map
-EISDIR	unlink G/sub
-ENOTDIR	rmdir G/prog
-EEXIST	mkdir G/prog
-# a pin's end is theirs
-ok	pin P/map G/map
-ok	pin P/map G/map2
-ok	pin P/map G/sub/map
-ok	unlink P/map
-ENOENT	open G/map r
-ENOENT	open G/map2 r
-ENOENT	open G/sub/map r
-ENOENT	unlink G/map
-ok	rmdir G/sub
-ENOENT	open G/sub/x r
-Y
-}
-pins() { # in `run`: the three objects below $1
-	bpftool map create "$1/map" type array key 4 value 4 entries 1 name m &&
-		bpftool prog load "$OBJ/xdp_pass.bpf.o" "$1/prog" && bpftool iter pin "$OBJ/iter_map.bpf.o" "$1/link"
-}
-
-# run_table GROUP: all lines in one `run`; prints those that differ
-cat >"$T/table.sh" <<'Y'
-group=$1 ex=$2 P=/sys/fs/bpf/t
-while IFS='	' read -r want line; do
-	case $want in '#'*) continue ;; esac
-	set -- $(printf '%s' "$line" | sed "s| G/| $group/|g; s| P/| $P/|g")
-	got=$("$ex" "$@" 2>&1)
-	[ "$got" = "$want" ] || printf '%s: %s, not %s\n' "$line" "$got" "$want"
-done
-Y
-run_table() {
-	ub sh -c 'mkdir /sys/fs/bpf/t && . "$0"' "$T/pins.sh" || fail "no pins"
-	ub mkdir "$1" "$1/sub" || fail "no group $1"
-	table | ub sh "$T/table.sh" "$1" "$ex" >"$T/differ"
-	[ -s "$T/differ" ] && { fail "in $1:"; cat "$T/differ"; }
-	ub sh -c 'rm -r /sys/fs/bpf/t; rmdir "$0"' "$1" || fail "the group $1 stays"
-}
 cat >"$T/pins.sh" <<Y
 export PATH=$PATH
 bpftool map create /sys/fs/bpf/t/map type array key 4 value 4 entries 1 name m
@@ -211,31 +120,6 @@ rights() {
 	find "$host/r" -depth -type d -exec rmdir {} \; || fail "processes are left in $host/r"
 }
 
-# A user who is given a file reads it, and can do nothing else with it or beside it.
-reader() {
-	mkdir -p "$T/mnt3" "$host/u"
-	ub bpftool map create /sys/fs/bpf/u type array key 4 value 4 entries 1 name u
-	"$USERBPF" expose --dir "$RT" /sys/fs/bpf/u "$host/u/secret" && "$USERBPF" expose --dir "$RT" --mode 0644 /sys/fs/bpf/u "$host/u/open" || fail "expose"
-	views
-	"$USERBPF" expose --dir "$RT" --mode 0444 /sys/fs/bpf/v/group "$host/u/view" || fail "expose a view"
-	"$USERBPF" mount --dir "$RT" cgroup "$T/mnt3" || fail "mount"
-	m=$T/mnt3${host#/sys/fs/cgroup}/u
-	same "0600" EACCES "$(as_user "$ex" read "$m/secret")"
-	same "0644, of an object without content" EIO "$(as_user "$ex" read "$m/open")"
-	same "write" EACCES "$(as_user "$ex" write "$m/open" rm)"
-	same "remove" EACCES "$(as_user "$ex" unlink "$m/open")"
-	same "make" EACCES "$(as_user "$ex" mkdir "$m/x")"
-	as_user chmod 666 "$m/open" 2>/dev/null && fail "a user changes the mode of a file that is not theirs"
-	same "a view they were given" "$(stat -c %i "$host/u")" "$(as_user cut -d' ' -f1 "$m/view")"
-	no_views
-	same "list" "open secret" "$(as_user ls "$m" | xargs)"
-	chown 1000 "$m/open"
-	same "given away: remove" ok "$(chmod 600 "$m/open"; as_user "$ex" write "$m/open" rm)"
-	umount "$T/mnt3"
-	ub rm /sys/fs/bpf/u
-	rmdir "$host/u"
-}
-
 # A user without privileges and their own service: the files are theirs, the machine's groups are not.
 unprivileged() {
 	mkdir "$host/p"
@@ -263,80 +147,20 @@ renamed() {
 	rmdir "$v1/userbpf-new.$$"
 }
 
-# 100 readers of a file whose pin comes and goes
-readers() {
-	mkdir "$host/c"
-	views
-	links=$(ub sh -c 'bpftool link show | grep -c "^[0-9]"')
-	ub sh -c '"$0" cycle "$2" /sys/fs/bpf/v/group "$1" & "$0" readers "$2" 100 "$1"; r=$?; wait; exit $r' "$ex" "$host/c/f" "${SECONDS_OF_READERS:-4}" \
-		>"$T/out" || fail "readers:"
-	cat "$T/out"
-	grep -q "^ok" "$T/out" || fail "pins do not come and go"
-	same "no link is left over" "$links" "$(ub sh -c 'bpftool link show | grep -c "^[0-9]"')"
-	no_views
-	same "nothing is left" 0 "$(ub sh -c 'bpftool prog show | grep -c "name group"')"
-	rmdir "$host/c"
-}
-
-# Reading 2,000 views takes no more than some 10 times what 200 take.
-linear() {
-	few=$(ms sh -c 'find "$0"/g1[0-9][0-9] "$0"/g2[0-9][0-9] -name bpf.v | xargs cat >/dev/null' "$m")
-	all=$(ms sh -c 'find "$0" -name bpf.v | xargs cat >/dev/null' "$m")
-	echo "find | xargs cat: 200 views in $few ms, 2,001 in $all ms"
-	[ "$all" -le $((few * 30 + 200)) ] || fail "reading all is not linear"
-}
-ms() {
-	before=$(date +%s%N)
-	"$@"
-	echo $((($(date +%s%N) - before) / 1000000))
-}
-
-# 2,000 groups and one file passed on to all of them, groups coming and going meanwhile
-many() {
-	mkdir -p "$host/many" "$T/mnt4"
-	seq -f "$host/many/g%g" 2000 | xargs mkdir
-	ub bpftool map create /sys/fs/bpf/m type array key 4 value 4 entries 1 name m
-	"$USERBPF" expose --dir "$RT" --inherit /sys/fs/bpf/m "$host/many/bpf.m" || fail "expose"
-	"$USERBPF" mount --dir "$RT" cgroup "$T/mnt4" || fail "mount"
-	m=$T/mnt4${host#/sys/fs/cgroup}/many
-	views
-	"$USERBPF" expose --dir "$RT" --inherit /sys/fs/bpf/v/group "$host/many/bpf.v" || fail "expose a view"
-	same "a view in each" "2001 2001" "$(find "$m" -name bpf.v | xargs cat | sort -u | wc -l) $(find "$m" -name bpf.v | wc -l)"
-	same "its own" "$(stat -c %i "$host/many/g5")" "$(cut -d' ' -f1 "$m/g5/bpf.v")"
-	linear
-	"$USERBPF" view why --dir "$RT" "$host/many/g5/bpf.v" | grep -q "^program: [0-9]* group" || fail "view why of a view"
-	best=$("$ex" bench 300 "$m/g77/bpf.v" | cut -d' ' -f1)
-	echo "2,000 groups: open, read and close of one view $best us"
-	[ "$best" -le 200 ] || fail "a view takes $best us"
-	no_views
-	same "files" 2001 "$(find "$m" -type f | wc -l)"
-	"$ex" churn 5 "$host/many" "$m" bpf.m >"$T/out" || fail "groups that come and go:"
-	cat "$T/out"
-	kill -0 "$(service_pid)" || fail "the service is gone"
-	umount "$T/mnt4"
-	ub rm /sys/fs/bpf/m
-	find "$host/many" -depth -type d -exec rmdir {} +
-}
-
 start -- --cgroup own
-run_table /sys/fs/cgroup/t
 ub mkdir /sys/fs/cgroup/b
 beyond /sys/fs/cgroup/b
-same "processes" "ok 1 EBUSY EINVAL ESRCH" "$(ub sh -c 'c=/sys/fs/cgroup/b/cgroup.procs; "$0" write $c $$; grep -cx $$ $c; "$0" rmdir /sys/fs/cgroup/b; "$0" write $c x
-	"$0" write $c 999999999' "$ex" | xargs)"
+same "processes" "ok 1 EBUSY EINVAL ESRCH" "$(ub sh -c 'c=/sys/fs/cgroup/b/cgroup.procs; sleep 9 & "$0" write $c $!; grep -cx $! $c; "$0" rmdir /sys/fs/cgroup/b; "$0" write $c x
+	"$0" write $c 999999999; kill $!; wait $! 2>/dev/null' "$ex" | xargs)"
 same "empty again" ok "$(ub "$ex" rmdir /sys/fs/cgroup/b)"
 "$USERBPF" down --dir "$RT"
 if [ -n "$host" ]; then
 	start
-	run_table "$host/t"
 	beyond "$host"
 	rights
-	reader
 	unprivileged
 	renamed
-	readers
-	many
-	"$USERBPF" down --dir "$RT"
+	end_service
 else
 	echo "no cgroup v2 of this machine can be written: own tree only"
 fi

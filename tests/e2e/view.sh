@@ -97,22 +97,6 @@ if [ -e "$S/stats.bpf.o" ]; then
 	at "cat $G/b/bpf.prometheus" | grep -qx 'cgroup_populated{group="b"} 0' || fail "text for Prometheus"
 fi
 
-# readers against unpinning and pinning: a whole answer, or none
-ub sh -c "
-	one=\$(cat $G/a/bpf.summary)
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		( n=0; while [ \$n -lt 60 ]; do n=\$((n + 1)); cat $G/a/again 2>/dev/null | while read -r l; do [ \"\$l\" = \"\$one\" ] && echo whole || echo torn \"\$l\"; done; done ) &
-	done
-	n=0
-	while [ \$n -lt 40 ]; do
-		n=\$((n + 1))
-		$V pin $B/summary $G/a/again
-		rm -f $G/a/again
-	done
-	wait" >"$T/race" 2>&1
-grep -q '^whole$' "$T/race" || fail "nobody read anything"
-grep -vx 'OK\|whole' "$T/race" | head -3 | grep . && fail "readers against pins"
-
 # waits for a CPU, by group: two that spin on one CPU wait for each other
 W=$BUILD/examples/view_wait
 if [ -e "$W/wait.bpf.o" ] && [ -e /proc/self/schedstat ]; then
