@@ -252,6 +252,15 @@ int image_handle_watch(struct conn *c)
 }
 
 /* Whoever names a timer has read its id in the map. */
+int image_handle_view_changed(struct conn *c)
+{
+	struct msg_view_changed m;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	sys_view_changed(c->d->sys, m.group);
+	return 0;
+}
+
 int image_handle_timer(struct conn *c)
 {
 	struct obj *o = NULL;

@@ -41,6 +41,7 @@ enum msg_type {
 	MSG_KSYM_FIND = 11,  /* name with NUL -> u64 address of a symbol of /proc/kallsyms */
 	MSG_TIMER = 12,	     /* struct msg_timer -> result of a bpf_timer helper */
 	MSG_WATCH = 13,	     /* map fd -> eventfd that writers of the map signal */
+	MSG_VIEW_CHANGED = 14, /* struct msg_view_changed: bpf_view_changed() in a client */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -199,6 +200,10 @@ struct msg_timer {
 	u32 map_id;
 	u64 value_off, id, ns;
 	u32 prog_id, callback;
+};
+
+struct msg_view_changed {
+	u64 group; /* id */
 };
 
 /* MSG_PRINTK: struct, then text (no NUL needed), at most 1024 bytes. */

@@ -73,6 +73,8 @@ struct exec_host {
 	void (*wake)(struct exec_run *run, struct bpf_map *map);
 	/* bpf_timer helpers */
 	long (*timer)(struct exec_run *run, const struct exec_timer *t);
+	/* bpf_view_changed(): what views of the group with this id show */
+	void (*view_changed)(struct exec_run *run, u64 group);
 	/* bpf_seq_printf_btf / bpf_snprintf_btf: format @obj as type @btf_id; appends to @out
 	 * through @emit; -> length or errno */
 	long (*btf_show)(void *arg, u32 btf_id, const void *obj, u64 flags, int (*emit)(void *out, const char *s, size_t n), void *out);
@@ -133,6 +135,9 @@ struct exec_run {
 	struct bpf_map *rings[EXEC_RUN_RINGS]; /* where it reserved records, which are told apart by address */
 	struct exec_run *outer; /* the run this one interrupted on this thread, or NULL */
 };
+
+/* What this thread runs, innermost; NULL: nothing. Helpers are told; this is for functions with prototypes of their own. */
+struct exec_run *exec_current(void);
 
 /* Binds in place: turns map references into addresses of this process. -EINVAL for an index out
  * of range. Idempotent. */

@@ -23,8 +23,6 @@ const struct exec_image *exec_tail_target(struct exec_run *run, struct bpf_map *
 /* Runs run->image from instruction @start on, by its code when it has any. */
 u64 exec_invoke(struct exec_run *run, u32 start, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 
-/* What this thread runs, innermost; NULL: nothing. */
-struct exec_run *exec_current(void);
 void exec_current_set(struct exec_run *run);
 
 #endif

@@ -169,6 +169,8 @@ struct entry_file {
 	struct obj *obj; /* an open file has the object, the entry does not */
 	struct fs_where where;
 	char path[PATH_MAX]; /* mount, NUL, group */
+	bool has_cred, owner;
+	struct cred cred; /* who opened it */
 	pthread_mutex_t lock;
 	void *content; /* NULL: not read yet */
 };
@@ -221,10 +223,16 @@ static ssize_t entry_write(struct fs_file *f, pid_t writer, const char *buf, siz
 	const struct fs_content_ops *ops = ops_of(f);
 	struct cg_node *n = cg_node(f->inode);
 	struct entry_file *e = f->priv;
+	bool takes = ops->takes_writes && ops->takes_writes(ops->arg, e->obj);
+	bool rm = cg_is_rm(buf, len);
 	int err;
 
-	if (!cg_is_rm(buf, len))
-		return ops->write ? ops->write(ops->arg, e->obj, &e->where, buf, len) : -EINVAL;
+	/* whom the file was given to write something may not end it with that */
+	if (takes && !(rm && e->owner))
+		return ops->write(ops->arg, e->obj, &e->where, e->has_cred ? &e->cred : NULL, buf,
+				  len);
+	if (!rm)
+		return -EINVAL;
 	if (!expose_is_at(n->e, n->id))
 		return -EPERM; /* a group above passes it on */
 	err = expose_remove(n->e, "\"rm\" was written to it");
@@ -326,6 +334,18 @@ static int fill_where(struct fs_file *f, struct entry_file *e)
 	return 0;
 }
 
+static void note_cred(struct fs_file *f, struct entry_file *e, const struct cred *c)
+{
+	struct fs_inode *i = f->inode;
+
+	e->has_cred = c;
+	if (c)
+		e->cred = *c;
+	pthread_mutex_lock(&i->sb->fs->lock);
+	e->owner = fs_owner_locked(i, c);
+	fs_unlock(i->sb->fs);
+}
+
 static int entry_open(struct fs_file *f, const struct cred *c)
 {
 	struct entry_file *e;
@@ -340,6 +360,7 @@ static int entry_open(struct fs_file *f, const struct cred *c)
 	if (!e)
 		return -ENOMEM;
 	pthread_mutex_init(&e->lock, NULL);
+	note_cred(f, e, c);
 	e->obj = expose_obj(cg_node(f->inode)->e);
 	err = e->obj ? fill_where(f, e) : -ENOENT;
 	if (err) {
@@ -348,6 +369,7 @@ static int entry_open(struct fs_file *f, const struct cred *c)
 	}
 	f->priv = e;
 	f->ops = &entry_ops;
+	f->seekable = true;
 	return 0;
 }
 

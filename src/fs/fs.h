@@ -55,9 +55,10 @@ struct fs_content_ops {
 	void *(*open)(void *arg, struct obj *o, const struct fs_where *where);
 	ssize_t (*read)(void *arg, void *file, char *buf, size_t len, u64 off);
 	void (*close)(void *arg, void *file);
-	/* The rest may be NULL. write(2) to an exposed object, other than the "rm" that removes it;
-	 * -EINVAL where it has no such operation. Needs no open content. */
-	ssize_t (*write)(void *arg, struct obj *o, const struct fs_where *where, const char *buf, size_t len);
+	/* The rest may be NULL. write(2) to an exposed object @by who opened it (NULL: ourselves),
+	 * where it has such an operation. Needs no open content. */
+	bool (*takes_writes)(void *arg, struct obj *o);
+	ssize_t (*write)(void *arg, struct obj *o, const struct fs_where *where, const struct cred *by, const char *buf, size_t len);
 	/* EPOLL* that are there. @wake may be called from any thread, any number of times, until the
 	 * content is closed: look again. */
 	u32 (*poll)(void *arg, void *file, void (*wake)(void *wake_arg), void *wake_arg);

@@ -29,6 +29,7 @@ struct how {
 static const struct how hows[] = {
 	{BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, NULL, "iter", ARGS_NONE, true},
 	{BPF_PROG_TYPE_TRACING, BPF_TRACE_VIEW, NULL, "view", ARGS_NONE, true},
+	{BPF_PROG_TYPE_TRACING, BPF_TRACE_VIEW_WRITE, NULL, "view_write", ARGS_NONE, false},
 	{BPF_PROG_TYPE_TRACING, -1, NULL, "tracing", ARGS_TYPE, true},
 	{BPF_PROG_TYPE_LSM, BPF_LSM_CGROUP, NULL, "fd", ARGS_TYPE, false},
 	{BPF_PROG_TYPE_LSM, -1, NULL, "tracing", ARGS_TYPE, true},

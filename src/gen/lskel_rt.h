@@ -500,6 +500,16 @@ static inline int userbpf_attach_view(int prog_fd, const struct userbpf_attach_o
 	return userbpf_link(prog_fd, (__u32)o.target_fd, 30001 /* BPF_TRACE_VIEW */, &o, &attr);
 }
 
+/* What is written to a file: of the view whose link is target_fd, 0: of this link, where it is pinned. */
+static inline int userbpf_attach_view_write(int prog_fd, const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_link_create attr;
+
+	memset(&attr, 0, sizeof(attr));
+	return userbpf_link(prog_fd, (__u32)o.target_fd, 30002 /* BPF_TRACE_VIEW_WRITE */, &o, &attr);
+}
+
 /* A reader of an iterator's link: an fd whose text ends when there is no more object. */
 static inline int userbpf_iter_create(int link_fd)
 {

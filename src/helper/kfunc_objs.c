@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Compiled into the run side; vmlinux.btf has the same prototypes (kfunc_objs_btf.c). */
+#include "exec/exec.h"
 #include "helper/cgroup_view.h"
 #include "helper/kfunc_objs.h"
 #include "helper/proc_text.h"
@@ -58,6 +59,14 @@ long bpf_task_under_cgroup(struct task_struct *task, struct cgroup *ancestor)
 	cgroup_put(of);
 	task_put(t);
 	return under;
+}
+
+void bpf_view_changed(u64 cgroup_id)
+{
+	struct exec_run *run = exec_current();
+
+	if (run && run->host && run->host->view_changed)
+		run->host->view_changed(run, cgroup_id);
 }
 
 /* --- numbers of files --- */

@@ -2,7 +2,7 @@
 #ifndef USERBPF_KFUNC_OBJS_H
 #define USERBPF_KFUNC_OBJS_H
 /*
- * kfunc_objs.h - functions about tasks and groups: the kernel's, by its names and prototypes, and one
+ * kfunc_objs.h - functions about tasks and groups: the kernel's, by its names and prototypes, and two
  * of ours. What they get may be any address of the right type, NULL included. Run side.
  */
 #include "base/base.h"
@@ -27,5 +27,8 @@ long bpf_task_under_cgroup(struct task_struct *task, struct cgroup *ancestor); /
  * and, as all memory that functions get, writable (on the stack). Negative errno: -ENOENT no such file or field, -EINVAL no such key.
  */
 s64 bpf_cgroup_number(struct cgroup *cgrp, const char *key, u32 key__sz);
+
+/* Ours: what views of the group with this id show has changed; wakes who polls their files. */
+void bpf_view_changed(u64 cgroup_id);
 
 #endif

@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
-#include <urcu/urcu-bp.h>
 #include "link/hook.h"
 #include "link/link_kind.h"
 
@@ -103,14 +102,10 @@ bool hook_wait(struct hook *h, u32 ms)
 
 static void call(struct hook *h, struct bpf_prog *prog, const u64 *args)
 {
-	struct exec_run r = {.host = h->host};
-	u64 ctx[12] = {}, t0 = prog_clock(); /* as many as a program may ask for */
+	u64 ctx[12] = {}; /* as many as a program may ask for */
 
 	memcpy(ctx, args, h->point->nr_args * sizeof(ctx[0]));
-	urcu_bp_read_lock();
-	exec_run(prog->image, ctx, &r);
-	urcu_bp_read_unlock();
-	prog_account(prog, 1, prog_clock() - t0);
+	link_call(prog, ctx, h->host);
 }
 
 void hook_fire(struct hook *h, const u64 *args)

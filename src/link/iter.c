@@ -2,9 +2,9 @@
 /* Targets by name, and reading: the kernel's bpf_seq_read(), step by step. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <urcu/urcu-bp.h>
 #include "link/iter_link.h"
 #include "link/iter_target.h"
+#include "link/link_kind.h"
 
 #define ITER_BUF	 (4096u << 3) /* PAGE_SIZE << 3: no single object may write more */
 #define MAX_ITER_OBJECTS 1000000u     /* objects visited by one read(2) */
@@ -83,10 +83,7 @@ struct iter_file *iter_open(struct bpf_link *link, struct obj_table *objs,
 		free(f);
 		return ERR_PTR(err);
 	}
-	pthread_mutex_lock(&link->lock);
-	f->prog = link->prog;
-	obj_get(&f->prog->obj);
-	pthread_mutex_unlock(&link->lock);
+	f->prog = link_prog(link);
 	pthread_mutex_init(&f->lock, NULL);
 	f->meta.seq = &f->seq;
 	f->meta.session_id = new_session_id();
@@ -102,33 +99,15 @@ void iter_close(struct iter_file *f)
 	free(f);
 }
 
-/* Maps found in maps of maps stay while the reader is inside. */
-static bool uses_inner(const struct exec_image *img)
-{
-	for (u32 i = 0; i < img->nr_maps; i++)
-		if (img->maps[i]->ops->map_values)
-			return true;
-	return false;
-}
-
 /* Calls the program with what the target put into the context. 0, or -EAGAIN: it wants to see the
  * object again. */
 static int run(struct iter_file *f)
 {
-	struct exec_run r = {.host = f->host};
-	bool sleepable = f->prog->aux->sleepable && !uses_inner(f->prog->image);
 	/* the program sees and may spoil only a copy */
 	struct bpf_iter_meta meta = f->meta;
-	u64 ret, t0 = prog_clock();
 
 	*(struct bpf_iter_meta **)f->ctx = &meta;
-	if (!sleepable)
-		urcu_bp_read_lock();
-	ret = exec_run(f->prog->image, f->ctx, &r);
-	if (!sleepable)
-		urcu_bp_read_unlock();
-	prog_account(f->prog, 1, prog_clock() - t0);
-	return (u32)ret ? -EAGAIN : 0;
+	return (u32)link_call(f->prog, f->ctx, f->host) ? -EAGAIN : 0;
 }
 
 /* As the kernel's show(): run for the current object, 0 or why its text does not count. */

@@ -138,7 +138,7 @@ static const u8 prog_type_of_attach[] = {
 
 static u32 attach_to_prog_type(u32 attach)
 {
-	if (attach == BPF_TRACE_VIEW) /* far from the others */
+	if (attach == BPF_TRACE_VIEW || attach == BPF_TRACE_VIEW_WRITE) /* far from the others */
 		return BPF_PROG_TYPE_TRACING;
 	return attach < ARRAY_SIZE(prog_type_of_attach) ? prog_type_of_attach[attach] : 0;
 }
@@ -181,7 +181,8 @@ static struct bpf_link *tracing(const struct link_create_env *env, const union b
 		return ERR_PTR(-EINVAL);
 	if (prog->expected_attach_type == BPF_TRACE_ITER)
 		return iter_link_create(env, attr, prog, iter_info);
-	if (prog->expected_attach_type == BPF_TRACE_VIEW)
+	if (prog->expected_attach_type == BPF_TRACE_VIEW ||
+	    prog->expected_attach_type == BPF_TRACE_VIEW_WRITE)
 		return view_link_create(env, attr, prog);
 	if (prog->expected_attach_type == BPF_TRACE_RAW_TP)
 		return hook_link_create(env->hooks, prog->aux->attach_func_name ?: "", prog);

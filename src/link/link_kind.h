@@ -14,4 +14,9 @@ int link_replace_prog(struct bpf_link *link, struct bpf_prog *new_prog, struct b
 /* A name for bpf_link_info: *len is the room at @ubuf and becomes what the name needs. */
 int link_put_name(const char *name, u64 ubuf, u32 *len, int (*str_out)(void *, u64, const char *, u32), void *arg);
 
+
+/* call.c */
+struct bpf_prog *link_prog(struct bpf_link *link); /* the program it has now, referenced */
+u64 link_call(struct bpf_prog *prog, void *ctx, const struct exec_host *host);
+
 #endif

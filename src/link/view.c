@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* view.c - reading a view: one run of the program, its text handed out piece by piece. */
 #include <stdlib.h>
-#include <urcu/urcu-bp.h>
+#include <sys/epoll.h>
+#include "helper/cgroup_view.h"
+#include "link/link_kind.h"
+#include "link/view_events.h"
 #include "link/view_link.h"
 
 #define FIRST_SIZE 4096u
@@ -14,6 +17,7 @@ struct view_file {
 	void *object;	       /* of the place, or NULL */
 	const struct exec_host *host;
 	struct seq_file seq;
+	struct view_watch watch;
 	bool ran, served;
 };
 
@@ -35,12 +39,14 @@ static bool grow(struct seq_file *m, size_t more)
 	return true;
 }
 
-struct view_file *view_open(struct bpf_link *link, void *object, const struct exec_host *host)
+struct view_file *view_open(struct bpf_link *link, void *object, struct view_events *events,
+			    const struct exec_host *host)
 {
 	struct view_link *l = view_link_of(link);
 	struct view_file *f;
 
-	if (link->ops != &view_link_ops || view_by_place(l->target) != !!object)
+	if (link->ops != &view_link_ops || l->target->attach_type != BPF_TRACE_VIEW ||
+	    l->target->by_place != !!object)
 		return ERR_PTR(-EINVAL);
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -54,15 +60,15 @@ struct view_file *view_open(struct bpf_link *link, void *object, const struct ex
 		obj_get(&link->obj);
 		f->link = link;
 	}
-	pthread_mutex_lock(&link->lock);
-	f->prog = link->prog;
-	obj_get(&f->prog->obj);
-	pthread_mutex_unlock(&link->lock);
+	f->prog = link_prog(link);
+	if (object && events)
+		view_watch(events, &f->watch, ((struct cgroup *)object)->kn->id);
 	return f;
 }
 
 void view_close(struct view_file *f)
 {
+	view_unwatch(&f->watch);
 	obj_put(&f->prog->obj);
 	if (f->link)
 		obj_put(&f->link->obj);
@@ -76,15 +82,9 @@ static int run_on(struct view_file *f, void *object)
 	struct {
 		u64 seq, object;
 	} ctx = {(uintptr_t)&f->seq, (uintptr_t)object};
-	struct exec_run r = {.host = f->host};
-	u64 ret, t0 = prog_clock();
 
 	f->seq.count = 0;
-	urcu_bp_read_lock();
-	ret = exec_run(f->prog->image, &ctx, &r);
-	urcu_bp_read_unlock();
-	prog_account(f->prog, 1, prog_clock() - t0);
-	if ((u32)ret)
+	if ((u32)link_call(f->prog, &ctx, f->host))
 		return -EAGAIN;
 	return seq_has_overflowed(&f->seq) ? -E2BIG : 0;
 }
@@ -113,6 +113,7 @@ static ssize_t read_locked(struct view_file *f, char *buf, size_t len, u64 off)
 
 	if (!f->ran || (!off && f->served)) {
 		f->served = false;
+		view_watch_read(&f->watch);
 		err = run(f);
 		f->ran = !err;
 		if (err)
@@ -134,4 +135,11 @@ ssize_t view_read(struct view_file *f, char *buf, size_t len, u64 off)
 	n = read_locked(f, buf, len, off);
 	pthread_mutex_unlock(&f->lock);
 	return n;
+}
+
+u32 view_poll(struct view_file *f, void (*wake)(void *arg), void *arg)
+{
+	u32 ready = EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM; /* as kernfs */
+
+	return view_watch_poll(&f->watch, wake, arg) ? ready | EPOLLPRI | EPOLLERR : ready;
 }

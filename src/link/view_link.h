@@ -8,10 +8,11 @@ struct view_link {
 	struct bpf_link link;
 	const struct view_target *target;
 	void *subject;
+	struct view_link *writer; /* of a view: not referenced, goes by itself; under link.lock */
 };
 
 extern const struct bpf_link_ops view_link_ops;
 static inline struct view_link *view_link_of(struct bpf_link *l) { return container_of(l, struct view_link, link); }
-const struct view_target *view_target_by_func(const char *func);
+const struct view_target *view_target_by_func(u32 attach_type, const char *func);
 
 #endif

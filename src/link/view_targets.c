@@ -16,8 +16,66 @@ static void *fresh_group(void *group)
 	return group;
 }
 
-static const struct view_target view_target_cgroup = {
-	.name = "cgroup", .type = "cgroup", .get = fresh_group};
+static const struct view_target view_target_cgroup = {.name = "cgroup",
+						      .type = "cgroup",
+						      .attach_type = BPF_TRACE_VIEW,
+						      .by_place = true,
+						      .get = fresh_group};
+
+/* --- view_write/cgroup: of a view, or by itself --- */
+
+static int attach_view(const struct link_create_env *env, int fd, void **subject)
+{
+	struct bpf_link *link = env->link_by_fd ? env->link_by_fd(env->arg, fd) : ERR_PTR(-EBADF);
+
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	if (view_link_target(link) != &view_target_cgroup) {
+		obj_put(&link->obj);
+		return -EINVAL;
+	}
+	*subject = link;
+	return 0;
+}
+
+static int tie_writer(void *subject, struct view_link *l)
+{
+	struct view_link *view = view_link_of(subject);
+	int err = 0;
+
+	pthread_mutex_lock(&view->link.lock);
+	if (view->writer)
+		err = -EBUSY;
+	else
+		view->writer = l;
+	pthread_mutex_unlock(&view->link.lock);
+	return err;
+}
+
+static void untie_writer(void *subject, struct view_link *l)
+{
+	struct view_link *view = view_link_of(subject);
+
+	pthread_mutex_lock(&view->link.lock);
+	if (view->writer == l)
+		view->writer = NULL;
+	pthread_mutex_unlock(&view->link.lock);
+}
+
+static void detach_link(void *subject)
+{
+	obj_put(&((struct bpf_link *)subject)->obj);
+}
+
+static const struct view_target view_target_write_cgroup = {.name = "write_cgroup",
+							    .type = "cgroup",
+							    .attach_type = BPF_TRACE_VIEW_WRITE,
+							    .by_place = true,
+							    .attach = attach_view,
+							    .detach = detach_link,
+							    .tie = tie_writer,
+							    .untie = untie_writer,
+							    .get = fresh_group};
 
 /* --- view/map, view/link: the link keeps what it shows --- */
 
@@ -41,6 +99,7 @@ static void map_info(const void *subject, struct bpf_link_info *info)
 
 static const struct view_target view_target_map = {.name = "map",
 						   .type = "bpf_map",
+						   .attach_type = BPF_TRACE_VIEW,
 						   .attach = attach_map,
 						   .detach = detach_map,
 						   .fill_info = map_info};
@@ -53,13 +112,11 @@ static int attach_link(const struct link_create_env *env, int fd, void **subject
 	return IS_ERR(link) ? PTR_ERR(link) : 0;
 }
 
-static void detach_link(void *subject)
-{
-	obj_put(&((struct bpf_link *)subject)->obj);
-}
-
-static const struct view_target view_target_link = {
-	.name = "link", .type = "bpf_link", .attach = attach_link, .detach = detach_link};
+static const struct view_target view_target_link = {.name = "link",
+						    .type = "bpf_link",
+						    .attach_type = BPF_TRACE_VIEW,
+						    .attach = attach_link,
+						    .detach = detach_link};
 
 /* --- view/task: a pidfd is kept, so that another process with its number never takes its place --- */
 
@@ -108,6 +165,7 @@ static void task_info(const void *subject, struct bpf_link_info *info)
 
 static const struct view_target view_target_task = {.name = "task",
 						    .type = "task_struct",
+						    .attach_type = BPF_TRACE_VIEW,
 						    .attach = attach_task,
 						    .detach = detach_task,
 						    .get = get_task,
@@ -116,59 +174,71 @@ static const struct view_target view_target_task = {.name = "task",
 
 /* --- the table --- */
 
-#define VIEW_TARGET(name, ...) &view_target_##name,
+#define VIEW_TARGET(name, ...)	     &view_target_##name,
+#define VIEW_WRITE_TARGET(name, ...) &view_target_write_##name,
 static const struct view_target *const targets[] = {
 #include "link/view_targets.def"
 };
 #undef VIEW_TARGET
+#undef VIEW_WRITE_TARGET
 
-#define ARG(n)                                             \
-	{                                                  \
-		.offset = (n)*8, .reg_type = PTR_TO_BTF_ID \
+#define ARG(n, type)                              \
+	{                                         \
+		.offset = (n)*8, .reg_type = type \
 	}
-#define VIEW_TARGET(name, ...) {ARG(0), ARG(1)},
-static struct vfy_ctx_arg args[][VIEW_ARGS] = {
+#define VIEW_TARGET(name, ...) {ARG(0, PTR_TO_BTF_ID), ARG(1, PTR_TO_BTF_ID)},
+#define VIEW_WRITE_TARGET(name, ...) \
+	{ARG(0, PTR_TO_BTF_ID), ARG(1, PTR_TO_BTF_ID), ARG(2, PTR_TO_BUF | MEM_RDONLY)},
+static struct vfy_ctx_arg args[][VIEW_ARGS_MAX] = {
 #include "link/view_targets.def"
 };
 #undef VIEW_TARGET
+#undef VIEW_WRITE_TARGET
+
+static bool is_write(const struct view_target *t)
+{
+	return t->attach_type == BPF_TRACE_VIEW_WRITE;
+}
 
 const struct view_target *view_target_at(u32 i)
 {
 	return i < ARRAY_SIZE(targets) ? targets[i] : NULL;
 }
 
-static s32 index_of(const char *func)
+static s32 index_of(u32 attach_type, const char *func)
 {
 	if (strncmp(func, FUNC_PREFIX, strlen(FUNC_PREFIX)))
 		return -1;
 	for (u32 i = 0; i < ARRAY_SIZE(targets); i++)
-		if (!strcmp(func + strlen(FUNC_PREFIX), targets[i]->name))
+		if (targets[i]->attach_type == attach_type &&
+		    !strcmp(func + strlen(FUNC_PREFIX), targets[i]->name))
 			return i;
 	return -1;
 }
 
-const struct view_target *view_target_by_func(const char *func)
+const struct view_target *view_target_by_func(u32 attach_type, const char *func)
 {
-	s32 i = index_of(func);
+	s32 i = index_of(attach_type, func);
 
 	return i < 0 ? NULL : targets[i];
 }
 
-const struct vfy_ctx_arg *view_target_args(const char *func, u32 *nr)
+const struct vfy_ctx_arg *view_target_args(u32 attach_type, const char *func, u32 *nr)
 {
-	s32 i = index_of(func);
+	s32 i = index_of(attach_type, func);
 
-	*nr = i < 0 ? 0 : VIEW_ARGS;
+	*nr = i < 0 ? 0 : is_write(targets[i]) ? 3 : 2;
 	return i < 0 ? NULL : args[i];
 }
 
 void view_targets_init(struct btf *vmlinux)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(targets); i++) {
-		s32 seq = btf_find_by_name_kind(vmlinux, "seq_file", BTF_KIND_STRUCT);
+		const char *first = is_write(targets[i]) ? "view_write" : "seq_file";
+		s32 arg = btf_find_by_name_kind(vmlinux, first, BTF_KIND_STRUCT);
 		s32 obj = btf_find_by_name_kind(vmlinux, targets[i]->type, BTF_KIND_STRUCT);
 
-		args[i][0].btf_id = max(seq, 0);
+		args[i][0].btf_id = max(arg, 0);
 		args[i][1].btf_id = max(obj, 0);
 	}
 }

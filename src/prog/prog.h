@@ -93,6 +93,11 @@ static inline bool prog_writes_file(enum bpf_prog_type type, u32 attach)
 {
 	return type == BPF_PROG_TYPE_TRACING && (attach == BPF_TRACE_ITER || attach == BPF_TRACE_VIEW);
 }
+/* Those, and what takes what is written to a view: attached to functions that only describe arguments. */
+static inline bool prog_serves_file(enum bpf_prog_type type, u32 attach)
+{
+	return prog_writes_file(type, attach) || (type == BPF_PROG_TYPE_TRACING && attach == BPF_TRACE_VIEW_WRITE);
+}
 /* Its type; of an extension, the type of what it replaces. */
 enum bpf_prog_type prog_type_resolved(const struct bpf_prog *prog);
 

@@ -284,7 +284,7 @@ static int check_attach_target(struct target *tg)
 		return err;
 	if (tg->prog->expected_attach_type == BPF_TRACE_RAW_TP)
 		return target_raw_tp(tg, btf_id);
-	if (prog_writes_file(tg->prog->type, tg->prog->expected_attach_type))
+	if (prog_serves_file(tg->prog->type, tg->prog->expected_attach_type))
 		return target_described(tg, btf_id);
 	return ext || is_func_attach(tg->prog->expected_attach_type) ? target_code(tg, btf_id)
 								     : -EINVAL;

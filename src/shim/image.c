@@ -188,6 +188,17 @@ static void host_printk(void *arg, const char *text, u32 len)
 		client_done(&reply);
 }
 
+static void host_view_changed(struct exec_run *run, u64 group)
+{
+	struct msg_view_changed m = {.group = group};
+	struct iovec iov = {&m, sizeof(m)};
+	struct client_req req = {.type = MSG_VIEW_CHANGED, .iov = &iov, .nr_iov = 1};
+	struct client_reply reply;
+
+	if (!client_call(&shim.client, &req, &reply))
+		client_done(&reply);
+}
+
 static void tail_lock(void)
 {
 	while (__atomic_exchange_n(&tail.lock, 1, __ATOMIC_ACQUIRE))
@@ -295,6 +306,7 @@ const struct exec_host *shim_host(void)
 		.inner_map = shim_inner_map,
 		.timer = shim_timer,
 		.wake = shim_wake,
+		.view_changed = host_view_changed,
 		.btf_show = host_btf_show,
 		.sys_bpf = host_sys_bpf,
 		.sys_close = host_sys_close,

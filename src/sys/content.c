@@ -177,7 +177,7 @@ static int open_map(struct content *c, struct obj *o)
 
 static int open_view(struct content *c, struct sys *sys, struct bpf_link *link)
 {
-	c->view = view_open(link, c->group, &sys->host);
+	c->view = view_open(link, c->group, sys->view_events, &sys->host);
 	if (!IS_ERR(c->view))
 		return 0;
 	/* shown where it is not a place of its kind */
@@ -225,24 +225,31 @@ static int open_in_bpffs(struct content *c, struct sys *sys, struct obj *o)
 	return o->class->kind == OBJ_MAP ? open_map(c, o) : -EIO;
 }
 
+/* The group of the place, referenced; ERR_PTR(-ENODEV): removed meanwhile. */
+static struct cgroup *group_at(const struct fs_where *where)
+{
+	struct cgroup *g =
+		(where->own ? cgroup_get_own : cgroup_get_dir)(where->mount, where->group);
+
+	return IS_ERR(g) && PTR_ERR(g) == -ENOENT ? ERR_PTR(-ENODEV) : g;
+}
+
 /* In a group's directory: views of groups, nothing else. */
 static int open_in_group(struct content *c, struct sys *sys, struct obj *o,
 			 const struct fs_where *where)
 {
 	struct bpf_link *link = o->class->kind == OBJ_LINK ? obj_to_link(o) : NULL;
 	const struct view_target *t = link ? view_link_target(link) : NULL;
+	struct cgroup *group;
 
 	if (!t)
 		return -EIO;
-	if (!view_by_place(t))
+	if (!t->by_place)
 		return -EACCES;
-	c->group = (where->own ? cgroup_get_own : cgroup_get_dir)(where->mount, where->group);
-	if (IS_ERR(c->group)) {
-		int err = PTR_ERR(c->group);
-
-		c->group = NULL;
-		return err == -ENOENT ? -ENODEV : err;
-	}
+	group = group_at(where);
+	if (IS_ERR(group))
+		return PTR_ERR(group);
+	c->group = group;
 	return open_view(c, sys, link);
 }
 
@@ -335,26 +342,64 @@ static ssize_t content_read(void *arg, void *file, char *buf, size_t len, u64 of
 	return n;
 }
 
+/* --- what else files of views can do --- */
+
+static bool content_takes_writes(void *arg, struct obj *o)
+{
+	struct bpf_prog *p = o->class->kind == OBJ_LINK ? view_writer(obj_to_link(o)) : NULL;
+
+	if (p)
+		obj_put(&p->obj);
+	return p;
+}
+
+static ssize_t content_write(void *arg, struct obj *o, const struct fs_where *where,
+			     const struct cred *by, const char *buf, size_t len)
+{
+	struct sys *sys = arg;
+	struct cgroup *group = group_at(where);
+	ssize_t n;
+
+	if (IS_ERR(group))
+		return PTR_ERR(group);
+	n = view_write(obj_to_link(o), group, &sys->host, by, buf, len);
+	cgroup_put(group);
+	return n;
+}
+
+static u32 content_poll(void *arg, void *file, void (*wake)(void *), void *wake_arg)
+{
+	struct content *c = file;
+
+	return view_poll(c->view, wake, wake_arg); /* of all contents only views are in groups */
+}
+
 /* --- userbpf view why --- */
 
-static void describe_prog(const struct bpf_prog *p, FILE *out)
+static void describe_prog(const char *what, const struct bpf_prog *p, FILE *out)
 {
-	fprintf(out, "program: %u %s\n", p->obj.id, p->aux->name);
+	fprintf(out, "%s: %u %s\n", what, p->obj.id, p->aux->name);
 }
 
 static void describe_link(struct bpf_link *l, FILE *out)
 {
+	struct bpf_prog *writer = view_writer(l);
+
 	fprintf(out, "link: %u %s\n", l->obj.id, l->ops->name);
 	pthread_mutex_lock(&l->lock); /* it may get another program */
 	if (l->prog)
-		describe_prog(l->prog, out);
+		describe_prog("program", l->prog, out);
 	pthread_mutex_unlock(&l->lock);
+	if (!writer)
+		return;
+	describe_prog("writes go to", writer, out);
+	obj_put(&writer->obj);
 }
 
 static void content_describe(void *arg, struct obj *o, FILE *out)
 {
 	if (o->class->kind == OBJ_PROG)
-		describe_prog(obj_to_prog(o), out);
+		describe_prog("program", obj_to_prog(o), out);
 	else if (o->class->kind == OBJ_MAP)
 		fprintf(out, "map: %u %s\n", o->id, obj_to_map(o)->map.name);
 	else if (o->class->kind == OBJ_LINK)
@@ -365,5 +410,8 @@ const struct fs_content_ops sys_content_ops = {
 	.open = content_open,
 	.read = content_read,
 	.close = content_close,
+	.takes_writes = content_takes_writes,
+	.write = content_write,
+	.poll = content_poll,
 	.describe = content_describe,
 };

@@ -17,6 +17,7 @@
 #include "link/link.h"
 #include "link/probe.h"
 #include "link/view.h"
+#include "link/view_events.h"
 #include "prog/map_obj.h"
 #include "prog/prog.h"
 #include "prog/timer.h"
@@ -32,6 +33,7 @@ struct sys {
 	struct timers *timers;
 	struct hooks *hooks;
 	struct probes *probes;
+	struct view_events *view_events;
 	u32 nr_cpus; /* slots per-CPU values are laid out for */
 	u32 unpriv_bpf_disabled;
 	bool verify_only;

@@ -108,8 +108,8 @@ static const struct vfy_ctx_arg *load_target_ctx(void *arg, enum bpf_attach_type
 {
 	const struct iter_target *t;
 
-	if (attach == BPF_TRACE_VIEW)
-		return view_target_args(func, nr);
+	if (attach == BPF_TRACE_VIEW || attach == BPF_TRACE_VIEW_WRITE)
+		return view_target_args(attach, func, nr);
 	t = iter_target_by_func(func);
 	*nr = t ? t->nr_ctx_args : 0;
 	return t ? t->ctx_args : NULL;

@@ -40,6 +40,16 @@ static void host_wake(struct exec_run *run, struct bpf_map *map)
 	map_obj_wake(map_obj_of(map));
 }
 
+void sys_view_changed(struct sys *sys, u64 group)
+{
+	view_events_changed(sys->view_events, group);
+}
+
+static void host_view_changed(struct exec_run *run, u64 group)
+{
+	sys_view_changed(run->host->arg, group);
+}
+
 static long timer_callback(struct sys *sys, const struct exec_timer *t)
 {
 	struct bpf_prog *prog = obj_to_prog(obj_by_id(sys->objs, OBJ_PROG, t->prog_id));
@@ -214,6 +224,7 @@ struct sys *sys_open(const struct sys_options *opt)
 		.inner_map = host_inner_map,
 		.timer = host_timer,
 		.wake = host_wake,
+		.view_changed = host_view_changed,
 		.btf_show = host_btf_show,
 		.arg = sys,
 	};
@@ -224,9 +235,12 @@ struct sys *sys_open(const struct sys_options *opt)
 	sys->timers = timers_new(&sys->host);
 	if (!sys->timers)
 		goto fail_pumps;
+	sys->view_events = view_events_new();
+	if (!sys->view_events)
+		goto fail_timers;
 	sys->hooks = hooks_new(&sys->host);
 	if (!sys->hooks)
-		goto fail_timers;
+		goto fail_events;
 	sys->probes = probes_new();
 	if (!sys->probes)
 		goto fail_hooks;
@@ -253,6 +267,8 @@ fail_probes:
 	probes_free(sys->probes);
 fail_hooks:
 	hooks_free(sys->hooks);
+fail_events:
+	view_events_free(sys->view_events);
 fail_timers:
 	timers_free(sys->timers);
 fail_pumps:
@@ -275,6 +291,7 @@ u32 sys_close(struct sys *sys)
 	if (left)
 		return left; /* somebody's image may still call our host functions */
 	hooks_free(sys->hooks);
+	view_events_free(sys->view_events);
 	probes_free(sys->probes);
 	free(sys);
 	return 0;

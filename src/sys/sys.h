@@ -85,6 +85,8 @@ struct probes *sys_probes(struct sys *sys); /* link/probe.h: who runs in process
 struct exec_timer;
 /* A bpf_timer helper of a program in another process; the caller holds the map of INIT. */
 long sys_timer(struct sys *sys, const struct exec_timer *t);
+/* bpf_view_changed() of a program that ran elsewhere */
+void sys_view_changed(struct sys *sys, u64 group);
 const struct exec_host *sys_exec_host(struct sys *sys);
 int sys_event_fd(struct sys *sys);  /* poll for reading, then sys_reap() */
 void sys_reap(struct sys *sys);

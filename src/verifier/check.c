@@ -58,7 +58,7 @@ static struct tnum return_range(const struct vfy_prog *p, int *err)
 		    (returns[i].attach == ANY_ATTACH || returns[i].attach == attach))
 			return tnum_range(returns[i].least, returns[i].most);
 	if (p->type == BPF_PROG_TYPE_TRACING && attach != BPF_TRACE_RAW_TP &&
-	    attach != BPF_MODIFY_RETURN)
+	    attach != BPF_MODIFY_RETURN && attach != BPF_TRACE_VIEW_WRITE)
 		*err = -ENOTSUPP;
 	return TNUM_UNKNOWN;
 }

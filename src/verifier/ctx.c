@@ -75,8 +75,7 @@ static const struct vfy_ctx_arg *target_arg(const struct vfy_prog *prog, u32 off
 {
 	for (u32 i = 0; i < prog->nr_ctx_args; i++) {
 		const struct vfy_ctx_arg *a = &prog->ctx_args[i];
-		bool is_buf =
-			type_base(a->reg_type) == PTR_TO_BUF && (a->reg_type & PTR_MAYBE_NULL);
+		bool is_buf = type_base(a->reg_type) == PTR_TO_BUF;
 
 		if (a->offset == off && (!buf || is_buf))
 			return a;

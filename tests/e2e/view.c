@@ -5,6 +5,7 @@
  *   view pin LINK PATH		pins (exposes) what is pinned at LINK at PATH, too
  *   view walk OBJECT PROG FIELD=VALUE...	what an iterator says: order=, id=, dir= of a group; pid=, tid=, pidfd=
  *   view load OBJECT PROG	loads one program: OK or the errno
+ *   view attach OBJECT PROG	and attaches it, to nothing
  * Output: one word per step.
  */
 #include <fcntl.h>
@@ -24,14 +25,22 @@ static int say(int err)
 	return 0;
 }
 
-static int cmd_load(const char *object, const char *name)
+static int cmd_load(const char *object, const char *name, bool attach)
 {
 	struct bpf_object *o = bpf_object__open(object);
+	struct bpf_link *l = NULL;
 	struct bpf_program *p;
+	int err;
 
 	bpf_object__for_each_program(p, o)
 		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
-	say(bpf_object__load(o));
+	err = bpf_object__load(o);
+	if (!err && attach) {
+		l = userbpf_view_attach(bpf_object__find_program_by_name(o, name), 0);
+		err = l ? 0 : -errno;
+	}
+	say(err);
+	bpf_link__destroy(l);
 	bpf_object__close(o);
 	return 0;
 }
@@ -178,7 +187,9 @@ int main(int argc, char **argv)
 	if (userbpf_view_register() < 0)
 		return say(-errno);
 	if (argc > 3 && !strcmp(argv[1], "load"))
-		return cmd_load(argv[2], argv[3]);
+		return cmd_load(argv[2], argv[3], false);
+	if (argc > 3 && !strcmp(argv[1], "attach"))
+		return cmd_load(argv[2], argv[3], true);
 	if (argc > 3 && !strcmp(argv[1], "pin"))
 		return cmd_pin(argv[2], argv[3]);
 	if (argc > 3 && !strcmp(argv[1], "walk"))

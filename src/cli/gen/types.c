@@ -22,6 +22,7 @@ static const struct {
 	{BPF_LSM_CGROUP, "bpf_lsm_", BTF_KIND_FUNC},
 	{BPF_TRACE_ITER, "bpf_iter_", BTF_KIND_FUNC},
 	{(enum bpf_attach_type)BPF_TRACE_VIEW, "bpf_view_", BTF_KIND_FUNC},
+	{(enum bpf_attach_type)BPF_TRACE_VIEW_WRITE, "bpf_view_write_", BTF_KIND_FUNC},
 };
 
 static bool has_target(enum bpf_prog_type type)

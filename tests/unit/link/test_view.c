@@ -6,7 +6,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "helper/cgroup_view.h"
 #include "link/view.h"
+#include "link/view_events.h"
 #include "link_test.h"
 
 #define FD_MAP	  100
@@ -55,7 +57,7 @@ static struct bpf_link *attach(struct world *w, struct fake_prog *p, u32 fd, u32
 		.cred = &cred, .map_by_fd = map_by, .link_by_fd = link_by, .fd = host_fd, .arg = w};
 	union bpf_attr attr = {};
 
-	attr.link_create.attach_type = BPF_TRACE_VIEW;
+	attr.link_create.attach_type = p->prog.expected_attach_type;
 	attr.link_create.target_fd = fd;
 	attr.link_create.flags = flags;
 	attr.link_create.iter_info = info;
@@ -64,7 +66,10 @@ static struct bpf_link *attach(struct world *w, struct fake_prog *p, u32 fd, u32
 
 static struct fake_prog *view_prog(const char *func)
 {
-	return fake_prog(BPF_PROG_TYPE_TRACING, BPF_TRACE_VIEW, func);
+	bool writes = !strncmp(func, "bpf_view_write_", strlen("bpf_view_write_"));
+
+	return fake_prog(BPF_PROG_TYPE_TRACING, writes ? BPF_TRACE_VIEW_WRITE : BPF_TRACE_VIEW,
+			 func);
 }
 
 static void world_open(struct world *w)
@@ -112,6 +117,12 @@ static const struct create_case {
 	{"bpf_view_task", FD_PIDFD, 0, 0, 0},
 	{"bpf_view_task", FD_FILE, 0, 0, -EINVAL},
 	{"bpf_view_task", 7, 0, 0, -EBADF},
+	{"bpf_view_write_cgroup", FD_LINK, 0, 0, 0},
+	{"bpf_view_write_cgroup", NO_TARGET, 0, 0, 0}, /* a file of its own */
+	{"bpf_view_write_cgroup", FD_MAP, 0, 0, -EINVAL},
+	{"bpf_view_write_cgroup", 7, 0, 0, -EBADF},
+	{"bpf_view_write_cgroup", FD_LINK, 1, 0, -EINVAL},
+	{"bpf_view_write_map", FD_MAP, 0, 0, -ENOENT},
 };
 
 static void test_create(void **state)
@@ -194,7 +205,7 @@ static struct view_file *open_lines(struct world *w, struct fake_prog **p)
 	*p = view_prog("bpf_view_map");
 	(*p)->run = write_lines;
 	l = attach(w, *p, FD_MAP, 0, 0);
-	f = view_open(l, NULL, NULL);
+	f = view_open(l, NULL, NULL, NULL);
 	assert_false(IS_ERR(f));
 	obj_put(&l->obj); /* the reader holds on */
 	return f;
@@ -281,12 +292,154 @@ static void test_place(void **state)
 	struct bpf_link *l;
 
 	world_open(&w);
-	assert_int_equal(PTR_ERR(view_open(w.link, NULL, NULL)), -EINVAL);
+	assert_int_equal(PTR_ERR(view_open(w.link, NULL, NULL, NULL)), -EINVAL);
 	l = attach(&w, p, FD_MAP, 0, 0);
-	assert_int_equal(PTR_ERR(view_open(l, &w, NULL)), -EINVAL);
+	assert_int_equal(PTR_ERR(view_open(l, &w, NULL, NULL)), -EINVAL);
 	obj_put(&l->obj);
 	obj_put(&p->prog.obj);
 	world_close(&w);
+}
+
+/* --- what is written --- */
+
+static s32 taken;
+static struct view_write told;
+static char got[VIEW_WRITE_MAX];
+
+static u64 take(struct fake_prog *p, void *ctx)
+{
+	const u64 *args = ctx;
+
+	told = *(struct view_write *)(uintptr_t)args[0];
+	memcpy(got, (void *)(uintptr_t)args[2], sizeof(got));
+	return (u32)taken;
+}
+
+static const struct write_case {
+	s32 answer;
+	size_t len;
+	ssize_t want;
+} writes[] = {
+	{0, 5, 5},
+	{0, 0, 0},
+	{3, 5, 3},
+	{7, 5, 5},
+	{-ENOSPC, 5, -ENOSPC},
+	{-4095, 1, -4095},
+	{-4096, 1, -EINVAL},
+	{0, VIEW_WRITE_MAX, VIEW_WRITE_MAX},
+	{0, VIEW_WRITE_MAX + 1, -E2BIG},
+};
+
+static void test_write(void **state)
+{
+	static const struct cred by = {.uid = 5, .gid = 6, .pid = 7};
+	static const char zeroes[VIEW_WRITE_MAX];
+	struct fake_prog *p = view_prog("bpf_view_write_cgroup");
+	char text[VIEW_WRITE_MAX + 1], dir[] = "/tmp/userbpf-view.XXXXXX";
+	struct cgroup *group = mkdtemp(dir) ? cgroup_get_own(dir, "/") : NULL;
+	struct bpf_link *l;
+	struct world w;
+
+	assert_false(!group || IS_ERR(group));
+	world_open(&w);
+	memset(text, 'x', sizeof(text));
+	p->run = take;
+	l = attach(&w, p, FD_LINK, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(writes); i++) {
+		const struct write_case *c = &writes[i];
+
+		taken = c->answer;
+		told.len = 1234567;
+		assert_int_equal(view_write(w.link, group, NULL, &by, text, c->len), c->want);
+		if (c->want == -E2BIG) {
+			assert_int_equal(told.len, 1234567); /* not called */
+			continue;
+		}
+		assert_int_equal(told.len, c->len);
+		assert_int_equal(told.uid + told.gid * 10 + told.pid * 100, 765);
+		assert_memory_equal(got, text, c->len);
+		assert_memory_equal(got + c->len, zeroes, sizeof(zeroes) - c->len);
+	}
+	/* to the writer's own file, too; nobody reads that one */
+	taken = 0;
+	assert_int_equal(view_write(l, group, NULL, NULL, "a", 1), 1);
+	assert_int_equal(told.uid + told.gid + told.pid, 0);
+	assert_int_equal(PTR_ERR(view_open(l, &w, NULL, NULL)), -EINVAL);
+	obj_put(&l->obj);
+	assert_int_equal(view_write(w.link, group, NULL, NULL, "a", 1), -EINVAL);
+	cgroup_put(group);
+	rmdir(dir);
+	obj_put(&p->prog.obj);
+	world_close(&w);
+}
+
+/* A view has one writer at a time, which may not look beyond what a write brings. */
+static void test_writer(void **state)
+{
+	struct fake_prog *p = view_prog("bpf_view_write_cgroup");
+	struct fake_prog *far = view_prog("bpf_view_write_cgroup");
+	struct bpf_link *l;
+	struct world w;
+
+	world_open(&w);
+	far->aux.max_rdonly_access = VIEW_WRITE_MAX + 1;
+	assert_int_equal(PTR_ERR(attach(&w, far, FD_LINK, 0, 0)), -EACCES);
+	l = attach(&w, p, FD_LINK, 0, 0);
+	assert_int_equal(PTR_ERR(attach(&w, p, FD_LINK, 0, 0)), -EBUSY);
+	assert_int_equal(l->ops->update_prog(l, &far->prog, NULL), -EACCES);
+	obj_put(&l->obj);
+	far->aux.max_rdonly_access = VIEW_WRITE_MAX;
+	l = attach(&w, far, FD_LINK, 0, 0);
+	assert_false(IS_ERR(l));
+	/* a writer keeps its view */
+	obj_put(&w.link->obj);
+	assert_int_equal(w.link->obj.refs, 1);
+	obj_get(&w.link->obj);
+	obj_put(&l->obj);
+	obj_put(&p->prog.obj);
+	obj_put(&far->prog.obj);
+	world_close(&w);
+}
+
+/* --- changes --- */
+
+static u32 woken;
+
+static void count(void *arg)
+{
+	woken++;
+}
+
+static void test_changes(void **state)
+{
+	struct view_events *e = view_events_new();
+	struct view_watch a, b, other;
+
+	view_watch(e, &a, 7);
+	view_watch(e, &b, 7);
+	view_watch(e, &other, 7 + 256);		       /* the same chain */
+	assert_true(view_watch_poll(&a, count, NULL)); /* was not read yet */
+	view_watch_read(&a);
+	view_watch_read(&b);
+	view_watch_read(&other);
+	assert_false(view_watch_poll(&a, count, NULL));
+	assert_false(view_watch_poll(&other, count, NULL));
+	woken = 0;
+	view_events_changed(e, 7);
+	view_events_changed(e, 7);
+	assert_int_equal(woken, 1); /* until it asks again */
+	assert_true(view_watch_poll(&a, count, NULL));
+	assert_true(view_watch_poll(&b, count, NULL));
+	assert_false(view_watch_poll(&other, count, NULL));
+	view_watch_read(&a);
+	assert_false(view_watch_poll(&a, count, NULL));
+	view_unwatch(&a);
+	view_unwatch(&b);
+	view_events_changed(e, 7);
+	assert_int_equal(woken, 1);
+	view_unwatch(&other);
+	view_events_free(e);
 }
 
 /* A view of a process is of that one, however many come after it. */
@@ -311,7 +464,7 @@ static void test_process_gone(void **state)
 	close(w.pidfd);
 	w.pidfd = (int)syscall(SYS_pidfd_open, child, 0);
 	l = attach(&w, p, FD_PIDFD, 0, 0);
-	f = view_open(l, NULL, NULL);
+	f = view_open(l, NULL, NULL, NULL);
 	assert_int_equal(view_read(f, buf, sizeof(buf), 0), 10);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -328,7 +481,8 @@ int main(void)
 		cmocka_unit_test(test_create),	     cmocka_unit_test(test_info),
 		cmocka_unit_test(test_streamed),     cmocka_unit_test(test_again),
 		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_place),
-		cmocka_unit_test(test_process_gone),
+		cmocka_unit_test(test_process_gone), cmocka_unit_test(test_write),
+		cmocka_unit_test(test_writer),	     cmocka_unit_test(test_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
