@@ -141,8 +141,8 @@ void note_call(struct gen *g, u32 callee, bool pointer)
 /* --- blocks --- */
 
 static const struct theme *const themes[] = {
-	&gen_numbers, &gen_memory,  &gen_packets, &gen_flow,
-	&gen_merges,  &gen_objects, &gen_newer,	  &gen_globals,
+	&gen_numbers, &gen_memory, &gen_packets, &gen_flow,  &gen_merges,
+	&gen_objects, &gen_newer,  &gen_globals, &gen_kptrs, &gen_queues,
 };
 
 static void piece(struct gen *g)

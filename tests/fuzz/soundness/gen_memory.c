@@ -5,7 +5,7 @@
 /* Looks an element up and leaves a checked pointer. */
 void piece_lookup(struct gen *g)
 {
-	u32 map = below(g->r, 4), d = 7 + below(g->r, 3), off = -8 * (1 + below(g->r, 4));
+	u32 map = below(g->r, 5), d = 7 + below(g->r, 3), off = -8 * (1 + below(g->r, 4));
 	enum kind before[VFY_REGS];
 
 	if (map == MAP_ONE && chance(g->r, 70)) {
@@ -19,6 +19,8 @@ void piece_lookup(struct gen *g)
 	}
 	if (map == MAP_CONST)
 		map = MAP_PERCPU;
+	else if (map > MAP_CONST)
+		map = chance(g->r, 50) ? MAP_LRU : MAP_LPM;
 	if (chance(g->r, 50))
 		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, off, below(g->r, 6)));
 	else
@@ -245,7 +247,8 @@ static void p_helper_mem(struct gen *g)
 
 static void p_update(struct gen *g)
 {
-	u32 map = chance(g->r, 50) ? MAP_ARRAY : MAP_HASH, v = any_of(g, K_VALUE);
+	static const u32 maps[] = {MAP_ARRAY, MAP_HASH, MAP_LRU, MAP_LPM};
+	u32 map = maps[below(g->r, 4)], v = any_of(g, K_VALUE);
 	s32 top = -8 * (s32)((sp_maps[map].value + 7) / 8);
 
 	emit(g, BPF_ST_MEM(BPF_DW, REG_FP, top - 8, below(g->r, 5)));

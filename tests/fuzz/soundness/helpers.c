@@ -16,13 +16,15 @@ static int map_of(u64 v)
 	return -1;
 }
 
-/* Element of @key, -1: none. The hash has one element per value of the key's low bits. */
+/* Element of @key, -1: none. There is one per value of the key's low bits, unless it went. */
 static int elem_of(struct machine *m, int map, const u8 *key)
 {
 	u32 i = load(key, 4);
 
-	if (map == MAP_HASH)
-		return m->present[i % ELEMS] ? (int)(i % ELEMS) : -1;
+	if (map == MAP_HASH || map == MAP_LRU || map == MAP_LPM)
+		return m->present[i % ELEMS] && (map == MAP_HASH || chance(&m->r, 80))
+			       ? (int)(i % ELEMS)
+			       : -1;
 	return i < sp_maps[map].entries ? (int)i : -1;
 }
 
@@ -97,7 +99,7 @@ static bool h_update(struct hcall *c)
 	if (!value)
 		return false;
 	c->h->elem = -1;
-	if (elem >= 0 && map != MAP_LOCK) {
+	if (elem >= 0 && map != MAP_LOCK && map != MAP_KPTR) {
 		u32 to = map * ELEMS + elem;
 
 		c->h->elem = to;
@@ -114,6 +116,33 @@ static bool h_delete(struct hcall *c)
 
 	c->r0 = chance(&c->m->r, 50) ? 0 : -2ull;
 	return map_element(c, &map, &elem);
+}
+
+/* Maps without keys hold what nobody knows. */
+static bool keyless(struct hcall *c)
+{
+	int map = map_of(c->r[1]);
+
+	if (map != MAP_FIFO && map != MAP_LIFO && map != MAP_BLOOM)
+		return violation(c->m, "not a queue, stack or filter");
+	c->r0 = chance(&c->m->r, 60) ? 0 : map == MAP_BLOOM ? -2ull : -7ull;
+	return true;
+}
+
+static bool h_push(struct hcall *c)
+{
+	return keyless(c) && input(c, 2, sp_maps[map_of(c->r[1])].value, "value");
+}
+
+/* Filled in any case; a filter is asked about the value. */
+static bool h_peek(struct hcall *c)
+{
+	if (!keyless(c))
+		return false;
+	if (map_of(c->r[1]) == MAP_BLOOM)
+		return input(c, 2, sp_maps[MAP_BLOOM].value, "value");
+	c->h->at = 2;
+	return fill(c->m, c->r[2], sp_maps[map_of(c->r[1])].value, "value");
 }
 
 /* --- control --- */
@@ -348,6 +377,10 @@ static const struct {
 	{BPF_FUNC_map_lookup_percpu_elem, h_lookup_percpu, 2, false},
 	{BPF_FUNC_map_update_elem, h_update, 3, false},
 	{BPF_FUNC_map_delete_elem, h_delete, 2, false},
+	{BPF_FUNC_map_push_elem, h_push, 2, false},
+	{BPF_FUNC_map_pop_elem, h_peek, 2, false},
+	{BPF_FUNC_map_peek_elem, h_peek, 2, false},
+	{BPF_FUNC_kptr_xchg, kptr_exchange, 2, false},
 	{BPF_FUNC_loop, h_loop, 1, true},
 	{BPF_FUNC_for_each_map_elem, h_for_each, 1, true},
 	{BPF_FUNC_tail_call, h_tail_call, 0, true},
@@ -415,6 +448,16 @@ bool helper(struct machine *m, s32 id)
 
 /* --- kernel functions; the twin calls the real ones --- */
 
+u64 new_reference(struct machine *m)
+{
+	if (m->nr_objects == OBJECTS - 1)
+		return 0;
+	m->nr_objects++;
+	m->held++;
+	m->rg[RG_OBJECT + m->nr_objects] = m->rg[RG_OBJECT];
+	return addr(RG_OBJECT + m->nr_objects);
+}
+
 static bool k_acquire(struct hcall *c)
 {
 	struct machine *m = c->m;
@@ -425,10 +468,7 @@ static bool k_acquire(struct hcall *c)
 		unpair(m);
 		return true;
 	}
-	m->nr_objects++;
-	m->held++;
-	m->rg[RG_OBJECT + m->nr_objects] = m->rg[RG_OBJECT];
-	c->r0 = addr(RG_OBJECT + m->nr_objects);
+	c->r0 = new_reference(m);
 	c->how = ADDRESS;
 	return true;
 }
@@ -499,6 +539,7 @@ static bool (*const kernel_functions[SP_KFUNCS])(struct hcall *c) = {
 	[KF_MEMLEN] = k_memory,
 	[KF_PASS1] = k_struct,
 	[KF_MEMB_ACQ] = k_none,
+	[KF_KPTR_GET] = kptr_get_field,
 	[KF_ITER_NEW] = so_iter_new,
 	[KF_ITER_NEXT] = so_iter_next,
 	[KF_ITER_DESTROY] = so_iter_destroy,

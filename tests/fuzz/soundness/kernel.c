@@ -51,6 +51,8 @@ static int create_map(u32 i)
 			    .max_entries = sp_maps[i].entries,
 			    .map_flags = sp_maps[i].flags};
 
+	if (i == MAP_KPTR) /* of objects this kernel may not have */
+		return 0;
 	if (i == MAP_OUTER)
 		a.inner_map_fd = fds[MAP_ARRAY];
 	if (i == MAP_LOCK) {
@@ -278,6 +280,9 @@ static bool not_for_kernel(const struct sprog *p)
 			return true;
 		if (insn_is_ldimm64(in) && in->src_reg == BPF_PSEUDO_MAP_FD && in->dst_reg > 5)
 			return true; /* to look inside the map */
+		if (insn_is_ldimm64(in) && in->imm == MAP_KPTR &&
+		    (in->src_reg == BPF_PSEUDO_MAP_FD || in->src_reg == BPF_PSEUDO_MAP_VALUE))
+			return true;
 	}
 	return false;
 }

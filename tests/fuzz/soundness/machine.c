@@ -127,12 +127,13 @@ static bool ldx(struct machine *m, const struct bpf_insn *in)
 {
 	u64 *r = regs_of(m), a = r[in->src_reg] + (u64)(s64)in->off, v;
 	u32 size = isa_size_bytes(BPF_SIZE(in->code));
+	const struct sp_kptr *k = BPF_MODE(in->code) == BPF_MEM ? kptr_at(m, a, size) : NULL;
 	enum how how;
 	u8 *at;
 
 	if (through_null(m, in, a))
 		return load_null(m, in);
-	at = mem_read(m, a, size, "load");
+	at = k ? kptr_field(m, k) : mem_read(m, a, size, "load");
 	if (!at)
 		return false;
 	if (m->f[m->depth].how[in->src_reg] == JUNK)
@@ -152,7 +153,7 @@ static bool ldx(struct machine *m, const struct bpf_insn *in)
 		how = how == SAME ? SAME : JUNK;
 	}
 	taint_load(m, in->dst_reg, a, size, false);
-	set_secret(m, in->dst_reg, mem_secret(m, a, size));
+	set_secret(m, in->dst_reg, k || mem_secret(m, a, size));
 	r[in->dst_reg] = v;
 	set_how(m, in->dst_reg, how);
 	m->f[m->depth].init |= 1u << in->dst_reg;
@@ -221,12 +222,16 @@ static bool store(struct machine *m, const struct bpf_insn *in)
 	bool x = BPF_CLASS(in->code) == BPF_STX;
 	enum how how = x ? m->f[m->depth].how[in->src_reg] : SAME;
 	bool secret = x && is_secret(m, in->src_reg);
+	const struct sp_kptr *k = BPF_MODE(in->code) == BPF_MEM ? kptr_at(m, a, size) : NULL;
 	u8 *at;
 
 	if (m->f[m->depth].how[in->dst_reg] == JUNK)
 		unpair(m);
 	if (x && BPF_MODE(in->code) == BPF_ATOMIC)
 		return atomic(m, in, a, size);
+	if (k)
+		return kptr_store_field(m, k, x ? r[in->src_reg] : (u64)(s64)in->imm) &&
+		       go_to(m, m->pc + 1);
 	at = mem_at(m, a, size, true, "store");
 	if (!at)
 		return false;
@@ -349,6 +354,10 @@ static void set_up_object(struct machine *m)
 	memcpy(m->object, &o, sizeof(o));
 	memcpy(m->object + at, &next, 8);
 	m->rg[RG_OBJECT] = (struct region){m->object, m->object_shadow, sizeof(o), true};
+	m->rg[RG_MEMBER] =
+		(struct region){m->object + offsetof(struct prog_test_ref_kfunc, memb),
+				m->object_shadow + offsetof(struct prog_test_ref_kfunc, memb),
+				sizeof(struct prog_test_member), true};
 	m->rg[RG_OBJ_MEM] = (struct region){m->object, m->object_shadow, 8, true};
 	m->rg[RG_OBJ_MEM + 1] = (struct region){m->object, m->object_shadow, 8, false};
 	/* references are counted elsewhere */
@@ -389,6 +398,7 @@ static void set_up(struct machine *m, const u8 *map_const)
 	for (u32 i = 0; i < ELEMS; i++)
 		m->present[i] = chance(&m->r, 60);
 	set_up_object(m);
+	kptr_set_up(m);
 	set_up_structs(m);
 	ctx_set_up(m);
 	set_up_packet(m);

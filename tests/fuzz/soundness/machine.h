@@ -11,6 +11,7 @@
  * calls.c     frames, functions, callbacks
  * helpers.c   helpers and kernel functions, one row each
  * stackobj.c  iterators and dynptrs on the stack
+ * kptrs.c     pointers to objects in map values
  * context.c   what a program sees of its context
  *
  * Beside every value stands how it relates to the same value in the twin (twin.h), the run of the
@@ -43,7 +44,8 @@ enum {
 	RG_RECORD = RG_VALUE + SP_MAPS * ELEMS, /* of a ring buffer */
 	RG_OBJECT = RG_RECORD + RECORDS,	/* the first is always there, the others are references to it */
 	RG_OBJ_MEM = RG_OBJECT + OBJECTS,	/* its start as memory: read-only, and not */
-	RG_NUMBER = RG_OBJ_MEM + 2, /* of an iterator */
+	RG_MEMBER = RG_OBJ_MEM + 2,		/* the struct in it that is an object, too */
+	RG_NUMBER = RG_MEMBER + 1,		/* of an iterator */
 	RG_ANY = RG_NUMBER + MAX_STACK_OBJECTS, /* a struct of the service: what loads of it may give nobody says */
 	RG_PKT,
 	RG_END = RG_PKT + PACKETS
@@ -212,6 +214,7 @@ struct hcall {
 	enum how how;
 };
 void new_record(struct machine *m, u32 size);
+u64 new_reference(struct machine *m); /* to the object, held now; 0: no room for more */
 bool helper(struct machine *m, s32 id);
 bool kfunc(struct machine *m, s32 id);
 
@@ -225,6 +228,15 @@ bool so_write(struct hcall *c);
 bool so_data(struct hcall *c);
 bool so_reserve(struct hcall *c);
 bool so_submit(struct hcall *c);
+
+/* --- kptrs.c --- */
+bool kptr_touched(const struct machine *m, u64 a, u64 size);
+const struct sp_kptr *kptr_at(const struct machine *m, u64 a, u32 size); /* all of it, or NULL */
+u8 *kptr_field(struct machine *m, const struct sp_kptr *k);
+void kptr_set_up(struct machine *m);
+bool kptr_store_field(struct machine *m, const struct sp_kptr *k, u64 v);
+bool kptr_exchange(struct hcall *c);
+bool kptr_get_field(struct hcall *c);
 
 /* --- context.c --- */
 /* A field of the UAPI struct and where our own has it. */

@@ -45,6 +45,11 @@ u8 *mem_at(struct machine *m, u64 a, u64 size, bool write, const char *what)
 		violation(m, "%s of a spin lock", what);
 		return NULL;
 	}
+	if (size && kptr_touched(m, a, size)) {
+		violation(m, "%s of %llu bytes of a pointer in a map value", what,
+			  (unsigned long long)size);
+		return NULL;
+	}
 	return g->mem + off;
 }
 

@@ -63,6 +63,12 @@ enum {
 	MAP_RING,
 	MAP_LOCK,
 	MAP_OUTER, /* of maps like MAP_ARRAY */
+	MAP_KPTR,  /* pointers to objects in its one value */
+	MAP_FIFO,  /* a queue */
+	MAP_LIFO,  /* a stack */
+	MAP_BLOOM,
+	MAP_LRU,
+	MAP_LPM,
 	SP_MAPS
 };
 struct sp_map {
@@ -71,9 +77,19 @@ struct sp_map {
 extern const struct sp_map sp_maps[SP_MAPS];
 
 /* The kernel functions (helper/kfunc_test.h) programs call, by their ids in the service's BTF. */
-enum { KF_ACQ, KF_REL, KF_RDWR, KF_RDONLY, KF_CTX, KF_MEMLEN, KF_PASS1, KF_MEMB_ACQ, KF_ITER_NEW, KF_ITER_NEXT, KF_ITER_DESTROY, SP_KFUNCS };
+enum { KF_ACQ, KF_REL, KF_RDWR, KF_RDONLY, KF_CTX, KF_MEMLEN, KF_PASS1, KF_MEMB_ACQ, KF_ITER_NEW, KF_ITER_NEXT, KF_ITER_DESTROY, KF_KPTR_GET, SP_KFUNCS };
 extern s32 sp_kfunc_id[SP_KFUNCS]; /* -1: not there */
 extern bool sp_has_iterators;	   /* programs of type tracing: iterators over maps */
+
+/* Pointers in the value of MAP_KPTR. */
+#define SP_KPTRS 3
+struct sp_kptr {
+	u32 off, type; /* map/kptr.h */
+	bool ref;      /* owns a reference */
+	const char *name;
+};
+extern const struct sp_kptr sp_kptrs[SP_KPTRS];
+extern bool sp_has_kptrs; /* the objects' structs are in the service's BTF */
 
 /* A program as the client would load it. */
 struct sprog {

@@ -36,6 +36,9 @@ static void write_maps(FILE *out, const struct sprog *p, s32 nr[SP_MAPS])
 				sp_maps[MAP_ARRAY].value, sp_maps[MAP_ARRAY].entries);
 		if (i == MAP_LOCK)
 			fprintf(out, "field: lock %u\n", SP_LOCK_AT);
+		for (u32 k = 0; i == MAP_KPTR && k < SP_KPTRS; k++)
+			fprintf(out, "field: %s %u %s\n", sp_kptrs[k].ref ? "kptr_ref" : "kptr",
+				sp_kptrs[k].off, sp_kptrs[k].name);
 	}
 }
 
@@ -228,7 +231,7 @@ static void read_key(struct reader *r, char *line)
 	else if (!strcmp(line, "map"))
 		read_map(r, value);
 	else if (!strcmp(line, "field") && r->nr_maps)
-		r->map[r->nr_maps - 1] = MAP_LOCK;
+		r->map[r->nr_maps - 1] = !strncmp(value, "kptr", 4) ? MAP_KPTR : MAP_LOCK;
 	else if (!strcmp(line, "funcs"))
 		read_funcs(r, value);
 	else if (!strcmp(line, "kfunc"))

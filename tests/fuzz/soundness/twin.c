@@ -11,6 +11,7 @@
 #include "exec/context.h"
 #include "exec/fault.h"
 #include "helper/kfunc_test.h"
+#include "map/kptr.h"
 #include "machine.h"
 #include "world.h"
 
@@ -180,11 +181,23 @@ static void place_record(u32 n, u32 size)
 	twin.base[RG_RECORD + n] = twin.record_page[n] + PAGE - (size + 7) / 8 * 8;
 }
 
+/* Fields of the twin are real ones. */
+static u64 exchange(const struct happened *h, const u64 *r)
+{
+	void *got = kptr_xchg((void *)r[0], (u32)r[2], (void *)r[1]);
+
+	if (got != (h->r0_address ? real(h->r0) : NULL))
+		differs("takes another object out of a map");
+	return (u64)got;
+}
+
 static u64 replay(s32 id, const u64 *r, struct exec_run *run)
 {
 	const struct happened *h = next_happened(id, r);
 
 	check_args(h, r);
+	if (id == BPF_FUNC_kptr_xchg)
+		return exchange(h, r);
 	if (h->callback)
 		return callbacks(h, r, run);
 	if (h->copy == 1)
@@ -298,6 +311,7 @@ int twin_init(struct world *w)
 		bpf_kfunc_call_test_release((void *)twin.base[RG_OBJECT + i]);
 	}
 	twin.base[RG_OBJ_MEM] = twin.base[RG_OBJ_MEM + 1] = twin.base[RG_OBJECT];
+	twin.base[RG_MEMBER] = twin.base[RG_OBJECT] + offsetof(struct prog_test_ref_kfunc, memb);
 	for (u32 i = 0; i < ARRAY_SIZE(replayed); i++)
 		if (i >= BPF_FUNC_int_skb_load_8)
 			replayed[i] = exec_helpers[i];
@@ -370,6 +384,12 @@ void twin_begin(const struct machine *m)
 	for (u32 i = 0; i < SP_MAPS * ELEMS; i++)
 		if (m->rg[RG_VALUE + i].mem && !m->rg[RG_VALUE + i].rdonly)
 			memcpy(twin.base[RG_VALUE + i], m->values[i], m->rg[RG_VALUE + i].size);
+	for (u32 i = 0; sp_has_kptrs && i < SP_KPTRS; i++) {
+		const struct sp_kptr *k = &sp_kptrs[i];
+		u64 v = load(m->values[MAP_KPTR * ELEMS] + k->off, 8);
+
+		kptr_store(twin.base[value_region(MAP_KPTR, 0)] + k->off, k->type, real(v));
+	}
 	take_over(twin.base[RG_OBJECT], m->object, m->object_shadow,
 		  sizeof(struct prog_test_ref_kfunc));
 	memset(&twin.skb, 0, sizeof(twin.skb));

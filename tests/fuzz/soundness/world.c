@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "map/kptr_test.h"
 #include "twin.h"
 #include "world.h"
 
@@ -17,6 +18,12 @@ const struct sp_map sp_maps[SP_MAPS] = {
 	[MAP_RING] = {BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0},
 	[MAP_LOCK] = {BPF_MAP_TYPE_ARRAY, 4, 16, 1, 0},
 	[MAP_OUTER] = {BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 2, 0},
+	[MAP_KPTR] = {BPF_MAP_TYPE_ARRAY, 4, 32, 1, 0},
+	[MAP_FIFO] = {BPF_MAP_TYPE_QUEUE, 0, 16, 4, 0},
+	[MAP_LIFO] = {BPF_MAP_TYPE_STACK, 0, 24, 4, 0},
+	[MAP_BLOOM] = {BPF_MAP_TYPE_BLOOM_FILTER, 0, 8, 16, 0},
+	[MAP_LRU] = {BPF_MAP_TYPE_LRU_HASH, 4, 16, 8, 0},
+	[MAP_LPM] = {BPF_MAP_TYPE_LPM_TRIE, 8, 24, 8, BPF_F_NO_PREALLOC},
 };
 
 static const char *const kfunc_names[SP_KFUNCS] = {
@@ -31,9 +38,10 @@ static const char *const kfunc_names[SP_KFUNCS] = {
 	[KF_ITER_NEW] = "bpf_iter_num_new",
 	[KF_ITER_NEXT] = "bpf_iter_num_next",
 	[KF_ITER_DESTROY] = "bpf_iter_num_destroy",
+	[KF_KPTR_GET] = "bpf_kfunc_call_test_kptr_get",
 };
 s32 sp_kfunc_id[SP_KFUNCS];
-bool sp_has_iterators;
+bool sp_has_iterators, sp_has_kptrs;
 
 #define ITER_FUNC "bpf_iter_bpf_map"
 
@@ -85,11 +93,26 @@ u64 rnd_interesting(struct rng *r)
 
 #define KIND(k, n) ((u32)BTF_KIND_##k << 24 | (n))
 /* names by their offset in the strings */
-enum { N_INT = 1, N_U64 = 5, N_F = 9, N_G = 11, N_A = 13, N_SKB = 15, N_XDP = 25, N_LOCK = 32 };
+enum {
+	N_INT = 1,
+	N_U64 = 5,
+	N_F = 9,
+	N_G = 11,
+	N_A = 13,
+	N_SKB = 15,
+	N_XDP = 25,
+	N_LOCK = 32,
+	N_KPTR = 46,
+	N_KPTR_REF = 51,
+	N_OBJECT = 60,
+	N_MEMBER = 80
+};
 
 u32 functions_blob(u8 blob[1024])
 {
-	static const char strings[] = "\0int\0u64\0f\0g\0a\0__sk_buff\0xdp_md\0bpf_spin_lock\0";
+	static const char strings[] =
+		"\0int\0u64\0f\0g\0a\0__sk_buff\0xdp_md\0bpf_spin_lock\0kptr\0kptr_ref\0"
+		"prog_test_ref_kfunc\0prog_test_member\0";
 	static const u32 w[] = {
 		/* 1 int, 2 u64, 3 u64 * */
 		N_INT,
@@ -175,6 +198,44 @@ u32 functions_blob(u8 blob[1024])
 		N_A,
 		16,
 		SP_LOCK_AT * 8,
+		/* 18 struct prog_test_ref_kfunc, 19 struct prog_test_member without members */
+		N_OBJECT,
+		KIND(STRUCT, 0),
+		sizeof(struct prog_test_ref_kfunc),
+		N_MEMBER,
+		KIND(STRUCT, 0),
+		sizeof(struct prog_test_member),
+		/* 20 ... 22: tags of these, 23 ... 25: pointers to them, 26: the value of MAP_KPTR */
+		N_KPTR,
+		KIND(TYPE_TAG, 0),
+		18,
+		N_KPTR_REF,
+		KIND(TYPE_TAG, 0),
+		18,
+		N_KPTR,
+		KIND(TYPE_TAG, 0),
+		19,
+		0,
+		KIND(PTR, 0),
+		20,
+		0,
+		KIND(PTR, 0),
+		21,
+		0,
+		KIND(PTR, 0),
+		22,
+		N_A,
+		KIND(STRUCT, 3),
+		32,
+		N_A,
+		23,
+		0,
+		N_A,
+		24,
+		8 * 8,
+		N_A,
+		25,
+		16 * 8,
 	};
 	struct btf_header h = {.magic = BTF_MAGIC,
 			       .version = 1,
@@ -238,6 +299,10 @@ static void read_vmlinux(struct world *w, const char *path)
 		.reg_type = PTR_TO_BTF_ID | PTR_MAYBE_NULL,
 		.btf_id = btf_find_by_name_kind(w->vmlinux, "bpf_map", BTF_KIND_STRUCT)};
 	sp_has_iterators = w->iter_func > 0;
+	sp_has_kptrs = true;
+	for (u32 i = 0; i < SP_KPTRS; i++)
+		sp_has_kptrs &=
+			btf_find_by_name_kind(w->vmlinux, sp_kptrs[i].name, BTF_KIND_STRUCT) > 0;
 }
 
 /* --- maps --- */
@@ -266,6 +331,11 @@ static int open_map(struct world *w, u32 i)
 		w->map[i].btf = w->btf;
 		w->map[i].btf_key_type_id = 1;
 		w->map[i].btf_value_type_id = LOCK_VALUE_TYPE;
+	}
+	if (!err && i == MAP_KPTR) {
+		w->map[i].btf = w->btf;
+		w->map[i].btf_key_type_id = 1;
+		w->map[i].btf_value_type_id = KPTR_VALUE_TYPE;
 	}
 	if (!err && i == MAP_OUTER) {
 		w->map[i].inner_map_meta = &w->inner;
