@@ -37,7 +37,8 @@ static int sys_bpf(int cmd, union bpf_attr *a)
 static int load_types(void)
 {
 	u8 blob[1024];
-	union bpf_attr a = {.btf = (u64)(unsigned long)blob, .btf_size = functions_blob(blob)};
+	union bpf_attr a = {.btf = (u64)(unsigned long)blob,
+			    .btf_size = functions_blob(blob, false)};
 
 	btf_fd = sys_bpf(BPF_BTF_LOAD, &a);
 	return btf_fd < 0 ? btf_fd : 0;
@@ -253,6 +254,7 @@ static const struct {
 	{"unknown opcode", "load-acquire and store-release (6.15)"},
 	{"zero-sized read", "a constant size of 0 is allowed since 6.8"},
 	{"unknown func", "helpers that are not here"},
+	{"Caller passes invalid args", "what a second path passes counts here, NULL or not"},
 	{"too large", "not as patient"},
 };
 

@@ -108,7 +108,7 @@ enum {
 	N_MEMBER = 80
 };
 
-u32 functions_blob(u8 blob[1024])
+u32 functions_blob(u8 blob[1024], bool with_kptrs)
 {
 	static const char strings[] =
 		"\0int\0u64\0f\0g\0a\0__sk_buff\0xdp_md\0bpf_spin_lock\0kptr\0kptr_ref\0"
@@ -198,6 +198,8 @@ u32 functions_blob(u8 blob[1024])
 		N_A,
 		16,
 		SP_LOCK_AT * 8,
+	};
+	static const u32 kptrs[] = {
 		/* 18 struct prog_test_ref_kfunc, 19 struct prog_test_member without members */
 		N_OBJECT,
 		KIND(STRUCT, 0),
@@ -240,15 +242,16 @@ u32 functions_blob(u8 blob[1024])
 	struct btf_header h = {.magic = BTF_MAGIC,
 			       .version = 1,
 			       .hdr_len = sizeof(h),
-			       .type_len = sizeof(w),
-			       .str_off = sizeof(w),
+			       .type_len = sizeof(w) + (with_kptrs ? sizeof(kptrs) : 0),
 			       .str_len = sizeof(strings) - 1};
 
-	_Static_assert(sizeof(h) + sizeof(w) + sizeof(strings) <= 1024, "room");
+	_Static_assert(sizeof(h) + sizeof(w) + sizeof(kptrs) + sizeof(strings) <= 1024, "room");
+	h.str_off = h.type_len;
 	memcpy(blob, &h, sizeof(h));
 	memcpy(blob + sizeof(h), w, sizeof(w));
-	memcpy(blob + sizeof(h) + sizeof(w), strings, h.str_len);
-	return sizeof(h) + sizeof(w) + h.str_len;
+	memcpy(blob + sizeof(h) + sizeof(w), kptrs, h.type_len - sizeof(w));
+	memcpy(blob + sizeof(h) + h.type_len, strings, h.str_len);
+	return sizeof(h) + h.type_len + h.str_len;
 }
 
 u32 function_type(const struct sprog *p, u32 func)
@@ -265,7 +268,7 @@ static struct btf *functions_btf(void)
 	u8 blob[1024];
 	struct log log;
 	struct btf *btf;
-	u32 n = functions_blob(blob);
+	u32 n = functions_blob(blob, true);
 
 	log_init(&log, 1, 4096);
 	btf = btf_parse(blob, n, &log);

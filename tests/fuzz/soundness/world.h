@@ -23,7 +23,8 @@ void world_close(struct world *w);
  * it is accepted. *@processed: instructions the walk took. */
 int world_check(struct world *w, struct walk *walk, const struct sprog *p, struct log *log,
 		struct exec_image **img, u64 *processed);
-u32 functions_blob(u8 blob[1024]); /* BTF of the functions and of values of MAP_LOCK and MAP_KPTR; its size */
+/* BTF of the functions and of values of MAP_LOCK, and of MAP_KPTR, which other kernels do not take; its size */
+u32 functions_blob(u8 blob[1024], bool with_kptrs);
 u32 function_type(const struct sprog *p, u32 func); /* type id in it */
 #define LOCK_VALUE_TYPE 17 /* of MAP_LOCK in it */
 #define KPTR_VALUE_TYPE 26 /* of MAP_KPTR */
