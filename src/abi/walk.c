@@ -182,38 +182,59 @@ static int rule_insns(const struct walk *w, const struct abi_field *f, u64 uaddr
 	return err ? err : btf_id_fds(w, f);
 }
 
-static int insn_fd_index(const struct walk *w, const struct bpf_insn *insn, void *data)
+/* Which entry of fd_array an instruction wants, or -1. */
+static s64 fd_index(const struct bpf_insn *insn)
 {
-	u64 *end = data, idx = 0;
+	s64 idx = -1;
 
 	if (is_ld_imm64(insn) &&
 	    (insn->src_reg == BPF_PSEUDO_MAP_IDX || insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE))
-		idx = (u64)(u32)insn->imm + 1;
+		idx = (u32)insn->imm;
 	else if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL &&
 		 insn->off > 0)
-		idx = (u64)insn->off + 1;
-	if (idx <= MAX_FD_INDEX)
-		*end = max(*end, idx);
+		idx = insn->off;
+	return idx < (s64)MAX_FD_INDEX ? idx : -1;
+}
+
+static int count_fds(const struct walk *w, const struct bpf_insn *insn, void *data)
+{
+	u64 *end = data;
+
+	*end = max(*end, (u64)(fd_index(insn) + 1));
 	return 0;
 }
 
+static int visit_fd_at(const struct walk *w, const struct abi_field *f, u64 idx)
+{
+	int fd;
+
+	/* 0, too: whose standard input is closed has objects there */
+	return readable(w, &fd, w->attr->fd_array + idx * sizeof(fd), sizeof(fd))
+		       ? visit_fd(w, f, fd)
+		       : 0;
+}
+
+static int visit_insn_fd(const struct walk *w, const struct bpf_insn *insn, void *field)
+{
+	s64 idx = fd_index(insn);
+
+	return idx < 0 ? 0 : visit_fd_at(w, field, idx);
+}
+
+/* Entries that nobody wants may be anything, but for the first fd_array_cnt. */
 static int rule_fd_array(const struct walk *w, const struct abi_field *f, u64 uaddr)
 {
-	u64 nr = 0;
-	int err, fd;
+	u64 cnt = w->v->fd_array_cnt ? w->v->fd_array_cnt(w->arg) : 0, nr;
+	int err;
 
 	if (!uaddr)
 		return 0;
-	for_each_insn(w, insn_fd_index, &nr);
-	if (w->v->fd_array_cnt)
-		nr = max(nr, min((u64)w->v->fd_array_cnt(w->arg), (u64)MAX_FD_INDEX));
-	err = visit_mem(w, f, uaddr, nr * sizeof(fd));
-	for (u64 i = 0; i < nr && !err; i++) {
-		if (!readable(w, &fd, uaddr + i * sizeof(fd), sizeof(fd)))
-			break;
-		err = visit_fd(w, f, fd); /* 0, too: whose standard input is closed has objects there */
-	}
-	return err;
+	nr = cnt = min(cnt, (u64)MAX_FD_INDEX);
+	for_each_insn(w, count_fds, &nr);
+	err = visit_mem(w, f, uaddr, nr * sizeof(int));
+	for (u64 i = 0; i < cnt && !err; i++)
+		err = visit_fd_at(w, f, i);
+	return err ?: for_each_insn(w, visit_insn_fd, (void *)f);
 }
 
 static int rule_func_info(const struct walk *w, const struct abi_field *f, u64 uaddr)
