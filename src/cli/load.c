@@ -20,7 +20,8 @@ struct load {
 	const char *file, *pin_dir;
 	struct gen_loader *l;
 	char *ctx;
-	u32 pinned; /* descriptors before this one have a pin */
+	const char *failed; /* what the call that failed was about */
+	u32 pinned;	    /* descriptors before this one have a pin */
 };
 
 static const char *const kinds[] = {
@@ -119,15 +120,15 @@ static int failed(struct load *ld, int err)
 		c->log_level = 1;
 		c->log_size = LOG_SIZE;
 		c->log_buf = (uintptr_t)log;
-		if (!gen_loader_run(ld->l, sys_bpf, ld->ctx))
+		if (!gen_loader_run(ld->l, sys_bpf, ld->ctx, NULL))
 			close_all(ld);
 		why = tells_why(log, err);
 		if (why)
 			show_log(log);
 		free(log);
 	}
-	return cli_fail("%s cannot be loaded: %s; %s", ld->file, strerror(-err),
-			advice(ld, err, why));
+	return cli_fail("%s cannot be loaded: %s%s%s; %s", ld->file, ld->failed ?: "",
+			ld->failed ? ": " : "", strerror(-err), advice(ld, err, why));
 }
 
 /* --- what there is --- */
@@ -270,7 +271,7 @@ static int load(struct load *ld)
 	if (!ld->ctx)
 		return cli_fail("no memory");
 	gen_loader_ctx(ld->l, ld->ctx);
-	err = gen_loader_run(ld->l, sys_bpf, ld->ctx);
+	err = gen_loader_run(ld->l, sys_bpf, ld->ctx, &ld->failed);
 	if (err)
 		return failed(ld, err);
 	status = ld->pin_dir ? pin(ld) : 0;

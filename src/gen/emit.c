@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * emit.c - the loader's instructions. Straight-line code with one exit for errors before it:
+ * emit.c - the loader's instructions, all on one line: names are looked up, addresses stored, calls made, what nobody gets is closed.
  *
  *   R6  context        R8  the map's value, in the middle of what 16-bit offsets reach
  *   R7  the error      R9  another address in the value, for what they do not
  *
- * A kernel verifies this at every load, which takes longer than running it, so an instruction is worth saving: addresses are stored in one go, each counted
- * on from the one before; a result goes where it is needed while it is in R0; whatever the runner knows it puts into the value (struct gen_patch).
+ * A kernel verifies this at every load, which takes longer than running it, so an instruction is worth saving and a branch three: a verifier walks both
+ * ways. So no call's result is tested. The sign of each goes into the number of the next command, and -1 is none, which the kernel refuses without
+ * looking further: after an error nothing happens any more. What failed is said by the results in the value (layout.h). Fds that the caller gets are in
+ * the context from the moment they are there, and after an error it is for the runner to close them.
  */
 #include <stdlib.h>
 
 #include "gen/layout.h"
 #include "isa/insn.h"
 
-#define BIAS	 32768u
-#define NEAR_JMP 32000u
+#define BIAS 32768u
 
 struct emit {
 	const struct gen_layout *l;
@@ -22,7 +23,6 @@ struct emit {
 	u32 cnt, cap;
 	int err;
 	u32 bias;
-	u32 fail; /* instruction that R0 < 0 jumps to */
 	bool r9_set;
 	u32 r9;
 };
@@ -68,11 +68,14 @@ static void land(struct emit *e, u32 from)
 		e->insns[from].off = e->cnt - from - 1;
 }
 
+/* Two instructions, but verified as one. */
 static void load_address(struct emit *e, u8 reg, u32 off)
 {
-	emit(e, BPF_MOV64_REG(reg, BPF_REG_8));
-	if (off != e->bias)
-		emit(e, BPF_ALU64_IMM(BPF_ADD, reg, (s32)(off - e->bias)));
+	const struct bpf_insn value[] = {
+		BPF_LD_IMM64_RAW_FULL(reg, BPF_PSEUDO_MAP_IDX_VALUE, 0, 0, 0, off)};
+
+	emit(e, value[0]);
+	emit(e, value[1]);
 }
 
 /* May emit code: never between a jump and its landing. */
@@ -108,22 +111,12 @@ static void copy_value(struct emit *e, u8 size, u32 to, u32 from)
 	store(e, size, at(e, to), BPF_REG_1);
 }
 
-static void check(struct emit *e)
-{
-	if (e->cnt - e->fail > NEAR_JMP) { /* a stepping stone for those further on */
-		emit(e, BPF_JMP_A(1));
-		emit(e, BPF_JMP_A((s32)e->fail - (s32)e->cnt - 1));
-		e->fail = e->cnt - 1;
-	}
-	emit(e, BPF_JMP_IMM(BPF_JSLT, BPF_REG_0, 0, (s32)e->fail - (s32)e->cnt - 1));
-}
-
 /* --- descriptors --- */
 
-/* What was never made is -1, which closes nothing: cheaper than a branch, for a verifier walks both ways. */
+/* What was never made is negative, which closes nothing: cheaper than a branch. */
 static void close_slot(struct emit *e, u32 slot)
 {
-	load(e, BPF_W, BPF_REG_1, at(e, gen_slot_off(slot)));
+	load(e, BPF_W, BPF_REG_1, at(e, gen_slot_off(e->l, slot)));
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_sys_close));
 }
 
@@ -146,36 +139,10 @@ static void close_modules(struct emit *e)
 			close_module(e, gen_name_fd_off(e->l, &e->l->names[i]));
 }
 
-static void emit_failure(struct emit *e)
+/* The half that is 0, or -1 from the moment something failed: of the call before, or of a result that is there for the first call. */
+static u32 sign_before(const struct emit *e, u32 call)
 {
-	u32 over = jump(e, BPF_JMP_A(0));
-
-	e->fail = e->cnt;
-	emit(e, BPF_MOV64_REG(BPF_REG_7, BPF_REG_0));
-	for (u32 i = 0; i < e->l->trace->nr_slots; i++)
-		close_slot(e, i);
-	close_modules(e);
-	emit(e, BPF_MOV64_REG(BPF_REG_0, BPF_REG_7));
-	emit(e, BPF_EXIT_INSN());
-	land(e, over);
-	e->r9_set = false;
-}
-
-static void emit_success(struct emit *e)
-{
-	const struct gen_layout *l = e->l;
-
-	for (u32 i = 0; i < l->trace->nr_slots; i++)
-		if (l->ctx_off[i] < 0)
-			close_slot(e, i);
-	close_modules(e);
-	for (u32 i = 0; i < l->trace->nr_slots; i++)
-		if (l->ctx_off[i] >= 0) {
-			load(e, BPF_W, BPF_REG_1, at(e, gen_slot_off(i)));
-			emit(e, BPF_STX_MEM(BPF_W, BPF_REG_6, BPF_REG_1, l->ctx_off[i]));
-		}
-	emit(e, BPF_MOV64_IMM(BPF_REG_0, 0));
-	emit(e, BPF_EXIT_INSN());
+	return call ? gen_sign_off(e->l, call - 1) : e->l->trace->big_endian ? 0 : 4;
 }
 
 /* --- names --- */
@@ -193,21 +160,18 @@ static void allow_missing(struct emit *e)
 	emit(e, BPF_MOV64_IMM(BPF_REG_0, 0));
 }
 
-static void look_up_type(struct emit *e, struct gen_name *n)
+static void look_up_type(struct emit *e, const struct gen_name *n)
 {
-	struct mem m = at(e, n->off);
-
 	name_args(e, n);
 	emit(e, BPF_MOV64_IMM(BPF_REG_3, n->btf_kind));
 	emit(e, BPF_MOV64_IMM(BPF_REG_4, 0));
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_btf_find_by_name_kind));
 	if (n->weak)
 		allow_missing(e);
-	check(e);
-	store(e, BPF_DW, m, BPF_REG_0);
 }
 
-static void look_up_address(struct emit *e, struct gen_name *n)
+/* It puts the address there. */
+static void look_up_address(struct emit *e, const struct gen_name *n)
 {
 	name_args(e, n);
 	emit(e, BPF_MOV64_IMM(BPF_REG_3, 0));
@@ -215,21 +179,35 @@ static void look_up_address(struct emit *e, struct gen_name *n)
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_kallsyms_lookup_name));
 	if (n->weak)
 		allow_missing(e);
-	check(e);
 }
 
-static struct gen_name *look_up(struct emit *e, const struct gen_ref *ref)
+/* Its result is the error then, and the call to come is made as if the one before it had failed. */
+static void look_up(struct emit *e, const struct gen_name *n)
 {
-	struct gen_name *n = gen_name_of(e->l, ref);
+	struct mem sign = at(e, sign_before(e, n->before)), result = at(e, n->off);
+	u32 found;
 
-	if (n->looked_up)
-		return n;
-	n->looked_up = true;
-	if (n->btf_kind)
+	if (n->btf_kind) {
 		look_up_type(e, n);
-	else
+		store(e, BPF_DW, result, BPF_REG_0);
+		found = jump(e, BPF_JMP_IMM(BPF_JSGE, BPF_REG_0, 0, 0));
+	} else {
 		look_up_address(e, n);
-	return n;
+		found = jump(e, BPF_JMP_IMM(BPF_JSGE, BPF_REG_0, 0, 0));
+		store(e, BPF_DW, result, BPF_REG_0);
+	}
+	emit(e, BPF_ST_MEM(BPF_W, sign.reg, sign.off, -1));
+	land(e, found);
+}
+
+/* @name: the next; returns how many were wanted. */
+static u32 look_up_names(struct emit *e, u32 name, u32 call)
+{
+	u32 nr = 0;
+
+	for (; name + nr < e->l->nr_names && e->l->names[name + nr].before == call; nr++)
+		look_up(e, &e->l->names[name + nr]);
+	return nr;
 }
 
 /* --- what a call refers to --- */
@@ -241,18 +219,18 @@ static void put_nothing(struct emit *e, const struct gen_ref *ref, u32 to) {}
 
 static void put_btf_id(struct emit *e, const struct gen_ref *ref, u32 to)
 {
-	copy_value(e, BPF_W, to, gen_name_id_off(e->l, look_up(e, ref)));
+	copy_value(e, BPF_W, to, gen_name_id_off(e->l, gen_name_of(e->l, ref)));
 }
 
 static void put_btf_obj(struct emit *e, const struct gen_ref *ref, u32 to)
 {
-	copy_value(e, BPF_W, to, gen_name_fd_off(e->l, look_up(e, ref)));
+	copy_value(e, BPF_W, to, gen_name_fd_off(e->l, gen_name_of(e->l, ref)));
 }
 
 /* off = index of the module's fd, or 0 for what the kernel itself has. */
 static void put_kfunc(struct emit *e, const struct gen_ref *ref, u32 to)
 {
-	struct gen_name *n = look_up(e, ref);
+	struct gen_name *n = gen_name_of(e->l, ref);
 	u32 fd_off = gen_name_fd_off(e->l, n), skip;
 	struct mem m;
 
@@ -267,7 +245,7 @@ static void put_kfunc(struct emit *e, const struct gen_ref *ref, u32 to)
 /* A weak variable that is not there is the constant 0. */
 static void put_ksym_btf(struct emit *e, const struct gen_ref *ref, u32 to)
 {
-	struct gen_name *n = look_up(e, ref);
+	struct gen_name *n = gen_name_of(e->l, ref);
 	struct bpf_insn plain;
 	struct mem m;
 	u32 skip;
@@ -286,7 +264,7 @@ static void put_ksym_btf(struct emit *e, const struct gen_ref *ref, u32 to)
 
 static void put_ksym_addr(struct emit *e, const struct gen_ref *ref, u32 to)
 {
-	struct gen_name *n = look_up(e, ref);
+	struct gen_name *n = gen_name_of(e->l, ref);
 
 	copy_value(e, BPF_W, to + IMM_OFF, gen_name_id_off(e->l, n));
 	copy_value(e, BPF_W, to + IMM2_OFF, gen_name_fd_off(e->l, n));
@@ -301,11 +279,16 @@ static void (*const put[])(struct emit *e, const struct gen_ref *ref, u32 to) = 
 
 /* --- addresses --- */
 
-static void next_address(struct emit *e, u32 *r1, u32 of)
+/* An address in the value, and where it belongs. */
+struct pointer {
+	u32 of, to;
+};
+
+static int by_address(const void *a, const void *b)
 {
-	if (of != *r1)
-		emit(e, BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, (s32)(of - *r1)));
-	*r1 = of;
+	const struct pointer *p = a, *q = b;
+
+	return p->of != q->of ? (p->of < q->of ? -1 : 1) : (p->to > q->to) - (p->to < q->to);
 }
 
 /* What the runner may say about is its own (layout.c): a log's address, which is one of user space. */
@@ -316,40 +299,70 @@ static bool is_log(const struct gen_call *c, struct gen_place p)
 		(c->cmd == BPF_BTF_LOAD && p.off == offsetof(union bpf_attr, btf_log_buf)));
 }
 
-/* Of all memory of all calls, R1 going up with it. */
+static u32 call_pointers(const struct gen_layout *l, u32 call, struct pointer *p)
+{
+	const struct gen_call *c = &l->trace->calls[call];
+	u32 nr = 0;
+
+	if (c->cmd == BPF_PROG_LOAD && gen_attr_size(c) >= offsetofend(union bpf_attr, fd_array))
+		p[nr++] =
+			(struct pointer){0, l->attr_off[call] + offsetof(union bpf_attr, fd_array)};
+	for (u32 i = 0; i < c->nr_segs; i++)
+		if (!is_log(c, c->segs[i].ptr))
+			p[nr++] = (struct pointer){l->seg_off[call][i],
+						   gen_place_off(l, call, c->segs[i].ptr)};
+	return nr;
+}
+
+/* Of all memory of all calls; what many want is loaded once. */
 static void emit_pointers(struct emit *e)
 {
 	const struct gen_trace *t = e->l->trace;
-	u32 r1 = e->bias;
+	struct pointer *p;
+	u32 nr = 0;
 
-	emit(e, BPF_MOV64_REG(BPF_REG_1, BPF_REG_8));
-	for (u32 i = 0; i < t->nr_calls; i++) {
-		const struct gen_call *c = &t->calls[i];
-
-		if (c->cmd == BPF_PROG_LOAD &&
-		    gen_attr_size(c) >= offsetofend(union bpf_attr, fd_array)) {
-			next_address(e, &r1, 0);
-			store(e, BPF_DW,
-			      at(e, e->l->attr_off[i] + offsetof(union bpf_attr, fd_array)),
-			      BPF_REG_1);
-		}
-		for (u32 j = 0; j < c->nr_segs; j++) {
-			if (is_log(c, c->segs[j].ptr))
-				continue;
-			next_address(e, &r1, e->l->seg_off[i][j]);
-			store(e, BPF_DW, at(e, gen_place_off(e->l, i, c->segs[j].ptr)), BPF_REG_1);
-		}
+	for (u32 i = 0; i < t->nr_calls; i++)
+		nr += t->calls[i].nr_segs + 1;
+	p = malloc((nr ?: 1) * sizeof(*p));
+	if (!p) {
+		e->err = -ENOMEM;
+		return;
 	}
+	nr = 0;
+	for (u32 i = 0; i < t->nr_calls; i++)
+		nr += call_pointers(e->l, i, p + nr);
+	qsort(p, nr, sizeof(*p), by_address);
+	for (u32 i = 0; i < nr; i++) {
+		if (p[i].of != e->bias && (!i || p[i].of != p[i - 1].of))
+			load_address(e, BPF_REG_1, p[i].of);
+		store(e, BPF_DW, at(e, p[i].to), p[i].of == e->bias ? BPF_REG_8 : BPF_REG_1);
+	}
+	free(p);
 }
 
 /* --- calls --- */
 
-static void sys_bpf(struct emit *e, const struct gen_call *c, u32 attr)
+/* The command, or none when something before it failed. */
+static void load_command(struct emit *e, u32 call, bool named)
 {
-	emit(e, BPF_MOV64_IMM(BPF_REG_1, c->cmd));
-	load_address(e, BPF_REG_2, attr);
-	emit(e, BPF_MOV64_IMM(BPF_REG_3, gen_attr_size(c)));
+	s32 cmd = e->l->trace->calls[call].cmd;
+
+	if (!call && !named) {
+		emit(e, BPF_MOV64_IMM(BPF_REG_1, cmd));
+		return;
+	}
+	load(e, BPF_W, BPF_REG_1, at(e, sign_before(e, call)));
+	if (cmd)
+		emit(e, BPF_ALU64_IMM(BPF_OR, BPF_REG_1, cmd));
+}
+
+static void sys_bpf(struct emit *e, u32 call, bool named)
+{
+	load_command(e, call, named);
+	load_address(e, BPF_REG_2, e->l->attr_off[call]);
+	emit(e, BPF_MOV64_IMM(BPF_REG_3, gen_attr_size(&e->l->trace->calls[call])));
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_sys_bpf));
+	store(e, BPF_DW, at(e, e->l->result_off[call]), BPF_REG_0);
 }
 
 static void emit_refs(struct emit *e, u32 call)
@@ -360,12 +373,13 @@ static void emit_refs(struct emit *e, u32 call)
 		put[c->refs[i].kind](e, &c->refs[i], gen_place_off(e->l, call, c->refs[i].at));
 }
 
-/* R0 goes into the slot and wherever later calls want it. */
+/* R0 goes to the caller and wherever later calls want it. */
 static void give_fd(struct emit *e, u32 call, u32 slot)
 {
 	const struct gen_trace *t = e->l->trace;
 
-	store(e, BPF_W, at(e, gen_slot_off(slot)), BPF_REG_0);
+	if (e->l->ctx_off[slot] >= 0)
+		emit(e, BPF_STX_MEM(BPF_W, BPF_REG_6, BPF_REG_0, e->l->ctx_off[slot]));
 	for (u32 i = call + 1; i < t->nr_calls; i++)
 		for (u32 j = 0; j < t->calls[i].nr_refs; j++) {
 			const struct gen_ref *r = &t->calls[i].refs[j];
@@ -375,31 +389,47 @@ static void give_fd(struct emit *e, u32 call, u32 slot)
 		}
 }
 
-static void emit_call(struct emit *e, u32 call)
+static void emit_call(struct emit *e, u32 call, bool named)
 {
 	const struct gen_call *c = &e->l->trace->calls[call];
 
 	emit_refs(e, call);
-	sys_bpf(e, c, e->l->attr_off[call]);
-	check(e);
+	sys_bpf(e, call, named);
 	if (c->slot >= 0)
 		give_fd(e, call, c->slot);
+}
+
+/* Returns the last call's result: negative if one failed. */
+static void emit_end(struct emit *e)
+{
+	const struct gen_trace *t = e->l->trace;
+
+	for (u32 i = 0; i < t->nr_slots; i++)
+		if (e->l->ctx_off[i] < 0)
+			close_slot(e, i);
+	close_modules(e);
+	if (t->nr_calls)
+		load(e, BPF_W, BPF_REG_0, at(e, gen_fd_off(e->l, t->nr_calls - 1)));
+	else
+		emit(e, BPF_MOV64_IMM(BPF_REG_0, 0));
+	emit(e, BPF_EXIT_INSN());
 }
 
 int gen_emit(const struct gen_layout *l, struct bpf_insn **insns, u32 *cnt)
 {
 	struct emit e = {.l = l, .bias = l->len > BIAS ? BIAS : 0};
-	const struct bpf_insn value[] = {
-		BPF_LD_IMM64_RAW_FULL(BPF_REG_8, BPF_PSEUDO_MAP_IDX_VALUE, 0, 0, 0, e.bias)};
+	u32 name = 0;
 
 	emit(&e, BPF_MOV64_REG(BPF_REG_6, BPF_REG_1));
-	emit(&e, value[0]);
-	emit(&e, value[1]);
-	emit_failure(&e);
+	load_address(&e, BPF_REG_8, e.bias);
 	emit_pointers(&e);
-	for (u32 i = 0; i < l->trace->nr_calls; i++)
-		emit_call(&e, i);
-	emit_success(&e);
+	for (u32 i = 0; i < l->trace->nr_calls; i++) {
+		u32 nr = look_up_names(&e, name, i);
+
+		emit_call(&e, i, nr);
+		name += nr;
+	}
+	emit_end(&e);
 	if (e.err) {
 		free(e.insns);
 		return e.err;

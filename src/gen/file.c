@@ -2,7 +2,7 @@
 /*
  * file.c - a loader in a file.
  *
- *   header | instructions | map value, without the zeros at its end | objects | patches | texts | BTF
+ *   header | instructions | map value, without the zeros at its end | objects | patches | steps | texts | BTF
  *
  * Everything but the instructions and the value is little endian; those are of the machines the
  * loader is for, as the header's flag says. Each section follows the one before, 8-aligned. Nothing read is
@@ -17,10 +17,11 @@
 #include "gen/layout.h"
 
 #define MAGIC	    "UBPFLDR"
-#define VERSION	    2
+#define VERSION	    3
 #define MAX_FILE    (1u << 29)
 #define MAX_OBJECTS 16384
 #define MAX_PATCHES 131072
+#define MAX_STEPS   262144
 #define MAX_INSNS   1000000
 #define MAX_VALUE   (1u << 28)
 #define MAX_CTX	    32768
@@ -41,6 +42,8 @@ struct header {
 	u32 btf_sz;
 	u32 name; /* of the object, in texts */
 	u32 nr_patches;
+	u32 nr_steps; /* of each its text; as many results has the value */
+	u32 pad;
 };
 
 #define OBJ_MMAPABLE 1u
@@ -168,7 +171,8 @@ static int write_patches(const struct gen_loader *l, int fd)
 	return err;
 }
 
-static int write_all(const struct gen_loader *l, int fd, struct object *objs, struct texts *t)
+static int write_all(const struct gen_loader *l, int fd, struct object *objs, u32 *steps,
+		     struct texts *t)
 {
 	struct header h = {
 		.magic = MAGIC,
@@ -182,22 +186,27 @@ static int write_all(const struct gen_loader *l, int fd, struct object *objs, st
 		.nr_objects = l->nr_descs,
 		.btf_sz = l->trace->btf_len,
 		.nr_patches = l->nr_patches,
+		.nr_steps = l->nr_steps,
 	};
 
 	add_text(t, "");
 	h.name = add_text(t, l->trace->name);
 	for (u32 i = 0; i < l->nr_descs; i++)
 		objs[i] = make_object(l, i, t);
+	for (u32 i = 0; i < l->nr_steps; i++)
+		steps[i] = add_text(t, l->steps[i]);
 	h.texts_sz = t->len;
 	if (t->err)
 		return t->err;
 	swap_u32(objs, l->nr_descs * NR_OBJECT_U32);
+	swap_u32(steps, l->nr_steps);
 	swap_u32(&h.version, NR_HEADER_U32);
 	return put(fd, &h, sizeof(h))
 		       ?: put(fd, l->insns, l->insn_cnt * sizeof(*l->insns))
 		       ?: put(fd, l->data, without_zeros(l))
 		       ?: put(fd, objs, l->nr_descs * sizeof(*objs))
 		       ?: write_patches(l, fd)
+		       ?: put(fd, steps, l->nr_steps * sizeof(*steps))
 		       ?: put(fd, t->buf, t->len)
 		       ?: put(fd, l->trace->btf, l->trace->btf_len);
 }
@@ -205,10 +214,12 @@ static int write_all(const struct gen_loader *l, int fd, struct object *objs, st
 int gen_loader_write(const struct gen_loader *l, int fd)
 {
 	struct object *objs = calloc(l->nr_descs ?: 1, sizeof(*objs));
+	u32 *steps = calloc(l->nr_steps ?: 1, sizeof(*steps));
 	struct texts t = {0};
-	int err = objs ? write_all(l, fd, objs, &t) : -ENOMEM;
+	int err = objs && steps ? write_all(l, fd, objs, steps, &t) : -ENOMEM;
 
 	free(objs);
+	free(steps);
 	free(t.buf);
 	return err;
 }
@@ -251,12 +262,13 @@ static int read_header(struct reader *r)
 	swap_u32(&r->h.version, NR_HEADER_U32);
 	h = &r->h;
 	if (h->version != VERSION)
-		return bad(r, "its version is not 2; generate it anew");
+		return bad(r, "its version is not 3; generate it anew");
 	if (h->flags != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? FLAG_BIG_ENDIAN : 0))
 		return bad(r, "it is for machines of the other byte order");
 	if (!h->insn_cnt || h->insn_cnt > MAX_INSNS || !h->data_sz || h->data_sz > MAX_VALUE ||
 	    h->data_stored > h->data_sz || h->ctx_sz < sizeof(struct gen_loader_ctx) ||
-	    h->ctx_sz > MAX_CTX || h->nr_objects > MAX_OBJECTS || h->nr_patches > MAX_PATCHES)
+	    h->ctx_sz > MAX_CTX || h->nr_objects > MAX_OBJECTS || h->nr_patches > MAX_PATCHES ||
+	    h->nr_steps > MAX_STEPS || h->nr_steps > h->data_sz / 8)
 		return bad(r, "its sizes are impossible");
 	return 0;
 }
@@ -384,17 +396,37 @@ static int read_patches(struct reader *r, struct gen_loader *l, const void *patc
 	return 0;
 }
 
+static int read_steps(struct reader *r, struct gen_loader *l, const u32 *steps)
+{
+	l->steps = calloc(r->h.nr_steps ?: 1, sizeof(*l->steps));
+	if (!l->steps)
+		return -ENOMEM;
+	for (u32 i = 0; i < r->h.nr_steps; i++) {
+		const char *s = text(r, le32toh(steps[i]));
+
+		if (!s || !is_printable(s))
+			return bad(r, "a step in it has no name");
+		l->steps[i] = strdup(s);
+		if (!l->steps[i])
+			return -ENOMEM;
+		l->nr_steps++;
+	}
+	return 0;
+}
+
 static int read_sections(struct reader *r, struct gen_loader *l)
 {
 	const struct header *h = &r->h;
 	u64 insns_sz = (u64)h->insn_cnt * sizeof(*l->insns);
-	const void *insns = take(r, insns_sz), *data = take(r, h->data_stored), *patches, *btf;
+	const void *insns = take(r, insns_sz), *data = take(r, h->data_stored), *patches, *steps,
+		   *btf;
 
 	r->objs = take(r, (u64)h->nr_objects * sizeof(*r->objs));
 	patches = take(r, (u64)h->nr_patches * sizeof(struct gen_patch));
+	steps = take(r, (u64)h->nr_steps * sizeof(u32));
 	r->texts = take(r, h->texts_sz);
 	btf = take(r, h->btf_sz);
-	if (!insns || !data || !r->objs || !patches || !r->texts || !btf)
+	if (!insns || !data || !r->objs || !patches || !steps || !r->texts || !btf)
 		return bad(r, "it is cut off");
 	if (!h->texts_sz || r->texts[0] || r->texts[h->texts_sz - 1] || !text(r, h->name))
 		return bad(r, "its texts do not end");
@@ -411,8 +443,9 @@ static int read_sections(struct reader *r, struct gen_loader *l)
 	l->trace->core_relos = h->needs & GEN_NEEDS_CORE_RELOS;
 	l->trace->btf_len = h->btf_sz;
 	l->trace->btf = h->btf_sz ? copy(btf, h->btf_sz, h->btf_sz) : NULL;
-	return h->btf_sz && !l->trace->btf ? -ENOMEM
-					  : read_descs(r, l) ?: read_patches(r, l, patches);
+	if (h->btf_sz && !l->trace->btf)
+		return -ENOMEM;
+	return read_descs(r, l) ?: read_patches(r, l, patches) ?: read_steps(r, l, steps);
 }
 
 static int read_file(int fd, char **file, u64 *len)

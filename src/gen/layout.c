@@ -13,7 +13,8 @@
 
 static u32 add_data(struct gen_layout *l, const void *data, u32 len)
 {
-	u32 off = l->len, room = round_up(len, 8u);
+	u32 off = l->len,
+	    room = round_up(max(len, 1u), 8u); /* an address of nothing is one of the value, too */
 
 	if (l->err)
 		return 0;
@@ -59,13 +60,19 @@ u32 gen_attr_size(const struct gen_call *c)
 	return c->attr_size;
 }
 
-static void place_slots(struct gen_layout *l)
+u32 gen_fd_off(const struct gen_layout *l, u32 call)
 {
-	const struct gen_trace *t = l->trace;
+	return l->result_off[call] + (l->trace->big_endian ? 4 : 0);
+}
 
-	add_data(l, NULL, t->nr_slots * 4);
-	for (u32 i = 0; i < t->nr_slots && !l->err; i++)
-		memset(l->data + gen_slot_off(i), 0xff, 4); /* -1: nothing yet */
+u32 gen_sign_off(const struct gen_layout *l, u32 call)
+{
+	return l->result_off[call] + (l->trace->big_endian ? 0 : 4);
+}
+
+u32 gen_slot_off(const struct gen_layout *l, u32 slot)
+{
+	return gen_fd_off(l, l->trace->slots[slot].call);
 }
 
 static void place_attrs(struct gen_layout *l)
@@ -99,7 +106,7 @@ struct gen_name *gen_name_of(const struct gen_layout *l, const struct gen_ref *r
 }
 
 /* Somebody who needs it makes it needed. */
-static void collect_name(struct gen_layout *l, const struct gen_ref *ref)
+static void collect_name(struct gen_layout *l, const struct gen_ref *ref, u32 call)
 {
 	struct gen_name *n;
 
@@ -108,7 +115,7 @@ static void collect_name(struct gen_layout *l, const struct gen_ref *ref)
 	n = gen_name_of(l, ref);
 	if (!n) {
 		n = &l->names[l->nr_names++];
-		*n = (struct gen_name){.name = ref->name, .weak = true};
+		*n = (struct gen_name){.name = ref->name, .weak = true, .before = call};
 		n->btf_kind = ref->kind == GEN_REF_KSYM_ADDR ? 0 : ref->btf_kind;
 	}
 	n->weak &= ref->weak;
@@ -126,10 +133,39 @@ static int collect_names(struct gen_layout *l)
 		return -ENOMEM;
 	for (u32 i = 0; i < t->nr_calls; i++)
 		for (u32 j = 0; j < t->calls[i].nr_refs; j++)
-			collect_name(l, &t->calls[i].refs[j]);
-	for (u32 i = 0; i < l->nr_names; i++)
-		l->names[i].off = add_data(l, NULL, 8);
+			collect_name(l, &t->calls[i].refs[j], i);
 	return 0;
+}
+
+/* What no call of the kernel answers, and no fd: the lowest number of 32 bits. */
+static void put_nothing_yet(struct gen_layout *l, u32 call)
+{
+	memset(l->data + gen_sign_off(l, call), 0xff, 4);
+	memset(l->data + gen_fd_off(l, call), 0, 4);
+	l->data[gen_fd_off(l, call) + (l->trace->big_endian ? 0 : 3)] = 0x80;
+}
+
+static u32 add_result(struct gen_layout *l)
+{
+	l->nr_results++;
+	return add_data(l, NULL, 8);
+}
+
+/* Names stand in the order in which calls want them. */
+static void place_results(struct gen_layout *l)
+{
+	u32 name = 0;
+
+	add_result(l); /* emit.c: of what was before the first call */
+	for (u32 i = 0; i < l->trace->nr_calls && !l->err; i++) {
+		for (; name < l->nr_names && l->names[name].before == i; name++)
+			l->names[name].off = add_result(l);
+		if (l->len / 4 > MAX_NEAR && name)
+			l->err = -E2BIG;
+		l->result_off[i] = add_result(l);
+		if (!l->err)
+			put_nothing_yet(l, i);
+	}
 }
 
 static void place_strings(struct gen_layout *l)
@@ -214,7 +250,7 @@ static void finish_insns(struct gen_layout *l)
 			if (c->refs[j].kind != GEN_REF_FD_INSN)
 				continue;
 			insn = (void *)(l->data + gen_place_off(l, i, c->refs[j].at));
-			insn->imm = c->refs[j].slot;
+			insn->imm = gen_slot_off(l, c->refs[j].slot) / 4;
 			insn->src_reg = insn->src_reg == BPF_PSEUDO_MAP_FD
 						? BPF_PSEUDO_MAP_IDX
 						: BPF_PSEUDO_MAP_IDX_VALUE;
@@ -339,8 +375,9 @@ static int allocate(struct gen_layout *l)
 
 	l->attr_off = calloc(calls, sizeof(*l->attr_off));
 	l->seg_off = calloc(calls, sizeof(*l->seg_off));
+	l->result_off = calloc(calls, sizeof(*l->result_off));
 	l->ctx_off = calloc(l->trace->nr_slots ?: 1, sizeof(*l->ctx_off));
-	return l->attr_off && l->seg_off && l->ctx_off ? 0 : -ENOMEM;
+	return l->result_off && l->attr_off && l->seg_off && l->ctx_off ? 0 : -ENOMEM;
 }
 
 int gen_layout(struct gen_layout *l, const struct gen_trace *t, struct log *log)
@@ -351,12 +388,10 @@ int gen_layout(struct gen_layout *l, const struct gen_trace *t, struct log *log)
 	err = check_calls(t, log) ?: allocate(l);
 	if (err)
 		return err;
-	place_slots(l);
 	err = collect_names(l);
 	if (err)
 		return err;
-	if (l->len / 4 > MAX_NEAR)
-		l->err = -E2BIG;
+	place_results(l);
 	place_attrs(l);
 	place_strings(l);
 	err = l->err ?: place_memory(l) ?: l->err;
@@ -374,6 +409,7 @@ void gen_layout_free(struct gen_layout *l)
 		free(l->seg_off[i]);
 	free(l->seg_off);
 	free(l->attr_off);
+	free(l->result_off);
 	free(l->patches);
 	free(l->ctx_off);
 	free(l->names);

@@ -4,10 +4,12 @@
 /*
  * layout.h - where things of a trace lie in the loader's map and context. Private to src/gen.
  *
- *   map value: | fds of the slots (4 bytes each) | names: id, module's fd | attrs | memory of the calls ... | values of zeros |
+ *   map value: | results: names, calls | attrs | memory of the calls ... | values of zeros |
  *   context:   | bpf_loader_ctx | bpf_map_desc ... | bpf_prog_desc ... | link fds ... |
  *
- * The beginning is fd_array of every PROG_LOAD: slot N is fd_array[N], so instructions are final here.
+ * A result has 8 bytes and they stand in the order in which the loader gets them: a name's (before the call that wants it first) are an address, or a type's id and its module's fd; a call's
+ * are what bpf_sys_bpf() returned, an fd or an error, and until then neither. So the first error among them is why a loader failed (userbpf_first_error()), and the
+ * beginning of the value is fd_array of every PROG_LOAD: an instruction's index of its map's fd is final here.
  */
 #include "base/log.h"
 #include "gen/loader.h"
@@ -18,8 +20,8 @@ struct gen_name {
 	u32 btf_kind;	  /* 0: address of a kernel symbol */
 	bool weak;
 	u32 str_off, str_len;
-	u32 off;	/* 8 bytes: address, or id and fd */
-	bool looked_up; /* emit.c's */
+	u32 before; /* the call that wants it first */
+	u32 off;    /* of its result */
 };
 
 struct gen_layout {
@@ -27,6 +29,8 @@ struct gen_layout {
 	u8 *data;
 	u32 len, cap;
 	int err; /* sticky */
+	u32 *result_off; /* per call; before the first is one that no call gives */
+	u32 nr_results;
 	u32 *attr_off;
 	u32 **seg_off;	/* per call, per segment */
 	s32 *ctx_off;	/* per slot, -1: not exported */
@@ -39,7 +43,10 @@ struct gen_layout {
 
 int gen_layout(struct gen_layout *l, const struct gen_trace *t, struct log *log);
 void gen_layout_free(struct gen_layout *l);
-static inline u32 gen_slot_off(u32 slot) { return slot * 4; }
+/* Of the half of a call's result that is the fd (negative: an error), and of the other: 0, or -1 when it failed. */
+u32 gen_fd_off(const struct gen_layout *l, u32 call);
+u32 gen_sign_off(const struct gen_layout *l, u32 call);
+u32 gen_slot_off(const struct gen_layout *l, u32 slot); /* the fd */
 /* Offset of a place of a call in the map value. */
 u32 gen_place_off(const struct gen_layout *l, u32 call, struct gen_place at);
 struct gen_name *gen_name_of(const struct gen_layout *l, const struct gen_ref *ref);

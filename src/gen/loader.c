@@ -64,9 +64,64 @@ static u32 needs_of(const struct gen_trace *t)
 	return needs;
 }
 
+/* --- what results are about --- */
+
+static const char *const kinds[] = {
+	[GEN_MAP] = "map", [GEN_PROG] = "program", [GEN_LINK] = "link", [GEN_BTF] = "BTF"};
+
+static int add_step(struct gen_loader *l, const char *what, const char *name)
+{
+	int n = asprintf(&l->steps[l->nr_steps], "%s%s%s", what, *name ? " " : "", name);
+
+	if (n < 0)
+		return -ENOMEM;
+	l->nr_steps++;
+	return 0;
+}
+
+static int add_name_step(struct gen_loader *l, const struct gen_name *n)
+{
+	const char *what = !n->btf_kind			  ? "symbol"
+			   : n->btf_kind == BTF_KIND_FUNC ? "kernel function"
+			   : n->btf_kind == BTF_KIND_VAR  ? "kernel variable"
+							  : "kernel type";
+
+	return add_step(l, what, n->name);
+}
+
+static int add_call_step(struct gen_loader *l, const struct gen_call *c)
+{
+	s32 about = c->slot >= 0 ? c->slot : gen_call_subject(c);
+	const struct gen_slot *s = &l->trace->slots[about];
+
+	if (about < 0)
+		return add_step(l, "a call", "");
+	if (c->slot < 0 && s->kind == GEN_MAP)
+		return add_step(l, "contents of map", s->name);
+	return add_step(l, kinds[s->kind], s->kind == GEN_BTF ? "" : s->name);
+}
+
+/* In the order of layout.c's results. */
+static int add_steps(struct gen_loader *l, const struct gen_layout *lay)
+{
+	u32 name = 0;
+	int err;
+
+	l->steps = calloc(lay->nr_results, sizeof(*l->steps));
+	if (!l->steps)
+		return -ENOMEM;
+	err = add_step(l, "", "");
+	for (u32 i = 0; i < l->trace->nr_calls && !err; i++) {
+		for (; name < lay->nr_names && lay->names[name].before == i && !err; name++)
+			err = add_name_step(l, &lay->names[name]);
+		err = err ?: add_call_step(l, &l->trace->calls[i]);
+	}
+	return err;
+}
+
 static int take(struct gen_loader *l, struct gen_layout *lay)
 {
-	int err = gen_emit(lay, &l->insns, &l->insn_cnt) ?: add_descs(l, lay);
+	int err = gen_emit(lay, &l->insns, &l->insn_cnt) ?: add_descs(l, lay) ?: add_steps(l, lay);
 
 	if (err)
 		return err;
@@ -105,6 +160,9 @@ void gen_loader_free(struct gen_loader *l)
 		return;
 	if (l->owns_trace)
 		gen_trace_free(l->trace);
+	for (u32 i = 0; i < l->nr_steps; i++)
+		free(l->steps[i]);
+	free(l->steps);
 	free(l->insns);
 	free(l->data);
 	free(l->patches);
@@ -227,10 +285,41 @@ static int run_prog(const struct gen_loader *l, gen_bpf_fn bpf, int prog, void *
 	return err < 0 ? err : min(0, (int)attr.test.retval);
 }
 
-int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx)
+/* Of a loader that failed with @err: why, of what it left in its map. */
+static int why(const struct gen_loader *l, gen_bpf_fn bpf, int map, int err, const char **failed)
 {
-	int map = make_map(l, bpf, ctx), prog, err;
+	char *value = malloc(l->data_sz);
+	union bpf_attr attr = {0};
+	size_t step = 0;
+	u32 key = 0;
+	int told;
 
+	attr.map_fd = map;
+	attr.key = (uintptr_t)&key;
+	attr.value = (uintptr_t)value;
+	told = value ? bpf(BPF_MAP_LOOKUP_ELEM, &attr, offsetofend(union bpf_attr, flags)) : -ENOMEM;
+	if (!told) {
+		told = userbpf_first_error(value, l->nr_steps, &step);
+		*failed = told ? l->steps[step] : NULL;
+	}
+	free(value);
+	return told ?: err;
+}
+
+static void drop_fds(const struct gen_loader *l, void *ctx)
+{
+	for (u32 i = 0; i < l->nr_descs; i++)
+		userbpf_drop_fd((char *)ctx + l->descs[i].ctx_off);
+}
+
+int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx, const char **failed)
+{
+	const char *nobody;
+	int map, prog, err;
+
+	failed = failed ?: &nobody;
+	*failed = NULL;
+	map = make_map(l, bpf, ctx);
 	if (map < 0)
 		return map;
 	err = prog = load_prog(l, bpf, map, NULL);
@@ -239,6 +328,10 @@ int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx)
 	if (prog >= 0) {
 		err = run_prog(l, bpf, prog, ctx);
 		close(prog);
+		if (err) {
+			drop_fds(l, ctx);
+			err = why(l, bpf, map, err, failed);
+		}
 	}
 	close(map);
 	return err;

@@ -6,8 +6,9 @@
  *
  * The program is of type SYSCALL; its context and its use of the map are those of libbpf's loaders
  * (struct bpf_loader_ctx, bpf_map_desc, bpf_prog_desc of <bpf/skel_internal.h>): maps first, then programs, then links (which
- * libbpf's do not have). It repeats the calls, keeps fds in slots, checks every result, and on every path closes what it does
- * not hand over. The fds go into the context when all went well.
+ * libbpf's do not have). It repeats the calls until one fails, leaves their results in the map's value (layout.h), closes what it
+ * does not hand over, and hands over the rest in the context, after an error too: whoever runs a loader closes what is there. Which
+ * call failed and why the runner reads from the map; what the program returns is negative then, and no more.
  *
  * What the caller says there (log level and buffer, max_entries, initial values) the runner puts into the map's value before it
  * makes the map: struct gen_patch says where. Instructions for it would have to be verified at every load.
@@ -55,6 +56,8 @@ struct gen_loader {
 	u32 nr_descs;
 	struct gen_patch *patches;
 	u32 nr_patches;
+	char **steps;		/* what each result is about, "map counters" */
+	u32 nr_steps;
 	u32 needs;		/* GEN_NEEDS_* */
 	struct gen_trace *trace; /* names, sections, BTF; borrowed when built, owned when read from a file */
 	bool owns_trace;
@@ -75,11 +78,12 @@ int gen_loader_read(int fd, struct gen_loader **out, struct log *log);
 
 /*
  * Runs one through @bpf (bpf(2) or sys_bpf): creates the map and the program, test-runs it with @ctx (ctx_sz bytes, filled by the
- * caller as the skeleton does; fds are left there). 0 or negative errno of the call that failed.
+ * caller as the skeleton does; fds are left there when all went well). 0 or negative errno of the call that failed; then
+ * @failed, unless NULL, is what that was about, or NULL when it was the loader itself.
  * LINUX_KERNEL_VERSION of the object is that of this machine unless the context has a value.
  */
 typedef int (*gen_bpf_fn)(int cmd, union bpf_attr *attr, u32 size);
-int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx);
+int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx, const char **failed);
 /*
  * An empty context (ctx_sz bytes, zeroed by the caller) of this machine: its size, and max_entries of maps
  * that depend on the machine (ring buffers: pages; perf event arrays: CPUs).

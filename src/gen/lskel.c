@@ -2,6 +2,8 @@
 #include <stdarg.h>
 #include "gen/lskel_priv.h"
 
+#define MAX_ZEROS 512
+
 static void emit(const struct lskel *s, const char *fmt, ...) __printf(2, 3);
 
 /* printf() in which every '@' is the skeleton's name. */
@@ -144,7 +146,9 @@ static void emit_struct(const struct lskel *s)
 		if (lskel_has_data(s->l->trace, d->slot))
 			emit(s, "\tstruct @__%s *%s;\n", slot_of(s, d)->ident,
 			     slot_of(s, d)->ident);
-	emit(s, "\tint loaded;\n};\n\n");
+	emit(s,
+	     "\tconst char *failed; /* of a load that failed: what it was about, \"map x\"; NULL: the loader itself */\n"
+	     "\tint loaded;\n};\n\n");
 }
 
 /* What the loader program believes of the struct, checked where it is compiled. */
@@ -227,9 +231,20 @@ static void emit_patches(const struct lskel *s)
 	     s->l->nr_patches);
 }
 
+/* A text of each, one behind the other. */
+static void emit_steps(const struct lskel *s)
+{
+	emit(s, "static inline const char *@__steps(void)\n{\n\treturn\n");
+	for (u32 i = 0; i < s->l->nr_steps; i++)
+		emit_bytes(s, "\t\t", s->l->steps[i], strlen(s->l->steps[i]) + 1);
+	emit(s, "\t\t\"\";\n}\n\n");
+}
+
+/* Few zeros at the end are better written out, where a process need not copy all to add them. */
 static void emit_blobs(const struct lskel *s)
 {
-	size_t data_sz = used_bytes(s->l->data, s->l->data_sz);
+	size_t used = used_bytes(s->l->data, s->l->data_sz);
+	size_t data_sz = s->l->data_sz - used <= MAX_ZEROS ? s->l->data_sz : used;
 
 	emit(s, "static inline const void *@__data(size_t *size)\n{\n");
 	emit(s, "\tstatic const char data[] __attribute__((aligned(8))) =\n");
@@ -315,21 +330,25 @@ static void emit_attach(const struct lskel *s)
 
 /* --- open, load, destroy --- */
 
+/* One piece of memory has the skeleton and, each on pages of its own, the variables. */
+static void emit_size(const struct lskel *s)
+{
+	emit(s, "static inline size_t @__size(void)\n{\n\treturn userbpf_pages(sizeof(struct @))");
+	for_each_desc(s, GEN_MAP, d)
+		if (lskel_has_data(s->l->trace, d->slot))
+			emit(s, " + userbpf_pages(%llu)", lskel_data_size(s->l->trace, d->slot));
+	emit(s, ";\n}\n\n");
+}
+
 static void emit_destroy(const struct lskel *s)
 {
 	emit(s, "static inline void @__destroy(struct @ *skel)\n{\n"
 		"\tif (!skel)\n\t\treturn;\n\t@__detach(skel);\n");
 	for_each_desc(s, GEN_PROG, d)
 		emit(s, "\tuserbpf_close(&skel->progs.%s.prog_fd);\n", slot_of(s, d)->ident);
-	for_each_desc(s, GEN_MAP, d) {
-		const char *ident = slot_of(s, d)->ident;
-
-		if (lskel_has_data(s->l->trace, d->slot))
-			emit(s, "\tuserbpf_data_free(skel->%s, %llu);\n", ident,
-			     lskel_data_size(s->l->trace, d->slot));
-		emit(s, "\tuserbpf_close(&skel->maps.%s.map_fd);\n", ident);
-	}
-	emit(s, "\tfree(skel);\n}\n\n");
+	for_each_desc(s, GEN_MAP, d)
+		emit(s, "\tuserbpf_close(&skel->maps.%s.map_fd);\n", slot_of(s, d)->ident);
+	emit(s, "\tmunmap(skel, @__size());\n}\n\n");
 }
 
 static void emit_open_data(const struct lskel *s, const struct gen_desc *d)
@@ -338,30 +357,34 @@ static void emit_open_data(const struct lskel *s, const struct gen_desc *d)
 	const char *ident = slot_of(s, d)->ident;
 	size_t len = seg ? used_bytes(seg->data, seg->len) : 0;
 
-	emit(s, "\t{\n");
+	emit(s, "\tskel->%s = (struct @__%s *)at;\n", ident, ident);
+	emit(s, "\tat += userbpf_pages(%llu);\n", lskel_data_size(s->l->trace, d->slot));
 	if (len) {
-		emit(s, "\t\tstatic const char init[] =\n");
+		emit(s, "\t{\n\t\tstatic const char init[] =\n");
 		emit_bytes(s, "\t\t\t", seg->data, len);
-		emit(s, "\t\t\t;\n\n");
+		emit(s, "\t\t\t;\n\n\t\tmemcpy(skel->%s, init, %zu);\n\t}\n", ident, len);
 	}
-	emit(s, "\t\tskel->%s = (struct @__%s *)userbpf_data_new(%s, %zu, %llu);\n", ident, ident,
-	     len ? "init" : "NULL", len, lskel_data_size(s->l->trace, d->slot));
-	emit(s, "\t\tif (!skel->%s)\n\t\t\tgoto fail;\n", ident);
 	if (slot_of(s, d)->version_sz)
-		emit(s, "\t\tuserbpf_set_version((char *)skel->%s + %u, %u);\n", ident,
+		emit(s, "\tuserbpf_set_version((char *)skel->%s + %u, %u);\n", ident,
 		     slot_of(s, d)->version_off, slot_of(s, d)->version_sz);
-	emit(s, "\t\tskel->maps.%s.initial_value = userbpf_ptr(skel->%s);\n\t}\n", ident, ident);
+	emit(s, "\tskel->maps.%s.initial_value = userbpf_ptr(skel->%s);\n", ident, ident);
 }
 
 static void emit_open(const struct lskel *s)
 {
 	bool data = false;
 
+	for_each_desc(s, GEN_MAP, d)
+		data |= lskel_has_data(s->l->trace, d->slot);
 	emit(s,
 	     "/* NULL and errno when there is no memory. */\n"
 	     "static inline struct @ *@__open_opts(const struct userbpf_open_opts *opts)\n{\n"
-	     "\tstruct @ *skel = (struct @ *)calloc(1, sizeof(*skel));\n\n"
-	     "\tif (!skel)\n\t\treturn NULL;\n"
+	     "\tstruct @ *skel = (struct @ *)userbpf_memory(@__size());\n%s\n"
+	     "\tif (!skel)\n\t\treturn NULL;\n",
+	     data ? "\tchar *at;\n" : "");
+	if (data)
+		emit(s, "\tat = (char *)skel + userbpf_pages(sizeof(*skel));\n");
+	emit(s,
 	     "\tskel->ctx.sz = %u;\n"
 	     "\tif (opts && opts->sz >= sizeof(*opts)) {\n"
 	     "\t\tskel->ctx.log_level = opts->log_level;\n"
@@ -377,16 +400,11 @@ static void emit_open(const struct lskel *s)
 		if (slot->cpus)
 			emit(s, "\tskel->maps.%s.max_entries = userbpf_entry_per_cpu();\n",
 			     slot->ident);
-		if (lskel_has_data(s->l->trace, d->slot)) {
+		if (lskel_has_data(s->l->trace, d->slot))
 			emit_open_data(s, d);
-			data = true;
-		}
 	}
-	emit(s, "\treturn skel;\n");
-	if (data)
-		emit(s, "fail:\n\t@__destroy(skel);\n\terrno = ENOMEM;\n\treturn NULL;\n");
-	emit(s,
-	     "}\n\nstatic inline struct @ *@__open(void)\n{\n\treturn @__open_opts(NULL);\n}\n\n");
+	emit(s, "\treturn skel;\n}\n\n");
+	emit(s, "static inline struct @ *@__open(void)\n{\n\treturn @__open_opts(NULL);\n}\n\n");
 }
 
 static void emit_load(const struct lskel *s)
@@ -402,9 +420,14 @@ static void emit_load(const struct lskel *s)
 	     "\tloader.value_sz = %u;\n"
 	     "\tloader.insns = @__insns(&loader.insns_sz);\n"
 	     "\tloader.patches = @__patches(&loader.nr_patches);\n"
-	     "\terr = userbpf_load_and_run(&skel->ctx, &loader);\n"
+	     "\tloader.nr_results = %u;\n"
+	     "\tloader.steps = @__steps();\n"
+	     "\tloader.nr_maps = %u;\n"
+	     "\tloader.nr_fds = %u;\n"
+	     "\terr = userbpf_load_and_run(&skel->ctx, &loader, &skel->failed);\n"
 	     "\tskel->loaded = !err;\n",
-	     s->l->data_sz);
+	     s->l->data_sz, s->l->nr_steps, count(s, GEN_MAP),
+	     count(s, GEN_PROG) + count(s, GEN_LINK));
 	for_each_desc(s, GEN_MAP, d) {
 		const char *ident = slot_of(s, d)->ident;
 
@@ -464,9 +487,11 @@ int gen_lskel_c(const struct gen_loader *l, const char *name, FILE *out, struct 
 		emit_attach_prog(&s, d);
 	emit_detach(&s);
 	emit_attach(&s);
+	emit_size(&s);
 	emit_destroy(&s);
 	emit_open(&s);
 	emit_blobs(&s);
+	emit_steps(&s);
 	emit_patches(&s);
 	emit_load(&s);
 	fputs("#if defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n\n", out);

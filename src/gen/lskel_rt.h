@@ -83,7 +83,7 @@ struct userbpf_map_create {
 	__u32 map_type, key_size, value_size, max_entries, map_flags, inner_map_fd, numa_node;
 	char map_name[16];
 };
-struct userbpf_map_update {
+struct userbpf_map_elem {
 	__u32 map_fd, pad;
 	__u64 key, value, flags;
 };
@@ -137,6 +137,7 @@ struct userbpf_link_create {
 
 enum {
 	USERBPF_MAP_CREATE = 0,
+	USERBPF_MAP_LOOKUP_ELEM = 1,
 	USERBPF_MAP_UPDATE_ELEM = 2,
 	USERBPF_PROG_LOAD = 5,
 	USERBPF_PROG_TEST_RUN = 10,
@@ -184,6 +185,10 @@ struct userbpf_loader {
 	size_t insns_sz;
 	const struct userbpf_patch *patches;
 	size_t nr_patches;
+	size_t nr_results; /* of 8 bytes, which the value begins with */
+	const char *steps; /* what each is about: texts one behind the other */
+	__u32 nr_maps;	   /* in the context: their descriptors, then fds of programs and links */
+	__u32 nr_fds;
 };
 
 /* What the caller said; 0 is to say nothing. */
@@ -202,10 +207,27 @@ static inline void userbpf_patch_all(void *data, const void *ctx, const struct u
 	}
 }
 
+/* Whether that would change anything: mostly the object says the same. */
+static inline bool userbpf_patch_any(const void *data, const void *ctx, const struct userbpf_patch *p,
+				     size_t nr)
+{
+	for (; nr; nr--, p++) {
+		const char *from = (const char *)ctx + p->from;
+		__u64 value = 0;
+
+		memcpy(&value, from, p->indirect ? 8 : p->len);
+		if (p->indirect)
+			from = (const char *)(unsigned long)value;
+		if (value && memcmp((const char *)data + p->to, from, p->len))
+			return true;
+	}
+	return false;
+}
+
 static inline int userbpf_loader_map_of(const void *data, __u32 data_sz)
 {
 	struct userbpf_map_create create;
-	struct userbpf_map_update update;
+	struct userbpf_map_elem update;
 	__u32 key = 0;
 	int fd, err;
 
@@ -231,9 +253,12 @@ static inline int userbpf_loader_map_of(const void *data, __u32 data_sz)
 
 static inline int userbpf_loader_map(const struct userbpf_loader *l, const void *ctx)
 {
-	char *value = (char *)calloc(1, l->value_sz);
+	char *value;
 	int fd;
 
+	if (l->data_sz == l->value_sz && !userbpf_patch_any(l->data, ctx, l->patches, l->nr_patches))
+		return userbpf_loader_map_of(l->data, (__u32)l->value_sz);
+	value = (char *)calloc(1, l->value_sz);
 	if (!value)
 		return -ENOMEM;
 	memcpy(value, l->data, l->data_sz);
@@ -271,11 +296,79 @@ static inline int userbpf_loader_run(int prog_fd, struct userbpf_loader_ctx *ctx
 	return err < 0 ? err : (int)run.retval;
 }
 
-/* 0 or negative errno of the call that failed. */
-static inline int userbpf_load_and_run(struct userbpf_loader_ctx *ctx, const struct userbpf_loader *l)
+/* The first error among a loader's results and its number; 0: there is none. Addresses of the kernel are negative, too. */
+static inline int userbpf_first_error(const void *value, size_t nr, size_t *step)
+{
+	long long result;
+
+	for (*step = 0; *step < nr; ++*step) {
+		memcpy(&result, (const char *)value + *step * 8, 8);
+		if (result < 0 && result >= -4095)
+			return (int)result;
+	}
+	return 0;
+}
+
+static inline const char *userbpf_step_name(const struct userbpf_loader *l, size_t step)
+{
+	const char *name = l->steps;
+
+	while (step--)
+		name += strlen(name) + 1;
+	return name;
+}
+
+/* Of a loader that failed with @err: why, of what it left in its map. */
+static inline int userbpf_loader_why(const struct userbpf_loader *l, int map_fd, int err,
+				     const char **failed)
+{
+	void *value = malloc(l->value_sz);
+	struct userbpf_map_elem lookup;
+	__u32 key = 0;
+	size_t step;
+	int told;
+
+	memset(&lookup, 0, sizeof(lookup));
+	lookup.map_fd = (__u32)map_fd;
+	lookup.key = userbpf_ptr(&key);
+	lookup.value = userbpf_ptr(value);
+	told = value ? (int)userbpf_sys(USERBPF_MAP_LOOKUP_ELEM, &lookup, sizeof(lookup)) : -ENOMEM;
+	if (!told) {
+		told = userbpf_first_error(value, l->nr_results, &step);
+		*failed = told ? userbpf_step_name(l, step) : NULL;
+	}
+	free(value);
+	return told ? told : err;
+}
+
+static inline void userbpf_drop_fd(void *fd)
+{
+	int n;
+
+	memcpy(&n, fd, sizeof(n));
+	if (n > 0)
+		close(n);
+	memset(fd, 0, sizeof(n));
+}
+
+/* What a loader that failed had made. */
+static inline void userbpf_drop_fds(struct userbpf_loader_ctx *ctx, __u32 nr_maps, __u32 nr_fds)
+{
+	char *at = (char *)(ctx + 1);
+
+	for (; nr_maps; nr_maps--, at += sizeof(struct userbpf_map_desc))
+		userbpf_drop_fd(at);
+	for (; nr_fds; nr_fds--, at += sizeof(struct userbpf_prog_desc))
+		userbpf_drop_fd(at);
+}
+
+/* 0 or negative errno of the call that failed; @failed: what that was about, NULL: the loader itself. */
+static inline int userbpf_load_and_run(struct userbpf_loader_ctx *ctx, const struct userbpf_loader *l,
+				       const char **failed)
 {
 	int map_fd = userbpf_loader_map(l, ctx), prog_fd, err;
 
+	*failed = NULL;
 	if (map_fd < 0)
 		return map_fd;
 	prog_fd = userbpf_loader_prog(l->insns, l->insns_sz, &map_fd);
@@ -283,6 +376,10 @@ static inline int userbpf_load_and_run(struct userbpf_loader_ctx *ctx, const str
 	if (prog_fd >= 0) {
 		err = userbpf_loader_run(prog_fd, ctx);
 		close(prog_fd);
+		if (err < 0) {
+			userbpf_drop_fds(ctx, l->nr_maps, l->nr_fds);
+			err = userbpf_loader_why(l, map_fd, err, failed);
+		}
 	}
 	close(map_fd);
 	return err < 0 ? err : 0;
@@ -384,17 +481,12 @@ static inline __u32 userbpf_ring_size(__u32 least)
 	return (__u32)size;
 }
 
-/* Memory for a map's value until it is loaded; NULL: none. */
-static inline void *userbpf_data_new(const void *init, size_t init_sz, size_t map_sz)
+/* Memory of a skeleton and of its variables until they are loaded, all zero; NULL: none. */
+static inline void *userbpf_memory(size_t size)
 {
-	void *p = mmap(NULL, userbpf_pages(map_sz), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | USERBPF_MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | USERBPF_MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	if (init_sz)
-		memcpy(p, init, init_sz);
-	return p;
+	return p == MAP_FAILED ? NULL : p;
 }
 
 /* The map itself in place of it, at the same address. 0 or negative errno. */
@@ -404,12 +496,6 @@ static inline int userbpf_data_map(void *p, size_t map_sz, bool readonly, int ma
 		       MAP_SHARED | MAP_FIXED, map_fd, 0);
 
 	return q == MAP_FAILED ? -errno : 0;
-}
-
-static inline void userbpf_data_free(void *p, size_t map_sz)
-{
-	if (p)
-		munmap(p, userbpf_pages(map_sz));
 }
 
 /* --- attaching: each returns the fd of a link, or negative errno --- */

@@ -193,7 +193,7 @@ static void need_slot(struct needed *n, u32 slot)
 
 /* A call without an fd is about the first object its attr names: the map it changes, the program it
  * attaches. */
-static s32 subject(const struct gen_call *c)
+s32 gen_call_subject(const struct gen_call *c)
 {
 	u32 best = UINT32_MAX;
 	s32 slot = -1;
@@ -209,7 +209,7 @@ static s32 subject(const struct gen_call *c)
 
 static bool is_needed(const struct needed *n, const struct gen_call *c)
 {
-	s32 about = c->slot >= 0 ? c->slot : subject(c);
+	s32 about = c->slot >= 0 ? c->slot : gen_call_subject(c);
 
 	return about >= 0 && n->slots[about];
 }

@@ -146,7 +146,7 @@ static int run(struct preload *p, const struct gen_loader *l)
 	if (!ctx)
 		return die(p, "cannot be loaded", ENOMEM);
 	gen_loader_ctx(l, ctx);
-	err = gen_loader_run(l, sys_bpf, ctx);
+	err = gen_loader_run(l, sys_bpf, ctx, NULL);
 	ret = err ? die(p, "cannot be loaded", err) : attach(p, l, ctx);
 	for (u32 i = 0; i < l->nr_descs; i++)
 		if (fd_at(ctx, l->descs[i].ctx_off) > 0)

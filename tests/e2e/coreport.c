@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 		return 2;
 	ctx = calloc(1, l->ctx_sz);
 	gen_loader_ctx(l, ctx);
-	must(gen_loader_run(l, sys_bpf, ctx), "load");
+	must(gen_loader_run(l, sys_bpf, ctx, NULL), "load");
 	map = must(fd_of(l, ctx, GEN_MAP), "map");
 	bss.v.want_id = map_id(map);
 	element(BPF_MAP_UPDATE_ELEM, map, &bss);

@@ -112,7 +112,10 @@ grep -q 'loader files are made by userbpf gen loader' "$T/err" || fail "message:
 # the log of a program that was accepted is not why another has no target
 "$USERBPF" gen loader "$OBJ/lskel/tracing.bpf.o" -o "$T/tracing.loader" || fail "gen loader tracing"
 ub "$USERBPF" load "$T/tracing.loader" 2>"$T/err" && fail "tracing: loads without its targets"
+grep -q 'cannot be loaded: kernel function bpf_fentry_test1: No such' "$T/err" || fail "tracing: what is missing: $(cat "$T/err")"
 same "tracing: one line" 1 "$(wc -l <"$T/err")"
+USERBPF_FAIL=6:EXDEV ub "$USERBPF" load "$T/sample.loader" 2>"$T/err" && fail "a map that is not made"
+grep -q 'cannot be loaded: map ' "$T/err" || fail "which map: $(cat "$T/err")"
 "$USERBPF" record --dir "$RT" -o - -- true 2>"$T/err"
 same "record to standard output" 2 $?
 n=$(ub bpftool map show | wc -l)

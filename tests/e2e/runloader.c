@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 		((u64 *)ctx)[2] = (uintptr_t)text;
 	}
 	before = open_fds();
-	err = gen_loader_run(l, sys_bpf, ctx);
+	err = gen_loader_run(l, sys_bpf, ctx, NULL);
 	fputs(text, stderr);
 	if (err)
 		printf("errno %d%s\n", -err, open_fds() == before ? "" : " leak");

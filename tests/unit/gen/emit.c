@@ -158,6 +158,7 @@ static void test_failure(void **state)
 	u64 wide = 7;
 	int before = objects();
 	struct gen_loader *l;
+	const char *failed;
 	char *ctx;
 
 	update(kept, 2, &wide, 8);
@@ -169,7 +170,8 @@ static void test_failure(void **state)
 	/* a value of an ARRAY can be addressed when it has one element only */
 	t->calls[0].attr.max_entries = 1;
 	l = built(&ctx);
-	assert_int_equal(gen_loader_run(l, bpf, ctx), -E2BIG); /* element 2 of 1 */
+	assert_int_equal(gen_loader_run(l, bpf, ctx, &failed), -E2BIG); /* element 2 of 1 */
+	assert_string_equal(failed, "contents of map m");
 	wait_for_objects(before);
 	memset(ctx, 0, l->ctx_sz);
 	gen_loader_ctx(l, ctx);
@@ -192,7 +194,7 @@ static void test_success(void **state)
 	p = prog(lookup, ARRAY_SIZE(lookup), kept, 0);
 	t->slots[kept].exported = t->slots[p].exported = true;
 	l = built(&ctx);
-	assert_int_equal(gen_loader_run(l, bpf, ctx), 0);
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), 0);
 	assert_int_equal(l->nr_descs, 2);
 	assert_true(element(fd_in(l, ctx, 0), 0) == 7);
 	wait_for_objects(before + 2);
@@ -218,7 +220,7 @@ static void test_overrides(void **state)
 	update(a, 0, &zero, 8);
 	update(b, 0, &seven, 8);
 	l = built(&ctx);
-	assert_int_equal(gen_loader_run(l, bpf, ctx), 0);
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), 0);
 	assert_true(element(fd_in(l, ctx, 0), 0) == 0);
 	assert_true(element(fd_in(l, ctx, 1), 0) == 7);
 	for (int i = 0; i < 3; i++)
@@ -228,7 +230,7 @@ static void test_overrides(void **state)
 	d = (void *)(ctx + sizeof(struct gen_loader_ctx));
 	d[0].initial_value = d[1].initial_value = (uintptr_t)&mine;
 	d[2].max_entries = 99;
-	assert_int_equal(gen_loader_run(l, bpf, ctx), 0);
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), 0);
 	assert_true(element(d[0].fd, 0) == mine);
 	assert_true(element(d[1].fd, 0) == mine);
 	attr.info.bpf_fd = d[2].fd;
@@ -262,19 +264,21 @@ static void test_names(void **state)
 	struct gen_call *c = &t->calls[t->slots[p].call];
 	int before = objects();
 	struct gen_loader *l;
+	const char *failed;
 	char *ctx;
 
 	gen_call_ref(c, &typed);
 	gen_call_ref(c, &addr);
 	t->slots[p].exported = true;
 	l = built(&ctx);
-	assert_int_equal(gen_loader_run(l, bpf, ctx), 0);
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), 0);
 	close(fd_in(l, ctx, 0));
 	free(ctx);
 	gen_loader_free(l);
 	c->refs[1].weak = false;
 	l = built(&ctx);
-	assert_int_equal(gen_loader_run(l, bpf, ctx), -ENOENT);
+	assert_int_equal(gen_loader_run(l, bpf, ctx, &failed), -ENOENT);
+	assert_string_equal(failed, "kernel variable no_such_variable");
 	done(l, ctx, 0, before);
 }
 
@@ -293,7 +297,7 @@ static void test_far(void **state)
 	l = built(&ctx);
 	assert_true(l->insn_cnt > 40000);
 	assert_true(l->data_sz > 128 * 1024);
-	assert_int_equal(gen_loader_run(l, bpf, ctx), 0);
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), 0);
 	assert_int_equal(element(fd_in(l, ctx, 0), 0), 5);
 	assert_int_equal(element(fd_in(l, ctx, 0), 4499), 4504);
 	close(fd_in(l, ctx, 0));
@@ -301,7 +305,7 @@ static void test_far(void **state)
 	gen_loader_free(l);
 	t->calls[t->nr_calls - 1].attr.flags = BPF_EXIST; /* the last one fails */
 	l = built(&ctx);
-	assert_int_equal(gen_loader_run(l, bpf, ctx), -ENOENT);
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), -ENOENT);
 	done(l, ctx, 0, before);
 }
 

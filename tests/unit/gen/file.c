@@ -112,7 +112,7 @@ static void run(const struct gen_loader *l)
 	char *ctx = calloc(1, l->ctx_sz);
 
 	gen_loader_ctx(l, ctx);
-	gen_loader_run(l, harmless, ctx);
+	gen_loader_run(l, harmless, ctx, NULL);
 	free(ctx);
 }
 
@@ -191,10 +191,8 @@ static void test_context(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_damaged),	   cmocka_unit_test(test_names),
 		cmocka_unit_test(test_context),
 	};
 
