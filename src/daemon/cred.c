@@ -125,6 +125,7 @@ void cred_get(struct conn *c, struct cred *out)
 	*out = (struct cred){.pid = c->pid,
 			     .uid = c->uid,
 			     .gid = c->gid,
+			     .groups_of = alive(c) ? c->pid : 0,
 			     .caps = caps,
 			     .unpriv_disabled = c->d->unpriv};
 }

@@ -364,7 +364,7 @@ int fs_setattr_check(const struct fs_inode *i, const struct cred *c, const struc
 	    (st->st_uid != i->uid || c->uid != i->uid))
 		return -EPERM;
 	if (set & FS_SET_GID && !cred_has(c, CAP_CHOWN) &&
-	    (c->uid != i->uid || (st->st_gid != i->gid && st->st_gid != c->gid)))
+	    (c->uid != i->uid || (st->st_gid != i->gid && !cred_in_group(c, st->st_gid))))
 		return -EPERM;
 	return set & (FS_SET_MODE | FS_SET_TIMES) && !fs_owner_locked(i, c) ? -EPERM : 0;
 }
@@ -374,7 +374,7 @@ void fs_setattr_locked(struct fs_inode *i, const struct cred *c, const struct st
 {
 	if (set & FS_SET_MODE) {
 		i->mode = (i->mode & S_IFMT) | (st->st_mode & 07777);
-		if (c && c->gid != i->gid && !cred_has(c, CAP_FSETID))
+		if (c && !cred_has(c, CAP_FSETID) && !cred_in_group(c, i->gid))
 			i->mode &= ~S_ISGID;
 	}
 	if (set & FS_SET_UID)

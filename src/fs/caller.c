@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include "fs/cg.h"
 
+#define GROUPS_MAX 256u /* who is in more has the rights of the first */
+
 static int caps_get(u32 effective[2], struct __user_cap_data_struct d[2])
 {
 	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -56,11 +58,14 @@ static int narrow_caps(struct caller *as, const struct cred *c)
 	return caps_set(want) ? -EACCES : 0;
 }
 
-/* Another user, without supplementary groups. The effective capabilities go with the uid. */
+/* Another user, with their groups. The effective capabilities go with the uid. */
 static int change_ids(struct caller *as, const struct cred *c)
 {
+	gid_t groups[GROUPS_MAX];
+	u32 nr = cred_groups(c, groups, GROUPS_MAX);
+
 	as->ids = true;
-	if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, -1, c->gid, -1) ||
+	if (syscall(SYS_setgroups, nr, groups) || syscall(SYS_setresgid, -1, c->gid, -1) ||
 	    syscall(SYS_setresuid, -1, c->uid, -1)) {
 		caller_end(as);
 		return -EACCES;

@@ -157,6 +157,7 @@ static int host_open(struct fs_file *f, const struct cred *c, int flags)
 	h->has_cred = c;
 	if (c)
 		h->cred = *c;
+	h->cred.groups_of = 0; /* by then it may be somebody else's number */
 	f->priv = h;
 	f->ops = &host_ops;
 	f->seekable = true;
@@ -341,6 +342,7 @@ static void note_cred(struct fs_file *f, struct entry_file *e, const struct cred
 	e->has_cred = c;
 	if (c)
 		e->cred = *c;
+	e->cred.groups_of = 0;
 	pthread_mutex_lock(&i->sb->fs->lock);
 	e->owner = fs_owner_locked(i, c);
 	fs_unlock(i->sb->fs);

@@ -120,6 +120,7 @@ static const struct cred *who(fuse_req_t req, struct cred *c)
 	if (!f->sb->kind->as_caller)
 		return NULL;
 	*c = (struct cred){.pid = u->pid,
+			   .groups_of = u->pid, /* it waits for us */
 			   .uid = fs_idmap_outside(&f->uids, u->uid),
 			   .gid = fs_idmap_outside(&f->gids, u->gid),
 			   .caps = caps_of(f, u->pid)};

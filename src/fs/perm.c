@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* perm.c - who may do what in an instance: the kernel's generic rules, without supplementary
- * groups and ACLs. */
+/* perm.c - who may do what in an instance: the kernel's generic rules, without ACLs. */
 #include <unistd.h>
 #include "fs/inode.h"
 
@@ -26,18 +25,21 @@ u32 fs_idmap_outside(const struct fs_idmap *map, u32 inside)
 	return OVERFLOW_ID;
 }
 
-static mode_t bits_for(const struct fs_inode *i, const struct cred *c)
+/* What the mode grants; groups are asked about only where it makes a difference. */
+static bool granted(const struct fs_inode *i, const struct cred *c, int mask)
 {
+	bool group = !(mask & ~(i->mode >> 3 & 7)), others = !(mask & ~(i->mode & 7));
+
 	if (c->uid == i->uid)
-		return i->mode >> 6 & 7;
-	if (c->gid == i->gid)
-		return i->mode >> 3 & 7;
-	return i->mode & 7;
+		return !(mask & ~(i->mode >> 6 & 7));
+	if (group == others)
+		return group;
+	return cred_in_group(c, i->gid) ? group : others;
 }
 
 int fs_access_locked(const struct fs_inode *i, const struct cred *c, int mask)
 {
-	if (!c || S_ISLNK(i->mode) || !(mask & ~bits_for(i, c)))
+	if (!c || S_ISLNK(i->mode) || granted(i, c, mask))
 		return 0;
 	if (S_ISDIR(i->mode)) {
 		if (!(mask & W_OK) && cred_has(c, CAP_DAC_READ_SEARCH))

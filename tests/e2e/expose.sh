@@ -87,11 +87,15 @@ delegate() {
 	mkdir -p "$host/r/theirs"
 	chmod 644 "$host/r/theirs/cgroup.max.depth"
 	chown 1000 "$host/r/theirs" "$host/r/theirs/cgroup.procs" "$host/r/theirs/cgroup.max.depth"
+	chgrp 4242 "$host/r/theirs/cgroup.max.descendants" && chmod 664 "$host/r/theirs/cgroup.max.descendants"
+}
+as_member() { # of the group 4242, too
+	setpriv --reuid 1000 --regid 1000 --groups 4242 --inh-caps=-all --bounding-set=-all --no-new-privs "$@"
 }
 rights() {
 	mkdir -p "$T/mnt2"
 	"$USERBPF" mount --dir "$RT" cgroup "$T/mnt2" -o hostfiles || fail "mount -o hostfiles"
-	for who in "" as_user; do
+	for who in "" as_user as_member; do
 		delegate
 		sleep 60 & # of root, to be moved
 		victim=$!
@@ -102,6 +106,7 @@ rights() {
 		wait $victim 2>/dev/null
 		[ "$(grep -c . "$T/here")" -gt 15 ] || fail "${who:-root}: the commands did not run"
 		sed -i '/^stat/s/ [0-9]*$//; /^stat/s/ \([0-9]*\) \([0-9]*\) \([0-9]*\) [0-9]*/ \1 \2 \3/g' "$T/there" "$T/here" # another group, another number
+		same "${who:-root} writes what a group may" "$([ "$who" = as_user ] && echo EACCES || echo EINVAL)" "$(sed -n 's/.*max.descendants x: //p' "$T/here")"
 		diff "$T/there" "$T/here" >"$T/diff" || { fail "${who:-root}: rights differ (< the machine's, > ours)"; cat "$T/diff"; }
 	done
 	delegate

@@ -34,7 +34,15 @@ for t in "EACCES read secret" "EACCES read team" "EACCES open secret r" "EACCES 
 done
 as_user chmod 666 "$m/given" 2>/dev/null && fail "chmod of a file that is not theirs"
 as_user chown 1000 "$m/given" 2>/dev/null && fail "chown of a file that is not theirs"
+chgrp 4242 "$m/team"
+in_team() { setpriv --reuid 1000 --regid 1000 --groups "$1" --inh-caps=-all --bounding-set=-all "$ex" "$2" "$m/team" $3; }
 same "supplementary groups: none" EACCES "$(as_user "$ex" read "$m/team")"
+same "others" EACCES "$(in_team 1000,4241,4243 open r)"
+same "the one" ok "$(in_team 1000,4242,4243 open r)"
+same "for what its bits say" EACCES "$(in_team 4242 open w)"
+chmod 604 "$m/team"
+same "members have less than others" "EACCES ok" "$(in_team 4242 open r) $(in_team 4241 open r)"
+chmod 640 "$m/team"
 
 # as a client of the service whom it lets in
 printf '%s\n' 'mknod -m 666 "$T/fuse" c 10 229 && mount --bind "$T/fuse" /dev/fuse || exit 77; exec "$@"' >"$T/open_fuse"
