@@ -49,5 +49,4 @@ HELPER_FN(sock_from_file)
 }
 
 /* functions, files and events of a kernel */
-NOWHERE(d_path)
 NOWHERE(read_branch_records)

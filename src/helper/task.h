@@ -100,13 +100,6 @@ struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
 };
 
-/* A mapping (bpf_find_vma()). */
-struct vm_area_struct {
-	unsigned long vm_start, vm_end;
-	unsigned long vm_flags; /* VM_READ, VM_WRITE, VM_EXEC, VM_SHARED */
-	unsigned long vm_pgoff;
-};
-
 struct signal_struct {
 	int nr_threads;
 	struct pid *pids[PIDTYPE_MAX];

@@ -37,3 +37,9 @@ int bpf_iter_task_file(struct bpf_iter_meta *meta, struct task_struct *task, u32
 {
 	return 0;
 }
+
+int bpf_iter_task_vma(struct bpf_iter_meta *meta, struct task_struct *task,
+		      struct vm_area_struct *vma)
+{
+	return 0;
+}

@@ -28,4 +28,7 @@ void iter_objs_next(void *session);
 void iter_objs_pause(void *session);
 void iter_objs_stop(void *session);
 
+/* iter_task.c: was the session asked for one thread (tid)? */
+bool iter_task_is_one(const void *session);
+
 #endif

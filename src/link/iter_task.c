@@ -13,6 +13,7 @@ struct iter_aux {
 };
 
 struct session {
+	bool one; /* tid */
 	u32 *tids, nr, room, at;
 	struct task_struct *task;
 };
@@ -115,6 +116,7 @@ static void *start(struct obj_table *objs, const struct iter_aux *aux)
 
 	if (!s)
 		return ERR_PTR(-ENOMEM);
+	s->one = aux->tid;
 	err = aux->tid	 ? add(s, aux->tid)
 	      : aux->pid ? add_threads(s, aux->pid)
 			 : each_number(s, "/proc", add_threads);
@@ -138,6 +140,11 @@ static bool show(void *session, void *ctx)
 	}
 	c->task = s->task;
 	return s->task;
+}
+
+bool iter_task_is_one(const void *session)
+{
+	return ((const struct session *)session)->one;
 }
 
 static void pause_(void *session)

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+#include "helper/file.h"
 #include "helper/proc_text.h"
 #include "helper/task_view.h"
 #include "link/file_types.h"
@@ -33,8 +35,7 @@ struct session {
 	u32 *fds, nr, room, at; /* of that task */
 	bool listed, shown;
 	struct obj *obj; /* referenced, behind the file */
-	struct file file;
-	struct inode inode;
+	struct file_view file;
 };
 
 static void *start(struct obj_table *objs, const struct iter_aux *aux)
@@ -84,7 +85,7 @@ static void add_fd(struct session *s, u32 fd)
 	s->fds[s->nr++] = fd;
 }
 
-/* Threads share their files: they are the leader's. */
+/* Threads share their files: they are the leader's, unless one thread was asked for. */
 static void list_fds(struct session *s)
 {
 	struct proc_dir dir;
@@ -93,7 +94,7 @@ static void list_fds(struct session *s)
 
 	s->nr = s->at = 0;
 	s->listed = true;
-	if (!task_is_leader(s->task.task))
+	if (!task_is_leader(s->task.task) && !iter_task_is_one(s->tasks))
 		return;
 	proc_path(path, task_number(s->task.task), "fd");
 	if (proc_opendir(&dir, path))
@@ -115,11 +116,11 @@ static void show_object(struct session *s, int fd)
 	sym = file_symbol_at(o->class->kind);
 	if (!sym)
 		return;
-	s->file.f_op = (const void *)(uintptr_t)sym->addr;
-	s->file.private_data = o->class->kind == OBJ_PROG   ? (void *)obj_to_prog(o)
-			       : o->class->kind == OBJ_MAP  ? (void *)&obj_to_map(o)->map
-			       : o->class->kind == OBJ_LINK ? (void *)obj_to_link(o)
-							    : container_of(o, struct btf, obj);
+	s->file.file.f_op = (const void *)(uintptr_t)sym->addr;
+	s->file.file.private_data = o->class->kind == OBJ_PROG	 ? (void *)obj_to_prog(o)
+				    : o->class->kind == OBJ_MAP	 ? (void *)&obj_to_map(o)->map
+				    : o->class->kind == OBJ_LINK ? (void *)obj_to_link(o)
+								 : container_of(o, struct btf, obj);
 }
 
 /* False: closed meanwhile, or not ours to see. */
@@ -127,6 +128,7 @@ static bool open_file(struct session *s)
 {
 	char path[64];
 	struct stat st;
+	ssize_t n;
 	int fd;
 
 	proc_path(path, task_number(s->task.task), "fd/");
@@ -136,12 +138,16 @@ static bool open_file(struct session *s)
 		return false;
 	if (fstat(fd, &st))
 		memset(&st, 0, sizeof(st));
-	s->inode = (struct inode){.i_mode = (unsigned short)st.st_mode,
-				  .i_uid = st.st_uid,
-				  .i_gid = st.st_gid,
-				  .i_ino = st.st_ino,
-				  .i_size = st.st_size};
-	s->file = (struct file){.f_inode = &s->inode};
+	s->file.file = (struct file){};
+	s->file.inode = (struct inode){.i_mode = (unsigned short)st.st_mode,
+				       .i_uid = st.st_uid,
+				       .i_gid = st.st_gid,
+				       .i_ino = st.st_ino,
+				       .i_size = st.st_size};
+	s->file.sb.s_dev = major(st.st_dev) << 20 | minor(st.st_dev);
+	n = readlink(path, s->file.path, sizeof(s->file.path) - 1);
+	s->file.path[max(n, (ssize_t)0)] = '\0';
+	file_view_init(&s->file);
 	show_object(s, fd);
 	close(fd);
 	return s->shown = true;
@@ -169,7 +175,7 @@ static bool show(void *session, void *ctx)
 
 	c->task = found ? s->task.task : NULL;
 	c->fd = found ? s->fds[s->at] : 0;
-	c->file = found ? &s->file : NULL;
+	c->file = found ? &s->file.file : NULL;
 	return found;
 }
 

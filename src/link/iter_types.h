@@ -14,6 +14,7 @@
 
 struct task_struct;
 struct file;
+struct vm_area_struct;
 struct cgroup;
 
 /* A pointer in an 8-byte slot, whatever the size of a pointer here. */
@@ -57,6 +58,12 @@ struct bpf_iter__task_file {
 	ITER_PTR(struct file *, file);
 };
 
+struct bpf_iter__task_vma {
+	ITER_PTR(struct bpf_iter_meta *, meta);
+	ITER_PTR(struct task_struct *, task);
+	ITER_PTR(struct vm_area_struct *, vma);
+};
+
 struct bpf_iter__cgroup {
 	ITER_PTR(struct bpf_iter_meta *, meta);
 	ITER_PTR(struct cgroup *, cgroup);
@@ -64,6 +71,7 @@ struct bpf_iter__cgroup {
 
 int bpf_iter_task(struct bpf_iter_meta *meta, struct task_struct *task);
 int bpf_iter_task_file(struct bpf_iter_meta *meta, struct task_struct *task, u32 fd, struct file *file);
+int bpf_iter_task_vma(struct bpf_iter_meta *meta, struct task_struct *task, struct vm_area_struct *vma);
 int bpf_iter_cgroup(struct bpf_iter_meta *meta, struct cgroup *cgroup);
 int bpf_iter_bpf_map(struct bpf_iter_meta *meta, struct bpf_map *map);
 int bpf_iter_bpf_prog(struct bpf_iter_meta *meta, struct bpf_prog *prog);

@@ -85,7 +85,13 @@ same "two filters" EINVAL "$(walk tasks pid=$$ tid=$$)"
 walk tasks | grep -q "^$$ $$ " || fail "all threads"
 same "info of tasks" "$$" "$(ub "$V" walk "$OBJ/walk.bpf.o" tasks tid=$$ | sed -n 's/^info [0-9]* \([0-9]*\) .*/\1/p')"
 
-walk files pid=$$ | grep -q "^$$ 0 ino $(stat -L -c %i /proc/$$/fd/0)$" || fail "files of a process"
+walk files pid=$$ | grep -q "^$$ 0 ino $(stat -L -c %i /proc/$$/fd/0) $(readlink /proc/$$/fd/0)$" || fail "files of a process"
+# mappings: what /proc/PID/maps says
+tr -s ' ' </proc/$$/maps | sed 's/ 00:00 0.*//' >"$T/want"
+walk mappings pid=$$ >"$T/got"
+diff "$T/want" "$T/got" >"$T/diff" || { fail "mappings of a process"; head -6 "$T/diff"; }
+same "of a thread" "$(wc -l <"$T/got")" "$(walk mappings tid=$$ | wc -l)"
+[ "$(walk mappings | grep -c '\[stack\]\|/')" -gt 100 ] || fail "mappings of everybody"
 # (the command that asks has its own programs open)
 walk files | grep -Eq '^[0-9]+ [0-9]+ prog [0-9]+$' || fail "handles of programs are found"
 

@@ -28,7 +28,7 @@
 #include "helper/iter_num.c"
 #include "helper/kfunc_test.c"
 #include "link/iter_funcs.c"
-#include "link/file_types.h"
+#include "helper/file.h"
 #include "link/hook_types.h"
 #include "link/view_funcs.c"
 #undef cred

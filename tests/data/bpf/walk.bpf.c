@@ -50,7 +50,35 @@ int files(struct bpf_iter__task_file *ctx)
 		map = f->private_data;
 		BPF_SEQ_PRINTF(ctx->meta->seq, "%d %d map %d\n", t->tgid, ctx->fd, BPF_CORE_READ(map, id));
 	} else {
-		BPF_SEQ_PRINTF(ctx->meta->seq, "%d %d ino %lu\n", t->tgid, ctx->fd, f->f_inode->i_ino);
+		char path[200];
+		long n = bpf_d_path(&f->f_path, path, sizeof(path));
+
+		BPF_SEQ_PRINTF(ctx->meta->seq, "%d %d ino %lu %s\n", t->tgid, ctx->fd, f->f_inode->i_ino, n > 0 ? path : "?");
 	}
+	return 0;
+}
+
+/* Mappings, as /proc/PID/maps has them. */
+SEC("iter/task_vma")
+int mappings(struct bpf_iter__task_vma *ctx)
+{
+	struct vm_area_struct *vma = ctx->vma;
+	struct task_struct *t = ctx->task;
+	char path[256];
+	struct file *f;
+	__u32 dev;
+
+	if (!t || !vma)
+		return 0;
+	f = vma->vm_file;
+	BPF_SEQ_PRINTF(ctx->meta->seq, "%08lx-%08lx %c%c%c%c %08lx", vma->vm_start, vma->vm_end, vma->vm_flags & 1 ? 'r' : '-',
+		       vma->vm_flags & 2 ? 'w' : '-', vma->vm_flags & 4 ? 'x' : '-', vma->vm_flags & 8 ? 's' : 'p', vma->vm_pgoff << 12);
+	if (f) {
+		dev = f->f_inode->i_sb->s_dev;
+		if (bpf_d_path(&f->f_path, path, sizeof(path)) < 0)
+			path[0] = '\0';
+		BPF_SEQ_PRINTF(ctx->meta->seq, " %02x:%02x %lu %s", dev >> 20, dev & 1048575, f->f_inode->i_ino, path);
+	}
+	BPF_SEQ_PRINTF(ctx->meta->seq, "\n");
 	return 0;
 }
