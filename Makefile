@@ -32,6 +32,10 @@ bench: setup all
 	@./bench/exec/run $(BUILD)
 	@./bench/map/run $(BUILD)
 
+# Processes that use maps are killed, a minute per kind of map (make test: a moment).
+chaos: all
+	@CHAOS_SECONDS=60 CHAOS_VERBOSE=1 BUILD=$(abspath $(BUILD)) SRC=$(CURDIR) OBJ=$(abspath $(BUILD))/tests/data/bpf sh tests/e2e/chaos.sh
+
 # The whole test suite again, under AddressSanitizer and UndefinedBehaviorSanitizer.
 asan: setup
 	@[ -f $(ASAN)/build.ninja ] || meson setup $(ASAN) -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
@@ -44,4 +48,4 @@ install: all
 clean:
 	rm -rf $(BUILD) $(ASAN)
 
-.PHONY: all setup demo test conformance bench asan install clean
+.PHONY: all setup demo test conformance bench chaos asan install clean

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,13 +55,33 @@ static inline void relax(void)
 #endif
 }
 
-static bool owner_gone(u32 tid)
+/* "PID (COMMAND) STATE ...": ended, but its parent has not looked yet? */
+static bool is_zombie(u32 tid)
+{
+	char path[32], buf[256], *state;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT && !access("/proc/self", F_OK);
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (n <= 0)
+		return n == 0 || errno == ESRCH;
+	buf[n] = '\0';
+	state = strrchr(buf, ')');
+	return state && state[1] == ' ' && (state[2] == 'Z' || state[2] == 'X');
+}
+
+bool bucket_owner_dead(u32 tid, void *arg)
 {
 	int saved = errno;
-	bool gone = kill((pid_t)tid, 0) && errno == ESRCH;
+	bool dead = (kill((pid_t)tid, 0) && errno == ESRCH) || is_zombie(tid);
 
 	errno = saved;
-	return gone;
+	return dead;
 }
 
 static void nap(u32 *word, u32 seen)
@@ -92,7 +114,7 @@ static int lock_slow(u32 *word, bool *stolen)
 				return 0;
 			continue;
 		}
-		if (owner_gone(owner)) {
+		if (bucket_owner_dead(owner, NULL)) {
 			if (!cas(word, seen, me | LOCK_WAITERS))
 				continue;
 			*stolen = true;
@@ -124,7 +146,7 @@ int bucket_trylock(u32 *word, bool *stolen)
 		return 0;
 	seen = __atomic_load_n(word, __ATOMIC_RELAXED);
 	owner = seen & ~LOCK_WAITERS;
-	if (!owner || owner == me || !owner_gone(owner) ||
+	if (!owner || owner == me || !bucket_owner_dead(owner, NULL) ||
 	    !cas(word, seen, me | (seen & LOCK_WAITERS)))
 		return -EBUSY;
 	*stolen = true;

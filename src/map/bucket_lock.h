@@ -22,6 +22,8 @@ int bucket_lock(u32 *word, bool *stolen);
 /* The same without waiting for a live owner. */
 int bucket_trylock(u32 *word, bool *stolen);
 void bucket_unlock(u32 *word);
+/* Is the thread gone, or a zombie? For release_dead(), too. */
+bool bucket_owner_dead(u32 tid, void *arg);
 /* Frees @word when its owner is dead; true when it was. */
 bool bucket_lock_break(u32 *word, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 /* Once per process and again in a forked child: our thread id is cached. */

@@ -286,7 +286,14 @@ static int update_as(struct bpf_map *map, const void *key, const void *value, u6
 {
 	int err = update_once(map, key, value, flags, who);
 
-	if (likely(err != -E2BIG) || !geom_of(map)->marks)
+	if (likely(err != -E2BIG))
+		return err;
+	/* full, but for what writers took along when they died? */
+	if (__atomic_load_n(&shm_of(map)->stolen, __ATOMIC_RELAXED)) {
+		hash_release_dead(map, bucket_owner_dead, NULL);
+		err = update_once(map, key, value, flags, who);
+	}
+	if (!geom_of(map)->marks)
 		return err;
 	for (u32 i = 0; err == -E2BIG && i < ROOM_TRIES && hash_make_room(map); i++)
 		err = update_once(map, key, value, flags, who);

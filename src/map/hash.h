@@ -187,6 +187,6 @@ const void *hash_key_of(struct bpf_map *map, const void *value, u32 *index);
 void hash_free_fields(struct bpf_map *map);
 
 /* hash_dead.c */
-void hash_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
+bool hash_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
 #endif

@@ -23,7 +23,7 @@ static bool lock_all(const struct bpf_map *map)
  * in hands, and the count. Where a lock is kept by somebody alive for too long (or for ever, by a
  * hostile peer) the pool stays as it is until the next time.
  */
-void hash_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+bool hash_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	const struct hash_geom *g = geom_of(map);
 	bool any = __atomic_exchange_n(&shm_of(map)->stolen, 0, __ATOMIC_RELAXED);
@@ -32,11 +32,12 @@ void hash_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg)
 		if (unlikely(READ_ONCE(lock_at(map, l)->word)))
 			any |= bucket_lock_break(&lock_at(map, l)->word, tid_dead, arg);
 	if (!any)
-		return;
+		return false;
 	if (!lock_all(map)) {
 		__atomic_store_n(&shm_of(map)->stolen, 1, __ATOMIC_RELAXED);
-		return;
+		return false;
 	}
 	hash_pool_rebuild(map);
 	unlock_first(map, g->lock_mask + 1);
+	return false;
 }

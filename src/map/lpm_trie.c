@@ -98,7 +98,7 @@ static int bind(struct bpf_map *map)
 {
 	struct trie_geom *g = geom_of(map);
 
-	g->page = (struct trie_page *)(map->shm + 1);
+	g->page = (void *)((char *)map->shm + MAP_OWN_PART);
 	g->nodes = (char *)map->shm + MAP_PAGE;
 	g->node_size = node_size(&map->attr);
 	g->nr_nodes = nr_nodes(&map->attr);
@@ -601,12 +601,13 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 	return n ? 0 : -ENOENT;
 }
 
-static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	if (!bucket_lock_break(&geom_of(map)->page->lock, tid_dead, arg) || lock(map))
-		return;
+		return false;
 	rebuild(map);
 	unlock(map);
+	return false;
 }
 
 const struct bpf_map_ops map_lpm_trie_ops = {

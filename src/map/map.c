@@ -419,17 +419,19 @@ int map_freeze(struct bpf_map *map)
 	return 0;
 }
 
-void map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+bool map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	struct bpf_map tmp, *w;
+	bool ready = false;
 
 	if (!map->ops->release_dead)
-		return;
+		return false;
 	w = write_begin(map, &tmp);
 	if (!IS_ERR(w)) {
-		w->ops->release_dead(w, tid_dead, arg);
+		ready = w->ops->release_dead(w, tid_dead, arg);
 		write_end(map, w);
 	} else if (!map->rdonly) { /* frozen for bpf(2); programs still write */
-		map->ops->release_dead(map, tid_dead, arg);
+		ready = map->ops->release_dead(map, tid_dead, arg);
 	}
+	return ready;
 }

@@ -127,7 +127,7 @@ struct bpf_map_ops {
 	/* the map goes: gives back what its values hold; may be NULL */
 	void (*free_fields)(struct bpf_map *map);
 	/* service only: what map_release_dead() does for this kind; may be NULL */
-	void (*release_dead)(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
+	bool (*release_dead)(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
 	/* a test run that uses the map begins; may be NULL */
 	void (*test_begin)(struct bpf_map *map);
@@ -239,9 +239,9 @@ int map_freeze(struct bpf_map *map);
 /*
  * Service only: frees what dead owners left in @map. @tid_dead says of a thread id whether that
  * thread is gone. Breaks their locks, and gives back elements that were in flight. Cheap (one pass
- * over the lock words) when nothing died inside the map.
+ * over the lock words) when nothing died inside the map. -> true: readers that wait have something to look at.
  */
-void map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
+bool map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
 /* Prog arrays: the id of the program in slot @index as last published by the service, 0 = empty.
  * A hint: whoever writes to the map can change it. */

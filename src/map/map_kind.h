@@ -13,6 +13,7 @@
 #undef MAP_KIND
 
 #define MAP_PAGE	 4096u
+#define MAP_OWN_PART	 64u /* of the first page: what writers change is on another line than what all look at */
 #define MAP_ACCESS_FLAGS (BPF_F_RDONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY | BPF_F_WRONLY_PROG)
 /* Limits of kernel allocators that decide what MAP_CREATE refuses (x86-64, 4 KiB pages). */
 #define MAP_PERCPU_MAX	(32u << 10) /* PCPU_MIN_UNIT_SIZE */

@@ -53,7 +53,7 @@ static int bind(struct bpf_map *map)
 
 	map->value_off = MAP_PAGE;
 	map->elem_stride = map->value_size;
-	g->page = (struct queue_page *)(map->shm + 1);
+	g->page = (void *)((char *)map->shm + MAP_OWN_PART);
 	g->values = (char *)map->shm + MAP_PAGE;
 	g->slots = (u64)map->max_entries + 1;
 	return 0;
@@ -227,9 +227,10 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 	return -EINVAL;
 }
 
-static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	bucket_lock_break(&geom_of(map)->page->lock, tid_dead, arg);
+	return false;
 }
 
 #define OPS(lower)                                     \

@@ -8,10 +8,13 @@
  * DISCARD bits) and its bytes, rounded up to 8. In each process the data is mapped twice in a row,
  * so that a record that wraps is contiguous.
  *
- * Reserving takes the lock in the producer page; a holder that died loses it to the next one. What
+ * Reserving takes the lock in the producer page; a holder that died loses it to the next one. A record
+ * names who reserved it (where the kernel has a page offset for itself): when that thread died, the
+ * record is discarded, or readers would stand in front of it for ever. What
  * a hostile peer writes to the positions moves records around inside the data, no further.
  */
 #include <sys/mman.h>
+#include "base/slot.h"
 #include "map/bucket_lock.h"
 #include "map/map_kind.h"
 
@@ -32,7 +35,7 @@ struct ring_geom {
 _Static_assert(sizeof(struct ring_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
 
 struct ring_header {
-	u32 len, page;
+	u32 len, owner;
 };
 
 static struct ring_geom *geom_of(const struct bpf_map *map)
@@ -99,7 +102,7 @@ static struct ring_header *take(const struct bpf_map *map, u32 len)
 
 	if (to - load_pos(g->consumer) > g->mask)
 		return NULL;
-	h->page = (u32)(((char *)h - g->data) / MAP_PAGE) + 2;
+	h->owner = slot_tid();
 	__atomic_store_n(&h->len, len | BPF_RINGBUF_BUSY_BIT, __ATOMIC_RELAXED);
 	__atomic_store_n(&g->producer->pos, to, __ATOMIC_RELEASE);
 	return h;
@@ -230,10 +233,43 @@ u64 map_ringbuf_query(const struct bpf_map *map, u64 what)
 	return 0;
 }
 
-static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+/* Records between the positions whose owners died; -> were there any? The lock is held, so nothing is
+ * written over. A hostile length ends the walk. */
+static bool discard_dead(const struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
-	bucket_lock_break(&geom_of(map)->producer->lock, tid_dead, arg);
+	struct ring_geom *g = geom_of(map);
+	u64 at = load_pos(g->consumer), to = load_pos(g->producer);
+	bool any = false;
+
+	if (to - at > g->mask + 1)
+		return false;
+	while (at < to) {
+		struct ring_header *h = (void *)(g->data + (at & g->mask & ~7ull));
+		u32 len = __atomic_load_n(&h->len, __ATOMIC_ACQUIRE), busy = len;
+		u32 size = len & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+
+		if (len & BPF_RINGBUF_BUSY_BIT && tid_dead(READ_ONCE(h->owner), arg))
+			any |= __atomic_compare_exchange_n(&h->len, &busy,
+							   size | BPF_RINGBUF_DISCARD_BIT, false,
+							   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		at += round_up((u64)size + HEADER, 8);
+	}
+	return any;
+}
+
+static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+{
+	struct ring_page *p = geom_of(map)->producer;
+	bool stolen, any;
+
+	bucket_lock_break(&p->lock, tid_dead, arg);
 	bucket_lock_break(&geom_of(map)->consumer->lock, tid_dead, arg);
+	if (is_user(map) || load_pos(p) == load_pos(geom_of(map)->consumer) ||
+	    bucket_lock(&p->lock, &stolen))
+		return false;
+	any = discard_dead(map, tid_dead, arg);
+	bucket_unlock(&p->lock);
+	return any;
 }
 
 static void *lookup(struct bpf_map *map, const void *key)

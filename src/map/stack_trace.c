@@ -295,12 +295,13 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 	return 0;
 }
 
-static void release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	if (!bucket_lock_break(&geom_of(map)->page->lock, tid_dead, arg) || lock(map))
-		return;
+		return false;
 	recount(map);
 	unlock(map);
+	return false;
 }
 
 const struct bpf_map_ops map_stack_trace_ops = {

@@ -183,6 +183,7 @@ long shim_elem(int nr, u64 uattr, u32 size)
 		return ret;
 	if (!cmd->next_key && attr.flags & ~cmd->flags_allowed)
 		return -EINVAL;
+	shim_meet();
 	o = fdtab_hold(shim.fds, attr.map_fd);
 	if (unlikely(!o))
 		return on_new_map(cmd, &attr);

@@ -22,6 +22,7 @@ static void take_slots(int memfd)
 
 static void after_fork(void)
 {
+	shim.met = false;
 	client_after_fork(&shim.client);
 	fdtab_after_fork(shim.fds);
 	shim_images_after_fork();

@@ -123,6 +123,7 @@ static long run_image(const struct exec_image *img, struct test_run *t, u64 uatt
 		return err;
 	err = copy_in(t, &b);
 	if (!err) {
+		shim_meet();
 		shim_run_begin();
 		err = test_run(img, shim_host(), t);
 		shim_run_end();

@@ -27,6 +27,7 @@
 struct shim {
 	bool on;
 	bool tracing; /* calls are recorded, see trace.c */
+	bool met;     /* the service knows of this process, and so hears when it dies */
 	struct client client;
 	struct fdtab *fds;
 	struct slot_table *slots;
@@ -43,6 +44,14 @@ static inline bool shim_active(void)
 
 /* bpf(2). */
 long shim_bpf(int cmd, void *uattr, u32 size);
+
+void shim_meet_service(void);
+/* Before maps are written to by this process: who dies with a lock is missed. */
+static inline void shim_meet(void)
+{
+	if (unlikely(!shim.met))
+		shim_meet_service();
+}
 
 /* The same for a thread that is inside already. */
 long shim_answer(int cmd, u64 uattr, u32 size);

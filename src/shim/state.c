@@ -7,6 +7,12 @@
 struct shim shim;
 __thread __attribute__((tls_model("initial-exec"))) int shim_inside;
 
+void shim_meet_service(void)
+{
+	shim.met = true;
+	client_ping(&shim.client);
+}
+
 int shim_read_attr(union bpf_attr *attr, u64 uattr, u32 size)
 {
 	if (size > sizeof(*attr))
@@ -34,9 +40,9 @@ bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end)
 
 bool shim_owns_fd(int fd)
 {
-	return fd >= LOWEST_OWN && (client_owns_fd(&shim.client, fd) ||
-				    fdtab_owns_fd(shim.fds, fd) || shim_trace_owns_fd(fd) ||
-				    shim_epoll_next_fd(fd) == (unsigned int)fd);
+	return fd >= LOWEST_OWN &&
+	       (client_owns_fd(&shim.client, fd) || fdtab_owns_fd(shim.fds, fd) ||
+		shim_trace_owns_fd(fd) || shim_epoll_next_fd(fd) == (unsigned int)fd);
 }
 
 bool shim_next_own_fd(unsigned int first, unsigned int last, unsigned int *own)
