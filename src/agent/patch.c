@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * patch.c - sites, the hits at each, coming and going. One mutex; hits and signal handlers take none.
+ *
+ * A punned jump reads its distance from bytes of instructions behind it. When one of these gets, or
+ * loses, a jump of its own, the distance changes with it: so a stub is made first at the place the
+ * jump will lead to then, or the first site traps instead.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include "agent/engine.h"
+
+#define JMP	   0xe9
+#define INT3	   0xcc
+#define QUIET_MS   1000
+#define PAGES_MANY 4096u /* of stubs: from here on jumps that can share one come first */
+
+struct patch {
+	struct site *site;
+	struct patch_hit hit;
+};
+
+struct site_table *patch_sites;
+u32 patch_forms = ~0u;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool can_trap;
+static struct near *near;
+static u32 near_used;
+static u32 left; /* sites without hits that are still patched */
+
+/* --- the table --- */
+
+struct site *site_find(u64 addr)
+{
+	struct site_table *t = __atomic_load_n(&patch_sites, __ATOMIC_ACQUIRE);
+	struct site *s = NULL;
+
+	if (!t)
+		return NULL;
+	for (u32 i = site_hash(addr);; i++) {
+		s = __atomic_load_n(&t->slot[i & t->mask], __ATOMIC_ACQUIRE);
+		if (!s || s->addr == addr)
+			return s;
+	}
+}
+
+static void put_site(struct site_table *t, struct site *s)
+{
+	u32 i = site_hash(s->addr);
+
+	while (t->slot[i & t->mask])
+		i++;
+	__atomic_store_n(&t->slot[i & t->mask], s, __ATOMIC_RELEASE);
+	t->nr++;
+}
+
+/* The old table stays: a signal handler may be reading it. */
+static bool grow_table(void)
+{
+	struct site_table *old = patch_sites, *t;
+	u32 size = old ? (old->mask + 1) * 2 : 64;
+
+	if (old && old->nr < (old->mask + 1) / 2)
+		return true;
+	t = calloc(1, sizeof(*t) + size * sizeof(t->slot[0]));
+	if (!t)
+		return false;
+	t->mask = size - 1;
+	for (u32 i = 0; old && i <= old->mask; i++)
+		if (old->slot[i])
+			put_site(t, old->slot[i]);
+	__atomic_store_n(&patch_sites, t, __ATOMIC_RELEASE);
+	return true;
+}
+
+static bool is_in_place(const struct site *s)
+{
+	u8 bytes[JUMP_LEN];
+
+	return !text_read(s->addr, bytes, s->patched) && !memcmp(bytes, s->now, s->patched);
+}
+
+/* What is at the address now is none of ours. */
+static void forget(struct site *s)
+{
+	__atomic_store_n(&s->patched, 0, __ATOMIC_RELEASE);
+	s->nr_stubs = 0;
+}
+
+static struct site *get_site(u64 addr, const struct site_plan *plan)
+{
+	struct site *s = site_find(addr);
+
+	if (!s) {
+		if (!grow_table() || !(s = calloc(1, sizeof(*s))))
+			return NULL;
+		s->addr = addr;
+		s->plan = *plan;
+		put_site(patch_sites, s);
+		return s;
+	}
+	if (s->patched && !is_in_place(s)) /* the mapping was replaced behind our back */
+		forget(s);
+	if (!s->patched && memcmp(&s->plan, plan, sizeof(*plan))) {
+		s->plan = *plan; /* another file is there now */
+		s->nr_stubs = 0;
+	}
+	return s;
+}
+
+/* --- stubs --- */
+
+static struct near *look_around(void)
+{
+	if (near && near_used++ < NEAR_NEW)
+		return near;
+	near_close(near);
+	near_used = 0;
+	near = near_open();
+	return near;
+}
+
+/* One of the site's stubs with its code in [lo, hi], made if needed; 0: no place. */
+static u64 stub_in(struct site *s, u64 lo, u64 hi)
+{
+	struct near *look;
+	u64 at;
+
+	for (u32 i = 0; i < s->nr_stubs; i++)
+		if (s->stubs[i] >= lo && s->stubs[i] <= hi)
+			return s->stubs[i];
+	if (s->nr_stubs == STUBS_MAX)
+		return 0;
+	look = look_around();
+	at = look ? near_alloc(look, lo, hi, s->addr, STUB_MAX) : 0;
+	if (!at || stub_write(s, at))
+		return 0;
+	s->stubs[s->nr_stubs++] = at;
+	return at;
+}
+
+/* Where a jump at @addr can lead when so many of its bytes may be chosen and the rest are @bytes. */
+static void reach(u64 addr, const u8 *bytes, u32 chosen, u64 *lo, u64 *hi)
+{
+	u32 fixed = 0, low = chosen > 1 ? (u32)(1ull << 8 * (chosen - 1)) - 1 : 0;
+
+	if (chosen == JUMP_LEN) {
+		*lo = addr > 0x7ffff000 ? addr - 0x7ffff000 : 0;
+		*hi = addr + 0x7ffff000;
+		return;
+	}
+	memcpy(&fixed, bytes + 1, 4);
+	*lo = addr + JUMP_LEN + (s64)(s32)(fixed & ~low);
+	*hi = *lo + low;
+	if ((s64)*lo < 0)
+		*lo = *hi = 0; /* below zero */
+}
+
+static void make_jump(u8 *now, u64 addr, u64 to)
+{
+	u32 rel = (u32)(to - addr - JUMP_LEN);
+
+	now[0] = JMP;
+	memcpy(now + 1, &rel, 4);
+}
+
+/* --- neighbours --- */
+
+/* The site's jump will have @now in place of byte @i. 0: it leads to a stub in any case, or traps. */
+static int move_stub(struct site *s, u32 i, u8 value)
+{
+	u8 bytes[JUMP_LEN];
+	u64 lo, hi;
+	int err = text_read(s->addr, bytes, JUMP_LEN);
+
+	if (err)
+		return err;
+	if (bytes[i] == value)
+		return 0;
+	bytes[i] = value;
+	reach(s->addr, bytes, 1, &lo, &hi);
+	if (stub_in(s, lo, hi))
+		return 0;
+	if (!can_trap || text_trap_kills())
+		return -EADDRNOTAVAIL;
+	bytes[0] = INT3;
+	return text_exchange(s->addr, s->now, bytes, 1, true);
+}
+
+static int stop_punning(struct site *s)
+{
+	const u8 int3 = INT3;
+
+	if (!can_trap || text_trap_kills())
+		return -EADDRNOTAVAIL;
+	return text_exchange(s->addr, s->now, &int3, 1, true);
+}
+
+static int ready_neighbour(struct site *s, u64 at, const u8 *was, const u8 *now, u32 len)
+{
+	u32 changes = 0, last = 0;
+	int err = 0;
+
+	for (u32 i = 0; i < len; i++) {
+		if (was[i] == now[i] || at + i >= s->addr + JUMP_LEN)
+			continue;
+		if (at + i < s->addr + s->patched)
+			return -EADDRNOTAVAIL; /* its own bytes: two probes in one instruction */
+		changes++, last = i;
+	}
+	if (!changes)
+		return 0;
+	/* several bytes change one after the other, with a trap in between */
+	if (changes == 1 && last == 0)
+		err = move_stub(s, (u32)(at - s->addr), now[0]);
+	else
+		err = stop_punning(s);
+	if (!err && text_read(s->addr, s->now, 1))
+		err = -EFAULT;
+	return err;
+}
+
+/* Bytes at @at will change: jumps in front of it that read them are prepared. */
+static int ready_neighbours(u64 at, const u8 *was, const u8 *now, u32 len)
+{
+	int err;
+
+	for (u64 addr = at - (JUMP_LEN - 1); addr < at + len; addr++) {
+		struct site *s = addr == at ? NULL : site_find(addr);
+
+		if (!s || !s->patched || s->now[0] == INT3)
+			continue;
+		err = ready_neighbour(s, at, was, now, len);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* --- code --- */
+
+static int change(struct site *s, const u8 *now, u32 len)
+{
+	int err;
+
+	while (len > 1 && s->was[len - 1] == now[len - 1])
+		len--;
+	err = ready_neighbours(s->addr, s->was, now, len);
+	if (err)
+		return err;
+	memcpy(s->now, now, JUMP_LEN);
+	__atomic_store_n(&s->patched, len, __ATOMIC_RELEASE);
+	err = text_exchange(s->addr, s->was, now, len, can_trap);
+	if (err)
+		__atomic_store_n(&s->patched, 0, __ATOMIC_RELEASE);
+	return err;
+}
+
+/* A jump of which @chosen bytes change. */
+static int install_jump(struct site *s, u32 chosen)
+{
+	u8 now[JUMP_LEN];
+	u64 lo, hi, at;
+
+	reach(s->addr, s->was, chosen, &lo, &hi);
+	at = lo ? stub_in(s, lo, hi) : 0;
+	if (!at)
+		return -EADDRNOTAVAIL;
+	make_jump(now, s->addr, at);
+	__atomic_store_n(&s->stub, at, __ATOMIC_RELEASE);
+	return change(s, now, chosen);
+}
+
+static int install_trap(struct site *s)
+{
+	u64 lo, hi, at;
+	u8 now[JUMP_LEN];
+
+	if (!can_trap || text_trap_kills())
+		return -EADDRNOTAVAIL;
+	reach(s->addr, s->was, JUMP_LEN, &lo, &hi);
+	at = stub_in(s, lo, hi);
+	if (!at)
+		return -EADDRNOTAVAIL;
+	__atomic_store_n(&s->stub, at, __ATOMIC_RELEASE);
+	memcpy(now, s->was, sizeof(now));
+	now[0] = INT3;
+	return change(s, now, 1);
+}
+
+/* Bytes a jump may change: of this instruction, before anything the file branches to. */
+static u32 may_change(const struct site *s)
+{
+	return min((u32)min(s->plan.free, s->plan.len), JUMP_LEN);
+}
+
+static int install(struct site *s)
+{
+	u32 most = may_change(s);
+	bool whole = !text_read(s->addr, s->was, JUMP_LEN);
+	int err;
+
+	if (!whole) { /* the mapping ends: only a jump of the instruction's own bytes */
+		memset(s->was, 0, sizeof(s->was));
+		if (text_read(s->addr, s->was, min(s->plan.len, JUMP_LEN)))
+			return -EFAULT;
+	}
+	for (u32 i = whole ? 1 : JUMP_LEN; i <= most; i++) {
+		u32 n = near_pages() < PAGES_MANY || !whole ? i : most + 1 - i;
+
+		err = patch_forms & 1u << n ? install_jump(s, n) : -EADDRNOTAVAIL;
+		if (err != -EADDRNOTAVAIL)
+			return err;
+	}
+	return patch_forms & FORM_TRAP ? install_trap(s) : -EADDRNOTAVAIL;
+}
+
+static int uninstall(struct site *s)
+{
+	u32 len = s->patched;
+	int err;
+
+	if (!is_in_place(s)) {
+		forget(s);
+		return -EFAULT;
+	}
+	err = ready_neighbours(s->addr, s->now, s->was, len);
+	if (err)
+		return err;
+	err = text_exchange(s->addr, s->now, s->was, len, can_trap);
+	if (err)
+		return err;
+	__atomic_store_n(&s->patched, 0, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* --- hits --- */
+
+static u32 nr_hits(const struct hits *h)
+{
+	return h ? h->nr_entry + h->nr_ret : 0;
+}
+
+/* With one more at the end of its kind; NULL: no memory. */
+static struct hits *hits_with(const struct hits *old, struct patch *p)
+{
+	u32 nr = nr_hits(old), at = p->hit.ret ? nr : old ? old->nr_entry : 0;
+	struct hits *h = malloc(sizeof(*h) + (nr + 1) * sizeof(h->row[0]));
+
+	if (!h)
+		return NULL;
+	h->nr_entry = (old ? old->nr_entry : 0) + !p->hit.ret;
+	h->nr_ret = (old ? old->nr_ret : 0) + p->hit.ret;
+	for (u32 i = 0; i < nr; i++)
+		h->row[i + (i >= at)] = old->row[i];
+	h->row[at] = (struct hit_row){p->hit.fn, p->hit.arg, p};
+	return h;
+}
+
+static void hit_nothing(void *arg, struct pt_regs *regs) {}
+
+/* Without @p; *@out is NULL when none is left. -ENOMEM: @p's row does nothing from now on. */
+static int hits_without(struct hits *old, struct patch *p, struct hits **out)
+{
+	u32 nr = nr_hits(old), at = 0;
+	struct hits *h;
+
+	*out = NULL;
+	while (at < nr && old->row[at].owner != p)
+		at++;
+	if (nr <= 1)
+		return 0;
+	h = malloc(sizeof(*h) + (nr - 1) * sizeof(h->row[0]));
+	if (!h) {
+		__atomic_store_n(&old->row[at].fn, hit_nothing, __ATOMIC_RELEASE);
+		return -ENOMEM;
+	}
+	h->nr_entry = old->nr_entry - !p->hit.ret;
+	h->nr_ret = old->nr_ret - p->hit.ret;
+	for (u32 i = 0; i < nr - 1; i++)
+		h->row[i] = old->row[i + (i >= at)];
+	*out = h;
+	return 0;
+}
+
+/* --- from outside --- */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork_parent(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_child(void)
+{
+	thread_after_fork();
+	pthread_mutex_unlock(&lock);
+}
+
+static void init(void)
+{
+	thread_init();
+	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+int patch_init(void)
+{
+	return -pthread_once(&once, init);
+}
+
+void patch_can_trap(bool yes)
+{
+	pthread_mutex_lock(&lock);
+	can_trap = yes;
+	pthread_mutex_unlock(&lock);
+}
+
+static int check(const struct patch_req *r)
+{
+	if (!site_plan_valid(r->plan))
+		return -EINVAL;
+	if (!r->hit.ret)
+		return 0;
+	if (r->plan->flags & SITE_F_NO_RETURN_PROBE)
+		return -EOPNOTSUPP;
+	return r->plan->flags & SITE_F_ENTRY ? ret_init() : -EINVAL;
+}
+
+/* The memory has the plan's bytes, our own jump aside. */
+static int check_bytes(const struct site *s, const struct site_plan *plan)
+{
+	u8 bytes[SITE_INSN_MAX];
+
+	if (text_read(s->addr, bytes, plan->len))
+		return -EFAULT;
+	if (s->patched)
+		memcpy(bytes, s->was, min(s->patched, (u32)plan->len));
+	return memcmp(bytes, plan->bytes, plan->len) ? -EILSEQ : 0;
+}
+
+static int add(struct patch_req *r, struct hits **garbage)
+{
+	struct hits *old, *h;
+	struct patch *p;
+	struct site *s;
+	int err = check(r);
+
+	if (err)
+		return err;
+	s = get_site((u64)r->addr, r->plan);
+	p = malloc(sizeof(*p));
+	if (!s || !p) {
+		free(p);
+		return -ENOMEM;
+	}
+	*p = (struct patch){s, r->hit};
+	old = s->hits;
+	err = check_bytes(s, r->plan);
+	h = err ? NULL : hits_with(old, p);
+	if (!h) {
+		free(p);
+		return err ? err : -ENOMEM;
+	}
+	__atomic_store_n(&s->hits, h, __ATOMIC_RELEASE);
+	if (!s->patched && (err = install(s))) {
+		__atomic_store_n(&s->hits, old, __ATOMIC_RELEASE);
+		free(h);
+		free(p);
+		return err;
+	}
+	*garbage = old;
+	r->patch = p;
+	return 0;
+}
+
+static void del(struct patch_req *r, struct hits **garbage)
+{
+	struct patch *p = r->patch;
+	struct site *s = p->site;
+	struct hits *h;
+
+	r->err = 0;
+	*garbage = NULL;
+	if (!hits_without(s->hits, p, &h)) {
+		*garbage = s->hits;
+		__atomic_store_n(&s->hits, h, __ATOMIC_RELEASE);
+	}
+	if (!h && !*garbage)
+		return; /* no memory: the row stays, and does nothing */
+	if (!s->hits && s->patched)
+		r->err = uninstall(s) == -EFAULT ? -EFAULT : 0;
+	left += !s->hits && s->patched;
+}
+
+/* Sites whose bytes could not be restored as long as a neighbour's jump read them. */
+static void take_out_left(void)
+{
+	struct site_table *t = patch_sites;
+	u32 before;
+
+	for (before = left + 1; left && left < before;) {
+		before = left;
+		left = 0;
+		for (u32 i = 0; i <= t->mask; i++) {
+			struct site *s = t->slot[i];
+
+			if (s && s->patched && !s->hits)
+				left += uninstall(s) && s->patched;
+		}
+	}
+}
+
+/* Frees what hits may have been reading, and says whether they are through. */
+static bool settle(struct hits **garbage, u32 nr)
+{
+	bool quiet = thread_quiesce(QUIET_MS);
+
+	for (u32 i = 0; i < nr && quiet; i++)
+		free(garbage[i]);
+	free(garbage);
+	return quiet;
+}
+
+static void look_no_more(void)
+{
+	near_close(near);
+	near = NULL;
+}
+
+int patch_add_many(struct patch_req *reqs, u32 nr)
+{
+	struct hits **garbage = calloc(nr ? nr : 1, sizeof(*garbage));
+	bool any = false;
+	int first = 0;
+
+	if (!garbage)
+		return -ENOMEM;
+	patch_init();
+	pthread_mutex_lock(&lock);
+	for (u32 i = 0; i < nr; i++) {
+		reqs[i].patch = NULL;
+		reqs[i].err = add(&reqs[i], &garbage[i]);
+		any |= garbage[i] != NULL;
+		first = first ? first : reqs[i].err;
+	}
+	look_no_more();
+	if (any)
+		settle(garbage, nr);
+	else
+		free(garbage);
+	pthread_mutex_unlock(&lock);
+	return first;
+}
+
+int patch_del_many(struct patch_req *reqs, u32 nr)
+{
+	struct hits **garbage = calloc(nr ? nr : 1, sizeof(*garbage));
+	struct hits *one = NULL;
+	int first = 0;
+	bool quiet;
+
+	pthread_mutex_lock(&lock);
+	for (u32 i = 0; i < nr; i++) /* without memory for the list, what hits read is lost */
+		del(&reqs[i], garbage ? &garbage[i] : &one);
+	take_out_left();
+	look_no_more();
+	quiet = settle(garbage, garbage ? nr : 0);
+	for (u32 i = 0; i < nr; i++) {
+		free(reqs[i].patch);
+		if (!quiet)
+			reqs[i].err = -EBUSY;
+		first = first ? first : reqs[i].err;
+	}
+	pthread_mutex_unlock(&lock);
+	return first;
+}
+
+int patch_add(void *addr, const struct site_plan *plan, const struct patch_hit *hit,
+	      struct patch **out)
+{
+	struct patch_req req = {.addr = addr, .plan = plan, .hit = *hit};
+	int err = patch_add_many(&req, 1);
+
+	*out = req.patch;
+	return err;
+}
+
+int patch_del(struct patch *p)
+{
+	struct patch_req req = {.patch = p};
+
+	return patch_del_many(&req, 1);
+}
+
+void patch_unmapped(u64 start, u64 end)
+{
+	struct site_table *t;
+
+	pthread_mutex_lock(&lock);
+	t = patch_sites;
+	for (u32 i = 0; t && i <= t->mask; i++) {
+		struct site *s = t->slot[i];
+
+		if (!s || s->addr < start || s->addr >= end)
+			continue;
+		forget(s);
+	}
+	pthread_mutex_unlock(&lock);
+}

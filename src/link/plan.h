@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_LINK_PLAN_H
+#define USERBPF_LINK_PLAN_H
+/*
+ * plan.h - from an ELF file and an offset to what a process must know to put a probe there
+ * (exec/site.h). The file may be anything a user names: nothing in it is trusted.
+ *
+ * The whole file is read once; what else is needed (where functions begin, where branches lead) is
+ * made of it once, so many sites of one file are cheap. Functions are known by their symbols and,
+ * in stripped files, by their unwind information. Not thread-safe: one thread per struct plan_file.
+ */
+#include "exec/site.h"
+
+struct plan_file;
+
+/* x86-64 executables and libraries. -ENOEXEC: not one; -EFBIG; errors of reading. @fd stays the caller's. */
+int plan_open(int fd, struct plan_file **out);
+void plan_close(struct plan_file *f);
+
+/* The instruction at @offset of the file.
+ *   -ENOENT   not in what the file says is executable
+ *   -ENOEXEC  no instruction
+ *   -ENOTSUPP (524) an instruction that cannot be probed, as in the kernel: int3, privileged ones ... */
+int plan_site(struct plan_file *f, u64 offset, struct site_plan *plan);
+
+/* The address, relative to where the file is loaded, of @offset; -ENOENT as above. */
+int plan_vaddr(const struct plan_file *f, u64 offset, u64 *vaddr);
+
+#endif
