@@ -5,9 +5,10 @@
 #include "gen/record.h"
 #include "isa/insn.h"
 
-#define MAX_DATA (1u << 28) /* a verifier lets pointers into a map go up to 1 << 29 */
-#define MAX_CTX	 32760	    /* offsets of loads and stores have 16 bits */
-#define MAX_NEAR 32767	    /* and so have indices into fd_array */
+#define MAX_DATA   (1u << 28) /* a verifier lets pointers into a map go up to 1 << 29 */
+#define MAX_CTX	   32760      /* offsets of loads and stores have 16 bits */
+#define MAX_COMMON 16
+#define MAX_NEAR   32767 /* and so have indices into fd_array */
 
 /* --- the map's value --- */
 
@@ -214,13 +215,45 @@ static bool wants_zeros(struct gen_layout *l, u32 call, const struct gen_seg *s)
 	return is_value(s) && gen_value_slot(l->trace, c) >= 0 && all_zero(s);
 }
 
+/* Many calls have the same: the license, and a key of zeros, which the result before the first call is, too. */
+static bool is_common(const struct gen_call *c, const struct gen_seg *s)
+{
+	u32 off = c->cmd == BPF_PROG_LOAD	  ? offsetof(union bpf_attr, license)
+		  : c->cmd == BPF_MAP_UPDATE_ELEM ? offsetof(union bpf_attr, key)
+						  : GEN_ATTR;
+
+	return s->ptr.seg == GEN_ATTR && s->ptr.off == off && s->data && s->len &&
+	       s->len <= MAX_COMMON;
+}
+
+static u32 add_common(struct gen_layout *l, const struct gen_seg *s)
+{
+	if (s->len <= 8 && all_zero(s))
+		return 0;
+	for (u32 i = 0; i < l->nr_common; i++)
+		if (!memcmp(l->data + l->common[i], s->data, s->len))
+			return l->common[i];
+	if (l->nr_common < ARRAY_SIZE(l->common)) {
+		u32 off = add_data(l, NULL, MAX_COMMON);
+
+		memcpy(l->data + off, s->data, l->err ? 0 : s->len);
+		return l->common[l->nr_common++] = off;
+	}
+	return add_data(l, s->data, s->len);
+}
+
 static void place_segs(struct gen_layout *l, u32 call, bool zeros)
 {
 	const struct gen_call *c = &l->trace->calls[call];
 
-	for (u32 i = 0; i < c->nr_segs; i++)
-		if (wants_zeros(l, call, &c->segs[i]) == zeros)
-			l->seg_off[call][i] = add_data(l, c->segs[i].data, c->segs[i].len);
+	for (u32 i = 0; i < c->nr_segs; i++) {
+		const struct gen_seg *s = &c->segs[i];
+
+		if (wants_zeros(l, call, s) != zeros)
+			continue;
+		l->seg_off[call][i] =
+			is_common(c, s) ? add_common(l, s) : add_data(l, s->data, s->len);
+	}
 }
 
 static int place_memory(struct gen_layout *l)

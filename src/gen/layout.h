@@ -37,6 +37,8 @@ struct gen_layout {
 	struct gen_patch *patches;
 	u32 nr_patches;
 	u32 ctx_sz;
+	u32 common[4]; /* memory that several calls have */
+	u32 nr_common;
 	struct gen_name *names;
 	u32 nr_names;
 };

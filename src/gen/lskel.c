@@ -80,9 +80,16 @@ u64 lskel_data_size(const struct gen_trace *t, u32 slot)
 	return round_up((u64)a->value_size, 8) * a->max_entries;
 }
 
-static bool readonly(const struct lskel *s, const struct gen_desc *d)
+/* Nobody changes it after the load. */
+static bool is_constant(const struct lskel *s, const struct gen_desc *d)
 {
-	return lskel_attr(s->l->trace, d->slot)->map_flags & BPF_F_RDONLY_PROG;
+	const struct gen_trace *t = s->l->trace;
+
+	for (u32 i = 0; i < t->nr_calls; i++)
+		if (t->calls[i].cmd == BPF_MAP_FREEZE &&
+		    gen_call_subject(&t->calls[i]) == (s32)d->slot)
+			return lskel_attr(t, d->slot)->map_flags & BPF_F_RDONLY_PROG;
+	return false;
 }
 
 /* --- the struct --- */
@@ -436,7 +443,7 @@ static void emit_load(const struct lskel *s)
 		emit(s,
 		     "\tif (!err)\n\t\terr = userbpf_data_map(skel->%s, %llu, %s, skel->maps.%s.map_fd);\n",
 		     ident, lskel_data_size(s->l->trace, d->slot),
-		     readonly(s, d) ? "true" : "false", ident);
+		     is_constant(s, d) ? "true" : "false", ident);
 	}
 	emit(s, "\tif (err)\n\t\terrno = -err;\n\treturn err;\n}\n\n");
 	emit(s, "static inline struct @ *@__open_and_load(void)\n{\n"

@@ -489,12 +489,14 @@ static inline void *userbpf_memory(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* The map itself in place of it, at the same address. 0 or negative errno. */
-static inline int userbpf_data_map(void *p, size_t map_sz, bool readonly, int map_fd)
+/* The map itself in place of it, at the same address. A constant one is no other than what is there. */
+static inline int userbpf_data_map(void *p, size_t map_sz, bool constant, int map_fd)
 {
-	void *q = mmap(p, userbpf_pages(map_sz), readonly ? PROT_READ : PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_FIXED, map_fd, 0);
+	void *q;
 
+	if (constant)
+		return mprotect(p, userbpf_pages(map_sz), PROT_READ) ? -errno : 0;
+	q = mmap(p, userbpf_pages(map_sz), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map_fd, 0);
 	return q == MAP_FAILED ? -errno : 0;
 }
 
