@@ -347,17 +347,10 @@ static int ptr_arg(struct venv *env, u32 *i, const struct btf_type *t, struct kc
 		return -EINVAL;
 	}
 	err = vfy_arg_offset(env, r, regno);
+	if (!err)
+		err = vfy_arg_reference(env, regno, &call->ref_id);
 	if (err)
 		return err;
-	if (r->ref_id) {
-		if (call->ref_id) {
-			vlog(env,
-			     "verifier internal error: more than one arg with ref_obj_id R%d %u %u\n",
-			     regno, r->ref_id, call->ref_id);
-			return -EFAULT;
-		}
-		call->ref_id = r->ref_id;
-	}
 	if (!*i && (call->fn->flags & KF_KPTR_GET))
 		return kptr_arg(env, to, call);
 	if (vfy_is_ctx_type(env, call->btf, t->type)) {

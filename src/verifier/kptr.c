@@ -150,40 +150,32 @@ int vfy_kptr_access(struct venv *env, s32 idx, s32 value, const struct vkptr *k)
 }
 
 /* The field bpf_kptr_xchg() is about. */
-int vfy_kptr_arg(struct venv *env, u32 regno, struct vcall *call)
+int vfy_kptr_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 {
-	const struct vreg *r = vfy_reg(env, regno);
-	struct bpf_map *map = r->map;
-	u32 off = r->off + (u32)r->var.value;
+	const struct bpf_map *map = vfy_reg(env, regno)->map;
+	s64 off;
 	s32 n;
+	int err = vfy_field_place(env, regno, "kptr", "bpf_kptr_xchg", &off);
 
-	if (!tnum_is_const(r->var)) {
-		vlog(env,
-		     "R%d doesn't have constant offset. kptr has to be at the constant offset\n",
-		     regno);
-		return -EINVAL;
-	}
-	if (!map->btf) {
-		vlog(env, "map '%s' has to have BTF in order to use bpf_kptr_xchg\n", map->name);
-		return -EINVAL;
-	}
+	if (err)
+		return err;
 	n = vfy_map_fields(env, map)->nr_kptrs;
 	if (n <= 0) {
 		if (n == -E2BIG)
 			vlog(env, "map '%s' has more than %d kptr\n", map->name, BTF_MAX_KPTRS);
 		else
 			vlog(env, "map '%s' has no valid kptr\n", map->name);
-		return -EINVAL;
+		return -EACCES;
 	}
-	call->map = map;
+	call->map = vfy_reg(env, regno)->map;
 	call->kptr = vfy_kptr_at(env, map, off);
 	if (!call->kptr) {
-		vlog(env, "off=%d doesn't point to kptr\n", off);
+		vlog(env, "off=%d doesn't point to kptr\n", (int)off);
 		return -EACCES;
 	}
 	if (!call->kptr->ref) {
-		vlog(env, "off=%d kptr isn't referenced kptr\n", off);
+		vlog(env, "off=%d kptr isn't referenced kptr\n", (int)off);
 		return -EACCES;
 	}
-	return vfy_kptr_note(env, env->insn_idx, call->kptr->type);
+	return vfy_kptr_note(env, env->insn_idx, call->kptr->type) ? -EACCES : 0;
 }

@@ -7,90 +7,6 @@
 #include "isa/insn.h"
 #include "verifier/vfy.h"
 
-/* --- fields of map values that need care --- */
-
-static void note(s32 *slot, s32 off)
-{
-	*slot = *slot == -ENOENT ? off : -E2BIG;
-}
-
-static void scan_field(const struct btf *btf, u32 type, u32 off, struct vmap_fields *f)
-{
-	const struct btf_type *t = btf_type_skip_modifiers(btf, type, NULL);
-	const char *name;
-
-	if (!t)
-		return;
-	if (btf_type_kind(t) != BTF_KIND_STRUCT)
-		return;
-	name = btf_name_by_offset(btf, t->name_off);
-	if (name && !strcmp(name, "bpf_spin_lock") && t->size == sizeof(struct bpf_spin_lock))
-		note(&f->lock_off, off % 4 ? -EINVAL : (s32)off);
-	else if (name && !strcmp(name, "bpf_timer") && t->size == sizeof(struct bpf_timer))
-		note(&f->timer_off, off % 8 ? -EINVAL : (s32)off);
-}
-
-static void scan_value(const struct bpf_map *map, struct vmap_fields *f)
-{
-	const struct btf *btf = map->btf;
-	const struct btf_type *t = btf_type_skip_modifiers(btf, map->btf_value_type_id, NULL);
-
-	if (!t)
-		return;
-	if (btf_type_kind(t) == BTF_KIND_STRUCT) {
-		for (u32 i = 0; i < btf_type_vlen(t); i++)
-			scan_field(btf, btf_members(t)[i].type,
-				   btf_member_bit_offset(t, &btf_members(t)[i]) / 8, f);
-	} else if (btf_type_kind(t) == BTF_KIND_DATASEC) {
-		const struct btf_var_secinfo *v = (const void *)(t + 1);
-
-		for (u32 i = 0; i < btf_type_vlen(t); i++) {
-			const struct btf_type *var = btf_type_by_id(btf, v[i].type);
-
-			if (var)
-				scan_field(btf, var->type, v[i].offset, f);
-		}
-	} else {
-		f->lock_off = f->timer_off = -EINVAL;
-	}
-}
-
-static int scan_one(struct venv *env, const struct bpf_map *map)
-{
-	struct vmap_fields *f;
-
-	if (!map || !map->btf || vfy_map_fields(env, map))
-		return 0;
-	f = vmem_alloc(&env->mem, sizeof(*f));
-	if (!f)
-		return -ENOMEM;
-	*f = (struct vmap_fields){
-		.next = env->fields, .map = map, .lock_off = -ENOENT, .timer_off = -ENOENT};
-	if (map->btf_value_type_id) {
-		scan_value(map, f);
-		vfy_kptr_scan(env, map, f);
-	}
-	env->fields = f;
-	return 0;
-}
-
-/* What registers can ever point to: the map, and those that may be in it. */
-static int scan_map(struct venv *env, const struct bpf_map *map)
-{
-	int err = scan_one(env, map);
-
-	return err ? err : scan_one(env, map->inner_map_meta);
-}
-
-const struct vmap_fields *vfy_map_fields(const struct venv *env, const struct bpf_map *map)
-{
-	const struct vmap_fields *f = env->fields;
-
-	while (f && f->map != map)
-		f = f->next;
-	return f;
-}
-
 /* --- may this program use this map? --- */
 
 static bool is_tracing(u32 type)
@@ -125,7 +41,7 @@ static int map_compatible(struct venv *env, struct bpf_map *map)
 	const struct vmap_fields *f;
 	u32 type = env->prog->type;
 	const char *who = NULL;
-	int err = scan_map(env, map);
+	int err = vfy_map_scan(env, map);
 
 	if (err)
 		return err;

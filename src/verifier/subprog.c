@@ -119,25 +119,6 @@ int vfy_mem_arg(struct venv *env, u32 regno, u32 size)
 	return err;
 }
 
-/* Pointer arguments of other kinds must be unmodified. */
-int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno)
-{
-	switch (r->type) {
-	case PTR_TO_STACK:
-	case PTR_TO_PACKET:
-	case PTR_TO_PACKET_META:
-	case PTR_TO_MAP_KEY:
-	case PTR_TO_MAP_VALUE:
-	case PTR_TO_MEM:
-	case PTR_TO_MEM | MEM_RDONLY:
-	case PTR_TO_MEM | MEM_ALLOC_FLAG:
-	case PTR_TO_BUF:
-	case PTR_TO_BUF | MEM_RDONLY:
-	case SCALAR_VALUE: return 0;
-	}
-	return vfy_ptr_off(env, r, regno, r->type == PTR_TO_BTF_ID);
-}
-
 static int match_ptr(struct venv *env, u32 i, const struct btf_type *t, struct vreg *r, bool mem_ok,
 		     bool call, const char *func, u32 func_id)
 {

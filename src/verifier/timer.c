@@ -7,40 +7,25 @@
 #include "verifier/vfy.h"
 
 /* The field a timer helper is about. */
-int vfy_timer_arg(struct venv *env, u32 regno, struct vcall *call)
+int vfy_timer_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call)
 {
 	const struct vreg *r = vfy_reg(env, regno);
-	struct bpf_map *map = r->map;
-	s64 off = (s64)r->var.value + r->off;
+	s64 off;
 	s32 at;
+	int err = vfy_field_place(env, regno, "bpf_timer", "bpf_timer", &off);
 
-	if (!tnum_is_const(r->var)) {
-		vlog(env,
-		     "R%d doesn't have constant offset. bpf_timer has to be at the constant offset\n",
-		     regno);
-		return -EINVAL;
-	}
-	if (!map->btf) {
-		vlog(env, "map '%s' has to have BTF in order to use bpf_timer\n", map->name);
-		return -EINVAL;
-	}
-	at = vfy_map_fields(env, map)->timer_off;
-	if (at < 0) {
-		if (at == -E2BIG)
-			vlog(env, "map '%s' has more than one 'struct bpf_timer'\n", map->name);
-		else if (at == -ENOENT)
-			vlog(env, "map '%s' doesn't have 'struct bpf_timer'\n", map->name);
-		else
-			vlog(env, "map '%s' is not a struct type or bpf_timer is mangled\n",
-			     map->name);
-		return -EINVAL;
-	}
+	if (err)
+		return err;
+	at = vfy_map_fields(env, r->map)->timer_off;
+	err = vfy_field_only(env, r->map, at, "bpf_timer");
+	if (err)
+		return err;
 	if (at != off) {
 		vlog(env, "off %lld doesn't point to 'struct bpf_timer' that is at %d\n",
 		     (long long)off, at);
-		return -EINVAL;
+		return -EACCES;
 	}
-	call->map = map;
+	call->map = r->map;
 	call->map_uid = r->map_uid;
 	return 0;
 }

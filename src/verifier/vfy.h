@@ -495,7 +495,13 @@ int vfy_cfg_stack_depth(struct venv *env);
 int vfy_btf_info(struct venv *env);
 int vfy_ldimm_resolve(struct venv *env);
 int vfy_ldimm(struct venv *env, struct bpf_insn *insn);
+
+/* --- fields.c: fields of map values that need care --- */
+int vfy_map_scan(struct venv *env, const struct bpf_map *map); /* what registers can ever point to: the map, and those in it */
 const struct vmap_fields *vfy_map_fields(const struct venv *env, const struct bpf_map *map); /* NULL: a map without BTF */
+/* A helper is about a @what in the value @regno points to: where. @user: what needs the map's BTF. */
+int vfy_field_place(struct venv *env, u32 regno, const char *what, const char *user, s64 *off);
+int vfy_field_only(struct venv *env, const struct bpf_map *map, s32 at, const char *what); /* @at: offset of the only one, or why there is none */
 static inline bool vfy_map_has_lock(struct venv *env, const struct bpf_map *map)
 {
 	return map && map->btf && vfy_map_fields(env, map)->lock_off >= 0;
@@ -515,12 +521,25 @@ int vfy_kptr_touch(struct venv *env, const struct vreg *r, const struct vmap_fie
 int vfy_kptr_access(struct venv *env, s32 idx, s32 value, const struct vkptr *k);
 int vfy_kptr_note(struct venv *env, s32 idx, u32 type); /* what the instruction accesses: the same on all paths */
 int vfy_kptr_match(struct venv *env, const struct vkptr *k, u32 regno);
-int vfy_kptr_arg(struct venv *env, u32 regno, struct vcall *call);
+int vfy_kptr_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call);
+
+/* --- args.c --- */
+int vfy_helper_arg(struct venv *env, u32 i, struct vcall *call);
+int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno);
+int vfy_arg_reference(struct venv *env, u32 regno, u32 *ref_id); /* *@ref_id: of the arguments so far */
+
+/* --- lock.c --- */
+int vfy_lock_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call);
 
 /* --- timer.c --- */
-int vfy_timer_arg(struct venv *env, u32 regno, struct vcall *call);
+int vfy_timer_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call);
 int vfy_timer_callback(struct venv *env, const struct vcall *call);
 void vfy_timer_args(struct venv *env, struct vframe *f, struct bpf_map *map);
+
+/* --- effects.c --- */
+void vfy_find_effects(struct venv *env);    /* vfunc.changes_pkt, .sleeps */
+bool vfy_may_sleep(const struct venv *env); /* here */
+int vfy_pkt_changed(struct venv *env);	    /* packet pointers are no more */
 
 int vfy_alu(struct venv *env, struct bpf_insn *insn);
 void vfy_sign_extend(struct venv *env, struct vreg *dst, const struct vreg *src, s32 bits, bool alu64);
@@ -540,9 +559,6 @@ int vfy_stack_write(struct venv *env, u32 regno, s32 off, s32 size, s32 value, s
 int vfy_stack_range(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src, enum bpf_access_type t, struct vcall *call);
 bool vfy_sock_access(u32 type, s32 off, s32 size, u32 *field_size);
 int vfy_helper_call(struct venv *env, struct bpf_insn *insn, s32 *idx);
-void vfy_find_effects(struct venv *env); /* vfunc.changes_pkt, .sleeps */
-bool vfy_may_sleep(const struct venv *env); /* here */
-int vfy_pkt_changed(struct venv *env); /* packet pointers are no more */
 int vfy_map_func(struct venv *env, struct bpf_map *map, s32 func_id);
 int vfy_subprog_call(struct venv *env, struct bpf_insn *insn, s32 *idx);
 int vfy_subprog_exit(struct venv *env, s32 *idx); /* 1: the path ends here (callback) */
@@ -556,7 +572,6 @@ bool vfy_is_ctx_type(const struct venv *env, const struct btf *btf, u32 id); /* 
 /* The struct of vmlinux behind the context @id of programs of @prog_type, NULL: no context or none. */
 const char *vfy_ctx_inside(u32 prog_type, const struct btf *btf, u32 id);
 int vfy_mem_arg(struct venv *env, u32 regno, u32 size); /* memory for a function that is known by its BTF only */
-int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno);
 int vfy_hold_fd_array(struct venv *env);
 int vfy_kfunc_named(struct venv *env, const struct bpf_insn *insn); /* does the call name a function at all? */
 int vfy_kfunc_call(struct venv *env, const struct bpf_insn *insn, s32 idx);
