@@ -19,6 +19,10 @@ static const struct cli_cmd cmds[] = {
 	 "  OPTIONs go to userbpfd.\n", "+d:vJ", cmd_up},
 	{"down", "[--dir DIR]", "stop the service", NULL, "d:v", cmd_down},
 	{"status", "[--dir DIR] [--json]", "show what the service holds", NULL, "d:vj", cmd_status},
+	{"attach", "[--dir DIR] PID...", "let programs be attached to a running process, too",
+	 "  Processes under `userbpf run` need no attach. PID gets the preload library and a thread of ours, with which uprobes, USDT and the\n"
+	 "  like reach it and the children it forks, until the service goes; what it does itself is not changed.\n",
+	 "d:v", cmd_attach},
 	{"mount", "[--dir DIR] bpffs|cgroup DIR [-o OPTION,...] [--root GROUP]",
 	 "mount a bpffs or cgroup tree (or -o remount[,OPTION...] DIR)",
 	 "  cgroup: the machine's groups, with the files that were exposed in them. Options: hostfiles (the machine's own files, too),\n"

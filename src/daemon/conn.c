@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/slot.h"
+#include "daemon/agent.h"
 #include "daemon/daemon.h"
 
 #define CONN_STACK (1u << 20) /* virtual; the verifier recurses little, but logs on the stack */
@@ -53,7 +54,7 @@ void reply_fd(struct reply *r, int fd)
 	r->failed = true;
 }
 
-static void reply_reset(struct reply *r)
+void reply_reset(struct reply *r)
 {
 	for (u32 i = 0; i < r->nr_fds; i++)
 		close(r->fds[i]);
@@ -151,6 +152,8 @@ static const struct {
 	[MSG_UMOUNT] = {sizeof(struct msg_fs_req), mount_handle_umount},
 	[MSG_FS_RM] = {sizeof(struct msg_fs_req), mount_handle_rm},
 	[MSG_FS_MKDIR] = {sizeof(struct msg_fs_req), mount_handle_mkdir},
+	[MSG_ATTACH] = {sizeof(struct msg_attach), agent_handle_attach},
+	[MSG_AGENT] = {sizeof(struct msg_agent), agent_handle},
 };
 
 /* -errno: not a request; the connection ends. */
@@ -163,7 +166,7 @@ static int serve(struct conn *c)
 		return -EBADMSG;
 	__atomic_add_fetch(&c->d->served, 1, __ATOMIC_RELAXED);
 	c->reply.result = requests[h->type].handle(c);
-	return conn_reply(c);
+	return h->type == MSG_AGENT ? -EPIPE : conn_reply(c); /* an agent's was its connection's last */
 }
 
 /* Bounds what all clients together make us hold. */

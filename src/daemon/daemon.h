@@ -10,6 +10,7 @@
  *   bpf.c      MSG_BPF: packed memory and fds as struct sys_call   image.c    MSG_HANDLE, MSG_IMAGE, MSG_TAIL_TARGET, MSG_ACCOUNT
  *   mount.c    instances and their FUSE mounts, MSG_FS_*           preload.c  the iterators' driver process
  *   sweep.c    what dead clients left behind                       status.c   MSG_STATUS
+ *   agent.c    programs in other processes, MSG_AGENT             targets.c, inject.c   finding them, calling in them
  *   symbol.c   MSG_BTF_FIND, MSG_KSYM_FIND                        expose.c   MSG_EXPOSE, MSG_WHY
  *
  * Threads: main loop, one per connection, the FUSE workers, one for the preload driver. struct
@@ -45,6 +46,8 @@ struct preload {
 };
 
 struct mount; /* one FUSE mount of an instance */
+struct agents; /* agent.h */
+struct bpf_prog;
 
 struct daemon {
 	/* options */
@@ -66,6 +69,7 @@ struct daemon {
 	struct timespec started;
 	struct preload preload;
 	int trace_fd;
+	struct agents *agents;
 	/* change */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;   /* no connection left */
@@ -109,6 +113,7 @@ void conn_stop_all(struct daemon *d); /* hangs up everybody and waits */
 int conn_send_part(struct conn *c, const void *data, size_t len); /* one more message before the reply proper */
 void *reply_add(struct reply *r, const void *data, size_t len); /* appends, padded to 8; NULL data: zeroes. NULL: no memory */
 void reply_fd(struct reply *r, int fd);		/* takes over */
+void reply_reset(struct reply *r);
 
 /* Handlers: body and fds are in c->msg, unchecked; the answer goes to c->reply. Return: result
  * of the reply. */
@@ -117,6 +122,8 @@ int bpf_handle(struct conn *c);
 int image_describe(struct conn *c, int fd, struct msg_handle_info *info);
 /* The same, and the memory of a map goes along as an fd of the reply. */
 int image_describe_memory(struct conn *c, int fd, struct msg_handle_info *info);
+/* A program for another process: struct msg_image and what follows it, with its fds. */
+int image_reply(struct reply *r, const struct bpf_prog *p);
 int image_handle_info(struct conn *c);
 int image_handle_prog(struct conn *c);
 int image_handle_tail(struct conn *c);

@@ -119,30 +119,30 @@ static u32 image_flags(const struct bpf_prog *p)
 }
 
 /* A map for a program. Maps whose values are fds are written by the service only. */
-static int reply_map(struct conn *c, const struct bpf_map *map)
+static int reply_map(struct reply *r, const struct bpf_map *map)
 {
 	bool rdonly = map->map_flags & BPF_F_RDONLY_PROG || map->ops->fd_values;
 	struct msg_map m = {
-		.attr = map->attr, .index = c->reply.nr_fds, .flags = rdonly ? MSG_MAP_RDONLY : 0};
+		.attr = map->attr, .index = r->nr_fds, .flags = rdonly ? MSG_MAP_RDONLY : 0};
 	int fd = map_fd(map, rdonly);
 
 	if (fd < 0)
 		return fd;
-	reply_fd(&c->reply, fd);
-	reply_add(&c->reply, &m, sizeof(m));
+	reply_fd(r, fd);
+	reply_add(r, &m, sizeof(m));
 	return 0;
 }
 
-static int image_maps(struct conn *c, const struct exec_image *img)
+static int image_maps(struct reply *r, const struct exec_image *img)
 {
 	int err = 0;
 
 	for (u32 i = 0; i < img->nr_maps && !err; i++)
-		err = reply_map(c, img->maps[i]);
+		err = reply_map(r, img->maps[i]);
 	return err;
 }
 
-static int image_reply(struct conn *c, const struct bpf_prog *p)
+int image_reply(struct reply *r, const struct bpf_prog *p)
 {
 	const struct exec_image *img = p->image;
 	const struct prog_type *type = prog_type_of(p->type);
@@ -159,14 +159,14 @@ static int image_reply(struct conn *c, const struct bpf_prog *p)
 	};
 
 	memcpy(m.name, p->aux->name, sizeof(m.name));
-	reply_add(&c->reply, &m, sizeof(m));
-	reply_add(&c->reply, p->xlated, (size_t)p->len * sizeof(struct bpf_insn));
+	reply_add(r, &m, sizeof(m));
+	reply_add(r, p->xlated, (size_t)p->len * sizeof(struct bpf_insn));
 	for (u32 i = 0; i < img->nr_subprogs; i++) {
 		struct msg_subprog s = {img->subprogs[i].start, img->subprogs[i].stack_depth};
 
-		reply_add(&c->reply, &s, sizeof(s));
+		reply_add(r, &s, sizeof(s));
 	}
-	return image_maps(c, img);
+	return image_maps(r, img);
 }
 
 static struct obj *passed_prog(struct conn *c)
@@ -187,7 +187,7 @@ int image_handle_prog(struct conn *c)
 
 	if (IS_ERR(o))
 		return PTR_ERR(o);
-	err = image_reply(c, obj_to_prog(o));
+	err = image_reply(&c->reply, obj_to_prog(o));
 	obj_put(o);
 	return err;
 }
@@ -227,7 +227,7 @@ int image_handle_inner(struct conn *c)
 	if (IS_ERR(o))
 		return PTR_ERR(o);
 	inner = map_obj_inner(obj_to_map(o), m.inner_id);
-	err = inner ? reply_map(c, &inner->map) : -ENOENT;
+	err = inner ? reply_map(&c->reply, &inner->map) : -ENOENT;
 	if (inner)
 		obj_put(&inner->obj);
 	obj_put(o);
@@ -299,7 +299,7 @@ int image_handle_tail(struct conn *c)
 		return PTR_ERR(o);
 	p = obj_to_prog(
 		obj_by_id(sys_objs(c->d->sys), OBJ_PROG, map_obj_prog_id(obj_to_map(o), m.index)));
-	err = p ? image_reply(c, p) : -ENOENT;
+	err = p ? image_reply(&c->reply, p) : -ENOENT;
 	if (p)
 		obj_put(&p->obj);
 	obj_put(o);

@@ -21,6 +21,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include "base/slot.h"
+#include "daemon/agent.h"
 #include "daemon/daemon.h"
 
 static void raise_limits(void)
@@ -176,7 +177,9 @@ static int start(struct daemon *d)
 		err = rundir_listen(d);
 	if (err)
 		return err; /* said already */
-	err = make_loop(d);
+	err = agents_init(d);
+	if (!err)
+		err = make_loop(d);
 	if (err)
 		daemon_say("event loop: %s", strerror(-err));
 	return err;
@@ -266,8 +269,10 @@ static void stop(struct daemon *d)
 	preload_stop(d); /* its driver is a client */
 	conn_stop_all(d);
 	mount_stop_all(d);
-	if (!IS_ERR_OR_NULL(d->sys) && !d->nr_conns)
+	if (!IS_ERR_OR_NULL(d->sys) && !d->nr_conns) {
 		sys_close(d->sys);
+		agents_free(d);
+	}
 	rundir_remove(d);
 }
 

@@ -20,7 +20,7 @@
 #include "base/base.h"
 #include "map/map.h"
 
-#define PROTO_VERSION 5
+#define PROTO_VERSION 6
 #define PROTO_MAX_BODY (64u << 20)
 /* Looks at a socket before going to sleep on it: some 20 us. */
 #define EAGER_TRIES 50
@@ -54,7 +54,13 @@ enum msg_type {
 	MSG_UMOUNT = 40,     /* struct msg_fs_req, label: drops an instance without mounts; -EBUSY: it has some; -EPERM: the default one */
 	MSG_EXPOSE = 41,     /* struct msg_expose, path of a pin, path to be: shows the pin's object in a group */
 	MSG_WHY = 42,	     /* struct msg_fs_req, virtual path -> text: what stands behind it */
+	MSG_ATTACH = 43,     /* struct msg_attach: the agent comes into a running process */
 	/* 48 (PRELOAD_DONE) is retired: the driver reports on its fd 3 */
+	/* agents */
+	MSG_AGENT = 64,	     /* struct msg_agent: the connection turns round, see below */
+	MSG_PROBE_ADD = 65,  /* struct msg_probe, plan, image as in the reply to MSG_IMAGE (with its fds) */
+	MSG_PROBE_DEL = 66,  /* struct msg_probe_del */
+	MSG_PROBE_SYNC = 67, /* nothing: these were all there are for you; what you have besides goes */
 };
 
 struct msg_hdr {
@@ -293,12 +299,62 @@ struct msg_dirent {
 	u32 target_len;	/* bytes with NUL, 0: no symlink */
 };
 
+/* MSG_ATTACH. result 0, or why not: as inject_wait(), -ENXIO: no dynamic libc in there */
+struct msg_attach {
+	s32 pid;
+	u32 flags;
+};
+
+/*
+ * MSG_AGENT: from the thread of a process that attaches programs there (shim/agent.c). After the
+ * reply the service asks and the agent answers: a header of the same type, result 0 or negative
+ * errno, struct msg_probe_ack. First all probes of the process, then SYNC, then every change.
+ * Answers come in the order of the messages.
+ */
+struct msg_agent {
+	u32 pid, tid;
+	u32 flags;
+	u32 pad;
+};
+
+struct msg_probe {
+	u64 id;
+	u32 kind;	/* enum probe_kind (link/probe.h) */
+	u32 flags;	/* MSG_PROBE_* */
+	u64 dev, ino;	/* of the file, as /proc/PID/maps and stat(2) show them */
+	u64 offset, ref_ctr_offset;
+	u64 cookie;
+	u64 period;
+	s32 nr;		/* of the system call, -1: all */
+	s32 cpu;
+	u32 tid;
+	u32 prog_id;
+	u32 plan_len;	/* bytes of struct site_plan that follow; padded to 8 */
+	u32 image_len;	/* bytes of the image behind; 0: you have it by a probe that is in place */
+};
+#define MSG_PROBE_MORE 1u /* another ADD follows at once: put them in place together */
+#define MSG_PROBE_PID 2u  /* for this process only, not for those it forks */
+#define MSG_PROBE_TASK_CLOCK 4u
+#define MSG_PROBE_FREQ 8u
+
+struct msg_probe_del {
+	u64 first;	/* ids */
+	u64 n;
+};
+
+struct msg_probe_ack {
+	u64 id;
+	u32 sites;	/* where it is in place now */
+	u32 pad;
+};
+
 #define MSG_PAD(n) (((n) + 7) & ~(u64)7)
 
 _Static_assert(sizeof(struct msg_hdr) == 16, "layout");
 _Static_assert(sizeof(struct msg_bpf) == 24 && sizeof(struct msg_seg) == 24 && sizeof(struct msg_fd) == 8, "layout");
 _Static_assert(sizeof(struct msg_path) == 16 && sizeof(struct msg_bpf_reply) == 8, "layout");
 _Static_assert(sizeof(struct map_attr) == 136 && sizeof(struct msg_handle_info) == 168, "layout");
+_Static_assert(sizeof(struct msg_probe) == 88 && sizeof(struct msg_probe_ack) == 16, "layout");
 _Static_assert(sizeof(struct msg_image) == 48 && sizeof(struct msg_map) == 144 && sizeof(struct msg_dirent) == 48, "layout");
 
 #endif

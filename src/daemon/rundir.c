@@ -4,6 +4,7 @@
  *
  *   lock    held by the running service            sock         proto.h is spoken here
  *   pid     its process id                         trace_pipe   bpf_trace_printk() text
+ *   probes  there while processes have to look for programs to attach (agent.c)
  *   kallsyms, btf/vmlinux, unprivileged_bpf_disabled   what `userbpf run` puts over the host's files of these names
  *
  * Everything in it is made at start and removed at the end; what a killed service left behind is
@@ -23,7 +24,7 @@
 
 static const char *const names[] = {
 	"sock", "trace_pipe", "kallsyms", "btf/vmlinux", "unprivileged_bpf_disabled",
-	"pid",	"lock"};
+	"probes", "pid",	"lock"};
 
 static bool shared(const struct daemon *d)
 {

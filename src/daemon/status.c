@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "daemon/agent.h"
 #include "daemon/daemon.h"
+#include "link/probe.h"
 
 static const char *const kinds[OBJ_KINDS] = {"programs", "maps", "links", "btfs"};
 
@@ -57,6 +59,53 @@ static void json_text(FILE *out, const char *s)
 	fputc('"', out);
 }
 
+struct agent_out {
+	FILE *out;
+	u32 nr;
+	const char *sep;
+};
+
+static void count_agent(void *arg, pid_t pid, const char *why)
+{
+	((struct agent_out *)arg)->nr += !why;
+}
+
+static void agent_text(void *arg, pid_t pid, const char *why)
+{
+	if (why)
+		fprintf(((struct agent_out *)arg)->out, "           not in %d, which %s\n", pid, why);
+}
+
+static void write_agents_text(struct daemon *d, FILE *out)
+{
+	struct agent_out o = {.out = out};
+
+	agents_describe(d, count_agent, &o);
+	fprintf(out, "probes     %u in processes, %u processes with an agent\n",
+		probes_count(sys_probes(d->sys)), o.nr);
+	agents_describe(d, agent_text, &o);
+}
+
+static void agent_json(void *arg, pid_t pid, const char *why)
+{
+	struct agent_out *o = arg;
+
+	fprintf(o->out, "%s{\"process\":%d,\"agent\":%s", o->sep, pid, why ? "false,\"why\":" : "true");
+	if (why)
+		json_text(o->out, why);
+	fputc('}', o->out);
+	o->sep = ",";
+}
+
+static void write_agents_json(struct daemon *d, FILE *out)
+{
+	struct agent_out o = {.out = out, .sep = ""};
+
+	fprintf(out, ",\"probes\":%u,\"processes\":[", probes_count(sys_probes(d->sys)));
+	agents_describe(d, agent_json, &o);
+	fputc(']', out);
+}
+
 static void write_json(struct daemon *d, const struct facts *f, FILE *out)
 {
 	struct fs_super *sb = NULL;
@@ -80,7 +129,9 @@ static void write_json(struct daemon *d, const struct facts *f, FILE *out)
 	}
 	fprintf(out, "],\"preload\":{\"ok\":%s,\"text\":", f->preload_ok ? "true" : "false");
 	json_text(out, f->preload);
-	fprintf(out, "},\"unprivileged_bpf_disabled\":%u}\n", d->unpriv);
+	fputc('}', out);
+	write_agents_json(d, out);
+	fprintf(out, ",\"unprivileged_bpf_disabled\":%u}\n", d->unpriv);
 }
 
 static void write_text(struct daemon *d, const struct facts *f, FILE *out)
@@ -99,6 +150,7 @@ static void write_text(struct daemon *d, const struct facts *f, FILE *out)
 			fs_super_label(sb),
 			fs_super_devs(sb) ? "mounted"
 					  : "not mounted; reach it with userbpf cat, ls");
+	write_agents_text(d, out);
 	fprintf(out, "preload    %s%s\n", f->preload_ok ? "" : "failed: ", f->preload);
 }
 

@@ -22,9 +22,9 @@ long shim_bpf(int cmd, void *uattr, u32 size)
 {
 	long ret;
 
-	shim_inside++;
+	hit_inside++;
 	ret = unlikely(shim.tracing) ? shim_trace_bpf(cmd, (u64)(uintptr_t)uattr, size)
 				     : shim_answer(cmd, (u64)(uintptr_t)uattr, size);
-	shim_inside--;
+	hit_inside--;
 	return ret;
 }

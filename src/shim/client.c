@@ -98,11 +98,13 @@ unsigned int client_next_fd(const struct client *c, unsigned int first)
 
 /* Out of the program's way: the top of what the fd limit allows, but not so high that the kernel's
  * fd table grows much. */
-static int move_high(int fd)
+int client_high_fd(int fd)
 {
 	struct rlimit rl;
 	long high = -1;
 
+	if (fd < 0)
+		return fd;
 	if (!raw4(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &rl) && rl.rlim_cur > 128)
 		high = raw_fcntl(fd, F_DUPFD_CLOEXEC, (long)min(rl.rlim_cur, (rlim_t)1024) - 64);
 	if (high < 0)
@@ -332,6 +334,7 @@ int client_next(struct client_reply *reply)
 	if (hdr.nfds != reply->nr_fds)
 		return -EMFILE; /* no room for them in our fd table */
 	reply->result = hdr.result;
+	reply->type = hdr.type;
 	reply->len = hdr.len;
 	reply->body = n->buf;
 	return 0;
@@ -375,7 +378,7 @@ static int conn_open(struct client *c, struct conn *n)
 	fd = raw_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	fd = move_high(fd);
+	fd = client_high_fd(fd);
 	do
 		err = raw_connect(fd, &c->addr, sizeof(c->addr));
 	while (err == -EINTR);

@@ -50,6 +50,7 @@ struct client_req {
 
 struct client_reply {
 	s32 result;
+	u32 type; /* of the message */
 	u32 len; /* bytes of body */
 	void *body;
 	u32 nr_fds;
@@ -81,6 +82,8 @@ void client_done(struct client_reply *reply);
 void client_broken(struct client_reply *reply);
 /* One flat body, no fds back: result of the reply, or negative errno. */
 int client_simple(struct client *c, u32 type, const void *body, u32 len);
+/* Moves @fd, which is closed, out of the program's way; negative ones stay. */
+int client_high_fd(int fd);
 /* Does @fd belong to the pool? */
 bool client_owns_fd(const struct client *c, int fd);
 unsigned int

@@ -95,20 +95,21 @@ static int image_maps(struct image *im, const struct msg_map *maps, u32 nr,
 	return 0;
 }
 
-static struct exec_image *image_parse(const struct client_reply *reply, u32 *flags)
+struct exec_image *shim_image_parse(const struct client_reply *reply, const void *body, u32 len,
+				    u32 *flags)
 {
-	const struct msg_image *m = reply->body;
+	const struct msg_image *m = body;
 	const struct msg_subprog *subs;
 	const struct bpf_insn *insns;
 	struct image *im;
 	u64 need;
 	int err;
 
-	if (reply->len < sizeof(*m))
+	if (len < sizeof(*m))
 		return ERR_PTR(-EIO);
 	need = sizeof(*m) + m->len * 8ull + m->nr_subprogs * (u64)sizeof(*subs) +
 	       m->nr_maps * (u64)sizeof(struct msg_map);
-	if (reply->len < need)
+	if (len < need)
 		return ERR_PTR(-EIO);
 	im = image_alloc(m);
 	if (IS_ERR(im))
@@ -149,7 +150,8 @@ static struct exec_image *fetch(u32 type, const void *body, u32 len, int fd, u32
 
 	if (err)
 		return ERR_PTR(err);
-	img = reply.result < 0 ? ERR_PTR(reply.result) : image_parse(&reply, flags);
+	img = reply.result < 0 ? ERR_PTR(reply.result)
+			       : shim_image_parse(&reply, reply.body, reply.len, flags);
 	client_done(&reply);
 	return img;
 }

@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include "shim/bpffs.h"
 #include "shim/interpose.h"
+#include "agent/unwind.h"
 #include "base/raw.h"
 #include "shim/shim.h"
 
@@ -33,6 +34,7 @@ static struct {
 	int (*epoll_pwait2)(int, struct epoll_event *, int, const struct timespec *,
 			    const sigset_t *);
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
+	int (*pthread_sigmask)(int, const sigset_t *, sigset_t *);
 	struct mntent *(*getmntent_r)(FILE *, struct mntent *, char *, int);
 } libc;
 
@@ -49,6 +51,7 @@ void interpose_init(void)
 	libc.epoll_pwait = dlsym(RTLD_NEXT, "epoll_pwait");
 	libc.epoll_pwait2 = dlsym(RTLD_NEXT, "epoll_pwait2");
 	libc.sigaction = dlsym(RTLD_NEXT, "sigaction");
+	libc.pthread_sigmask = dlsym(RTLD_NEXT, "pthread_sigmask");
 	libc.getmntent = dlsym(RTLD_NEXT, "getmntent");
 	__atomic_store_n(&libc.getmntent_r, dlsym(RTLD_NEXT, "getmntent_r"), __ATOMIC_RELEASE);
 }
@@ -72,9 +75,9 @@ static long ret_errno(long r)
 #define INSIDE(expr)                      \
 	({                                \
 		int saved_errno_ = errno; \
-		shim_inside++;            \
+		hit_inside++;            \
 		__auto_type r_ = (expr);  \
-		shim_inside--;            \
+		hit_inside--;            \
 		errno = saved_errno_;     \
 		r_;                       \
 	})
@@ -457,7 +460,7 @@ int i_epoll_pwait2(int epfd, struct epoll_event *ev, int n, const struct timespe
 	return LIBC(epoll_pwait2)(epfd, ev, n, ts, mask);
 }
 
-/* SIGSEGV and SIGBUS: see sigchain.c */
+/* Signals that code raises: see sigchain.c */
 
 int libc_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
@@ -480,6 +483,42 @@ sighandler_t i_signal(int sig, sighandler_t handler)
 	sigemptyset(&act.sa_mask);
 	sigaddset(&act.sa_mask, sig);
 	return i_sigaction(sig, &act, &old) ? SIG_ERR : old.sa_handler;
+}
+
+int i_pthread_sigmask(int how, const sigset_t *set, sigset_t *old) INTERPOSE(pthread_sigmask);
+int i_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	sigset_t ours;
+
+	if (set && how != SIG_UNBLOCK && shim_active()) {
+		ours = *set;
+		sigchain_let_through(&ours);
+		set = &ours;
+	}
+	return LIBC(pthread_sigmask)(how, set, old);
+}
+
+int i_sigprocmask(int how, const sigset_t *set, sigset_t *old) INTERPOSE(sigprocmask);
+int i_sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return ret_errno(-i_pthread_sigmask(how, set, old));
+}
+
+/* Unwinders find the stubs of return probes: see agent/unwind.h. */
+
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+int i_dl_find_object(void *pc, struct dl_find_object *result) INTERPOSE(_dl_find_object);
+int i_dl_find_object(void *pc, struct dl_find_object *result)
+{
+	return patch_dl_find_object(pc, result);
+}
+#endif
+
+int i_dl_iterate_phdr(int (*each)(struct dl_phdr_info *, size_t, void *), void *arg)
+	INTERPOSE(dl_iterate_phdr);
+int i_dl_iterate_phdr(int (*each)(struct dl_phdr_info *, size_t, void *), void *arg)
+{
+	return patch_dl_iterate_phdr(each, arg);
 }
 
 /* syscall(2): numbers whose function is replaced go to the replacement. */

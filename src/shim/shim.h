@@ -4,7 +4,8 @@
 /*
  * shim.h - the bpf(2) of a client process, served by userbpfd.
  *
- *   interpose.c  the libc symbols replaced           init.c    start in a process, fork
+ *   interpose.c  the libc symbols replaced           init.c    start in a process
+ *   process.c    its state, fork
  *   bpf.c        where a command is answered         pack.c    most commands, as MSG_BPF
  *   elem.c       element commands, on shared memory  run.c     BPF_PROG_TEST_RUN, here
  *   fdtab.c      what the fds are, hold.c who looks  image.c   program images, their host
@@ -14,13 +15,14 @@
  *   inner.c      maps inside maps
  *   sigchain.c   SIGSEGV handlers of the program     trace.c   calls as records in a file
  *   host.c       what SYSCALL programs ask for       fail.c    faults on demand
- *   ring.c       epoll on ring buffers
+ *   ring.c       epoll on ring buffers           agent*.c  programs attached to this process
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
  * goes straight to libc. Functions return the system call's value or negative errno; only
  * interpose.c touches errno. What runs inside the shim (map_bind() calling mmap(), say) is marked
- * by @inside, per thread, and passes through.
+ * by @hit_inside, per thread, and passes through.
  */
+#include "agent/hit.h"
 #include "shim/client.h"
 #include "shim/fdtab.h"
 
@@ -32,14 +34,21 @@ struct shim {
 	struct fdtab *fds;
 	struct slot_table *slots;
 	const char *virtual_root; /* bpffs without FUSE, by text only; or NULL */
+	void (*probe_signals)(void); /* code is going to be patched (sigchain.c); or NULL */
 };
 
 extern struct shim shim;
-extern __thread __attribute__((tls_model("initial-exec"))) int shim_inside;
+
+/* process.c: the shim's state, whether it answers calls or not; @path is the service's socket. */
+bool shim_make_state(const char *path);
+void shim_take_slots(int memfd); /* the service's slot table */
+/* The least that programs need which run here, in a process that was not started with us. */
+void shim_attach(const char *path);
+
 
 static inline bool shim_active(void)
 {
-	return shim.on && !shim_inside;
+	return shim.on && !hit_inside;
 }
 
 /* bpf(2). */
@@ -84,6 +93,10 @@ struct exec_host;
 struct exec_image *shim_image(struct fd_obj *prog, int prog_fd,
 			      u32 *flags); /* referenced; ERR_PTR */
 void shim_image_put(struct exec_image *img);
+/* An image that came in a message: @body, @len are within that of @reply, whose fds are the maps. */
+struct client_reply;
+struct exec_image *shim_image_parse(const struct client_reply *reply, const void *body, u32 len,
+				    u32 *flags); /* ERR_PTR */
 const struct exec_host *shim_host(void);
 void shim_images_after_fork(void);
 void shim_image_test(const struct exec_image *img, u32 *kind, u32 *max_ctx_offset);

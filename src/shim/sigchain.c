@@ -1,30 +1,54 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sigchain.c - a program's own SIGSEGV and SIGBUS handlers stay behind ours, whenever it installs
- * them: a load of a BPF program that faults, or a bad pointer in a bpf(2) call, is dealt with here
- * and never seen by the program.
+ * sigchain.c - a program's own handlers of the signals that code raises stay behind ours, whenever it
+ * installs them: a load of a BPF program that faults, a bad pointer in a bpf(2) call, a breakpoint of
+ * ours are dealt with here and never seen by the program.
+ *
+ * SIGSEGV and SIGBUS are ours from the start, the others once code of the process is patched
+ * (agent.c). None of them stays blocked: the kernel kills who raises a blocked one.
  */
 #include <signal.h>
+#include "agent/patch.h"
+#include "base/raw.h"
 #include "exec/fault.h"
 #include "shim/interpose.h"
-#include "base/raw.h"
 #include "shim/shim.h"
 
-static struct sigaction theirs[2]; /* what the program asked for: SIGSEGV, SIGBUS */
+static const int sigs[] = {SIGSEGV, SIGBUS, SIGTRAP, SIGFPE, SIGILL};
+#define FROM_START 2u
+
+static struct sigaction theirs[ARRAY_SIZE(sigs)]; /* what the program asked for */
+static u32 ours;				  /* so many of them are chained; atomic */
 
 static struct sigaction *slot_of(int sig)
 {
-	return sig == SIGSEGV ? &theirs[0] : sig == SIGBUS ? &theirs[1] : NULL;
+	for (u32 i = 0; i < __atomic_load_n(&ours, __ATOMIC_ACQUIRE); i++)
+		if (sigs[i] == sig)
+			return &theirs[i];
+	return NULL;
+}
+
+/* Ours alone? Otherwise the context is as the program would have it without us. */
+static bool take(int sig, const siginfo_t *info, void *uc)
+{
+	if (info->si_code <= 0)
+		return false;
+	if (sig == SIGTRAP)
+		return patch_trap(uc);
+	if (fault_handle(uc))
+		return true;
+	patch_fault(uc);
+	return false;
 }
 
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
-	struct sigaction app = *slot_of(sig);
+	struct sigaction *slot = slot_of(sig), app = slot ? *slot : (struct sigaction){};
 
-	if (info->si_code > 0 && fault_handle(uc))
+	if (take(sig, info, uc))
 		return;
 	if (app.sa_flags & SA_RESETHAND)
-		slot_of(sig)->sa_handler = SIG_DFL;
+		slot->sa_handler = SIG_DFL;
 	if (app.sa_handler == SIG_IGN && info->si_code <= 0)
 		return;
 	if (app.sa_handler != SIG_DFL && app.sa_handler != SIG_IGN) {
@@ -37,7 +61,7 @@ static void on_signal(int sig, siginfo_t *info, void *uc)
 	/* the default action: a fault strikes again on return, a signal somebody sent is sent again
 	 */
 	libc_sigaction(sig, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-	if (info->si_code <= 0)
+	if (info->si_code <= 0 || sig == SIGTRAP)
 		raw3(SYS_tgkill, raw_getpid(), raw3(SYS_gettid, 0, 0, 0), sig);
 }
 
@@ -52,13 +76,26 @@ static int install(int sig, const struct sigaction *app)
 	return libc_sigaction(sig, &sa, NULL);
 }
 
+static void chain(u32 until)
+{
+	for (u32 i = ours; i < until; i++) {
+		if (libc_sigaction(sigs[i], NULL, &theirs[i]))
+			return;
+		__atomic_store_n(&ours, i + 1, __ATOMIC_RELEASE);
+		install(sigs[i], &theirs[i]);
+	}
+}
+
 void sigchain_init(void)
 {
-	static const int sigs[] = {SIGSEGV, SIGBUS};
+	chain(FROM_START);
+}
 
-	for (u32 i = 0; i < ARRAY_SIZE(sigs); i++)
-		if (!libc_sigaction(sigs[i], NULL, &theirs[i]))
-			install(sigs[i], &theirs[i]);
+void sigchain_probes(void)
+{
+	chain(ARRAY_SIZE(sigs));
+	if (ours == ARRAY_SIZE(sigs))
+		patch_can_trap(true);
 }
 
 int sigchain_set(int sig, const struct sigaction *act, struct sigaction *old)
@@ -78,4 +115,10 @@ int sigchain_set(int sig, const struct sigaction *act, struct sigaction *old)
 bool sigchain_handles(int sig)
 {
 	return slot_of(sig) != NULL;
+}
+
+void sigchain_let_through(sigset_t *set)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(sigs); i++)
+		sigdelset(set, sigs[i]);
 }

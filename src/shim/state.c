@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* state.c - the library's one state, and what several commands ask of it: a call's attr, whose
  * an fd is. */
+#include "shim/agent.h"
 #include "shim/guard.h"
 #include "shim/shim.h"
 
 struct shim shim;
-__thread __attribute__((tls_model("initial-exec"))) int shim_inside;
 
 void shim_meet_service(void)
 {
@@ -40,14 +40,16 @@ bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end)
 
 bool shim_owns_fd(int fd)
 {
-	return fd >= LOWEST_OWN &&
-	       (client_owns_fd(&shim.client, fd) || fdtab_owns_fd(shim.fds, fd) ||
-		shim_trace_owns_fd(fd) || shim_epoll_next_fd(fd) == (unsigned int)fd);
+	return fd >= LOWEST_OWN && (client_owns_fd(&shim.client, fd) ||
+				    fdtab_owns_fd(shim.fds, fd) || shim_trace_owns_fd(fd) ||
+				    shim_epoll_next_fd(fd) == (unsigned int)fd ||
+				    agent_owns_fd(fd));
 }
 
 bool shim_next_own_fd(unsigned int first, unsigned int last, unsigned int *own)
 {
 	*own = min(min(client_next_fd(&shim.client, first), fdtab_next_fd(shim.fds, first)),
-		   min(shim_trace_next_fd(first), shim_epoll_next_fd(first)));
+		   min(min(shim_trace_next_fd(first), shim_epoll_next_fd(first)),
+		       agent_next_fd(first)));
 	return *own <= last;
 }
