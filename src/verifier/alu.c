@@ -9,13 +9,6 @@
 #include "isa/disasm.h"
 #include "verifier/vfy.h"
 
-/* aux->alu_state bits; the rewrite reads them too */
-#define ALU_SANITIZE_SRC 1u
-#define ALU_SANITIZE_DST 2u
-#define ALU_NEG_VALUE	 4u
-#define ALU_NON_POINTER	 8u
-#define ALU_IMMEDIATE	 16u
-
 enum refusal { BAD_BOUNDS = 1, BAD_TYPE, BAD_PATHS, BAD_LIMIT, BAD_STACK };
 
 const char *vfy_alu_sign(u8 op)

@@ -249,7 +249,7 @@ static int check_format(struct venv *env)
 }
 
 /* bpf_loop() with one known callback and no flags on every path will become a loop in the
- * program (rewrite.c). */
+ * program (inline_loop.c). */
 static int note_loop(struct venv *env, s32 idx, u32 subprog)
 {
 	struct vinsn *vi = &env->vi[idx];

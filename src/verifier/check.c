@@ -684,7 +684,7 @@ static struct venv *env_new(struct vfy_prog *prog, struct log *log)
 	env->vi = calloc(prog->len, sizeof(*env->vi));
 	env->explored = calloc(prog->len, sizeof(*env->explored));
 	env->ptr_leaks = env->uninit_stack = env->ptr_to_map = cred_perfmon(prog->cred);
-	env->bypass_v1 = env->bypass_v4 = cred_perfmon(prog->cred);
+	env->bypass_v1 = cred_perfmon(prog->cred);
 	env->capable = cred_bpf(prog->cred);
 	env->strict_align = (prog->prog_flags & BPF_F_STRICT_ALIGNMENT) &&
 			    !(prog->prog_flags & BPF_F_ANY_ALIGNMENT);
@@ -738,7 +738,6 @@ static int hand_over(struct venv *env)
 		struct vfy_insn_aux *a = &env->aux[i];
 
 		a->orig_idx = i;
-		a->priv = NULL;
 		a->call_map = env->vi[i].call_map == VFY_MAP_MANY ? NULL : env->vi[i].call_map;
 		if (insn_is_call(&env->insns[i], BPF_PSEUDO_CALL))
 			a->func_subprog = max(0, vfy_find_subprog(env, i + env->insns[i].imm + 1));

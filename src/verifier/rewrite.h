@@ -6,14 +6,21 @@
  * conventions in exec/exec.h).
  *
  * The check leaves one struct vfy_insn_aux per instruction; every pass that inserts or removes
- * instructions goes through rw_patch() / rw_remove(), which keep jumps, aux, subprog starts,
- * func_info and line_info in step. Order (kernel): dead code, zext/rnd_hi32 not needed, convert
- * context accesses, fixups (division by zero, helper inlining, map value addresses, tail calls),
- * subprogs.
+ * instructions goes through rw.h, which keeps jumps, aux, subprog starts, func_info and line_info in
+ * step. Order (kernel): loops of bpf_loop(), dead code, context accesses, fixups (division by zero,
+ * helper inlining, tail calls), subprogs and addresses. What zext and rnd_hi32 do is not needed.
  */
 #include "verifier/verifier.h"
 
 #define VFY_NO_KPTR 0xfffeu
+
+/* vfy_insn_aux.alu_state: speculation state of pointer arithmetic */
+#define ALU_SANITIZE_SRC (1u << 0)
+#define ALU_SANITIZE_DST (1u << 1)
+#define ALU_NEG_VALUE	 (1u << 2)
+#define ALU_NON_POINTER	 (1u << 3)
+#define ALU_IMMEDIATE	 (1u << 4)
+#define ALU_SANITIZE	 (ALU_SANITIZE_SRC | ALU_SANITIZE_DST)
 
 struct vfy_insn_aux {
 	u32 seen;	     /* reached by the check: subprog number + 1 or pass count; 0 = dead */
@@ -29,10 +36,7 @@ struct vfy_insn_aux {
 	struct bpf_map *call_map; /* the one constant map a map helper call always gets, or NULL */
 	u32 orig_idx;	     /* instruction index as loaded */
 	bool probe_mem;	     /* load through a BTF pointer that may fault: becomes BPF_PROBE_MEM */
-	bool sanitize_stack_spill; /* speculation barrier wanted (unprivileged) */
-	bool zext_dst;
 	bool prune_point, jmp_point; /* private to the check */
-	void *priv;	     /* private to the check */
 };
 
 /* Applies all passes. @aux has prog->len entries, malloc'ed, may be replaced. 0 or negative

@@ -86,20 +86,6 @@ static void spill(struct vframe *f, u32 slot, const struct vreg *r, s32 size)
 			s->kind[i - 1] = SLOT_MISC;
 }
 
-/* Speculation could read what was there before: does this store want a barrier behind it? */
-static bool wants_barrier(struct vframe *f, s32 off, s32 size, const struct vreg *value)
-{
-	if (value && spillable(value->type))
-		return true;
-	for (s32 i = 0; i < size; i++) {
-		u8 k = *kind_at(f, off + i);
-
-		if (k != SLOT_MISC && k != SLOT_ZERO)
-			return true;
-	}
-	return false;
-}
-
 static int write_data(struct venv *env, struct vframe *f, s32 off, s32 size, s32 value, bool zero)
 {
 	struct vslot *s = &f->slots[(-off - 1) / SLOT_SIZE];
@@ -179,8 +165,6 @@ static int write_fixed(struct venv *env, struct vframe *f, s32 off, s32 size, s3
 		vlog(env, "attempt to corrupt spilled pointer on stack\n");
 		return -EACCES;
 	}
-	if (!env->bypass_v4 && wants_barrier(f, off, size, r))
-		env->aux[insn].sanitize_stack_spill = true;
 	if (slot_is_object(&f->slots[slot]))
 		vfy_obj_overwritten(env, f, slot);
 	env->scratched_slots |= 1ull << slot;

@@ -10,8 +10,8 @@
  * the rewritten program ready for exec_image (REWRITE conventions of exec/exec.h), with func_info,
  * line_info and subprogs adjusted to the rewritten instructions. Sound before complete.
  *
- * Files: cfg, state, tnum, bounds, memory, calls, pruning, log: the check; rewrite: the passes
- * afterwards (src/verifier/rewrite.h).
+ * Files: check.c is the walk and calls the others, one concept each (vfy.h); rewrite.c the passes
+ * afterwards (rewrite.h, rw.h).
  */
 #include "abi/compat.h"
 #include "base/log.h"

@@ -237,7 +237,7 @@ struct venv {
 	s32 len;
 	struct vfy_insn_aux *aux;
 	struct vinsn *vi;
-	bool ptr_leaks, uninit_stack, ptr_to_map, bypass_v1, bypass_v4, capable;
+	bool ptr_leaks, uninit_stack, ptr_to_map, bypass_v1, capable;
 	bool strict_align, test_freq, explore_alu_limits, direct_write;
 
 	struct vstate *cur;
