@@ -168,75 +168,63 @@ static void make_jump(u8 *now, u64 addr, u64 to)
 
 /* --- neighbours --- */
 
-/* The site's jump will have @now in place of byte @i. 0: it leads to a stub in any case, or traps. */
-static int move_stub(struct site *s, u32 i, u8 value)
-{
-	u8 bytes[JUMP_LEN];
-	u64 lo, hi;
-	int err = text_read(s->addr, bytes, JUMP_LEN);
+static int ready_neighbours(u64 at, const u8 *was, const u8 *now, u32 len);
 
-	if (err)
-		return err;
-	if (bytes[i] == value)
-		return 0;
-	bytes[i] = value;
-	reach(s->addr, bytes, 1, &lo, &hi);
-	if (stub_in(s, lo, hi))
-		return 0;
-	if (!can_trap || text_trap_kills())
-		return -EADDRNOTAVAIL;
-	bytes[0] = INT3;
-	return text_exchange(s->addr, s->now, bytes, 1, true);
-}
-
+/* A jump becomes a trap, which reads nothing behind it. */
 static int stop_punning(struct site *s)
 {
 	const u8 int3 = INT3;
+	int err;
 
 	if (!can_trap || text_trap_kills())
 		return -EADDRNOTAVAIL;
-	return text_exchange(s->addr, s->now, &int3, 1, true);
-}
-
-static int ready_neighbour(struct site *s, u64 at, const u8 *was, const u8 *now, u32 len)
-{
-	u32 changes = 0, last = 0;
-	int err = 0;
-
-	for (u32 i = 0; i < len; i++) {
-		if (was[i] == now[i] || at + i >= s->addr + JUMP_LEN)
-			continue;
-		if (at + i < s->addr + s->patched)
-			return -EADDRNOTAVAIL; /* its own bytes: two probes in one instruction */
-		changes++, last = i;
-	}
-	if (!changes)
-		return 0;
-	/* several bytes change one after the other, with a trap in between */
-	if (changes == 1 && last == 0)
-		err = move_stub(s, (u32)(at - s->addr), now[0]);
-	else
-		err = stop_punning(s);
-	if (!err && text_read(s->addr, s->now, 1))
-		err = -EFAULT;
+	err = ready_neighbours(s->addr, s->now, &int3, 1);
+	if (!err)
+		err = text_exchange(s->addr, s->now, &int3, 1, true);
+	if (!err)
+		s->now[0] = INT3;
 	return err;
 }
 
-/* Bytes at @at will change: jumps in front of it that read them are prepared. */
+/* Byte @i of the jump will be @value, in one step: it has a stub where it leads then. */
+static int move_stub(struct site *s, u64 i, u8 value)
+{
+	u8 bytes[JUMP_LEN];
+	u64 lo, hi;
+
+	if (text_read(s->addr, bytes, JUMP_LEN))
+		return -EFAULT;
+	bytes[i] = value;
+	reach(s->addr, bytes, 1, &lo, &hi);
+	return stub_in(s, lo, hi) ? 0 : -EADDRNOTAVAIL;
+}
+
+/* @len bytes at @at, behind the jump of @s, will change. */
+static int ready_neighbour(struct site *s, u64 at, u8 first, u32 len)
+{
+	if (at < s->addr + s->patched)
+		return -EADDRNOTAVAIL; /* its own bytes: two probes in one instruction */
+	/* several bytes change one after the other, with a trap in between */
+	if (len == 1 && !move_stub(s, at - s->addr, first))
+		return 0;
+	return stop_punning(s);
+}
+
+/* The @len bytes at @at will change from @was to @now: jumps that read them are prepared. From the nearest
+ * on, as what they become the next ones read. */
 static int ready_neighbours(u64 at, const u8 *was, const u8 *now, u32 len)
 {
-	int err;
+	int err = 0;
 
-	for (u64 addr = at - (JUMP_LEN - 1); addr < at + len; addr++) {
-		struct site *s = addr == at ? NULL : site_find(addr);
+	if (len == 1 && was[0] == now[0])
+		return 0;
+	for (u64 addr = at - 1; !err && addr > at - JUMP_LEN; addr--) {
+		struct site *s = site_find(addr);
 
-		if (!s || !s->patched || s->now[0] == INT3)
-			continue;
-		err = ready_neighbour(s, at, was, now, len);
-		if (err)
-			return err;
+		if (s && s->patched && s->now[0] != INT3)
+			err = ready_neighbour(s, at, now[0], len);
 	}
-	return 0;
+	return err;
 }
 
 /* --- code --- */
@@ -247,6 +235,12 @@ static int change(struct site *s, const u8 *now, u32 len)
 
 	while (len > 1 && s->was[len - 1] == now[len - 1])
 		len--;
+	for (u32 i = 1; i < len; i++) { /* a probe inside of this instruction */
+		struct site *inside = site_find(s->addr + i);
+
+		if (inside && inside->patched)
+			return -EADDRNOTAVAIL;
+	}
 	err = ready_neighbours(s->addr, s->was, now, len);
 	if (err)
 		return err;
