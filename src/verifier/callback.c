@@ -13,12 +13,6 @@
  */
 #include "verifier/vfy.h"
 
-bool vfy_calls_back(s32 id)
-{
-	return id == BPF_FUNC_for_each_map_elem || id == BPF_FUNC_find_vma || id == BPF_FUNC_loop ||
-	       id == BPF_FUNC_user_ringbuf_drain;
-}
-
 bool vfy_in_callback(const struct venv *env)
 {
 	for (u32 i = 0; i <= env->cur->curframe; i++)
@@ -54,66 +48,92 @@ static void forget_numbers(struct venv *env, struct vframe *f, u64 changed)
 	}
 }
 
-/* Arguments of the callback from those of the helper. */
-static int set_args(struct venv *env, const struct vframe *caller, struct vframe *callee,
-		    struct vcall *call)
-{
-	struct vreg *to = callee->regs;
-	const struct vreg *from = caller->regs;
-	struct btf *vmlinux = env->prog->vmlinux;
-	s32 id;
+/* --- arguments of the callback from those of the helper --- */
 
-	switch (call->func_id) {
-	case BPF_FUNC_loop:
-		reg_unknown(env, &to[1]);
-		to[2] = from[3];
-		break;
-	case BPF_FUNC_for_each_map_elem:
-		if (!call->map || !call->map->ops || !call->map->ops->for_each) {
-			vlog(env, "callback function not allowed for map\n");
-			return -ENOTSUPP;
-		}
-		to[1] = from[1];
-		reg_known(&to[2], 0);
-		to[2].type = PTR_TO_MAP_KEY;
-		to[2].map = call->map;
-		reg_known(&to[3], 0);
-		to[3].type = PTR_TO_MAP_VALUE;
-		to[3].map = call->map;
-		to[3].map_uid = call->map_uid;
-		vfy_new_value(env, &to[3]);
-		to[4] = from[3];
-		break;
-	case BPF_FUNC_user_ringbuf_drain:
-		reg_known(&to[1], 0);
-		to[1].type = CONST_PTR_TO_DYNPTR;
-		to[2] = from[3];
-		break;
-	case BPF_FUNC_find_vma:
-		id = vmlinux ? btf_find_by_name_kind(vmlinux, "vm_area_struct", BTF_KIND_STRUCT)
-			     : -ENOENT;
-		if (id < 0) {
-			vlog(env, "no vm_area_struct in the BTF of the service\n");
-			return -ENOTSUPP;
-		}
-		to[1] = from[1];
-		reg_btf_ptr(env, &to[2], vmlinux, id, 0);
-		to[3] = from[4];
-		break;
-	default:
-		vlog(env, "callbacks of func %d are not supported\n", call->func_id);
+static int loop_args(struct venv *env, const struct vreg *from, struct vreg *to,
+		     const struct vcall *call)
+{
+	reg_unknown(env, &to[1]);
+	to[2] = from[3];
+	return 0;
+}
+
+static int element_args(struct venv *env, const struct vreg *from, struct vreg *to,
+			const struct vcall *call)
+{
+	if (!call->map || !call->map->ops || !call->map->ops->for_each) {
+		vlog(env, "callback function not allowed for map\n");
 		return -ENOTSUPP;
 	}
-	callee->in_callback = true;
-	callee->cb_range = tnum_range(0, 1);
+	to[1] = from[1];
+	reg_known(&to[2], 0);
+	to[2].type = PTR_TO_MAP_KEY;
+	to[2].map = call->map;
+	reg_known(&to[3], 0);
+	to[3].type = PTR_TO_MAP_VALUE;
+	to[3].map = call->map;
+	to[3].map_uid = call->map_uid;
+	vfy_new_value(env, &to[3]);
+	to[4] = from[3];
 	return 0;
+}
+
+static int sample_args(struct venv *env, const struct vreg *from, struct vreg *to,
+		       const struct vcall *call)
+{
+	reg_known(&to[1], 0);
+	to[1].type = CONST_PTR_TO_DYNPTR;
+	to[2] = from[3];
+	return 0;
+}
+
+static int vma_args(struct venv *env, const struct vreg *from, struct vreg *to,
+		    const struct vcall *call)
+{
+	struct btf *vmlinux = env->prog->vmlinux;
+	s32 id = vmlinux ? btf_find_by_name_kind(vmlinux, "vm_area_struct", BTF_KIND_STRUCT)
+			 : -ENOENT;
+
+	if (id < 0) {
+		vlog(env, "no vm_area_struct in the BTF of the service\n");
+		return -ENOTSUPP;
+	}
+	to[1] = from[1];
+	reg_btf_ptr(env, &to[2], vmlinux, id, 0);
+	to[3] = from[4];
+	return 0;
+}
+
+/* Helpers that run a subprogram of the caller. */
+static const struct caller {
+	s32 id;
+	u32 ctx; /* argument that is passed on */
+	int (*args)(struct venv *env, const struct vreg *from, struct vreg *to,
+		    const struct vcall *call);
+} callers[] = {
+	{BPF_FUNC_loop, 3, loop_args},
+	{BPF_FUNC_for_each_map_elem, 3, element_args},
+	{BPF_FUNC_user_ringbuf_drain, 3, sample_args},
+	{BPF_FUNC_find_vma, 4, vma_args},
+};
+
+static const struct caller *caller_of(s32 id)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(callers); i++)
+		if (callers[i].id == id)
+			return &callers[i];
+	return NULL;
+}
+
+bool vfy_calls_back(s32 id)
+{
+	return caller_of(id) != NULL;
 }
 
 int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call)
 {
 	struct vframe *caller = vfy_frame(env), *callee;
-	/* what the callback gets of the caller's */
-	const struct vreg *ctx = &caller->regs[call->func_id == BPF_FUNC_find_vma ? 4 : 3];
+	const struct caller *how = caller_of(call->func_id);
 	struct vstate *st;
 	int err;
 
@@ -124,7 +144,7 @@ int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call)
 	err = vfy_subprog_match(env, subprog, caller->regs, true);
 	if (err == -EFAULT)
 		return err;
-	if (ctx->type == PTR_TO_STACK)
+	if (caller->regs[how->ctx].type == PTR_TO_STACK)
 		for (u32 i = 0; i <= env->cur->curframe; i++)
 			forget_numbers(env, env->cur->frame[i],
 				       env->vi[idx].changed ? env->vi[idx].changed[i] : 0);
@@ -138,9 +158,11 @@ int vfy_callback(struct venv *env, s32 idx, u32 subprog, struct vcall *call)
 	caller = st->frame[st->curframe];
 	err = vfy_frame_copy_refs(env, callee, caller);
 	if (!err)
-		err = set_args(env, caller, callee, call);
+		err = how->args(env, caller->regs, callee->regs, call);
 	if (err)
 		return err;
+	callee->in_callback = true;
+	callee->cb_range = tnum_range(0, 1);
 	callee->cb_entry =
 		vfy_state_copy(env, st); /* lives as long as the check: states share it */
 	if (!callee->cb_entry)

@@ -159,18 +159,28 @@ static bool pointer_arg(const struct vfy_prog *prog, struct btf *btf, const stru
 	return true;
 }
 
+static const struct btf_type *without_modifiers(const struct btf *btf, const struct btf_type *t)
+{
+	u32 kinds = 1u << BTF_KIND_TYPEDEF | 1u << BTF_KIND_CONST | 1u << BTF_KIND_VOLATILE |
+		    1u << BTF_KIND_RESTRICT | 1u << BTF_KIND_TYPE_TAG;
+
+	while (t && (kinds >> btf_type_kind(t) & 1))
+		t = btf_type_by_id(btf, t->type);
+	return t;
+}
+
 bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog,
 			struct insn_access_aux *info)
 {
 	struct btf *btf = prog->attach_btf ? prog->attach_btf : prog->vmlinux;
 	const struct btf_type *proto = prog->attach_func_proto, *t;
-	const char *func = prog->attach_func_name ? prog->attach_func_name : "";
+	const char *func = prog->attach_func_name ? prog->attach_func_name : "", *name;
 	/* the type of a raw tracepoint (btf_trace_...) has a first argument "void *__data" that
 	 * programs do not see */
 	u32 hidden =
 		proto && btf_type_vlen(proto) && prog->expected_attach_type == BPF_TRACE_RAW_TP;
-	u32 arg, nr, name_off;
-	bool scalar = false;
+	bool number = false;
+	u32 arg, nr;
 
 	if (off < 0)
 		return false;
@@ -184,35 +194,22 @@ bool vfy_btf_ctx_access(int off, int size, enum bpf_access_type type, const stru
 	nr = proto ? btf_type_vlen(proto) - hidden : MAX_BPF_FUNC_ARGS;
 	if (arg > nr)
 		return no_argument(prog, info->log, arg);
-	if (arg == nr) {
-		t = return_type(prog, btf, proto, info->log, arg, &scalar);
-		if (!t)
-			return scalar;
-		name_off = t->name_off;
-	} else {
-		if (!proto)
-			return true;
+	if (arg == nr)
+		t = return_type(prog, btf, proto, info->log, arg, &number);
+	else if (proto)
 		t = btf_type_by_id(btf, btf_params(proto)[arg + hidden].type);
-		name_off = t ? t->name_off : 0;
-	}
-	while (t &&
-	       (btf_type_kind(t) == BTF_KIND_TYPEDEF || btf_type_kind(t) == BTF_KIND_CONST ||
-		btf_type_kind(t) == BTF_KIND_VOLATILE || btf_type_kind(t) == BTF_KIND_RESTRICT ||
-		btf_type_kind(t) == BTF_KIND_TYPE_TAG))
-		t = btf_type_by_id(btf, t->type);
+	else
+		return true;
+	t = without_modifiers(btf, t);
 	if (!t)
-		return false;
+		return number;
 	if (is_small_int(t) || btf_type_is_any_enum(t) || btf_type_kind(t) == BTF_KIND_STRUCT)
 		return true;
 	if (!btf_type_is_ptr(t)) {
-		(void)name_off;
+		name = btf_name_by_offset(btf, t->name_off);
 		log_printf(info->log,
 			   "func '%s' arg%d '%s' has type %s. Only pointer access is allowed\n",
-			   func, arg,
-			   btf_name_by_offset(btf, t->name_off)
-				   ? btf_name_by_offset(btf, t->name_off)
-				   : "",
-			   vfy_kind_name(t));
+			   func, arg, name ? name : "", vfy_kind_name(t));
 		return false;
 	}
 	return pointer_arg(prog, btf, t, off, arg, info);

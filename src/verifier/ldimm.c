@@ -97,58 +97,73 @@ static int use_map(struct venv *env, struct bpf_map *map)
 	return i;
 }
 
-static int resolve_map(struct venv *env, s32 idx)
+/* The map an instruction names, or ERR_PTR. */
+static struct bpf_map *named_map(struct venv *env, const struct bpf_insn *in)
 {
-	struct bpf_insn *in = &env->insns[idx];
-	const struct vfy_env_ops *ops = env->prog->env;
-	bool value = in->src_reg == BPF_PSEUDO_MAP_VALUE || in->src_reg == BPF_PSEUDO_MAP_IDX_VALUE;
 	bool by_idx = in->src_reg == BPF_PSEUDO_MAP_IDX || in->src_reg == BPF_PSEUDO_MAP_IDX_VALUE;
+	const struct vfy_env_ops *ops = env->prog->env;
+	void *arg = env->prog->env_arg;
 	struct bpf_map *map;
 	s32 fd = in->imm;
-	u32 off = in[1].imm;
 	int err;
 
-	if (in->src_reg > BPF_PSEUDO_MAP_IDX_VALUE || (!value && in[1].imm) ||
-	    (!value && in->src_reg != BPF_PSEUDO_MAP_FD && !by_idx)) {
-		vlog(env, "unrecognized bpf_ld_imm64 insn\n");
-		return -EINVAL;
-	}
 	if (by_idx) {
-		err = ops->fd_array ? ops->fd_array(env->prog->env_arg, in->imm, &fd) : -EPROTO;
+		err = ops->fd_array ? ops->fd_array(arg, in->imm, &fd) : -EPROTO;
 		if (err == -EPROTO)
 			vlog(env, "fd_idx without fd_array is invalid\n");
 		if (err)
-			return err;
+			return ERR_PTR(err);
 	}
-	map = ops->map_by_fd ? ops->map_by_fd(env->prog->env_arg, fd) : ERR_PTR(-EBADF);
-	if (IS_ERR_OR_NULL(map)) {
-		vlog(env, "fd %d is not pointing to valid bpf_map\n", fd);
-		return map ? PTR_ERR(map) : -EINVAL;
-	}
-	err = map_compatible(env, map);
-	if (err)
-		return err;
-	if (value) {
-		if (off >= VFY_MAX_VAR_OFF) {
-			vlog(env, "direct value offset of %u is not allowed\n", off);
-			return -EINVAL;
-		}
-		if (!map->ops->direct_value) {
-			vlog(env, "no direct value access support for this map type\n");
-			return -EINVAL;
-		}
-		if (map->max_entries != 1 || off >= map->value_size) {
-			bool many = map->max_entries != 1;
+	map = ops->map_by_fd ? ops->map_by_fd(arg, fd) : ERR_PTR(-EBADF);
+	if (!IS_ERR_OR_NULL(map))
+		return map;
+	vlog(env, "fd %d is not pointing to valid bpf_map\n", fd);
+	return map ? map : ERR_PTR(-EINVAL);
+}
 
-			vlog(env, "invalid access to map value pointer, value_size=%u off=%u\n",
-			     map->value_size, off);
-			return many ? -ENOTSUPP : -EINVAL;
-		}
-		env->aux[idx].map_off = off;
+/* May an instruction have the address of a value's byte? */
+static int value_address(struct venv *env, const struct bpf_map *map, u32 off)
+{
+	bool one = map->max_entries == 1;
+
+	if (off >= VFY_MAX_VAR_OFF) {
+		vlog(env, "direct value offset of %u is not allowed\n", off);
+		return -EINVAL;
 	}
-	err = use_map(env, map);
+	if (!map->ops->direct_value) {
+		vlog(env, "no direct value access support for this map type\n");
+		return -EINVAL;
+	}
+	if (one && off < map->value_size)
+		return 0;
+	vlog(env, "invalid access to map value pointer, value_size=%u off=%u\n", map->value_size,
+	     off);
+	return one ? -EINVAL : -ENOTSUPP;
+}
+
+static int resolve_map(struct venv *env, s32 idx)
+{
+	struct bpf_insn *in = &env->insns[idx];
+	bool value = in->src_reg == BPF_PSEUDO_MAP_VALUE || in->src_reg == BPF_PSEUDO_MAP_IDX_VALUE;
+	bool handle = in->src_reg == BPF_PSEUDO_MAP_FD || in->src_reg == BPF_PSEUDO_MAP_IDX;
+	struct bpf_map *map;
+	int err;
+
+	if (!value && (!handle || in[1].imm)) {
+		vlog(env, "unrecognized bpf_ld_imm64 insn\n");
+		return -EINVAL;
+	}
+	map = named_map(env, in);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	err = map_compatible(env, map);
+	if (!err && value)
+		err = value_address(env, map, in[1].imm);
+	if (!err)
+		err = use_map(env, map);
 	if (err < 0)
 		return err;
+	env->aux[idx].map_off = value ? in[1].imm : 0;
 	env->aux[idx].map_index = err;
 	return 0;
 }
@@ -216,28 +231,72 @@ int vfy_hold_fd_array(struct venv *env)
 	return err;
 }
 
-static int resolve_btf_var(struct venv *env, s32 idx)
+/* The BTF the variable is in, or ERR_PTR. */
+static struct btf *var_btf(struct venv *env, const struct bpf_insn *in)
 {
-	struct bpf_insn *in = &env->insns[idx];
 	const struct vfy_env_ops *ops = env->prog->env;
-	struct vinsn *vi = &env->vi[idx];
 	struct btf *btf = env->prog->vmlinux;
-	const struct btf_type *t, *sized;
-	const char *name;
-	u32 id, size = 0;
-	u64 addr;
 
 	if (in[1].imm) {
 		btf = ops->btf_by_fd ? ops->btf_by_fd(env->prog->env_arg, in[1].imm) : NULL;
-		if (IS_ERR_OR_NULL(btf)) {
-			vlog(env, "invalid module BTF object FD specified.\n");
-			return -EINVAL;
-		}
-	} else if (!btf) {
-		vlog(env,
-		     "kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig.\n");
+		if (!IS_ERR_OR_NULL(btf))
+			return btf;
+		vlog(env, "invalid module BTF object FD specified.\n");
+		return ERR_PTR(-EINVAL);
+	}
+	if (btf)
+		return btf;
+	vlog(env,
+	     "kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig.\n");
+	return ERR_PTR(-EINVAL);
+}
+
+/* Only the service's own variables have addresses that mean something. */
+static int var_address(struct venv *env, const struct btf *btf, const struct btf_type *var, u64 *at)
+{
+	const struct vfy_env_ops *ops = env->prog->env;
+	const char *name = btf_name_by_offset(btf, var->name_off);
+
+	*at = name && btf->kernel_btf && ops->ksym_addr ? ops->ksym_addr(env->prog->env_arg, name)
+							: 0;
+	if (*at)
+		return 0;
+	vlog(env, "ldimm64 failed to find the address for kernel symbol '%s'.\n", name ? name : "");
+	return -ENOENT;
+}
+
+/* What a register with the address of a variable of type @id points to. */
+static int var_type(struct venv *env, struct vinsn *vi, struct btf *btf, u32 id, bool percpu)
+{
+	const struct btf_type *t = btf_type_skip_modifiers(btf, id, NULL), *sized;
+	u32 size = 0;
+
+	vi->var_btf = btf;
+	vi->var_id = id;
+	vi->var_type = PTR_TO_BTF_ID | (percpu ? MEM_PERCPU : 0);
+	if (percpu || (t && btf_type_is_struct(t)))
+		return 0;
+	sized = t ? btf_resolve_size(btf, t, &size) : ERR_PTR(-EINVAL);
+	if (IS_ERR(sized)) {
+		vlog(env, "ldimm64 unable to resolve the size of type '%s': %ld\n",
+		     vfy_btf_name(btf, id), PTR_ERR(sized));
 		return -EINVAL;
 	}
+	vi->var_type = PTR_TO_MEM | MEM_RDONLY;
+	vi->var_id = size;
+	return 0;
+}
+
+static int resolve_btf_var(struct venv *env, s32 idx)
+{
+	struct bpf_insn *in = &env->insns[idx];
+	struct btf *btf = var_btf(env, in);
+	const struct btf_type *t;
+	u64 at = 0;
+	int err;
+
+	if (IS_ERR(btf))
+		return PTR_ERR(btf);
 	t = btf_type_by_id(btf, in->imm);
 	if (!t) {
 		vlog(env, "ldimm64 insn specifies invalid btf_id %d.\n", in->imm);
@@ -247,34 +306,11 @@ static int resolve_btf_var(struct venv *env, s32 idx)
 		vlog(env, "pseudo btf_id %d in ldimm64 isn't KIND_VAR.\n", in->imm);
 		return -EINVAL;
 	}
-	name = btf_name_by_offset(btf, t->name_off);
-	/* only the service's own variables have addresses that mean something */
-	addr = name && btf->kernel_btf && ops->ksym_addr ? ops->ksym_addr(env->prog->env_arg, name)
-							 : 0;
-	if (!addr) {
-		vlog(env, "ldimm64 failed to find the address for kernel symbol '%s'.\n",
-		     name ? name : "");
-		return -ENOENT;
-	}
-	env->aux[idx].imm64 = addr;
-	id = t->type;
-	t = btf_type_skip_modifiers(btf, id, NULL);
-	vi->var_btf = btf;
-	vi->var_id = id;
-	vi->var_type = PTR_TO_BTF_ID;
-	if (in_percpu_section(btf, in->imm)) {
-		vi->var_type |= MEM_PERCPU;
-	} else if (!t || !btf_type_is_struct(t)) {
-		sized = t ? btf_resolve_size(btf, t, &size) : ERR_PTR(-EINVAL);
-		if (IS_ERR(sized)) {
-			vlog(env, "ldimm64 unable to resolve the size of type '%s': %ld\n",
-			     vfy_btf_name(btf, id), PTR_ERR(sized));
-			return -EINVAL;
-		}
-		vi->var_type = PTR_TO_MEM | MEM_RDONLY;
-		vi->var_id = size;
-	}
-	return use_btf(env, btf);
+	err = var_address(env, btf, t, &at);
+	env->aux[idx].imm64 = at;
+	if (!err)
+		err = var_type(env, &env->vi[idx], btf, t->type, in_percpu_section(btf, in->imm));
+	return err ? err : use_btf(env, btf);
 }
 
 static int resolve(struct venv *env, s32 idx)
