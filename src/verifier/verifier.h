@@ -10,7 +10,7 @@
  * the rewritten program ready for exec_image (REWRITE conventions of exec/exec.h), with func_info,
  * line_info and subprogs adjusted to the rewritten instructions. Sound before complete.
  *
- * Files: check.c is the walk and calls the others, one concept each (vfy.h); rewrite.c the passes
+ * Files: check.c has the steps in order, walk.c the walk, the others a concept each (vfy.h); rewrite.c the passes
  * afterwards (rewrite.h, rw.h).
  */
 #include "abi/compat.h"
