@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "helper/kfunc.h"
+#include "helper/iter_css_task.h"
 #include "helper/iter_num.h"
 #include "helper/kfunc_objs.h"
 #include "helper/kfunc_test.h"

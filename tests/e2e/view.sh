@@ -43,6 +43,19 @@ same "pieces of any size" "$(at "cat $G/a/bin | cksum")" "$(at "dd if=$G/a/bin b
 same "exposed" OK "$(ub "$V" pin $B/numbers "$G/a/numbers")"
 same "numbers" "above ${G##*/},again 1,below 0,errors -2 -22" "$(at "cat $G/a/numbers" | paste -sd,)"
 
+# who is in a group
+sleep 60 &
+one=$!
+sleep 60 &
+two=$!
+echo $one >"$G/b/cgroup.procs"
+echo $two >"$G/b/cgroup.procs"
+same "exposed" OK "$(ub "$V" pin $B/members "$G/b/members")"
+same "members" "$(for i in 1 2 3; do seq -f '%.0f sleep' $one $((two - one)) $two; done; echo 2 2 2 -22)" "$(at "cat $G/b/members")"
+same "nobody" "" "$(ub "$V" pin $B/members "$G/a/members" >/dev/null; at "cat $G/a/members" | sed 's/^0 0 0 -22$//')"
+kill $one $two
+wait $one $two 2>/dev/null
+
 # what has nothing to show there
 same "exposed" OK "$(ub "$V" pin $B/of_map "$G/a/map-view")"
 at "cat $G/a/map-view" | grep -q "Permission denied" || fail "EACCES for a view of something else"

@@ -34,6 +34,7 @@
 #undef cred
 #include "helper/task.h"
 
+#include "helper/iter_css_task.c"
 #include "helper/kfunc_objs.c"
 
 /* As the kernel has them: programs that include vmlinux.h include no stdbool.h. */

@@ -72,6 +72,34 @@ int BPF_PROG(numbers, struct seq_file *seq, struct cgroup *cgrp)
 	return 0;
 }
 
+extern int bpf_iter_css_task_new(struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_css_task_next(struct bpf_iter_css_task *it) __ksym;
+extern void bpf_iter_css_task_destroy(struct bpf_iter_css_task *it) __ksym;
+
+static int list_tasks(struct seq_file *seq, struct cgroup *cgrp, unsigned int flags)
+{
+	struct bpf_iter_css_task it;
+	struct task_struct *t;
+	int n = 0, err = bpf_iter_css_task_new(&it, &cgrp->self, flags);
+
+	while ((t = bpf_iter_css_task_next(&it))) {
+		BPF_SEQ_PRINTF(seq, "%d %s\n", t->pid, t->comm);
+		n++;
+	}
+	bpf_iter_css_task_destroy(&it);
+	return err ? err : n;
+}
+
+/* Who is in the group: processes, and all threads. */
+SEC("view/cgroup")
+int BPF_PROG(members, struct seq_file *seq, struct cgroup *cgrp)
+{
+	int processes = list_tasks(seq, cgrp, 1), threads = list_tasks(seq, cgrp, 0), odd = list_tasks(seq, cgrp, 2);
+
+	BPF_SEQ_PRINTF(seq, "%d %d %d %d\n", processes, threads, list_tasks(seq, cgrp, 3), odd);
+	return 0;
+}
+
 SEC("view/map")
 int BPF_PROG(of_map, struct seq_file *seq, struct bpf_map *map)
 {
