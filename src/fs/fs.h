@@ -3,7 +3,7 @@
 #define USERBPF_FS_H
 /*
  * fs.h - an in-memory inode tree with per-kind operations (DESIGN D9); bpffs instances and the
- * cgroup tree stand on it, FUSE is an adapter (fuse.c, the only file that includes FUSE), and the
+ * cgroup tree stand on it, FUSE is an adapter (fuse*.c, the only files that include FUSE), and the
  * CLI's `cat` and `ls` use the same calls without FUSE.
  *
  * Two kinds of instances. A bpffs keeps everything in memory. A cgroup tree shows the machine's
