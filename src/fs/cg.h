@@ -144,7 +144,8 @@ int cg_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, fs_dir_cb *c
 
 /* expose.c. Names that ancestors pass on are visible, too: *inherited. */
 struct fs_expose *expose_find_locked(struct fs_inode *dir, const char *name, bool *inherited);
-int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool inherit);
+/* Takes over @fd, of the group's directory (O_PATH). */
+int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool inherit, int fd);
 int expose_remove(struct fs_expose *e, const char *why); /* -ENODEV: was gone already */
 bool expose_is_at(struct fs_expose *e, struct cg_id group); /* made in that group, or gone */
 void expose_get_locked(struct fs_expose *e);

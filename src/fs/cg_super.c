@@ -47,7 +47,7 @@ static int name_is_free(struct fs_inode *dir, const char *name)
 int fs_expose(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o,
 	      mode_t mode, bool inherit)
 {
-	int err = fs_name_check(name);
+	int err = fs_name_check(name), fd;
 
 	if (err)
 		return err;
@@ -61,7 +61,8 @@ int fs_expose(struct fs_inode *dir, const struct cred *c, const char *name, stru
 	if (cg_node(dir)->group == CG_NONE || !name_allowed(dir, name))
 		return -EPERM;
 	err = cg_may_change(dir, c);
-	return err ? err : expose_new(dir, c, name, o, mode, inherit);
+	fd = err ? err : cg_dir_open(dir);
+	return fd < 0 ? fd : expose_new(dir, c, name, o, mode, inherit, fd);
 }
 
 static int cg_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o,

@@ -356,18 +356,13 @@ static void sweep_sometimes(struct fs *fs)
 }
 
 int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o,
-	       mode_t mode, bool inherit)
+	       mode_t mode, bool inherit, int fd)
 {
 	struct fs *fs = dir->sb->fs;
 	struct fs_inode *pin = fs_obj_inode(fs, o);
-	struct fs_expose *e;
-	int fd, err;
+	struct fs_expose *e = expose_alloc(fs, c, name, mode, inherit);
+	int err = !pin ? -ENXIO : !e ? -ENOMEM : 0;
 
-	if (!pin)
-		return -ENXIO;
-	e = expose_alloc(fs, c, name, mode, inherit);
-	fd = cg_dir_open(dir);
-	err = !e ? -ENOMEM : min(fd, 0);
 	if (err)
 		goto fail;
 	e->pin = pin;
@@ -388,8 +383,7 @@ int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, str
 	}
 	return err;
 fail:
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	free(e);
 	fs_inode_put(pin, 1);
 	return err;

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * watch.c - callbacks for inodes that end, and the way from an object to its pin.
- *
- * What ends under the lock collects its watches in fs->ended; fs_unlock() takes the list before it
- * lets go of the lock, so every thread calls the watches of what it ended itself.
- */
+/* watch.c - callbacks for inodes that end (inode.c calls them), and the way from an object to its pin. */
 #include "fs/inode.h"
 
 int fs_watch_inode(struct fs_inode *i, struct fs_watch *w)
@@ -40,40 +35,6 @@ bool fs_unwatch_inode(struct fs *fs, struct fs_watch *w)
 	}
 	fs_unlock(fs);
 	return was;
-}
-
-void fs_inode_end_locked(struct fs_inode *i)
-{
-	struct fs_watch *w, *tmp;
-
-	i->ended = true;
-	list_for_each_safe(w, tmp, &i->watches, node) {
-		list_del(&w->node);
-		list_add_tail(&i->sb->fs->ended, &w->node);
-	}
-}
-
-void fs_unlock(struct fs *fs)
-{
-	struct list ended;
-
-	list_init(&ended);
-	while (!list_empty(&fs->ended)) {
-		struct list *n = fs->ended.next;
-
-		list_del(n);
-		list_add_tail(&ended, n);
-	}
-	pthread_mutex_unlock(&fs->lock);
-	while (!list_empty(&ended)) {
-		struct fs_watch *w = list_entry(ended.next, struct fs_watch, node);
-		struct fs_inode *i = w->inode;
-
-		list_del(&w->node);
-		w->inode = NULL;
-		w->gone(w);
-		fs_inode_put(i, 1);
-	}
 }
 
 struct fs_inode *fs_obj_inode(struct fs *fs, struct obj *o)
