@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * stats.bpf.c - one file per container: `summary` for people, `prometheus` for scrapers. Numbers come from the group's own
+ * stats.bpf.c - one file per container: `summary` (with its processes) for people, `prometheus` for scrapers. Numbers come from the group's own
  * files, whichever of cgroup v1's and v2's there are; what a group does not have is left out.
  */
 #include "vmlinux.h"
@@ -10,6 +10,10 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 extern __s64 bpf_cgroup_number(struct cgroup *cgrp, const char *key, __u32 key__sz) __ksym;
+
+extern int bpf_iter_css_task_new(struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_css_task_next(struct bpf_iter_css_task *it) __ksym;
+extern void bpf_iter_css_task_destroy(struct bpf_iter_css_task *it) __ksym;
 
 #define NUMBER(cgrp, name)                                     \
 	({                                                     \
@@ -35,6 +39,18 @@ static __s64 cpu_usec(struct cgroup *cgrp)
 	return n < 0 ? n : n / 1000;
 }
 
+/* Its processes, a line each. */
+static void list(struct seq_file *seq, struct cgroup *cgrp)
+{
+	struct bpf_iter_css_task it;
+	struct task_struct *t;
+
+	bpf_iter_css_task_new(&it, &cgrp->self, CSS_TASK_ITER_PROCS);
+	while ((t = bpf_iter_css_task_next(&it)))
+		BPF_SEQ_PRINTF(seq, "  %d %s\n", t->pid, t->comm);
+	bpf_iter_css_task_destroy(&it);
+}
+
 SEC("view/cgroup")
 int BPF_PROG(summary, struct seq_file *seq, struct cgroup *cgrp)
 {
@@ -49,6 +65,7 @@ int BPF_PROG(summary, struct seq_file *seq, struct cgroup *cgrp)
 	if (pids >= 0)
 		BPF_SEQ_PRINTF(seq, " pids %lld", pids);
 	BPF_SEQ_PRINTF(seq, "\n");
+	list(seq, cgrp);
 	return 0;
 }
 

@@ -113,6 +113,11 @@ S=$BUILD/examples/view_stats
 if [ -e "$S/stats.bpf.o" ]; then
 	same "attached and exposed" "" "$(ub "$S/view_stats" "$S/stats.bpf.o" "$G/a" "$G/b" 2>&1)"
 	at "cat $G/a/bpf.summary" | grep -q "^group a level 2 busy 0" || fail "a summary"
+	sleep 60 &
+	echo $! >"$G/a/cgroup.procs"
+	same "with its process" "  $! sleep" "$(at "cat $G/a/bpf.summary" | sed 1d)"
+	kill $!
+	wait $! 2>/dev/null
 	at "cat $G/b/bpf.prometheus" | grep -qx 'cgroup_populated{group="b"} 0' || fail "text for Prometheus"
 fi
 

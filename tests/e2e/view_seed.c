@@ -158,6 +158,22 @@ static unsigned long long work_in(const char *group)
 	return most;
 }
 
+/* What the link's fd says of itself. */
+static bool says(int fd, const char *want)
+{
+	char path[64], line[256];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		found |= !strcmp(line, want);
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static void check_show(struct bpf_object *obj, const struct place *p, const char *group,
 		       unsigned long long want_id)
 {
@@ -171,6 +187,9 @@ static void check_show(struct bpf_object *obj, const struct place *p, const char
 	CHECK(record && show, "attach");
 	if (!record || !show)
 		return;
+	CHECK(says(bpf_link__fd(show), "attach_target:\tcgroup\n") &&
+		      says(bpf_link__fd(show), "link_type:\tview\n"),
+	      "fdinfo");
 	most = work_in(group);
 	expose(bpf_link__fd(show), p, "view");
 	fd = open(p->file, O_RDONLY);
