@@ -32,6 +32,7 @@ struct group {
 	struct hierarchy *h;
 	struct kernfs_node kn;
 	struct cgroup_subsys_state css[CGROUP_SUBSYS_COUNT];
+	bool fresh; /* nobody has refreshed it yet: its controllers were just looked up */
 	char name[NAME_MAX + 1];
 };
 
@@ -310,6 +311,7 @@ static struct cgroup *add(struct hierarchy *h, u64 id, struct cgroup *parent, co
 	}
 	fill(g, h, id, parent, name);
 	set_subsys(g);
+	g->fresh = true;
 	spin_lock(&reg.lock);
 	have = find(h->dev, id);
 	if (!have) {
@@ -587,7 +589,8 @@ void cgroup_refresh(struct cgroup *c)
 	int saved = errno;
 	char text[512];
 
-	set_subsys(g);
+	if (!__atomic_exchange_n(&g->fresh, false, __ATOMIC_RELAXED))
+		set_subsys(g);
 	if (g->h->v2) {
 		if (cgroup_read(c, "cgroup.stat", text, sizeof(text)) > 0) {
 			c->nr_descendants = (int)value_of(text, "nr_descendants ");

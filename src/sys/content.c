@@ -226,12 +226,15 @@ static int open_in_bpffs(struct content *c, struct sys *sys, struct obj *o)
 }
 
 /* The group of the place, referenced; ERR_PTR(-ENODEV): removed meanwhile. */
-static struct cgroup *group_at(const struct fs_where *where)
+static struct cgroup *group_at(struct sys *sys, const struct fs_where *where)
 {
 	struct cgroup *g =
 		(where->own ? cgroup_get_own : cgroup_get_dir)(where->mount, where->group);
 
-	return IS_ERR(g) && PTR_ERR(g) == -ENOENT ? ERR_PTR(-ENODEV) : g;
+	if (IS_ERR(g))
+		return PTR_ERR(g) == -ENOENT ? ERR_PTR(-ENODEV) : g;
+	cgroup_put(__atomic_exchange_n(&sys->recent, cgroup_get(g), __ATOMIC_ACQ_REL));
+	return g;
 }
 
 /* In a group's directory: views of groups, nothing else. */
@@ -246,7 +249,7 @@ static int open_in_group(struct content *c, struct sys *sys, struct obj *o,
 		return -EIO;
 	if (!t->by_place)
 		return -EACCES;
-	group = group_at(where);
+	group = group_at(sys, where);
 	if (IS_ERR(group))
 		return PTR_ERR(group);
 	c->group = group;
@@ -357,7 +360,7 @@ static ssize_t content_write(void *arg, struct obj *o, const struct fs_where *wh
 			     const struct cred *by, const char *buf, size_t len)
 {
 	struct sys *sys = arg;
-	struct cgroup *group = group_at(where);
+	struct cgroup *group = group_at(sys, where);
 	ssize_t n;
 
 	if (IS_ERR(group))

@@ -34,6 +34,7 @@ struct sys {
 	struct hooks *hooks;
 	struct probes *probes;
 	struct view_events *view_events;
+	struct cgroup *recent; /* the group shown last, held: what reads one file after the other finds those above it known */
 	u32 nr_cpus; /* slots per-CPU values are laid out for */
 	u32 unpriv_bpf_disabled;
 	bool verify_only;

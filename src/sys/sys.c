@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "abi/command.h"
+#include "helper/cgroup_view.h"
 #include "sys/priv.h"
 
 /* --- what programs running in this process need --- */
@@ -285,6 +286,7 @@ u32 sys_close(struct sys *sys)
 	sys_pumps_stop(sys);
 	timers_stop(sys->timers);
 	fs_free(sys->fs);
+	cgroup_put(sys->recent);
 	sys_drop_btfs(sys);
 	left = obj_table_free(sys->objs);
 	timers_free(sys->timers);
