@@ -10,6 +10,8 @@
 #define PAGE	       4096ul
 #define PAGE_UP(bytes) round_up((size_t)(bytes), PAGE)
 #define MAX_LEN	       (8u << 20) /* instructions; addresses stay far inside 32 bits */
+#define WORK_SIZE      (2 * sizeof(u32) + sizeof(u16) + 3ul) /* at, entry; live; flags, fused, span */
+#define LOOP_ALIGN     16
 
 static void *pages(size_t size, int prot)
 {
@@ -19,24 +21,6 @@ static void *pages(size_t size, int prot)
 }
 
 /* --- what is where in the program --- */
-
-static bool is_jump(const struct bpf_insn *in)
-{
-	u8 class = BPF_CLASS(in->code), op = BPF_OP(in->code);
-
-	return (class == BPF_JMP || class == BPF_JMP32) && op != BPF_CALL && op != BPF_EXIT &&
-	       op != BPF_TAIL_CALL;
-}
-
-static bool is_goto(const struct bpf_insn *in)
-{
-	return in->code == (BPF_JMP | BPF_JA) || in->code == (BPF_JMP32 | BPF_JA);
-}
-
-static s64 jump_target(const struct bpf_insn *in, u32 i)
-{
-	return (s64)i + 1 + (in->code == (BPF_JMP32 | BPF_JA) ? in->imm : in->off);
-}
 
 static u32 mark_function(struct jit *j, s64 start)
 {
@@ -74,13 +58,13 @@ static int mark(struct jit *j)
 			mark_callback(j, insn_imm64(in));
 			j->flags[++i] |= JIT_SECOND;
 		} else if (insn_is_pseudo_call(in)) {
-			bad |= mark_function(j, jump_target(in, i) - in->off + in->imm);
-		} else if (is_jump(in)) {
-			s64 target = jump_target(in, i);
+			bad |= mark_function(j, jit_target(in, i) - in->off + in->imm);
+		} else if (jit_is_jump(in)) {
+			s64 target = jit_target(in, i);
 
 			if (target < 0 || target >= img->len)
 				return -ENOTSUP;
-			j->flags[target] |= JIT_LEADER;
+			j->flags[target] |= JIT_LEADER | (target <= i ? JIT_LOOP : 0);
 		}
 	}
 	return bad ? -ENOTSUP : 0;
@@ -92,12 +76,12 @@ static int check_function(struct jit *j, u32 start, u32 end)
 	const struct bpf_insn *insns = j->img->insns, *last = &insns[end - 1];
 
 	if ((j->flags[end - 1] & JIT_SECOND) ||
-	    !(last->code == (BPF_JMP | BPF_EXIT) || is_goto(last)))
+	    !(last->code == (BPF_JMP | BPF_EXIT) || jit_is_goto(last)))
 		return -ENOTSUP;
 	for (u32 i = start; i < end; i++) {
-		s64 target = jump_target(&insns[i], i);
+		s64 target = jit_target(&insns[i], i);
 
-		if (j->flags[i] & JIT_SECOND || !is_jump(&insns[i]))
+		if (j->flags[i] & JIT_SECOND || !jit_is_jump(&insns[i]))
 			continue;
 		if (target < start || target >= end || (j->flags[target] & JIT_SECOND))
 			return -ENOTSUP;
@@ -196,6 +180,8 @@ static void begin(struct jit *j, u8 *scratch)
 static void enter_function(struct jit *j, u32 i)
 {
 	look_at_function(j, i);
+	if (j->pass == JIT_SIZES)
+		jit_find_live(j, i);
 	if (j->pass == JIT_CODE)
 		j->functions[j->nr_functions] = (struct jit_function){i, jit_here(j)};
 	j->nr_functions++;
@@ -228,30 +214,51 @@ static void follow_maps(struct jit *j, const struct bpf_insn *in)
 		j->map[dst] = NULL;
 }
 
+/* Loops begin where the CPU fetches; where that is, the second pass knows. */
+static void pad(struct jit *j)
+{
+	if (j->pass == JIT_SIZES)
+		j->p += LOOP_ALIGN - 1;
+	else
+		jit_emit_padding(j, LOOP_ALIGN);
+}
+
+/* The instruction at @i with what is fused with it: -> how many these are. */
+static int emit(struct jit *j, u32 i)
+{
+	int err;
+
+	if (j->pass == JIT_SIZES)
+		j->span[i] = jit_fuse(j, i);
+	err = jit_emit_insn(j, i);
+	for (u32 k = i; k < i + j->span[i]; k++)
+		follow_maps(j, &j->img->insns[k]);
+	return err ? err : j->span[i];
+}
+
 static int run_pass(struct jit *j, int pass)
 {
-	u8 scratch[2 * JIT_MAX_INSN];
-	int err = 0;
+	u8 scratch[JIT_MAX_INSN];
+	int n = 0;
 
 	j->pass = pass;
 	j->nr_faults = j->nr_functions = 0;
 	j->p = j->begun = pass == JIT_CODE ? j->code : scratch;
 	j->pos = 0;
 	jit_emit_enter(j);
-	for (u32 i = 0; !err && i < j->img->len; i++) {
+	for (u32 i = 0; n >= 0 && i < j->img->len; i += (u32)n) {
 		begin(j, scratch);
+		if (j->flags[i] & JIT_LOOP)
+			pad(j);
 		if (j->flags[i] & JIT_FUNCTION)
 			enter_function(j, i);
 		j->at[i] = jit_here(j);
 		if (j->flags[i] & (JIT_FUNCTION | JIT_LEADER))
 			memset(j->map, 0, sizeof(j->map));
-		if (j->flags[i] & JIT_SECOND)
-			continue;
-		err = jit_emit_insn(j, i);
-		follow_maps(j, &j->img->insns[i]);
+		n = j->flags[i] & JIT_SECOND ? 1 : emit(j, i);
 	}
 	j->at[j->img->len] = jit_here(j);
-	return err;
+	return n < 0 ? n : 0;
 }
 
 /* --- memory --- */
@@ -276,6 +283,7 @@ static struct jit_code *seal(struct jit *j, u8 *map, size_t head, size_t size)
 				 .nr_faults = j->nr_faults,
 				 .functions = j->functions,
 				 .faults = j->faults};
+	memcpy(jit->fusions, j->fusions, sizeof(jit->fusions));
 	memset(j->code + len, 0xcc, map + end - (j->code + len)); /* int3 */
 	if (size > end + PAGE)
 		munmap(map + end + PAGE, size - end - PAGE);
@@ -321,7 +329,7 @@ struct jit_code *jit_compile(const struct exec_image *img)
 {
 	struct jit j = {.img = img, .helpers = img->helpers ? img->helpers : exec_helpers};
 	struct jit_code *jit = NULL;
-	size_t size = PAGE_UP((img->len + 1) * (2 * sizeof(u32) + 1ul));
+	size_t size = PAGE_UP((img->len + 1) * WORK_SIZE);
 	int saved = errno;
 	u32 *work;
 
@@ -332,7 +340,10 @@ struct jit_code *jit_compile(const struct exec_image *img)
 		goto out;
 	j.at = work;
 	j.entry = work + img->len + 1;
-	j.flags = (u8 *)(j.entry + img->len + 1);
+	j.live = (u16 *)(j.entry + img->len + 1);
+	j.flags = (u8 *)(j.live + img->len + 1);
+	j.fused = j.flags + img->len + 1;
+	j.span = j.fused + img->len + 1;
 	jit_features(&j);
 	if (!analyse(&j) && !run_pass(&j, JIT_SIZES))
 		jit = generate(&j);

@@ -37,11 +37,14 @@ struct jit_fault {
 	u8 len, reg; /* of the load, in bytes; what it loads, as the CPU numbers it */
 };
 
+#define JIT_MAX_FUSIONS 16
+
 struct jit_code {
 	size_t size; /* of the mapping, guards included */
 	const u8 *code;
 	u32 code_len;
 	u32 nr_functions, nr_faults;
+	u32 fusions[JIT_MAX_FUSIONS]; /* how many of each kind (jit_fuse.h): what tests look at */
 	const struct jit_function *functions; /* by start */
 	const struct jit_fault *faults;	      /* by address */
 };
@@ -63,9 +66,19 @@ bool jit_fault(const struct jit_code *jit, void *ucontext);
 
 /* --- between jit.c and the CPU's file --- */
 
-#define JIT_MAX_INSN 192 /* bytes of code one instruction becomes, a function's beginning included */
+/* bytes of code one instruction becomes at most, a function's beginning and what is fused with it included */
+#define JIT_MAX_INSN 1536
 
-enum { JIT_LEADER = 1, JIT_FUNCTION = 2, JIT_SECOND = 4, JIT_SHORT = 8 };
+/* About instructions: something jumps there; begins a function; is the other half of a constant; its
+ * jump is a short one; something behind it jumps there; was compared away by a table (a switch). */
+enum {
+	JIT_LEADER = 1,
+	JIT_FUNCTION = 2,
+	JIT_SECOND = 4,
+	JIT_SHORT = 8,
+	JIT_LOOP = 16,
+	JIT_NODE = 32,
+};
 /* The passes: sizes with every jump long; which jumps may be short, and all addresses; code. */
 enum { JIT_SIZES, JIT_PLACES, JIT_CODE };
 
@@ -75,6 +88,9 @@ struct jit {
 	const helper_fn *helpers;
 	int pass;
 	u8 *flags;  /* by instruction */
+	u16 *live;  /* mask of registers that it or something behind it reads (jit_live.c) */
+	u8 *fused;  /* which fusion begins there (jit_fuse.h), 0: none ... */
+	u8 *span;   /* ... and how many instructions it covers */
 	u32 *at;    /* where an instruction's code begins, as the last pass had it; [len]: the end */
 	u32 *entry; /* the same of the function that begins there */
 	u8 *code;   /* where it will run; NULL: not known yet */
@@ -84,6 +100,7 @@ struct jit {
 	struct jit_fault *faults;
 	struct jit_function *functions;
 	u32 nr_faults, nr_functions;
+	u32 fusions[JIT_MAX_FUSIONS];
 	/* of the function at hand */
 	u32 func_end;
 	u32 uses; /* mask of registers it mentions */
@@ -100,15 +117,41 @@ static inline u32 jit_here(const struct jit *j)
 }
 void jit_add_fault(struct jit *j, u32 at, u32 len, u32 reg);
 
+static inline bool jit_is_jump(const struct bpf_insn *in)
+{
+	u8 class = BPF_CLASS(in->code), op = BPF_OP(in->code);
+
+	return (class == BPF_JMP || class == BPF_JMP32) && op != BPF_CALL && op != BPF_EXIT &&
+	       op != BPF_TAIL_CALL;
+}
+
+static inline bool jit_is_goto(const struct bpf_insn *in)
+{
+	return in->code == (BPF_JMP | BPF_JA) || in->code == (BPF_JMP32 | BPF_JA);
+}
+
+static inline s64 jit_target(const struct bpf_insn *in, u32 i)
+{
+	return (s64)i + 1 + (in->code == (BPF_JMP32 | BPF_JA) ? in->imm : in->off);
+}
+
+/* Fills live[] for the function from @start to func_end. */
+void jit_find_live(struct jit *j, u32 start);
+/* The registers that are read behind instruction @i. */
+u32 jit_live_behind(const struct jit *j, u32 i);
+
 /* What a tail call is to the code that makes it. */
 struct jit_tail {
 	u64 ret, taken;
 };
 struct jit_tail jit_tail(u64 ctx, u64 map, u64 index, struct exec_run *run);
 
-/* The CPU's part: what it can do; the function that C calls; a function's beginning; one
- * instruction, -ENOTSUP when that is the interpreter's. */
+/* The CPU's part: what it can do; how many instructions from @i on are one for it, and which (fused[]), 1: just
+ * that; bytes up to a multiple of @align; the function that C calls; a function's beginning; one instruction, or those fused with
+ * it, -ENOTSUP when that is the interpreter's. */
 void jit_features(struct jit *j);
+u32 jit_fuse(struct jit *j, u32 i);
+void jit_emit_padding(struct jit *j, u32 align);
 void jit_emit_enter(struct jit *j);
 void jit_emit_prologue(struct jit *j);
 int jit_emit_insn(struct jit *j, u32 i);

@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * jit_x86_64.c - the code of each instruction.
- *
- *	R0 rax   R1..R5 rdi rsi rdx rcx r8   R6..R9 rbx r13 r14 r15   R10 rbp   the run r12
- *	R11 r10: what the verifier's rewrite needs between two instructions
- *
- * So arguments and results of helpers and subprograms are where C has them; r9 (the run, as sixth
- * argument) and r11 are free inside an instruction, r10 when the function has no R11. A function saves what it mentions of rbx,
- * r13..r15 and rbp, and has 512 bytes of stack only when it mentions R10.
- */
+/* jit_x86_64.c - the code of each instruction; what is where: jit_x86_64.h. */
 #include <cpuid.h>
 #include "base/slot.h"
 #include "exec/interp.h"
-#include "exec/x86.h"
+#include "exec/jit_fuse.h"
+#include "exec/jit_x86_64.h"
 #include "isa/insn.h"
 #include "map/kptr.h"
 
-#define TMP	 R11
-#define TMP2	 R10
-#define TMP3	 R9
-#define RUN	 R12
 #define PATIENCE (-(s32)MAX_BPF_STACK - 16) /* of may_goto: under the stack */
 
-enum { HAS_BMI2 = 1 };
+#define MAX_GOTOS 8 /* that a jump is led through */
+#define hw	  jit_hw
 
-static const u8 hw[12] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP, R10};
+const u8 jit_hw[12] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP, R10};
 static const u8 saved[] = {6, 7, 8, 9};
 static const u8 scratch[] = {RAX, RDI, RSI, RDX, RCX, R8};
 
@@ -34,6 +23,8 @@ void jit_features(struct jit *j)
 
 	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_BMI2))
 		j->features |= HAS_BMI2;
+	if (__get_cpuid(1, &a, &b, &c, &d) && (c & bit_MOVBE))
+		j->features |= HAS_MOVBE;
 }
 
 /* --- functions --- */
@@ -52,6 +43,31 @@ void jit_emit_enter(struct jit *j)
 static bool has_frame(const struct jit *j)
 {
 	return j->uses & 1u << BPF_REG_10 || j->patient;
+}
+
+void jit_emit_padding(struct jit *j, u32 align)
+{
+	static const u8 nops[16][16] = {
+		{0},
+		{0x90},
+		{0x66, 0x90},
+		{0x0f, 0x1f, 0x00},
+		{0x0f, 0x1f, 0x40},
+		{0x0f, 0x1f, 0x44},
+		{0x66, 0x0f, 0x1f, 0x44},
+		{0x0f, 0x1f, 0x80},
+		{0x0f, 0x1f, 0x84},
+		{0x66, 0x0f, 0x1f, 0x84},
+	}; /* zeroes follow */
+	u32 left = -jit_here(j) & (align - 1);
+
+	while (left) {
+		u32 n = min(left, 9u);
+
+		memcpy(j->p, nops[n], n);
+		j->p += n;
+		left -= n;
+	}
 }
 
 /* What rsp goes down by behind the pushes. C wants multiples of 16 where it is called. */
@@ -97,7 +113,7 @@ static void emit_exit(struct jit *j)
 /* --- calls --- */
 
 /* call or jmp to another place of the code */
-static void emit_rel32(struct jit *j, u32 op, u32 target)
+void jit_emit_rel32(struct jit *j, u32 op, u32 target)
 {
 	put8(j, op);
 	put32(j, target - (jit_here(j) + 4));
@@ -223,7 +239,7 @@ static bool emit_inline(struct jit *j, u32 id)
 static int emit_call(struct jit *j, const struct bpf_insn *in, u32 i)
 {
 	if (in->src_reg == BPF_PSEUDO_CALL)
-		emit_rel32(j, 0xe8, j->entry[i + 1 + in->imm]);
+		jit_emit_rel32(j, 0xe8, j->entry[i + 1 + in->imm]);
 	else if (in->src_reg == BPF_PSEUDO_KFUNC_CALL)
 		emit_helper(j, exec_kfuncs[(u16)in->off]);
 	else if (in->imm == BPF_FUNC_jiffies64)
@@ -270,11 +286,22 @@ static void emit_kptr_store(struct jit *j, u32 dst, u32 src, s32 off, u32 type)
 
 /* --- jumps --- */
 
+/* Where a jump to @target ends up. */
+static u32 behind_gotos(const struct jit *j, u32 target)
+{
+	for (u32 n = 0; n < MAX_GOTOS && jit_is_goto(&j->img->insns[target]); n++)
+		target = (u32)jit_target(&j->img->insns[target], target);
+	return target;
+}
+
 /* Short when it was found to reach; decided once, in the second pass, where what is ahead is
  * still where the first one had it, which is too far at worst. */
-static void emit_jump(struct jit *j, u32 i, u32 target, int cc)
+void jit_emit_jump(struct jit *j, u32 i, u32 target, int cc)
 {
-	s64 dist = (s64)j->at[target] - (jit_here(j) + 2);
+	s64 dist;
+
+	target = behind_gotos(j, target);
+	dist = (s64)j->at[target] - (jit_here(j) + 2);
 
 	if (j->pass == JIT_PLACES && dist == (s8)dist)
 		j->flags[i] |= JIT_SHORT;
@@ -282,22 +309,23 @@ static void emit_jump(struct jit *j, u32 i, u32 target, int cc)
 		put8(j, cc < 0 ? 0xeb : 0x70 | cc);
 		put8(j, dist);
 	} else if (cc < 0) {
-		emit_rel32(j, 0xe9, j->at[target]);
+		jit_emit_rel32(j, 0xe9, j->at[target]);
 	} else {
 		put8(j, 0x0f);
-		emit_rel32(j, 0x80 | cc, j->at[target]);
+		jit_emit_rel32(j, 0x80 | cc, j->at[target]);
 	}
 }
 
-static const u8 conditions[16] = {
+const u8 jit_conditions[16] = {
 	[BPF_JEQ >> 4] = CC_E,	[BPF_JNE >> 4] = CC_NE,	 [BPF_JSET >> 4] = CC_NE,
 	[BPF_JGT >> 4] = CC_A,	[BPF_JGE >> 4] = CC_AE,	 [BPF_JLT >> 4] = CC_B,
 	[BPF_JLE >> 4] = CC_BE, [BPF_JSGT >> 4] = CC_G,	 [BPF_JSGE >> 4] = CC_GE,
 	[BPF_JSLT >> 4] = CC_L, [BPF_JSLE >> 4] = CC_LE,
 };
 
-static void emit_compare(struct jit *j, const struct bpf_insn *in, u32 w)
+void jit_emit_compare(struct jit *j, const struct bpf_insn *in)
 {
+	u32 w = BPF_CLASS(in->code) == BPF_JMP;
 	u32 dst = hw[in->dst_reg], src = hw[in->src_reg];
 	bool set = BPF_OP(in->code) == BPF_JSET;
 
@@ -318,7 +346,7 @@ static void emit_may_goto(struct jit *j, u32 i, u32 target)
 {
 	x86_mem(j, 0, 0x83, 7, RBP, PATIENCE); /* cmp */
 	put8(j, 0);
-	emit_jump(j, i, target, CC_E);
+	jit_emit_jump(j, i, target, CC_E);
 	x86_mem(j, 0, 0xff, 1, RBP, PATIENCE); /* dec */
 }
 
@@ -334,11 +362,11 @@ static int emit_jmp(struct jit *j, const struct bpf_insn *in, u32 i)
 	case BPF_JCOND: emit_may_goto(j, i, target); return 0;
 	case BPF_JA:
 		if (target != i + 1)
-			emit_jump(j, i, target, -1);
+			jit_emit_jump(j, i, target, -1);
 		return 0;
 	}
-	emit_compare(j, in, w);
-	emit_jump(j, i, target, conditions[op >> 4]);
+	jit_emit_compare(j, in);
+	jit_emit_jump(j, i, target, jit_conditions[op >> 4]);
 	return 0;
 }
 
@@ -356,28 +384,32 @@ static void put_imm(struct jit *j, u32 size, s32 imm)
 	}
 }
 
-/* Indexed by the size bits of the opcode: W, H, B, DW. */
-static const u32 load_op[4] = {0x8b, 0x0fb7, 0x0fb6, 0x8b};
-static const u32 load_sx_op[4] = {0x63, 0x0fbf, 0x0fbe, 0x8b};
-static const u32 store_op[4] = {0x89, X86_P66 | 0x89, X86_BYTE | 0x88, 0x89};
-static const u32 store_imm_op[4] = {0xc7, X86_P66 | 0xc7, 0xc6, 0xc7};
-#define SIZE_ROW(code) (BPF_SIZE(code) >> 3)
+const u32 jit_load_op[4] = {0x8b, 0x0fb7, 0x0fb6, 0x8b};
+const u32 jit_load_sx_op[4] = {0x63, 0x0fbf, 0x0fbe, 0x8b};
+const u32 jit_store_op[4] = {0x89, X86_P66 | 0x89, X86_BYTE | 0x88, 0x89};
+const u32 jit_store_imm_op[4] = {0xc7, X86_P66 | 0xc7, 0xc6, 0xc7};
+
+void jit_emit_load(struct jit *j, const struct bpf_insn *in, const struct x86_addr *a)
+{
+	u32 dst = hw[in->dst_reg], mode = BPF_MODE(in->code);
+	u32 row = JIT_SIZE_ROW(in->code), at = jit_here(j);
+
+	if (mode == BPF_MEMSX || mode == BPF_PROBE_MEMSX)
+		x86_at(j, 1, jit_load_sx_op[row], dst, a);
+	else
+		x86_at(j, BPF_SIZE(in->code) == BPF_DW, jit_load_op[row], dst, a);
+	if (mode == BPF_PROBE_MEM || mode == BPF_PROBE_MEMSX)
+		jit_add_fault(j, at, jit_here(j) - at, dst);
+}
 
 static int emit_ldx(struct jit *j, const struct bpf_insn *in)
 {
-	u32 dst = hw[in->dst_reg], src = hw[in->src_reg], mode = BPF_MODE(in->code);
-	u32 row = SIZE_ROW(in->code), at = jit_here(j);
+	const struct x86_addr a = {hw[in->src_reg], RSP, 0, in->off};
 
-	if (mode == BPF_KPTR) {
-		emit_kptr_load(j, dst, src, in->off, in->imm);
-		return 0;
-	}
-	if (mode == BPF_MEMSX || mode == BPF_PROBE_MEMSX)
-		x86_mem(j, 1, load_sx_op[row], dst, src, in->off);
+	if (BPF_MODE(in->code) == BPF_KPTR)
+		emit_kptr_load(j, hw[in->dst_reg], a.base, in->off, in->imm);
 	else
-		x86_mem(j, BPF_SIZE(in->code) == BPF_DW, load_op[row], dst, src, in->off);
-	if (mode == BPF_PROBE_MEM || mode == BPF_PROBE_MEMSX)
-		jit_add_fault(j, at, jit_here(j) - at, dst);
+		jit_emit_load(j, in, &a);
 	return 0;
 }
 
@@ -438,31 +470,42 @@ static int emit_atomic(struct jit *j, const struct bpf_insn *in)
 	return -ENOTSUP;
 }
 
+void jit_emit_store(struct jit *j, const struct bpf_insn *in, const struct x86_addr *a)
+{
+	u32 w = BPF_SIZE(in->code) == BPF_DW, row = JIT_SIZE_ROW(in->code);
+
+	if (BPF_CLASS(in->code) == BPF_STX) {
+		x86_at(j, w, jit_store_op[row], hw[in->src_reg], a);
+	} else {
+		x86_at(j, w, jit_store_imm_op[row], 0, a);
+		put_imm(j, BPF_SIZE(in->code), in->imm);
+	}
+}
+
 static int emit_stx(struct jit *j, const struct bpf_insn *in)
 {
-	u32 dst = hw[in->dst_reg], src = hw[in->src_reg];
+	const struct x86_addr a = {hw[in->dst_reg], RSP, 0, in->off};
 
 	if (BPF_MODE(in->code) == BPF_ATOMIC)
 		return emit_atomic(j, in);
 	if (BPF_MODE(in->code) == BPF_KPTR)
-		emit_kptr_store(j, dst, src, in->off, in->imm);
+		emit_kptr_store(j, a.base, hw[in->src_reg], in->off, in->imm);
 	else
-		x86_mem(j, BPF_SIZE(in->code) == BPF_DW, store_op[SIZE_ROW(in->code)], src, dst,
-			in->off);
+		jit_emit_store(j, in, &a);
 	return 0;
 }
 
 static int emit_st(struct jit *j, const struct bpf_insn *in)
 {
+	const struct x86_addr a = {hw[in->dst_reg], RSP, 0, in->off};
+
 	if (in->code == (BPF_ST | 0xc0)) { /* nospec: lfence */
 		put8(j, 0x0f);
 		put8(j, 0xae);
 		put8(j, 0xe8);
 		return 0;
 	}
-	x86_mem(j, BPF_SIZE(in->code) == BPF_DW, store_imm_op[SIZE_ROW(in->code)], 0,
-		hw[in->dst_reg], in->off);
-	put_imm(j, BPF_SIZE(in->code), in->imm);
+	jit_emit_store(j, in, &a);
 	return 0;
 }
 
@@ -500,6 +543,12 @@ static void emit_mul(struct jit *j, const struct bpf_insn *in, u32 w)
 
 	if (BPF_SRC(in->code) == BPF_X) {
 		x86_rr(j, w, 0x0faf, dst, hw[in->src_reg]);
+		return;
+	}
+	if (in->imm == 3 || in->imm == 5 || in->imm == 9) {
+		const struct x86_addr a = {dst, dst, (u8)(in->imm / 4 + 1), 0};
+
+		x86_at(j, w, 0x8d, dst, &a);
 		return;
 	}
 	x86_rr(j, w, small ? 0x6b : 0x69, dst, dst);
@@ -557,42 +606,62 @@ static bool emit_div_power(struct jit *j, u32 w, bool mod, u32 dst, u64 by)
 	return true;
 }
 
-/* rax and rdx of a function, where division needs them ... */
-static void take_rax_rdx(struct jit *j, u32 dst)
+/* What a division needs for itself: rax and rdx, whose values go elsewhere when somebody wants them
+ * afterwards. */
+struct division {
+	const struct bpf_insn *in;
+	u32 w, dst;
+	bool mod, sign, keep_rax, keep_rdx;
+};
+
+static struct division division_of(const struct jit *j, const struct bpf_insn *in)
 {
-	if (dst != RAX)
+	u32 i = (u32)(in - j->img->insns), dst = hw[in->dst_reg];
+
+	return (struct division){.in = in,
+				 .w = BPF_CLASS(in->code) == BPF_ALU64,
+				 .dst = dst,
+				 .mod = BPF_OP(in->code) == BPF_MOD,
+				 .sign = in->off,
+				 .keep_rax = dst != RAX && !jit_dead(j, i, 0),
+				 .keep_rdx = dst != RDX && !jit_dead(j, i, 3)};
+}
+
+static void take_rax_rdx(struct jit *j, const struct division *d)
+{
+	if (d->keep_rax)
 		x86_mov(j, 1, TMP3, RAX);
-	if (needs_r10(j))
+	if (d->keep_rdx && needs_r10(j))
 		x86_push(j, RDX);
-	else if (dst != RDX)
+	else if (d->keep_rdx)
 		x86_mov(j, 1, TMP2, RDX);
 }
 
-/* ... and back; the result is in TMP. */
-static void give_rax_rdx(struct jit *j, u32 dst)
+/* The result is in @result, which may be one of them. */
+static void give_rax_rdx(struct jit *j, const struct division *d, u32 result)
 {
-	if (dst != RAX)
+	if (d->dst != result)
+		x86_mov(j, 1, d->dst, result);
+	if (d->keep_rax)
 		x86_mov(j, 1, RAX, TMP3);
-	if (needs_r10(j))
+	if (d->keep_rdx && needs_r10(j))
 		x86_pop(j, RDX);
-	else if (dst != RDX)
+	else if (d->keep_rdx)
 		x86_mov(j, 1, RDX, TMP2);
-	x86_mov(j, 1, dst, TMP);
 }
 
-/* dst / TMP or dst % TMP, which is neither 0 nor, signed, -1. */
-static void emit_divide(struct jit *j, u32 w, bool mod, bool sign, u32 dst)
+/* By @by, which is neither 0 nor, signed, -1, and neither rax nor rdx. */
+static void emit_divide(struct jit *j, const struct division *d, u32 by)
 {
-	take_rax_rdx(j, dst);
-	if (dst != RAX)
-		x86_mov(j, w, RAX, dst);
-	if (sign)
-		x86_op(j, w, 0x99, 0, 0); /* cdq, cqo */
+	take_rax_rdx(j, d);
+	if (d->dst != RAX)
+		x86_mov(j, d->w, RAX, d->dst);
+	if (d->sign)
+		x86_op(j, d->w, 0x99, 0, 0); /* cdq, cqo */
 	else
 		x86_zero(j, RDX);
-	x86_rr(j, w, 0xf7, sign ? 7 : 6, TMP);
-	x86_mov(j, w, TMP, mod ? RDX : RAX);
-	give_rax_rdx(j, dst);
+	x86_rr(j, d->w, 0xf7, d->sign ? 7 : 6, by);
+	give_rax_rdx(j, d, d->mod ? RDX : RAX);
 }
 
 /* The quotient in rax of TMP, any 64 bits, by a constant that is no power of two: with t the upper
@@ -621,86 +690,91 @@ static void emit_quotient32(struct jit *j, u32 by)
 }
 
 /* By multiplication. */
-static void emit_div_magic(struct jit *j, u32 w, bool mod, u32 dst, u64 by)
+static void emit_div_magic(struct jit *j, const struct division *d, u64 by)
 {
-	take_rax_rdx(j, dst);
-	x86_mov(j, w, TMP, dst);
-	if (w)
+	take_rax_rdx(j, d);
+	x86_mov(j, d->w, TMP, d->dst);
+	if (d->w)
 		emit_quotient64(j, by);
 	else
 		emit_quotient32(j, (u32)by);
-	if (mod) {
-		x86_rr(j, w, 0x69, RAX, RAX);
+	if (d->mod) {
+		x86_rr(j, d->w, 0x69, RAX, RAX);
 		put32(j, (u32)by);
-		x86_rr(j, w, 0x29, RAX, TMP);
-	} else {
-		x86_mov(j, w, TMP, RAX);
+		x86_rr(j, d->w, 0x29, RAX, TMP);
 	}
-	give_rax_rdx(j, dst);
+	give_rax_rdx(j, d, d->mod ? TMP : RAX);
 }
 
-static void emit_by_zero(struct jit *j, u32 w, bool mod, u32 dst)
+static void emit_by_zero(struct jit *j, const struct division *d)
 {
-	if (!mod)
-		x86_zero(j, dst);
-	else if (!w)
-		x86_mov(j, 0, dst, dst);
+	if (!d->mod)
+		x86_zero(j, d->dst);
+	else if (!d->w)
+		x86_mov(j, 0, d->dst, d->dst);
 }
 
-static void emit_by_minus_one(struct jit *j, u32 w, bool mod, u32 dst)
+static void emit_by_minus_one(struct jit *j, const struct division *d)
 {
-	if (mod)
-		x86_zero(j, dst);
+	if (d->mod)
+		x86_zero(j, d->dst);
 	else
-		x86_rr(j, w, 0xf7, 3, dst); /* neg */
+		x86_rr(j, d->w, 0xf7, 3, d->dst); /* neg */
 }
 
-static void emit_div_imm(struct jit *j, const struct bpf_insn *in, u32 w, bool mod)
+static void emit_div_imm(struct jit *j, const struct division *d)
 {
-	u64 by = w ? (u64)(s64)in->imm : (u32)in->imm;
-	u32 dst = hw[in->dst_reg];
+	u64 by = d->w ? (u64)(s64)d->in->imm : (u32)d->in->imm;
 
-	if (!in->imm) {
-		emit_by_zero(j, w, mod, dst);
-	} else if (in->off && in->imm == -1) {
-		emit_by_minus_one(j, w, mod, dst);
-	} else if (in->off) {
+	if (!by) {
+		emit_by_zero(j, d);
+	} else if (d->sign && d->in->imm == -1) {
+		emit_by_minus_one(j, d);
+	} else if (d->sign) {
 		x86_mov_imm(j, TMP, by);
-		emit_divide(j, w, mod, true, dst);
-	} else if (!emit_div_power(j, w, mod, dst, by)) {
-		emit_div_magic(j, w, mod, dst, by);
+		emit_divide(j, d, TMP);
+	} else if (!emit_div_power(j, d->w, d->mod, d->dst, by)) {
+		emit_div_magic(j, d, by);
 	}
 }
 
-static void emit_div(struct jit *j, const struct bpf_insn *in, u32 w)
+static void emit_div_reg(struct jit *j, const struct division *d)
 {
-	u32 dst = hw[in->dst_reg];
-	bool mod = BPF_OP(in->code) == BPF_MOD;
+	u32 by = hw[d->in->src_reg];
 	u8 *zero, *minus_one = NULL, *end, *end_too = NULL;
 
-	if (BPF_SRC(in->code) == BPF_K) {
-		emit_div_imm(j, in, w, mod);
-		return;
+	if (by == RAX || by == RDX) {
+		x86_mov(j, d->w, TMP, by);
+		by = TMP;
 	}
-	x86_mov(j, w, TMP, hw[in->src_reg]);
-	x86_rr(j, w, 0x85, TMP, TMP);
+	x86_rr(j, d->w, 0x85, by, by);
 	zero = X86_SKIP_IF(j, CC_E);
-	if (in->off) {
-		x86_alu_imm(j, w, 7, TMP, -1);
+	if (d->sign) {
+		x86_alu_imm(j, d->w, 7, by, -1);
 		minus_one = X86_SKIP_IF(j, CC_E);
 	}
-	emit_divide(j, w, mod, in->off, dst);
+	emit_divide(j, d, by);
 	end = X86_SKIP(j);
 	if (minus_one) {
 		x86_land(j, minus_one);
-		emit_by_minus_one(j, w, mod, dst);
+		emit_by_minus_one(j, d);
 		end_too = X86_SKIP(j);
 	}
 	x86_land(j, zero);
-	emit_by_zero(j, w, mod, dst);
+	emit_by_zero(j, d);
 	x86_land(j, end);
 	if (end_too)
 		x86_land(j, end_too);
+}
+
+static void emit_div(struct jit *j, const struct bpf_insn *in)
+{
+	const struct division d = division_of(j, in);
+
+	if (BPF_SRC(in->code) == BPF_K)
+		emit_div_imm(j, &d);
+	else
+		emit_div_reg(j, &d);
 }
 
 static int emit_mov(struct jit *j, const struct bpf_insn *in, u32 w)
@@ -760,7 +834,7 @@ static int emit_alu(struct jit *j, const struct bpf_insn *in)
 	case BPF_XOR: emit_simple(j, in, w); return 0;
 	case BPF_MUL: emit_mul(j, in, w); return 0;
 	case BPF_DIV:
-	case BPF_MOD: emit_div(j, in, w); return 0;
+	case BPF_MOD: emit_div(j, in); return 0;
 	case BPF_LSH:
 	case BPF_RSH:
 	case BPF_ARSH: emit_shift(j, in, w); return 0;
@@ -771,7 +845,7 @@ static int emit_alu(struct jit *j, const struct bpf_insn *in)
 	return -ENOTSUP;
 }
 
-int jit_emit_insn(struct jit *j, u32 i)
+int jit_emit_alone(struct jit *j, u32 i)
 {
 	const struct bpf_insn *in = &j->img->insns[i];
 
@@ -785,4 +859,12 @@ int jit_emit_insn(struct jit *j, u32 i)
 	case BPF_ST: return emit_st(j, in);
 	}
 	return emit_ld(j, in);
+}
+
+int jit_emit_insn(struct jit *j, u32 i)
+{
+	if (!j->fused[i])
+		return jit_emit_alone(j, i);
+	jit_emit_fused(j, i);
+	return 0;
 }

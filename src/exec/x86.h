@@ -13,6 +13,8 @@ enum x86_reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R1
 #define X86_P66	 0x10000u /* 16-bit operands */
 #define X86_LOCK 0x20000u
 #define X86_BYTE 0x40000u /* 8-bit operands: a REX, so that 4..7 are no ah..bh */
+/* or between 0f and the opcode: */
+#define X86_38	 0x80000u
 
 enum x86_cc { CC_B = 2, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_L = 12, CC_GE, CC_LE, CC_G };
 
@@ -31,9 +33,9 @@ static inline void put64(struct jit *j, u64 v)
 	j->p += 8;
 }
 
-static inline void x86_op(struct jit *j, u32 w, u32 op, u32 reg, u32 rm)
+static inline void x86_op_sib(struct jit *j, u32 w, u32 op, u32 reg, u32 index, u32 rm)
 {
-	u32 rex = 0x40 | w << 3 | (reg >> 3) << 2 | rm >> 3;
+	u32 rex = 0x40 | w << 3 | (reg >> 3) << 2 | (index >> 3) << 1 | rm >> 3;
 
 	if (op & X86_LOCK)
 		put8(j, 0xf0);
@@ -43,7 +45,13 @@ static inline void x86_op(struct jit *j, u32 w, u32 op, u32 reg, u32 rm)
 		put8(j, rex);
 	if ((op & 0xff00) == 0x0f00)
 		put8(j, 0x0f);
+	if (op & X86_38)
+		put8(j, 0x38);
 	put8(j, op);
+}
+static inline void x86_op(struct jit *j, u32 w, u32 op, u32 reg, u32 rm)
+{
+	x86_op_sib(j, w, op, reg, 0, rm);
 }
 
 /* op rm, reg or op reg, rm, as the opcode has it; @reg may be an opcode's extension */
@@ -65,6 +73,29 @@ static inline void x86_mem(struct jit *j, u32 w, u32 op, u32 reg, u32 base, s32 
 		put8(j, disp);
 	if (mod == 2)
 		put32(j, disp);
+}
+
+/* base + (index << scale) + disp; index RSP: there is none */
+struct x86_addr {
+	u8 base, index, scale;
+	s32 disp;
+};
+
+static inline void x86_at(struct jit *j, u32 w, u32 op, u32 reg, const struct x86_addr *a)
+{
+	u32 mod = !a->disp && (a->base & 7) != RBP ? 0 : a->disp == (s8)a->disp ? 1 : 2;
+
+	if (a->index == RSP) {
+		x86_mem(j, w, op, reg, a->base, a->disp);
+		return;
+	}
+	x86_op_sib(j, w, op, reg, a->index, a->base);
+	put8(j, mod << 6 | (reg & 7) << 3 | 4);
+	put8(j, a->scale << 6 | (a->index & 7) << 3 | (a->base & 7));
+	if (mod == 1)
+		put8(j, a->disp);
+	if (mod == 2)
+		put32(j, a->disp);
 }
 
 static inline void x86_mov(struct jit *j, u32 w, u32 to, u32 from)

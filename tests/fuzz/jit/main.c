@@ -14,42 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include "exec/exec.h"
+#include "exec/jit_fuse.h"
 #include "isa/disasm.h"
-#include "isa/insn.h"
+#include "prog.h"
 
-#define MAX_LEN	 400
-#define MEM	 256
-#define REGS	 10 /* R0..R9 */
-#define AT_STACK 10 /* words of the stack that are looked at */
-
-struct rng {
-	u64 s;
-};
-
-struct prog {
-	struct bpf_insn insns[MAX_LEN + 1];
-	u32 len;
-	u32 base;  /* the register that points to memory; R10 in subprograms: the stack only */
-	bool r11;  /* the function has it */
-	u32 depth; /* of subprograms still allowed */
-};
-
-static u64 rnd(struct rng *r)
-{
-	u64 z = r->s += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
-static u32 below(struct rng *r, u32 n)
-{
-	return (u32)(rnd(r) >> 32) % n;
-}
-
-static u64 number(struct rng *r)
+u64 number(struct rng *r)
 {
 	static const u64 edges[] = {0,
 				    1,
@@ -108,25 +77,6 @@ static u64 call_back(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *ru
 static helper_fn helpers[EXEC_NR_HELPERS] = {[1] = mix, [2] = call_back};
 
 /* --- programs --- */
-
-static void put(struct prog *p, struct bpf_insn in)
-{
-	if (p->len < MAX_LEN)
-		p->insns[p->len++] = in;
-}
-
-static u32 any_reg(struct rng *r)
-{
-	return below(r, REGS);
-}
-
-/* One that may be written. */
-static u32 free_reg(struct rng *r, const struct prog *p)
-{
-	u32 reg = any_reg(r);
-
-	return reg == p->base ? (reg + 1) % REGS : reg;
-}
 
 /* The one of the rewrite, too. */
 static u32 alu_reg(struct rng *r, const struct prog *p)
@@ -251,7 +201,7 @@ static void put_atomic(struct rng *r, struct prog *p)
 	put(p, BPF_ATOMIC_OP(size, op, at, reg, off & ~7));
 }
 
-static struct bpf_insn any_branch(struct rng *r, const struct prog *p, s16 off)
+struct bpf_insn any_branch(struct rng *r, const struct prog *p, s16 off)
 {
 	static const u8 ops[] = {BPF_JEQ,  BPF_JGT, BPF_JGE, BPF_JSET, BPF_JNE, BPF_JSGT,
 				 BPF_JSGE, BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE};
@@ -264,9 +214,11 @@ static struct bpf_insn any_branch(struct rng *r, const struct prog *p, s16 off)
 
 static void put_straight(struct rng *r, struct prog *p)
 {
-	switch (below(r, 10)) {
+	switch (below(r, 12)) {
 	case 0:
 	case 1: put_mem(r, p); break;
+	case 10:
+	case 11: put_idiom(r, p); break;
 	case 2: put_atomic(r, p); break;
 	case 3: put_imm64(p, free_reg(r, p), number(r)); break;
 	case 4:
@@ -421,12 +373,18 @@ static void put_function(struct rng *r, struct prog *p, u32 room, bool sub)
 
 /* --- both ways --- */
 
+struct fuzz {
+	u64 seed, count, programs, insns, refused;
+	u64 fusions[JIT_MAX_FUSIONS];
+	double seconds;
+};
+
 struct outcome {
 	u64 ret;
 	u8 mem[MEM + 8];
 };
 
-static bool run(const struct prog *p, const u8 *mem, bool jit, struct outcome *o)
+static bool run(struct fuzz *f, const struct prog *p, const u8 *mem, bool jit, struct outcome *o)
 {
 	static struct bpf_insn insns[MAX_LEN];
 	struct exec_image img = {
@@ -442,6 +400,8 @@ static bool run(const struct prog *p, const u8 *mem, bool jit, struct outcome *o
 	ok = !jit || img.jit;
 	if (ok)
 		o->ret = exec_run(&img, o->mem + MEM / 2, &run);
+	for (u32 i = 0; jit && ok && i < JIT_MAX_FUSIONS; i++)
+		f->fusions[i] += img.jit->fusions[i];
 	exec_image_put(&img);
 	return ok;
 }
@@ -456,11 +416,6 @@ static void show(const struct prog *p)
 		i += insn_is_ld_imm64(&p->insns[i]);
 	}
 }
-
-struct fuzz {
-	u64 seed, count, programs, insns, refused;
-	double seconds;
-};
 
 static bool one(struct fuzz *f, u64 nr)
 {
@@ -479,7 +434,7 @@ static bool one(struct fuzz *f, u64 nr)
 
 		memcpy(mem + i, &v, 8);
 	}
-	if (!run(&p, mem, false, &a) || !run(&p, mem, true, &b)) {
+	if (!run(f, &p, mem, false, &a) || !run(f, &p, mem, true, &b)) {
 		f->refused++;
 		printf("seed %llu, program %llu is not compiled\n", f->seed, nr);
 		show(&p);
@@ -526,6 +481,20 @@ static bool parse(struct fuzz *f, int argc, char **argv)
 	return true;
 }
 
+/* Each fusion must have been met. */
+static bool all_fused(const struct fuzz *f)
+{
+	bool all = true;
+
+	printf("fused:");
+	for (u32 i = 1; i < JIT_NR_FUSIONS; i++) {
+		printf(" %s %llu", jit_fusion_names[i], f->fusions[i]);
+		all &= f->fusions[i] || f->programs < 20000;
+	}
+	printf("\n");
+	return all;
+}
+
 int main(int argc, char **argv)
 {
 	double start = now();
@@ -545,5 +514,5 @@ int main(int argc, char **argv)
 	}
 	printf("seed %llu: %llu programs, %llu instructions in %.1f s (%.0f/s)\n", f.seed,
 	       f.programs, f.insns, now() - start, f.programs / (now() - start));
-	return !ok;
+	return !ok || !all_fused(&f);
 }

@@ -3,13 +3,11 @@
 #include <stdlib.h>
 #include "data.h"
 
-enum section { S_NONE, S_ASM, S_MEM, S_RESULT, S_AFTER };
+enum section { S_NONE, S_ASM, S_MEM, S_RESULT, S_AFTER, S_FUSED };
 
 static const char *const section_line[] = {
-	[S_ASM] = "-- asm",
-	[S_MEM] = "-- mem",
-	[S_RESULT] = "-- result",
-	[S_AFTER] = "-- mem after",
+	[S_ASM] = "-- asm",	    [S_MEM] = "-- mem",	    [S_RESULT] = "-- result",
+	[S_AFTER] = "-- mem after", [S_FUSED] = "-- fused",
 };
 
 static int add_hex(u8 *mem, int len, const char *s)
@@ -24,6 +22,8 @@ static int add_hex(u8 *mem, int len, const char *s)
 
 static int add_line(struct isa_case *c, enum section s, const char *line)
 {
+	if (*line == '#')
+		return 0;
 	switch (s) {
 	case S_ASM:
 		if (strlen(c->text) + strlen(line) >= sizeof(c->text))
@@ -37,6 +37,10 @@ static int add_line(struct isa_case *c, enum section s, const char *line)
 			break;
 		c->result = line[0] == '-' ? (u64)strtoll(line, NULL, 0) : strtoull(line, NULL, 0);
 		c->has_result = true;
+		break;
+	case S_FUSED:
+		if (*line != '\n' && strlen(c->fused) + strlen(line) < sizeof(c->fused))
+			strcat(c->fused, line);
 		break;
 	case S_NONE: break;
 	}
@@ -60,7 +64,7 @@ static int finish(struct isa_case *c, const char *path,
 
 static enum section section_of(const char *line)
 {
-	for (int s = S_ASM; s <= S_AFTER; s++) {
+	for (int s = S_ASM; s <= S_FUSED; s++) {
 		size_t n = strlen(section_line[s]);
 
 		if (!strncmp(line, section_line[s], n) && line[n] == '\n')
@@ -91,6 +95,7 @@ int isa_for_each(const char *path, void (*fn)(const struct isa_case *c, void *ar
 			c->line = at;
 			nr++;
 		}
+		c->has_fused |= next == S_FUSED;
 		if (next != S_NONE)
 			now = next;
 		else if (add_line(c, now, line))

@@ -3,7 +3,8 @@
 #define TEST_ISA_DATA_H
 /*
  * data.h - reads tests/data/isa files: cases of "-- asm", optional "-- mem" (hex bytes), "--
- * result" (a number), optional "-- mem after". Lines from '#' before the first case are comment. A
+ * result" (a number), optional "-- mem after", optional "-- fused" ("NAME COUNT" lines: what the JIT makes
+ * one instruction of; empty: nothing). Lines from '#' are comment. A
  * case ends where the next "-- asm" begins.
  */
 #include "isa/asm.h"
@@ -11,6 +12,7 @@
 #define CASE_TEXT 4096
 #define CASE_MEM 256
 #define CASE_INSNS 256
+#define CASE_FUSED 256
 
 struct isa_case {
 	int line; /* of its "-- asm" */
@@ -18,7 +20,8 @@ struct isa_case {
 	u8 mem[CASE_MEM], after[CASE_MEM];
 	int mem_len, after_len;
 	u64 result;
-	bool has_result;
+	char fused[CASE_FUSED];
+	bool has_result, has_fused;
 	struct bpf_insn insns[CASE_INSNS];
 	int nr_insns;
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "cover.h"
 #include "exec/exec.h"
+#include "exec/jit_fuse.h"
 #include "isa/disasm.h"
 
 struct state {
@@ -13,6 +14,25 @@ struct state {
 	int failed, cases;
 	struct cover cover;
 };
+
+#if defined(__x86_64__)
+/* The fusions of compiled code, as cases have them. */
+static bool fused_right(const struct isa_case *c, const struct jit_code *jit)
+{
+	char text[CASE_FUSED] = "";
+	size_t len = 0;
+
+	for (u32 f = 1; f < JIT_NR_FUSIONS; f++)
+		if (jit->fusions[f])
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %u\n",
+						jit_fusion_names[f], jit->fusions[f]);
+	if (c->has_fused && strcmp(text, c->fused)) {
+		printf("line %d: fused are:\n%s", c->line, text);
+		return false;
+	}
+	return true;
+}
+#endif
 
 static u64 run(const struct isa_case *c, u8 *mem, bool jit, int *err)
 {
@@ -30,6 +50,8 @@ static u64 run(const struct isa_case *c, u8 *mem, bool jit, int *err)
 #if defined(__x86_64__)
 	if (jit && !*err && !img.jit)
 		*err = -ENOTSUP;
+	if (jit && !*err && !fused_right(c, img.jit))
+		*err = -EINVAL;
 #endif
 	exec_image_put(&img);
 	return ret;

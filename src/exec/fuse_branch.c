@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fuse_branch.c - jumps with what is in front of them or behind. */
+#include "exec/jit_fuse.h"
+#include "exec/jit_x86_64.h"
+#include "isa/insn.h"
+
+static bool is_condition(const struct bpf_insn *in)
+{
+	return jit_is_jump(in) && !jit_is_goto(in) && BPF_OP(in->code) != BPF_JCOND;
+}
+
+/* --- arithmetic whose result is zero or not ---
+ *
+ *	r1 += r2; if r1 == 0 goto             add r1, r2; je
+ *	r3 = r1; r3 &= 4; if r3 != 0 goto     test r1, 4; jne       and r3 is forgotten
+ */
+static bool sets_zero_flag(const struct bpf_insn *in)
+{
+	s32 mask = BPF_CLASS(in->code) == BPF_ALU64 ? 63 : 31;
+
+	if (BPF_CLASS(in->code) != BPF_ALU && BPF_CLASS(in->code) != BPF_ALU64)
+		return false;
+	switch (BPF_OP(in->code)) {
+	case BPF_ADD:
+	case BPF_SUB:
+	case BPF_AND:
+	case BPF_OR:
+	case BPF_XOR: return true;
+	case BPF_LSH:
+	case BPF_RSH:
+	case BPF_ARSH: return BPF_SRC(in->code) == BPF_K && (in->imm & mask);
+	}
+	return false;
+}
+
+/* @in asks whether @alu's result is zero: that of 32 bits is one of 64. */
+static bool asks_for_zero(const struct bpf_insn *in, const struct bpf_insn *alu)
+{
+	u32 class = BPF_CLASS(in->code), op = in->code & 0xf8;
+
+	return (class == BPF_JMP || (class == BPF_JMP32 && BPF_CLASS(alu->code) == BPF_ALU)) &&
+	       (op == (BPF_JEQ | BPF_K) || op == (BPF_JNE | BPF_K)) && !in->imm &&
+	       in->dst_reg == alu->dst_reg;
+}
+
+static bool is_copy_for(const struct bpf_insn *in, const struct bpf_insn *alu)
+{
+	return BPF_OP(in->code) == BPF_MOV && BPF_SRC(in->code) == BPF_X && !in->off &&
+	       (BPF_CLASS(in->code) == BPF_ALU64 ||
+		(BPF_CLASS(in->code) == BPF_ALU && BPF_CLASS(alu->code) == BPF_ALU)) &&
+	       in->dst_reg == alu->dst_reg;
+}
+
+static bool is_and(const struct bpf_insn *in)
+{
+	return BPF_OP(in->code) == BPF_AND &&
+	       (BPF_SRC(in->code) == BPF_K || in->src_reg != in->dst_reg);
+}
+
+u32 jit_match_test(struct jit *j, u32 i)
+{
+	const struct bpf_insn *in = &j->img->insns[i], *alu = jit_ahead(j, i + 1);
+
+	if (sets_zero_flag(in))
+		return asks_for_zero(alu, in) ? 2 : 0;
+	return sets_zero_flag(alu) && is_and(alu) && is_copy_for(in, alu) &&
+			       asks_for_zero(jit_ahead(j, i + 2), alu) &&
+			       jit_dead(j, i + 2, in->dst_reg)
+		       ? 3
+		       : 0;
+}
+
+static void emit_test(struct jit *j, const struct bpf_insn *and, u32 reg)
+{
+	u32 w = BPF_CLASS(and->code) == BPF_ALU64;
+
+	if (BPF_SRC(and->code) == BPF_X) {
+		x86_rr(j, w, 0x85, jit_hw[ and->src_reg], reg);
+	} else {
+		x86_rr(j, w && and->imm < 0, 0xf7, 0, reg);
+		put32(j, and->imm);
+	}
+}
+
+void jit_emit_test(struct jit *j, u32 i, u32 span)
+{
+	const struct bpf_insn *in = &j->img->insns[i], *jump = in + span - 1;
+
+	if (span == 3)
+		emit_test(j, in + 1, jit_hw[in->src_reg]);
+	else if (is_and(in) && jit_dead(j, i + 1, in->dst_reg))
+		emit_test(j, in, jit_hw[in->dst_reg]);
+	else
+		jit_emit_alone(j, i);
+	jit_emit_jump(j, i, (u32)jit_target(jump, i + span - 1),
+		      jit_conditions[BPF_OP(jump->code) >> 4]);
+}
+
+/* --- jumps over one instruction --- */
+
+static u32 other_condition(const struct bpf_insn *in)
+{
+	return jit_conditions[BPF_OP(in->code) >> 4] ^ 1;
+}
+
+static bool is_select(const struct bpf_insn *mov)
+{
+	return BPF_OP(mov->code) == BPF_MOV && !mov->off &&
+	       (BPF_CLASS(mov->code) == BPF_ALU || BPF_CLASS(mov->code) == BPF_ALU64);
+}
+
+/* if ... goto +1; r1 = r2          or: if ... goto there; r1 = r2; goto there */
+u32 jit_match_select(struct jit *j, u32 i)
+{
+	const struct bpf_insn *in = &j->img->insns[i], *leave = jit_ahead(j, i + 2);
+
+	if (!is_condition(in) || !is_select(jit_ahead(j, i + 1)))
+		return 0;
+	if (in->off == 1)
+		return 2;
+	return jit_is_goto(leave) && jit_target(leave, i + 2) == jit_target(in, i) ? 3 : 0;
+}
+
+void jit_emit_select(struct jit *j, u32 i, u32 span)
+{
+	const struct bpf_insn *in = &j->img->insns[i], *mov = in + 1;
+	u32 from = TMP, w = BPF_CLASS(mov->code) == BPF_ALU64;
+
+	if (BPF_SRC(mov->code) == BPF_K)
+		x86_mov_imm(j, TMP, w ? (u64)(s64)mov->imm : (u32)mov->imm);
+	else if (w)
+		from = jit_hw[mov->src_reg];
+	else
+		x86_mov(j, 0, TMP, jit_hw[mov->src_reg]);
+	jit_emit_compare(j, in);
+	x86_rr(j, 1, 0x0f40 | other_condition(in), jit_hw[mov->dst_reg], from);
+	if (span == 3)
+		jit_emit_jump(j, i, (u32)jit_target(in, i), -1);
+}
+
+/* --- checks of divisors ---
+ *
+ * The verifier puts them there, for the CPU's division would trap; ours does what they do:
+ *
+ *	if r2 != 0 goto +2; w1 ^= w1; goto +1; r1 /= r2
+ *	if w2 == 0 goto +2; w1 %= w2; goto +1; w1 = w1
+ */
+static bool is_division(const struct jit *j, u32 i, const struct bpf_insn *check, u32 op)
+{
+	const struct bpf_insn *in = &j->img->insns[i];
+	u32 class = BPF_CLASS(check->code) == BPF_JMP ? BPF_ALU64 : BPF_ALU;
+
+	return i < j->func_end && in->code == (class | op | BPF_X) && in->src_reg == check->dst_reg;
+}
+
+static bool is_moved_over(const struct jit *j, u32 i)
+{
+	const struct bpf_insn *leave = jit_ahead(j, i), *mov = &j->img->insns[i + 1];
+
+	return leave->code == (BPF_JMP | BPF_JA) && leave->off == 1 && i + 1 < j->func_end &&
+	       mov->code == (BPF_ALU | BPF_MOV | BPF_X) && !mov->off &&
+	       mov->dst_reg == mov->src_reg;
+}
+
+u32 jit_match_divide(struct jit *j, u32 i)
+{
+	const struct bpf_insn *in = &j->img->insns[i], *zero = jit_ahead(j, i + 1),
+			      *leave = jit_ahead(j, i + 2);
+	u32 op = in->code & 0xf8;
+
+	if (in->imm)
+		return 0;
+	if (op == (BPF_JNE | BPF_K) && in->off == 2)
+		return zero->code == (BPF_ALU | BPF_XOR | BPF_X) &&
+				       zero->dst_reg == zero->src_reg &&
+				       leave->code == (BPF_JMP | BPF_JA) && leave->off == 1 &&
+				       is_division(j, i + 3, in, BPF_DIV) &&
+				       in[3].dst_reg == zero->dst_reg
+			       ? 3
+			       : 0;
+	if (op != (BPF_JEQ | BPF_K) || !is_division(j, i + 1, in, BPF_MOD) ||
+	    (j->flags[i + 1] & JIT_LEADER))
+		return 0;
+	if (BPF_CLASS(in->code) == BPF_JMP)
+		return in->off == 1;
+	return in->off == 2 && is_moved_over(j, i + 2) && in[3].dst_reg == in[1].dst_reg;
+}
+
+void jit_emit_divide(struct jit *j, u32 i, u32 span) {}
+
+u32 jit_match_invert(struct jit *j, u32 i)
+{
+	const struct bpf_insn *in = &j->img->insns[i];
+
+	return is_condition(in) && in->off == 1 && jit_is_goto(jit_ahead(j, i + 1)) ? 2 : 0;
+}
+
+void jit_emit_invert(struct jit *j, u32 i, u32 span)
+{
+	const struct bpf_insn *in = &j->img->insns[i];
+
+	jit_emit_compare(j, in);
+	jit_emit_jump(j, i, (u32)jit_target(in + 1, i + 1), (int)other_condition(in));
+}
+
+/* --- many comparisons of one register ---
+ *
+ * What compilers make of a switch: jumps that compare it with small constants and do nothing else, in a tree. Where
+ * each value goes is found by walking it; numbers above all constants go one way, negative ones must go the
+ * same. The other comparisons stay, since something else may jump there.
+ */
+#define MIN_NODES 6
+#define MAX_NODES 48
+#define MAX_CONST 126
+#define MAX_STEPS 64
+
+struct tree {
+	const struct bpf_insn *root;
+	s32 most; /* the greatest constant */
+	u32 nr;
+	u32 nodes[MAX_NODES];
+};
+
+static bool is_node(const struct jit *j, u32 i, const struct bpf_insn *root)
+{
+	const struct bpf_insn *in = &j->img->insns[i];
+
+	return is_condition(in) && BPF_OP(in->code) != BPF_JSET && BPF_SRC(in->code) == BPF_K &&
+	       BPF_CLASS(in->code) == BPF_CLASS(root->code) && in->dst_reg == root->dst_reg &&
+	       in->imm >= 0 && in->imm <= MAX_CONST && !(j->flags[i] & JIT_SECOND);
+}
+
+static bool holds(const struct bpf_insn *in, u64 v)
+{
+	s64 s = (s64)v, k = in->imm;
+
+	switch (BPF_OP(in->code)) {
+	case BPF_JEQ: return s == k;
+	case BPF_JNE: return s != k;
+	case BPF_JGT: return v > (u64)k;
+	case BPF_JGE: return v >= (u64)k;
+	case BPF_JLT: return v < (u64)k;
+	case BPF_JLE: return v <= (u64)k;
+	case BPF_JSGT: return s > k;
+	case BPF_JSGE: return s >= k;
+	case BPF_JSLT: return s < k;
+	}
+	return s <= k;
+}
+
+/* Where the value @v leaves the tree; 0 when it walks too long. */
+static u32 leaf_of(const struct jit *j, u32 i, const struct bpf_insn *root, u64 v)
+{
+	for (u32 steps = 0; steps < MAX_STEPS; steps++) {
+		const struct bpf_insn *in = &j->img->insns[i];
+
+		if (is_node(j, i, root))
+			i = holds(in, v) ? (u32)jit_target(in, i) : i + 1;
+		else if (jit_is_goto(in))
+			i = (u32)jit_target(in, i);
+		else
+			return i;
+	}
+	return 0;
+}
+
+static void add_node(const struct jit *j, struct tree *t, u32 i)
+{
+	if (t->nr == MAX_NODES || !is_node(j, i, t->root))
+		return;
+	for (u32 n = 0; n < t->nr; n++)
+		if (t->nodes[n] == i)
+			return;
+	t->nodes[t->nr++] = i;
+	t->most = max(t->most, j->img->insns[i].imm);
+}
+
+static bool tree_at(const struct jit *j, u32 i, struct tree *t)
+{
+	t->root = &j->img->insns[i];
+	t->nr = 0;
+	t->most = 0;
+	add_node(j, t, i);
+	for (u32 n = 0; n < t->nr; n++) {
+		u32 at = t->nodes[n];
+
+		add_node(j, t, at + 1);
+		add_node(j, t, (u32)jit_target(&j->img->insns[at], at));
+	}
+	return t->nr >= MIN_NODES;
+}
+
+/* The value @v goes to a place that others can come to, too; from here on. */
+static bool lands(struct jit *j, u32 i, u64 v)
+{
+	u32 leaf = leaf_of(j, i, &j->img->insns[i], v);
+
+	if (!leaf || (leaf <= i && !(j->flags[leaf] & JIT_LEADER)))
+		return false;
+	j->flags[leaf] |= JIT_LEADER;
+	return true;
+}
+
+u32 jit_match_table(struct jit *j, u32 i)
+{
+	const struct bpf_insn *in = &j->img->insns[i];
+	struct tree t;
+	u32 above;
+
+	if ((j->flags[i] & JIT_NODE) || !is_node(j, i, in) || !tree_at(j, i, &t))
+		return 0;
+	above = leaf_of(j, i, in, (u64)t.most + 1);
+	if (above != leaf_of(j, i, in, ~0ull) || (u32)t.most > 16 * t.nr)
+		return 0;
+	for (s32 v = 0; v <= t.most + 1; v++)
+		if (!lands(j, i, (u64)v))
+			return 0;
+	for (u32 n = 0; n < t.nr; n++)
+		j->flags[t.nodes[n]] |= JIT_NODE;
+	return 1;
+}
+
+/* cmp; ja; lea table; jmp *; table */
+void jit_emit_table(struct jit *j, u32 i, u32 span)
+{
+	const struct bpf_insn *in = &j->img->insns[i];
+	u32 w = BPF_CLASS(in->code) == BPF_JMP, reg = jit_hw[in->dst_reg];
+	struct tree t;
+
+	tree_at(j, i, &t);
+	x86_alu_imm(j, w, 7, reg, t.most);
+	jit_emit_jump(j, i, leaf_of(j, i, in, (u64)t.most + 1), CC_A);
+	x86_mov(j, 0, TMP3, reg);
+	x86_op(j, 1, 0x8d, TMP, 0); /* lea TMP, [rip + 4]: behind the jump */
+	put8(j, 0x05 | (TMP & 7) << 3);
+	put32(j, 4);
+	x86_at(j, 0, 0xff, 4, &(struct x86_addr){TMP, TMP3, 3, 0}); /* jmp [TMP + TMP3 * 8] */
+	for (s32 v = 0; v <= t.most; v++)
+		put64(j, (u64)j->code + j->at[leaf_of(j, i, in, (u64)v)]);
+}
