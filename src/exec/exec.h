@@ -106,6 +106,7 @@ struct exec_image {
 	void (*release)(struct exec_image *img); /* called when refs drops to 0; frees everything */
 	void *priv;		   /* owner's pointer */
 	const helper_fn *helpers;  /* EXEC_NR_HELPERS entries instead of exec_helpers; NULL = exec_helpers */
+	char name[BPF_OBJ_NAME_LEN]; /* the program's, for profilers (jit_perf.c) */
 	u32 jit_tried;		   /* atomic: exec_image_compile() came by */
 	struct jit_code *jit;	   /* atomic; NULL: interpreted (jit.h) */
 };
@@ -145,6 +146,13 @@ int exec_image_bind(struct exec_image *img);
 /* Machine code for a bound image, if this machine, the process and USERBPF_JIT want it; once. Runs
  * do it themselves; who measures one does it before. */
 void exec_image_compile(const struct exec_image *img);
+/* One function of a compiled image: the @n'th of subprogs, 0 is the program. */
+struct exec_function {
+	const void *code;
+	u32 len;
+};
+/* false: there is no code */
+bool exec_image_function(const struct exec_image *img, u32 n, struct exec_function *f);
 struct exec_image *exec_image_get(struct exec_image *img);
 void exec_image_put(const struct exec_image *img);
 

@@ -361,7 +361,7 @@ void jit_free(struct jit_code *jit)
 
 /* --- running --- */
 
-const void *jit_entry(const struct jit_code *jit, u32 start)
+static const struct jit_function *find_function(const struct jit_code *jit, u32 start)
 {
 	const struct jit_function *f = jit->functions;
 	u32 low = 0, high = jit->nr_functions;
@@ -370,13 +370,31 @@ const void *jit_entry(const struct jit_code *jit, u32 start)
 		u32 mid = (low + high) / 2;
 
 		if (f[mid].start == start)
-			return jit->code + f[mid].entry;
+			return &f[mid];
 		if (f[mid].start < start)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	return NULL;
+}
+
+const void *jit_entry(const struct jit_code *jit, u32 start)
+{
+	const struct jit_function *f = find_function(jit, start);
+
+	return f ? jit->code + f->entry : NULL;
+}
+
+bool jit_function(const struct jit_code *jit, u32 start, struct exec_function *func)
+{
+	const struct jit_function *f = find_function(jit, start);
+	bool last = f == &jit->functions[jit->nr_functions - 1];
+
+	if (f)
+		*func = (struct exec_function){jit->code + f->entry,
+					       (last ? jit->code_len : f[1].entry) - f->entry};
+	return f;
 }
 
 struct jit_tail jit_tail(u64 ctx, u64 map, u64 index, struct exec_run *run)

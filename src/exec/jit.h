@@ -61,6 +61,10 @@ static inline jit_enter_fn jit_enter(const struct jit_code *jit)
 {
 	return (jit_enter_fn)(uintptr_t)jit->code;
 }
+/* The whole of it; false: none begins there. */
+bool jit_function(const struct jit_code *jit, u32 start, struct exec_function *f);
+/* Tells profilers, if the environment asks for it; @jit may be NULL. */
+void jit_perf(const struct exec_image *img, const struct jit_code *jit);
 /* From a signal handler: true when @ucontext was a load of @jit and is behind it now. */
 bool jit_fault(const struct jit_code *jit, void *ucontext);
 
@@ -163,6 +167,8 @@ static inline void jit_free(struct jit_code *jit) {}
 static inline const void *jit_entry(const struct jit_code *jit, u32 start) { return NULL; }
 typedef u64 (*jit_enter_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run, const void *entry);
 static inline jit_enter_fn jit_enter(const struct jit_code *jit) { return NULL; }
+static inline bool jit_function(const struct jit_code *jit, u32 start, struct exec_function *f) { return false; }
+static inline void jit_perf(const struct exec_image *img, const struct jit_code *jit) {}
 static inline bool jit_fault(const struct jit_code *jit, void *ucontext) { return false; }
 
 #endif

@@ -139,6 +139,7 @@ static struct exec_image *image_new(const struct bpf_prog *prog, const struct vf
 	img->prog_type = prog->type;
 	img->attach_type = prog->expected_attach_type;
 	img->len = v->len;
+	memcpy(img->name, prog->aux->name, sizeof(img->name));
 	img->insns = malloc(v->len * sizeof(*img->insns));
 	img->subprogs = calloc(nr, sizeof(*img->subprogs));
 	img->maps = calloc(v->nr_maps + 1, sizeof(*img->maps));

@@ -16,7 +16,6 @@ struct image {
 	size_t size;
 	u32 flags;
 	u16 test_run, max_ctx_offset;
-	char name[BPF_OBJ_NAME_LEN];
 	struct fd_obj **views;
 };
 
@@ -120,7 +119,7 @@ struct exec_image *shim_image_parse(const struct client_reply *reply, const void
 	for (u32 i = 0; i < m->nr_subprogs; i++)
 		im->img.subprogs[i] = (struct exec_subprog){.start = subs[i].start,
 							    .stack_depth = subs[i].stack_depth};
-	memcpy(im->name, m->name, sizeof(im->name));
+	memcpy(im->img.name, m->name, sizeof(im->img.name));
 	im->test_run = m->test_run;
 	im->max_ctx_offset = m->max_ctx_offset;
 	im->flags = *flags = m->flags;

@@ -132,15 +132,63 @@ static void prog_counters(const struct bpf_prog *prog, struct bpf_prog_info *inf
 		info->btf_id = prog->aux->btf->id;
 }
 
-/* What only CAP_BPF sees. There is no native code to show, so all about it is zero. */
+/* --- their code: the one of this process, which iterators and timers run. Clients compile the same
+ * program at addresses of their own. --- */
+
+static u32 nr_functions(const struct bpf_prog *prog)
+{
+	return prog->aux->func_cnt ? prog->aux->func_cnt : 1;
+}
+
+static int put_jited_insns(struct sys_req *r, const struct bpf_prog *prog,
+			   struct bpf_prog_info *info)
+{
+	u32 room = info->jited_prog_len, at = 0;
+	struct exec_function f;
+
+	for (u32 i = 0; i < nr_functions(prog) && exec_image_function(prog->image, i, &f); i++) {
+		u32 n = at < room ? min(f.len, room - at) : 0;
+
+		if (req_copy_out(r, info->jited_prog_insns + at, f.code, n))
+			return -EFAULT;
+		at += f.len;
+	}
+	info->jited_prog_len = at;
+	return 0;
+}
+
+static int put_jited_functions(struct sys_req *r, const struct bpf_prog *prog,
+			       struct bpf_prog_info *info)
+{
+	struct exec_function f;
+
+	for (u32 i = 0; i < nr_functions(prog) && exec_image_function(prog->image, i, &f); i++) {
+		u64 addr = (u64)f.code;
+
+		if (i < info->nr_jited_ksyms &&
+		    req_copy_out(r, info->jited_ksyms + i * sizeof(addr), &addr, sizeof(addr)))
+			return -EFAULT;
+		if (i < info->nr_jited_func_lens &&
+		    req_copy_out(r, info->jited_func_lens + i * sizeof(f.len), &f.len,
+				 sizeof(f.len)))
+			return -EFAULT;
+	}
+	info->nr_jited_ksyms = info->nr_jited_func_lens =
+		exec_image_function(prog->image, 0, &f) ? nr_functions(prog) : 0;
+	return 0;
+}
+
+/* What only CAP_BPF sees. */
 static int prog_code_info(struct sys_req *r, struct bpf_prog *prog, struct bpf_prog_info *info)
 {
 	const struct bpf_prog_aux *aux = prog->aux;
 	int err = put_xlated(r, prog, info);
 
-	info->jited_prog_len = 0;
-	info->nr_jited_ksyms = 0;
-	info->nr_jited_func_lens = 0;
+	exec_image_compile(prog->image);
+	if (!err)
+		err = put_jited_insns(r, prog, info);
+	if (!err)
+		err = put_jited_functions(r, prog, info);
 	info->nr_jited_line_info = 0;
 	info->attach_btf_id = aux->attach_btf_id;
 	info->attach_btf_obj_id = attach_btf_obj_id(prog);

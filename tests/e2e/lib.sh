@@ -40,6 +40,12 @@ start() {
 ub() {
 	"$USERBPF" run --dir "$RT" -- "$@"
 }
+# compiled WHAT PID: the process has machine code of programs, and no page that is writable and executable at once
+compiled() {
+	[ "$(uname -m)" = x86_64 ] || return 0
+	grep -Eq '^[^ ]+ r-xp [0-9a-f]+ 00:00 0 *$' "/proc/$2/maps" || fail "$1: no code in its memory"
+	grep -E '^[^ ]+ .wx' "/proc/$2/maps" && fail "$1: memory that is writable and executable"
+}
 cleanup() {
 	status=$?
 	trap - EXIT INT TERM

@@ -138,3 +138,5 @@ if [ -n "${C-}" ] && mkdir "$C/userbpf-wait.$$"; then
 	wait
 	rmdir "$C/userbpf-wait.$$"
 fi
+
+compiled "the service that ran views" "$("$USERBPF" status --dir "$RT" --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')"

@@ -273,7 +273,11 @@ static void test_prog_info(void **state)
 	assert_int_equal(info.nr_map_ids, 1);
 	assert_int_equal(info.xlated_prog_len % sizeof(struct bpf_insn), 0);
 	assert_true(info.xlated_prog_len > 0 && info.xlated_prog_len <= sizeof(insns));
-	assert_int_equal(info.jited_prog_len, 0);
+#if defined(__x86_64__)
+	assert_true(info.jited_prog_len > 0);
+	assert_int_equal(info.nr_jited_ksyms, 1);
+	assert_int_equal(info.nr_jited_func_lens, 1);
+#endif
 	assert_int_equal(info.nr_prog_tags, 1);
 	assert_true(info.verified_insns > 0);
 	assert_true(info.load_time > 0);
