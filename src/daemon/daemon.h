@@ -59,6 +59,7 @@ struct daemon {
 	int ready_fd;
 	/* set at start */
 	int dir_fd, lock_fd, sock, epfd, wake_fd, spare_fd, signal_fd, timer_fd, slots_fd;
+	int groups_fd; /* groups with entries went; -1: nobody tells */
 	bool dir_made;
 	struct slot_table *slots;
 	struct sys *sys;

@@ -87,7 +87,8 @@ static int make_loop(struct daemon *d)
 	       sizeof(fds));
 	for (u32 i = 0; !err && i < ARRAY_SIZE(fds); i++)
 		err = watch(d, fds[i]);
-	return err;
+	d->groups_fd = fs_cgroup_event_fd(sys_fs(d->sys));
+	return err || d->groups_fd < 0 ? err : watch(d, d->groups_fd);
 }
 
 static int make_sys(struct daemon *d)
@@ -244,6 +245,8 @@ static void event(struct daemon *d, int fd)
 		on_timer(d);
 	else if (fd == d->wake_fd)
 		on_wake(d);
+	else if (fd == d->groups_fd)
+		fs_cgroup_notice(sys_fs(d->sys));
 	else
 		sys_reap(d->sys);
 }

@@ -30,6 +30,7 @@ struct fs_group {
 	struct fs_group *chain;
 	struct cg_id id;
 	int fd;		     /* O_PATH: says where it is now, and whether it is */
+	int wd;		     /* watch of the directory above, cg_notice.c */
 	enum cg_group group;
 	struct list exposes; /* ascending id */
 };
@@ -37,6 +38,7 @@ struct fs_group {
 struct fs_expose {
 	struct fs_expose *chain;
 	struct list node;
+	struct list files; /* open ones (struct entry_wait), to be woken */
 	struct fs_group *group; /* NULL once gone */
 	u64 id;
 	u32 refs, hash;
@@ -63,6 +65,13 @@ struct cg_node {
 	struct fs_expose *e;	/* CG_ENTRY, referenced */
 };
 
+/* Who polls an open file of an entry. */
+struct entry_wait {
+	struct list node;
+	void (*wake)(void *arg); /* NULL: nobody */
+	void *arg;
+};
+
 #define CG_PAST 64u
 
 /* One per service. */
@@ -76,6 +85,7 @@ struct fs_cg {
 	gid_t gid;
 	struct fs_table groups, exposes;
 	struct poller *poller; /* NULL: nobody waited yet */
+	int event_fd; /* inotify; -1: there is none */
 	u64 next_id;
 	struct cg_past {	/* entries that ended, for whoever asks why */
 		struct cg_id group;
@@ -161,6 +171,10 @@ struct expose_seen {
 int expose_list(struct fs_inode *dir, u64 after, struct expose_seen **list, u32 *nr);
 void expose_stat_locked(const struct fs_expose *e, struct stat *st);
 void expose_group_gone(struct fs *fs, struct cg_id id); /* its entries go, if it is */
+void expose_sweep(struct fs *fs, int wd); /* groups of that watch; -1: all */
+
+/* cg_notice.c */
+int notice_watch(struct fs_cg *cg, int fd); /* for the end of the group whose directory @fd is: a watch, or -1 */
 
 /* cg_file.c */
 int cg_open(struct fs_file *f, const struct cred *c, int flags);

@@ -171,7 +171,8 @@ struct entry_file {
 	struct fs_where where;
 	char path[PATH_MAX]; /* mount, NUL, group */
 	bool has_cred, owner;
-	struct cred cred; /* who opened it */
+	struct cred cred;	/* who opened it */
+	struct entry_wait wait; /* for the entry's end; hangs there */
 	pthread_mutex_t lock;
 	void *content; /* NULL: not read yet */
 };
@@ -243,11 +244,19 @@ static ssize_t entry_write(struct fs_file *f, pid_t writer, const char *buf, siz
 static u32 entry_poll(struct fs_file *f, void (*wake)(void *), void *wake_arg)
 {
 	const struct fs_content_ops *ops = ops_of(f);
+	u32 ready = EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
 	struct entry_file *e = f->priv;
+	bool there;
 
-	if (!f->readable || entry_content(f, e) || !ops->poll)
-		return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
-	return ops->poll(ops->arg, e->content, wake, wake_arg);
+	pthread_mutex_lock(&f->inode->sb->fs->lock);
+	there = expose_alive_locked(cg_node(f->inode)->e);
+	e->wait.wake = wake;
+	e->wait.arg = wake_arg;
+	fs_unlock(f->inode->sb->fs);
+	if (f->readable && ops->poll && !entry_content(f, e))
+		ready = ops->poll(ops->arg, e->content, wake, wake_arg);
+	return there ? ready
+		     : ready | EPOLLPRI | EPOLLERR; /* as kernfs tells of a file that went */
 }
 
 static void entry_free(struct entry_file *e)
@@ -261,6 +270,9 @@ static void entry_close(struct fs_file *f)
 {
 	struct entry_file *e = f->priv;
 
+	pthread_mutex_lock(&f->inode->sb->fs->lock);
+	list_del(&e->wait.node);
+	fs_unlock(f->inode->sb->fs);
 	if (e->content)
 		ops_of(f)->close(ops_of(f)->arg, e->content);
 	entry_free(e);
@@ -369,6 +381,9 @@ static int entry_open(struct fs_file *f, const struct cred *c)
 		entry_free(e);
 		return err;
 	}
+	pthread_mutex_lock(&f->inode->sb->fs->lock);
+	list_add(&cg_node(f->inode)->e->files, &e->wait.node);
+	fs_unlock(f->inode->sb->fs);
 	f->priv = e;
 	f->ops = &entry_ops;
 	f->seekable = true;

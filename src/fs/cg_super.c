@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -170,11 +171,14 @@ int fs_cgroup_init(struct fs *fs, const char *host, const char *own)
 	cg->uid = geteuid();
 	cg->gid = getegid();
 	list_init(&cg->members);
+	cg->event_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	pthread_mutex_init(&cg->own_changes, NULL);
 	if (cg->base && !fs_table_init(&cg->groups) && !fs_table_init(&cg->exposes)) {
 		fs->cg = cg;
 		return 0;
 	}
+	if (cg->event_fd >= 0)
+		close(cg->event_fd);
 	free(cg->groups.bucket);
 	free(cg->base);
 	free(cg);
@@ -187,6 +191,8 @@ void fs_cgroup_free(struct fs *fs)
 		return;
 	procs_free(fs);
 	poller_free(fs->cg->poller);
+	if (fs->cg->event_fd >= 0)
+		close(fs->cg->event_fd);
 	pthread_mutex_destroy(&fs->cg->own_changes);
 	free(fs->cg->groups.bucket);
 	free(fs->cg->exposes.bucket);

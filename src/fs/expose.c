@@ -218,6 +218,7 @@ static struct fs_expose *expose_alloc(struct fs *fs, const struct cred *c, const
 		return NULL;
 	strcpy(e->name, name);
 	list_init(&e->node);
+	list_init(&e->files);
 	e->fs = fs;
 	e->refs = 1;
 	e->inherit = inherit;
@@ -239,7 +240,7 @@ static struct fs_expose *expose_alloc(struct fs *fs, const struct cred *c, const
 }
 
 /* Takes over @fd on success. */
-static struct fs_group *group_get_locked(struct fs_cg *cg, struct cg_id id, int fd,
+static struct fs_group *group_get_locked(struct fs_cg *cg, struct cg_id id, int fd, int wd,
 					 enum cg_group kind)
 {
 	struct fs_group *g = group_find_locked(cg, id);
@@ -253,20 +254,21 @@ static struct fs_group *group_get_locked(struct fs_cg *cg, struct cg_id id, int 
 		return NULL;
 	g->id = id;
 	g->fd = fd;
+	g->wd = wd;
 	g->group = kind;
 	list_init(&g->exposes);
 	FS_TABLE_ADD(&cg->groups, struct fs_group, GROUP_HASH, g);
 	return g;
 }
 
-static int insert_locked(struct fs_inode *dir, struct fs_expose *e, int fd)
+static int insert_locked(struct fs_inode *dir, struct fs_expose *e, int fd, int wd)
 {
 	struct fs_cg *cg = dir->sb->fs->cg;
 	struct fs_group *g;
 
 	if (find_in_locked(cg, cg_node(dir)->id, e->name))
 		return -EEXIST;
-	g = group_get_locked(cg, cg_node(dir)->id, fd, cg_node(dir)->group);
+	g = group_get_locked(cg, cg_node(dir)->id, fd, wd, cg_node(dir)->group);
 	if (!g)
 		return -ENOMEM;
 	e->group = g;
@@ -288,11 +290,12 @@ static void remember_locked(struct fs_cg *cg, const struct fs_expose *e, const c
 	clock_gettime(CLOCK_REALTIME, &p->when);
 }
 
-/* Out of the group: nobody finds it any more. false: it was. */
+/* Out of the group: nobody finds it any more, and who polls it looks again. false: it was. */
 static bool detach_locked(struct fs_expose *e, const char *why)
 {
 	struct fs_cg *cg = e->fs->cg;
 	struct fs_group *g = e->group;
+	struct entry_wait *w;
 
 	if (!g)
 		return false;
@@ -300,6 +303,9 @@ static bool detach_locked(struct fs_expose *e, const char *why)
 	FS_TABLE_DEL(&cg->exposes, struct fs_expose, EXPOSE_HASH, e);
 	list_del(&e->node);
 	e->group = NULL;
+	list_for_each(w, &e->files, node)
+		if (w->wake)
+			w->wake(w->arg);
 	if (list_empty(&g->exposes))
 		group_free_locked(cg, g);
 	expose_put_locked(e);
@@ -361,7 +367,7 @@ int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, str
 	struct fs *fs = dir->sb->fs;
 	struct fs_inode *pin = fs_obj_inode(fs, o);
 	struct fs_expose *e = expose_alloc(fs, c, name, mode, inherit);
-	int err = !pin ? -ENXIO : !e ? -ENOMEM : 0;
+	int err = !pin ? -ENXIO : !e ? -ENOMEM : 0, wd;
 
 	if (err)
 		goto fail;
@@ -370,8 +376,9 @@ int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, str
 	if (err)
 		goto fail;
 	sweep_sometimes(fs);
+	wd = notice_watch(fs->cg, fd);
 	pthread_mutex_lock(&fs->lock);
-	err = !pin->obj ? -ENXIO : insert_locked(dir, e, fd);
+	err = !pin->obj ? -ENXIO : insert_locked(dir, e, fd, wd);
 	fs_unlock(fs);
 	if (!err)
 		return 0;
@@ -450,8 +457,8 @@ void expose_group_gone(struct fs *fs, struct cg_id id)
 	close(fd);
 }
 
-/* Ids of the groups that have entries; NULL: none, or no memory. */
-static struct cg_id *groups_snapshot(struct fs *fs, u32 *nr)
+/* Ids of the groups that have entries, of one watch or (-1) all; NULL: no memory. */
+static struct cg_id *groups_snapshot(struct fs *fs, int wd, u32 *nr)
 {
 	struct fs_cg *cg = fs->cg;
 	struct cg_id *ids;
@@ -461,20 +468,24 @@ static struct cg_id *groups_snapshot(struct fs *fs, u32 *nr)
 	ids = malloc((cg->groups.count + 1) * sizeof(*ids));
 	for (u32 b = 0; ids && b < cg->groups.nr; b++)
 		for (struct fs_group *g = cg->groups.bucket[b]; g; g = g->chain)
-			ids[(*nr)++] = g->id;
+			if (wd < 0 || g->wd == wd)
+				ids[(*nr)++] = g->id;
 	fs_unlock(fs);
 	return ids;
 }
 
-void fs_cgroup_sweep(struct fs *fs)
+void expose_sweep(struct fs *fs, int wd)
 {
-	struct cg_id *ids;
 	u32 nr;
+	struct cg_id *ids = groups_snapshot(fs, wd, &nr);
 
-	if (!fs->cg)
-		return;
-	ids = groups_snapshot(fs, &nr);
 	for (u32 i = 0; ids && i < nr; i++)
 		expose_group_gone(fs, ids[i]);
 	free(ids);
+}
+
+void fs_cgroup_sweep(struct fs *fs)
+{
+	if (fs->cg)
+		expose_sweep(fs, -1);
 }

@@ -193,6 +193,9 @@ struct fs_super *fs_mount_cgroup(struct fs *fs, const struct fs_cgroup_options *
 bool fs_super_is_cgroup(const struct fs_super *sb);
 int fs_expose(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool inherit);
 void fs_cgroup_sweep(struct fs *fs); /* entries of groups that are gone */
+/* Readable when some went: call fs_cgroup_notice(). -1: there is no such fd. */
+int fs_cgroup_event_fd(struct fs *fs);
+void fs_cgroup_notice(struct fs *fs);
 /* Says what stands behind the file at @path, or why none is there. */
 int fs_why(struct fs_super *sb, const struct cred *c, const char *path, FILE *out);
 

@@ -2,8 +2,10 @@
 /* The cgroup kind on a tree of its own (a temporary directory): entries, what they pass on, groups
  * that go and move, listings, names, and readers against pins that come and go. */
 #include "fs_fixture.h"
+#include "fs/cg.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -564,6 +566,70 @@ static void test_churn(void **s)
 		pthread_join(t[i], NULL);
 }
 
+/* --- ends that are told --- */
+
+static u32 woken;
+
+static void count(void *arg)
+{
+	woken++;
+}
+
+/* Who polls a file hears of its end, whatever ends it. */
+static void test_end_wakes(void **s)
+{
+	struct state *st = *s;
+	struct fs_inode *g = group(st->top, "g"), *i;
+	struct obj *o = pin(st, "p", "x");
+	struct fs_file *f[2];
+	u32 ready;
+
+	for (int k = 0; k < 2; k++) {
+		assert_int_equal(fs_pin(g, NULL, "v", o, 0600, false), 0);
+		i = fs_lookup(g, NULL, "v");
+		for (int n = 0; n < 2; n++) {
+			f[n] = fs_open(i, NULL, O_RDONLY);
+			assert_false(IS_ERR(f[n]));
+		}
+		fs_inode_put(i, 1);
+		woken = 0;
+		ready = fs_poll(f[0], count, NULL);
+		assert_false(ready & POLLPRI);
+		assert_int_equal(k ? fs_unlink(st->pins, NULL, "p") : fs_unlink(g, NULL, "v"), 0);
+		assert_int_equal(woken, 1); /* the other one has not asked */
+		assert_true(fs_poll(f[0], count, NULL) & POLLPRI);
+		assert_true(fs_poll(f[1], count, NULL) & POLLPRI);
+		for (int n = 0; n < 2; n++)
+			fs_close(f[n]);
+	}
+	fs_inode_put(g, 1);
+}
+
+/* A group that is removed behind our back is noticed: without asking for it nothing of it is left. */
+static void test_noticed(void **s)
+{
+	struct state *st = *s;
+	struct fs_inode *g = group(st->top, "g"), *h = group(st->top, "h");
+	struct pollfd p = {.fd = fs_cgroup_event_fd(st->fs), .events = POLLIN};
+	struct obj *o = pin(st, "p", "x");
+	char path[64];
+
+	assert_true(p.fd >= 0);
+	assert_int_equal(fs_pin(g, NULL, "v", o, 0600, false), 0);
+	assert_int_equal(fs_pin(h, NULL, "w", o, 0600, false), 0);
+	fs_inode_put(g, 1);
+	fs_inode_put(h, 1);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	snprintf(path, sizeof(path), "%s/g", st->dir);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(poll(&p, 1, 1000), 1);
+	fs_cgroup_notice(st->fs);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_int_equal(st->fs->cg->exposes.count, 1);
+	assert_int_equal(st->fs->cg->groups.count, 1);
+	assert_string_equal(content(st, "/h/w"), "x /h");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -576,6 +642,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_why, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_readers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_churn, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_wakes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_noticed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
