@@ -77,13 +77,11 @@ int text_exchange(u64 addr, const u8 *was, const u8 *now, u32 len, bool can_trap
 void text_sync(void);
 
 /* --- near.c --- */
-struct near; /* one look at the address space */
-#define NEAR_NEW 512u /* after so many blocks a new look is due */
-struct near *near_open(void);
-void near_close(struct near *nr);
 /* A block of STUB_HEAD + @size bytes of executable memory whose code begins in [lo, hi]; near @want
  * where there is a choice. 0: none. */
-u64 near_alloc(struct near *nr, u64 lo, u64 hi, u64 want, u32 size);
+u64 near_alloc(u64 lo, u64 hi, u64 want, u32 size);
+/* The next one who may choose looks at the address space again. */
+void near_forget(void);
 u32 near_pages(void);
 
 /* --- stub.c --- */

@@ -16,6 +16,7 @@
 #define STACK_ROOM (128ul << 20)
 #define USER_END   0x7ffffffff000ul
 #define LOWEST	   0x10000ul /* vm.mmap_min_addr */
+#define NEW_PAGES  512u	     /* remembered in one look */
 #define PAGES_MAX  24000u    /* a process may have 65,530 mappings */
 
 struct stub_page {
@@ -33,11 +34,14 @@ struct range {
 	u64 start, end;
 };
 
-struct near {
-	size_t size; /* of this mapping */
+/* A look at the address space, for those who may choose. Sorted by start. */
+static struct {
+	struct range *taken;
 	u32 nr, max;
-	struct range taken[];
-};
+} look;
+
+/* Where the break and the main stack may grow. */
+static struct range rooms[2];
 
 static void *map_new(size_t size)
 {
@@ -101,20 +105,19 @@ static char *read_maps(size_t *len, size_t *size)
 	return NULL;
 }
 
-/* In order of address: lines come so, but for rooms, which reach over their neighbours. */
-static void take(struct near *nr, struct range r)
+static void take(struct range r)
 {
-	u32 j = nr->nr;
+	u32 j = look.nr;
 
-	if (nr->nr == nr->max)
+	if (look.nr == look.max)
 		return;
-	for (; j && nr->taken[j - 1].start > r.start; j--)
-		nr->taken[j] = nr->taken[j - 1];
-	nr->taken[j] = r;
-	nr->nr++;
+	for (; j && look.taken[j - 1].start > r.start; j--)
+		look.taken[j] = look.taken[j - 1];
+	look.taken[j] = r;
+	look.nr++;
 }
 
-static void take_line(struct near *nr, const char *p, const char *end)
+static void take_line(const char *p, const char *end)
 {
 	struct range r;
 
@@ -122,38 +125,44 @@ static void take_line(struct near *nr, const char *p, const char *end)
 	p++;
 	r.end = hex(&p);
 	if (end - p > 7 && !memcmp(end - 7, "[stack]", 7))
-		r.start -= min(r.start, stack_room());
+		rooms[1] = (struct range){r.end - min(r.end, stack_room()), r.end};
 	if (r.start < USER_END)
-		take(nr, r);
+		take(r);
 }
 
-struct near *near_open(void)
+void near_forget(void)
 {
-	size_t len, size, lines = NEAR_NEW + 2;
-	struct near *nr;
-	char *buf = read_maps(&len, &size), *p, *nl;
-	u64 brk = (u64)raw3(SYS_brk, 0, 0, 0);
+	if (look.taken)
+		raw3(SYS_munmap, look.taken, look.max * sizeof(look.taken[0]), 0);
+	look.taken = NULL;
+	look.nr = look.max = 0;
+}
 
+static bool look_around(void)
+{
+	size_t len, size, lines = NEW_PAGES + ARRAY_SIZE(rooms);
+	u64 brk = (u64)raw3(SYS_brk, 0, 0, 0);
+	char *buf, *p, *nl;
+
+	if (look.taken && look.nr < look.max)
+		return true;
+	near_forget();
+	buf = read_maps(&len, &size);
 	if (!buf)
-		return NULL;
+		return false;
 	for (p = buf; (nl = memchr(p, '\n', len - (size_t)(p - buf))); p = nl + 1)
 		lines++;
-	nr = map_new(sizeof(*nr) + lines * sizeof(nr->taken[0]));
-	if (nr) {
-		nr->size = sizeof(*nr) + lines * sizeof(nr->taken[0]);
-		nr->max = (u32)lines;
-		take(nr, (struct range){brk, brk + BREAK_ROOM});
+	look.taken = map_new(lines * sizeof(look.taken[0]));
+	if (look.taken) {
+		look.max = (u32)lines;
 		for (p = buf; (nl = memchr(p, '\n', len - (size_t)(p - buf))); p = nl + 1)
-			take_line(nr, p, nl);
+			take_line(p, nl);
+		rooms[0] = (struct range){brk, brk + BREAK_ROOM};
+		take(rooms[0]);
+		take(rooms[1]);
 	}
 	raw3(SYS_munmap, buf, size, 0);
-	return nr;
-}
-
-void near_close(struct near *nr)
-{
-	if (nr)
-		raw3(SYS_munmap, nr, nr->size, 0);
+	return look.taken;
 }
 
 /* --- our pages --- */
@@ -187,10 +196,10 @@ static bool grow_rows(void)
 	return true;
 }
 
-static bool is_taken(const struct near *nr, u64 page)
+static bool is_reserved(u64 page)
 {
-	for (u32 i = 0; i < nr->nr && nr->taken[i].start < page + PAGE; i++)
-		if (nr->taken[i].end > page)
+	for (u32 i = 0; i < ARRAY_SIZE(rooms); i++)
+		if (page + PAGE > rooms[i].start && page < rooms[i].end)
 			return true;
 	return false;
 }
@@ -209,17 +218,17 @@ static bool page_bits(struct stub_page *pg, u64 lo, u64 hi, bool set)
 	return true;
 }
 
-static bool usable(const struct near *nr, u64 page, u64 lo, u64 hi)
+static bool usable(u64 page, u64 lo, u64 hi)
 {
 	struct stub_page *pg = page_row(page);
 
 	if (pg && pg->addr)
 		return page_bits(pg, lo, hi, false);
-	return page >= LOWEST && page < USER_END - PAGE && !is_taken(nr, page) &&
+	return page >= LOWEST && page < USER_END - PAGE && !is_reserved(page) &&
 	       pages.nr < PAGES_MAX;
 }
 
-static bool make_page(struct near *nr, u64 page)
+static bool make_page(u64 page)
 {
 	struct stub_page *pg;
 	long got;
@@ -238,46 +247,50 @@ static bool make_page(struct near *nr, u64 page)
 	}
 	pg->addr = page;
 	pages.nr++;
-	take(nr, (struct range){page, page + PAGE});
+	if (look.taken)
+		take((struct range){page, page + PAGE});
 	return true;
 }
 
 /* The block with its code at @at, when nobody has anything there. */
-static bool claim(struct near *nr, u64 at, u32 size)
+static bool claim(u64 at, u32 size)
 {
 	u64 lo = at - STUB_HEAD, hi = at + size, first = lo & ~(PAGE - 1), page;
 
 	if (at < LOWEST + STUB_HEAD || hi > USER_END)
 		return false;
 	for (page = first; page < hi; page += PAGE)
-		if (!usable(nr, page, lo, hi))
+		if (!usable(page, lo, hi))
 			return false;
 	for (page = first; page < hi; page += PAGE)
-		if (!make_page(nr, page))
+		if (!make_page(page))
 			return false; /* a page made in front of it stays for others */
 	for (page = first; page < hi; page += PAGE)
 		page_bits(page_row(page), lo, hi, true);
 	return true;
 }
 
-static u64 claim_in_page(struct near *nr, u64 page, u64 lo, u64 hi, u32 size)
+static u64 claim_in_page(const struct stub_page *pg, u64 lo, u64 hi, u32 size)
 {
-	for (u64 off = 0; off + STUB_HEAD + size <= PAGE; off += GRANULE) {
-		u64 at = page + off + STUB_HEAD;
+	u64 off = lo > pg->addr + STUB_HEAD ? round_up(lo - pg->addr - STUB_HEAD, GRANULE) : 0;
 
-		if (at >= lo && at <= hi && claim(nr, at, size))
+	for (; off + STUB_HEAD + size <= PAGE && pg->addr + off + STUB_HEAD <= hi; off += GRANULE) {
+		u64 at = pg->addr + off + STUB_HEAD;
+
+		if (!(pg->used[off / GRANULE / 64] >> off / GRANULE % 64 & 1) && claim(at, size))
 			return at;
 	}
 	return 0;
 }
 
-static u64 claim_in_ours(struct near *nr, u64 lo, u64 hi, u32 size)
+static u64 claim_in_ours(u64 lo, u64 hi, u32 size)
 {
 	for (u32 i = 0; i < pages.size; i++) {
-		u64 page = pages.row[i].addr, at = 0;
+		const struct stub_page *pg = &pages.row[i];
+		u64 at = 0;
 
-		if (page && page + PAGE > lo && page <= hi)
-			at = claim_in_page(nr, page, lo, hi, size);
+		if (pg->addr && pg->addr + PAGE > lo && pg->addr <= hi)
+			at = claim_in_page(pg, lo, hi, size);
 		if (at)
 			return at;
 	}
@@ -301,31 +314,35 @@ static u64 place_in_gap(struct range gap, u64 lo, u64 hi, u64 want, u32 size)
 	return at;
 }
 
-static u64 claim_in_gaps(struct near *nr, u64 lo, u64 hi, u64 want, u32 size)
+static u64 claim_in_gaps(u64 lo, u64 hi, u64 want, u32 size)
 {
 	u64 best = 0, distance = UINT64_MAX, end = LOWEST;
 
-	for (u32 i = 0; i <= nr->nr; i++) {
-		struct range gap = {end, i < nr->nr ? nr->taken[i].start : USER_END - PAGE};
+	for (u32 i = 0; i <= look.nr; i++) {
+		struct range gap = {end, i < look.nr ? look.taken[i].start : USER_END - PAGE};
 		u64 at = 0, far;
 
-		if (i < nr->nr)
-			end = max(end, nr->taken[i].end);
+		if (i < look.nr)
+			end = max(end, look.taken[i].end);
 		if (gap.end > gap.start && gap.start <= hi && gap.end >= lo)
 			at = place_in_gap(gap, lo, hi, want, size);
 		far = at > want ? at - want : want - at;
 		if (at && far < distance)
 			distance = far, best = at;
 	}
-	return best && claim(nr, best, size) ? best : 0;
+	return best && claim(best, size) ? best : 0;
 }
 
-u64 near_alloc(struct near *nr, u64 lo, u64 hi, u64 want, u32 size)
+u64 near_alloc(u64 lo, u64 hi, u64 want, u32 size)
 {
 	u64 at;
 
+	if (!rooms[0].end && !look_around())
+		return 0;
 	if (hi < lo + GRANULE)
-		return claim(nr, lo, size) ? lo : 0;
-	at = claim_in_ours(nr, lo, hi, size);
-	return at ? at : claim_in_gaps(nr, lo, hi, want, size);
+		return claim(lo, size) ? lo : 0;
+	at = claim_in_ours(lo, hi, size);
+	if (!at && look_around())
+		at = claim_in_gaps(lo, hi, want, size);
+	return at;
 }

@@ -26,8 +26,8 @@ u32 patch_forms = ~0u;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool can_trap;
-static struct near *near;
-static u32 near_used;
+static u32
+	stopped; /* jumps that became traps for their neighbours' sake, since the last look at them */
 static u32 left; /* sites without hits that are still patched */
 
 /* --- the table --- */
@@ -112,20 +112,9 @@ static struct site *get_site(u64 addr, const struct site_plan *plan)
 
 /* --- stubs --- */
 
-static struct near *look_around(void)
-{
-	if (near && near_used++ < NEAR_NEW)
-		return near;
-	near_close(near);
-	near_used = 0;
-	near = near_open();
-	return near;
-}
-
 /* One of the site's stubs with its code in [lo, hi], made if needed; 0: no place. */
 static u64 stub_in(struct site *s, u64 lo, u64 hi)
 {
-	struct near *look;
 	u64 at;
 
 	for (u32 i = 0; i < s->nr_stubs; i++)
@@ -133,8 +122,7 @@ static u64 stub_in(struct site *s, u64 lo, u64 hi)
 			return s->stubs[i];
 	if (s->nr_stubs == STUBS_MAX)
 		return 0;
-	look = look_around();
-	at = look ? near_alloc(look, lo, hi, s->addr, STUB_MAX) : 0;
+	at = near_alloc(lo, hi, s->addr, STUB_MAX);
 	if (!at || stub_write(s, at))
 		return 0;
 	s->stubs[s->nr_stubs++] = at;
@@ -181,8 +169,10 @@ static int stop_punning(struct site *s)
 	err = ready_neighbours(s->addr, s->now, &int3, 1);
 	if (!err)
 		err = text_exchange(s->addr, s->now, &int3, 1, true);
-	if (!err)
+	if (!err) {
 		s->now[0] = INT3;
+		stopped++;
+	}
 	return err;
 }
 
@@ -225,6 +215,35 @@ static int ready_neighbours(u64 at, const u8 *was, const u8 *now, u32 len)
 			err = ready_neighbour(s, at, now[0], len);
 	}
 	return err;
+}
+
+/* The trap becomes a jump again where that leads to a stub. */
+static void pun_again(struct site *s)
+{
+	const u8 jmp = JMP;
+	u8 bytes[JUMP_LEN];
+	u64 lo, hi;
+
+	if (text_read(s->addr, bytes, JUMP_LEN))
+		return;
+	bytes[0] = JMP;
+	reach(s->addr, bytes, 1, &lo, &hi);
+	if (!stub_in(s, lo, hi) || ready_neighbours(s->addr, s->now, &jmp, 1))
+		return;
+	if (!text_exchange(s->addr, s->now, &jmp, 1, true))
+		s->now[0] = JMP;
+}
+
+static void pun_all_again(void)
+{
+	struct site_table *t = patch_sites;
+
+	if (!stopped || !(patch_forms & ~FORM_TRAP))
+		return;
+	stopped = 0;
+	for (u32 i = 0; i <= t->mask; i++)
+		if (t->slot[i] && t->slot[i]->patched && t->slot[i]->now[0] == INT3)
+			pun_again(t->slot[i]);
 }
 
 /* --- code --- */
@@ -521,12 +540,6 @@ static bool settle(struct hits **garbage, u32 nr)
 	return quiet;
 }
 
-static void look_no_more(void)
-{
-	near_close(near);
-	near = NULL;
-}
-
 int patch_add_many(struct patch_req *reqs, u32 nr)
 {
 	struct hits **garbage = calloc(nr ? nr : 1, sizeof(*garbage));
@@ -543,7 +556,8 @@ int patch_add_many(struct patch_req *reqs, u32 nr)
 		any |= garbage[i] != NULL;
 		first = first ? first : reqs[i].err;
 	}
-	look_no_more();
+	pun_all_again();
+	near_forget();
 	if (any)
 		settle(garbage, nr);
 	else
@@ -563,7 +577,8 @@ int patch_del_many(struct patch_req *reqs, u32 nr)
 	for (u32 i = 0; i < nr; i++) /* without memory for the list, what hits read is lost */
 		del(&reqs[i], garbage ? &garbage[i] : &one);
 	take_out_left();
-	look_no_more();
+	pun_all_again();
+	near_forget();
 	quiet = settle(garbage, garbage ? nr : 0);
 	for (u32 i = 0; i < nr; i++) {
 		free(reqs[i].patch);

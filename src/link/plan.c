@@ -294,8 +294,14 @@ void plan_close(struct plan_file *f)
 
 /* --- where branches lead --- */
 
-/* Every four bytes of code are taken for a distance: branches anywhere in it are among them, and data and
- * chance add few. */
+/* Do the bytes in front of @p, at least two, take the four there for a distance to code? call, jmp, jcc, lea
+ * from rip, xbegin. Asked of every place, so branches are found in code that nobody can follow. */
+static bool may_be_branch(const u8 *p)
+{
+	return (p[-1] & 0xfe) == 0xe8 || (p[-2] == 0x0f && (p[-1] & 0xf0) == 0x80) ||
+	       (p[-2] == 0x8d && (p[-1] & 0xc7) == 5) || (p[-2] == 0xc7 && p[-1] == 0xf8);
+}
+
 static int mark_targets(struct plan_file *f, struct segment *to)
 {
 	if (to->targets)
@@ -307,10 +313,12 @@ static int mark_targets(struct plan_file *f, struct segment *to)
 		const struct segment *s = &f->text[i];
 		const u8 *p = f->data + s->offset;
 
-		for (u64 j = 0; j + 4 <= s->size; j++) {
+		for (u64 j = 2; j + 4 <= s->size; j++) {
 			s32 rel;
 			u64 to_byte;
 
+			if (!may_be_branch(p + j))
+				continue;
 			memcpy(&rel, p + j, 4);
 			to_byte = s->vaddr + j + 4 + (u64)(s64)rel - to->vaddr;
 			if (to_byte < to->size)
