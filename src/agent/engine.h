@@ -105,6 +105,7 @@ struct hit_thread {
 	s32 tid;      /* atomic */
 	u32 ret_free, ret_nr; /* list of return stubs that are free */
 	u64 missed;
+	int *err; /* this thread's errno */
 	struct hit_thread *next;
 };
 extern __thread struct hit_thread *hit_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));

@@ -186,13 +186,13 @@ static void fill(struct pt_regs *regs, u64 ip, u64 sp)
 
 static void run(struct hit_thread *t, const struct hit_row *row, u32 nr, struct pt_regs *regs)
 {
-	int saved = errno;
+	int saved = *t->err;
 
 	for (u32 i = 0; i < nr; i++)
 		row[i].fn(row[i].arg, regs);
 	if (unlikely(t->vectors))
 		thread_restore_vectors(t);
-	errno = saved;
+	*t->err = saved;
 }
 
 void patch_hit_entry(struct site *site, struct pt_regs *regs, struct hit_thread *t)

@@ -90,7 +90,12 @@ struct hit_thread *thread_get(void)
 
 	if (!t)
 		t = make(self);
+	if (!t)
+		return NULL;
+	t->busy = 1; /* libc is asked, which may be probed */
 	hit_thread = t;
+	t->err = &errno;
+	t->busy = 0;
 	return t;
 }
 
