@@ -135,6 +135,7 @@ static const struct {
 	[MSG_WATCH] = {sizeof(struct msg_watch), image_handle_watch},
 	[MSG_INNER_MAP] = {sizeof(struct msg_inner_map), image_handle_inner},
 	[MSG_TIMER] = {sizeof(struct msg_timer), image_handle_timer},
+	[MSG_PERF_RING] = {sizeof(struct msg_perf_ring), image_handle_perf_ring},
 	[MSG_VIEW_CHANGED] = {sizeof(struct msg_view_changed), image_handle_view_changed},
 	[MSG_PRINTK] = {sizeof(struct msg_printk), trace_handle_printk},
 	[MSG_BTF_SHOW] = {sizeof(struct msg_btf_show), image_handle_btf_show},

@@ -131,6 +131,7 @@ int image_handle_tail(struct conn *c);
 int image_handle_inner(struct conn *c);
 int image_handle_watch(struct conn *c);
 int image_handle_timer(struct conn *c);
+int image_handle_perf_ring(struct conn *c);
 int image_handle_view_changed(struct conn *c);
 int image_handle_account(struct conn *c);
 int image_handle_btf_show(struct conn *c);

@@ -10,10 +10,12 @@
 #include "daemon/daemon.h"
 #include "link/link.h"
 #include "prog/map_obj.h"
+#include "prog/perf_ring.h"
 #include "prog/prog.h"
 
 _Static_assert(OBJ_PROG == 0 && OBJ_MAP == 1 && OBJ_LINK == 2 && OBJ_BTF == 3,
 	       "msg_handle_info.kind");
+_Static_assert(OBJ_PERF_RING == 6, "msg_handle_info.kind");
 
 static int passed_fd(struct conn *c, u32 i)
 {
@@ -68,7 +70,7 @@ static struct obj *describe(struct conn *c, int fd, struct msg_handle_info *info
 	info->type = type_of(o);
 	info->dev = st.st_dev;
 	info->ino = st.st_ino;
-	if (info->kind == OBJ_MAP)
+	if (info->kind == OBJ_MAP || info->kind == OBJ_PERF_RING)
 		info->map = obj_to_map(o)->map.attr;
 	if (info->kind != OBJ_KINDS)
 		return o;
@@ -93,7 +95,7 @@ int image_describe_memory(struct conn *c, int fd, struct msg_handle_info *info)
 
 	if (IS_ERR(o))
 		return PTR_ERR(o);
-	if (info->kind == OBJ_MAP)
+	if (info->kind == OBJ_MAP || info->kind == OBJ_PERF_RING)
 		err = add_map_fd(c, info, &obj_to_map(o)->map);
 	obj_put(o);
 	return err;
@@ -234,6 +236,33 @@ int image_handle_inner(struct conn *c)
 	return err;
 }
 
+/* The perf event's buffer with @id, whose memory the client shows. */
+static struct obj *shown_ring(struct conn *c, u32 id)
+{
+	struct map_obj *m = sys_perf_ring_by_id(c->d->sys, id);
+
+	if (!m)
+		return ERR_PTR(-ENOENT);
+	if (same_file(passed_fd(c, 0), m->map.memfd))
+		return &m->obj;
+	obj_put(&m->obj);
+	return ERR_PTR(-EBADF);
+}
+
+int image_handle_perf_ring(struct conn *c)
+{
+	struct msg_perf_ring m;
+	struct perf_ring_open o;
+	int fd;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	o = (struct perf_ring_open){m.cpu, m.wakeup, m.sample_type, m.enabled};
+	fd = sys_perf_ring_open(c->d->sys, &o);
+	if (fd >= 0)
+		reply_fd(&c->reply, fd);
+	return fd < 0 ? fd : 0;
+}
+
 int image_handle_watch(struct conn *c)
 {
 	struct msg_watch m;
@@ -242,6 +271,8 @@ int image_handle_watch(struct conn *c)
 
 	memcpy(&m, c->msg.body, sizeof(m));
 	o = shown_map(c, m.map_id);
+	if (IS_ERR(o))
+		o = shown_ring(c, m.map_id);
 	if (IS_ERR(o))
 		return PTR_ERR(o);
 	fd = map_obj_watch(obj_to_map(o));

@@ -41,6 +41,7 @@ enum msg_type {
 	MSG_KSYM_FIND = 11,  /* name with NUL -> u64 address of a symbol of /proc/kallsyms */
 	MSG_TIMER = 12,	     /* struct msg_timer -> result of a bpf_timer helper */
 	MSG_WATCH = 13,	     /* map fd -> eventfd that writers of the map signal */
+	MSG_PERF_RING = 23,  /* struct msg_perf_ring -> fd of a perf event of bpf output */
 	MSG_VIEW_CHANGED = 14, /* struct msg_view_changed: bpf_view_changed() in a client */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
@@ -140,7 +141,7 @@ struct msg_bpf_reply {
 /* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service.
  * OBJ_MAP: reply fd 0 = memfd, read-only without HANDLE_WRITE. */
 struct msg_handle_info {
-	u32 kind;	/* enum obj_kind (obj/obj.h): 0 prog, 1 map, 2 link, 3 btf */
+	u32 kind;	/* enum obj_kind (obj/obj.h): 0 prog, 1 map, 2 link, 3 btf, 6 perf event of bpf output */
 	u32 perm;	/* HANDLE_READ 1, HANDLE_WRITE 2 */
 	u32 id;
 	u32 type;	/* program, map or link type */
@@ -192,11 +193,17 @@ struct msg_inner_map {
 	u32 inner_id;
 };
 
-/* MSG_WATCH: fd 0 = memfd of a map with events, as above. Reply fd 0: the map's eventfd, from now on
+/* MSG_WATCH: fd 0 = memfd of a map with events, as above, or of a perf event's buffer. Reply fd 0: the map's eventfd, from now on
  * signalled by whoever adds something to the map that its reader is to be woken for. */
 struct msg_watch {
 	u32 map_id;
 	u32 pad;
+};
+
+/* MSG_PERF_RING: what struct perf_ring_open says (prog/perf_ring.h). */
+struct msg_perf_ring {
+	u64 sample_type;
+	u32 cpu, wakeup, enabled, pad;
 };
 
 /* MSG_TIMER: what struct exec_timer says (exec/exec.h), with the map by id. INIT: fd 0 = memfd of the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * data_path.c - kinds whose elements are objects of a kernel's data path: sockets, devices, CPUs,
- * perf events, cgroups, storage that hangs on its sockets.
+ * cgroups, storage that hangs on its sockets.
  *
  * Nothing of that is here, so such a map is always empty: programs that use one can be verified
  * and test-run and find nothing in it, as on a machine where nobody has filled it. Each kind is a
@@ -38,15 +38,6 @@ static int check_socket_storage(const struct map_attr *attr)
 }
 
 static const struct data_path_kind rows[] = {
-	{BPF_MAP_TYPE_PERF_EVENT_ARRAY,
-	 4,
-	 {4},
-	 BPF_F_NUMA_NODE | BPF_F_PRESERVE_ELEMS | MAP_ACCESS_FLAGS,
-	 false,
-	 -ENOTSUPP,
-	 -EOPNOTSUPP,
-	 -ENOENT,
-	 check_fd_array},
 	{BPF_MAP_TYPE_CGROUP_ARRAY,
 	 4,
 	 {4},
@@ -189,8 +180,7 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 /* Arrays of fds say what an update says, the others what an array does. */
 static int outside_error(u32 type)
 {
-	return type == BPF_MAP_TYPE_PERF_EVENT_ARRAY || type == BPF_MAP_TYPE_CGROUP_ARRAY ||
-			       type == BPF_MAP_TYPE_REUSEPORT_SOCKARRAY
+	return type == BPF_MAP_TYPE_CGROUP_ARRAY || type == BPF_MAP_TYPE_REUSEPORT_SOCKARRAY
 		       ? -E2BIG
 		       : -EINVAL;
 }
@@ -223,7 +213,6 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 		.get_next_key = next_key,              \
 	}
 
-DATA_PATH(perf_event_array);
 DATA_PATH(cgroup_array);
 DATA_PATH(devmap);
 DATA_PATH(devmap_hash);

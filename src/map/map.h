@@ -132,6 +132,8 @@ struct bpf_map_ops {
 	/* a test run that uses the map begins; may be NULL */
 	void (*test_begin)(struct bpf_map *map);
 
+	/* kinds with events: what poll says of the map: there is something to read, or (USER_RINGBUF) room to write */
+	bool (*ready)(const struct bpf_map *map);
 	/* what mmap of a handle shows; NULL: nothing */
 	void (*window)(const struct bpf_map *map, struct map_window *w);
 
@@ -258,8 +260,6 @@ void *map_ringbuf_reserve(struct bpf_map *map, u64 size);
 /* -> is the reader to be woken? (BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP, else when it has read all before) */
 bool map_ringbuf_commit(const struct bpf_map *map, void *record, bool discard, u64 flags);
 bool map_ringbuf_holds(const struct bpf_map *map, const void *record);
-/* What poll says of the map: there is something to read, or (USER_RINGBUF) room to write. */
-bool map_ringbuf_ready(const struct bpf_map *map);
 /*
  * USER_RINGBUF: user space writes, one program at a time reads. Begin is -EBUSY while another does.
  * next: the record that is to be read, *@size bytes; NULL: there is none (0 in *@err), it was

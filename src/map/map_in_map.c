@@ -66,6 +66,35 @@ u32 map_inner_id(struct bpf_map *map, const void *key)
 	return id ? __atomic_load_n(id, __ATOMIC_ACQUIRE) : 0;
 }
 
+static int check_perf(const struct map_attr *attr)
+{
+	if (!attr->max_entries || attr->key_size != 4 || attr->value_size != 4 ||
+	    attr->map_flags &
+		    ~(BPF_F_NUMA_NODE | BPF_F_PRESERVE_ELEMS | BPF_F_RDONLY | BPF_F_WRONLY))
+		return -EINVAL;
+	return 0;
+}
+
+static int no_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
+{
+	return -ENOTSUPP;
+}
+
+/* Elements are buffers of perf events (perf_ring.c), found by programs as maps in maps are. */
+const struct bpf_map_ops map_perf_event_array_ops = {
+	.name = "perf_event_array",
+	.alloc_check = check_perf,
+	.shm_size = shm_size,
+	.bind = bind,
+	.lookup = lookup,
+	.update = update,
+	.delete = delete,
+	.sys_lookup = no_lookup,
+	.get_next_key = array_next_key,
+	.fd_values = true,
+	.map_values = true,
+};
+
 const struct bpf_map_ops map_array_of_maps_ops = {
 	.name = "array_of_maps",
 	.alloc_check = check,

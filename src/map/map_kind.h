@@ -7,6 +7,7 @@
 #include <limits.h>
 #include "base/slot.h"
 #include "map/map.h"
+#include "map/perf_ring.h"
 
 #define MAP_KIND(type, ops) extern const struct bpf_map_ops ops;
 #include "map/kinds.def"

@@ -150,7 +150,7 @@ static bool is_user(const struct bpf_map *map)
 	return map->map_type == BPF_MAP_TYPE_USER_RINGBUF;
 }
 
-bool map_ringbuf_ready(const struct bpf_map *map)
+static bool ready(const struct bpf_map *map)
 {
 	u64 used = load_pos(geom_of(map)->producer) - load_pos(geom_of(map)->consumer);
 
@@ -310,6 +310,7 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 		.get_next_key = next_key,              \
 		.release_dead = release_dead,          \
 		.window = window,                      \
+		.ready = ready,                        \
 		.events = true,                        \
 	}
 

@@ -115,14 +115,12 @@ static struct map_obj *inner_del(struct map_obj *m, u32 id)
 	return gone;
 }
 
-int map_obj_put_inner(struct map_obj *m, const void *key, struct map_obj *inner, u64 flags)
+static int put_inner(struct map_obj *m, const void *key, struct map_obj *inner, u64 flags)
 {
 	struct map_obj *gone;
 	u32 id = inner->map.id, old;
 	int err;
 
-	if (!map_inner_alike(m->map.inner_map_meta, &inner->map))
-		return -EINVAL;
 	pthread_mutex_lock(&m->lock);
 	old = map_inner_id(&m->map, key);
 	err = inner_add(m, inner);
@@ -136,6 +134,18 @@ int map_obj_put_inner(struct map_obj *m, const void *key, struct map_obj *inner,
 	if (gone)
 		obj_put(&gone->obj);
 	return err;
+}
+
+int map_obj_put_inner(struct map_obj *m, const void *key, struct map_obj *inner, u64 flags)
+{
+	if (!map_inner_alike(m->map.inner_map_meta, &inner->map))
+		return -EINVAL;
+	return put_inner(m, key, inner, flags);
+}
+
+int map_obj_put_ring(struct map_obj *m, const void *key, struct map_obj *ring)
+{
+	return put_inner(m, key, ring, BPF_ANY);
 }
 
 int map_obj_del_inner(struct map_obj *m, const void *key)

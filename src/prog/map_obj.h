@@ -13,6 +13,7 @@
 
 struct bpf_prog;
 struct timers;
+struct perf_rings;
 
 struct map_obj {
 	struct obj obj;
@@ -28,6 +29,7 @@ struct map_obj {
 	struct timers *timers; /* where values of this map have timers (timer.h); NULL: none ever had */
 	u32 nr_timers; /* atomic */
 	struct idr inner; /* maps of maps: what is inside, by id (map_inner.c) */
+	struct perf_rings *rings; /* buffers of perf events: where it has its number (perf_ring.h) */
 	int event; /* kinds with events: eventfd, -1 until somebody waits; atomic */
 	u64 load_time;
 	uid_t uid;
@@ -54,6 +56,8 @@ int map_obj_set_inner(struct map_obj *m, const struct bpf_map *inner);
 /* Elements of maps of maps (map_inner.c). An update takes its own reference of @inner; kernel
  * errno (-EINVAL: not like the pattern). */
 int map_obj_put_inner(struct map_obj *m, const void *key, struct map_obj *inner, u64 flags);
+/* The same for a PERF_EVENT_ARRAY, whose elements are buffers of perf events. */
+int map_obj_put_ring(struct map_obj *m, const void *key, struct map_obj *ring);
 int map_obj_del_inner(struct map_obj *m, const void *key);
 u32 map_obj_inner_id(struct map_obj *m, const void *key); /* 0: no such element */
 /* The map with @id, if it is in @m: referenced, or NULL. */

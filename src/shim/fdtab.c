@@ -300,7 +300,7 @@ static struct fd_obj *learn(struct fdtab *t, int fd)
 	if (!o)
 		return ERR_PTR(-ENOMEM);
 	err = t->src.describe(t->src.arg, fd, o, &attr, &memfd);
-	if (!err && o->kind == FD_MAP && memfd >= 0) {
+	if (!err && memfd >= 0) { /* of a map, or a perf event's buffer */
 		view = fdtab_map_view(t, &attr, memfd, !(o->perm & 2));
 		o->map = IS_ERR(view) ? NULL
 				      : view->map; /* without a view the service does the work */

@@ -415,6 +415,29 @@ FILE *i_fopen64(const char *path, const char *mode)
 	return do_fopen(path, mode);
 }
 
+/* perf events: see perf_ring.c */
+
+#define PERF_IOC 36 /* '$': the letter of their requests */
+
+int i_ioctl(int fd, unsigned long cmd, unsigned long arg) INTERPOSE(ioctl);
+int i_ioctl(int fd, unsigned long cmd, unsigned long arg)
+{
+	long r = SHIM_ELSEWHERE;
+
+	if (unlikely((cmd >> 8 & 0xff) == PERF_IOC) && shim_active() && fd >= 0)
+		r = INSIDE(shim_perf_ring_ioctl(fd, cmd, arg));
+	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_ioctl, fd, cmd, arg) : r);
+}
+
+static long perf_open(long attr, long pid, long cpu, long group, long flags)
+{
+	long r = INSIDE(shim_perf_ring_open(attr, pid, cpu, group, flags));
+
+	return ret_errno(r == SHIM_ELSEWHERE
+				 ? raw6(SYS_perf_event_open, attr, pid, cpu, group, flags, 0)
+				 : r);
+}
+
 /* epoll of ring buffers: see ring.c */
 
 int i_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev) INTERPOSE(epoll_ctl);
@@ -583,6 +606,15 @@ static long nr_open(long a, long b, long c, long d, long e, long f)
 }
 #endif
 
+static long nr_ioctl(long a, long b, long c, long d, long e, long f)
+{
+	return i_ioctl(a, b, c);
+}
+static long nr_perf_event_open(long a, long b, long c, long d, long e, long f)
+{
+	return perf_open(a, b, c, d, e);
+}
+
 #define NR_MAX 512
 static long (*const by_number[NR_MAX])(long, long, long, long, long, long) = {
 	[SYS_bpf] = nr_bpf,
@@ -596,6 +628,8 @@ static long (*const by_number[NR_MAX])(long, long, long, long, long, long) = {
 	[SYS_openat] = nr_openat,
 	[SYS_mount] = nr_mount,
 	[SYS_epoll_ctl] = nr_epoll_ctl,
+	[SYS_ioctl] = nr_ioctl,
+	[SYS_perf_event_open] = nr_perf_event_open,
 #ifdef SYS_dup2
 	[SYS_dup2] = nr_dup2,
 	[SYS_readlink] = nr_readlink,

@@ -2,6 +2,7 @@
 /* mmap.c - mmap of a map handle: the part of the map's memory that its kind shows (struct map_window),
  * under the kernel's conditions. */
 #include "base/raw.h"
+#include "map/perf_ring.h"
 #include "shim/shim.h"
 
 #define PAGE 4096ull
@@ -18,6 +19,16 @@ static int within(const struct map_window *w, u64 len, int prot, off_t off)
 	return off < 0 || end > w->len ? -EINVAL : 0;
 }
 
+/* The buffer of a perf event is as large as it is mapped. */
+static int perf_allowed(const struct fd_obj *o, struct map_window *w, u64 len, bool shared,
+			off_t off)
+{
+	if (!shared || off || !o->map)
+		return -EINVAL;
+	o->map->ops->window(o->map, w);
+	return map_perf_ring_mapped(o->map, len);
+}
+
 /* As the kernel checks: the open mode of the fd, the kind, the sharing, the freeze, the flags, the
  * size. */
 static int allowed(const struct fd_obj *o, struct map_window *w, size_t len, int prot, int flags,
@@ -32,6 +43,8 @@ static int allowed(const struct fd_obj *o, struct map_window *w, size_t len, int
 		return -EACCES;
 	if (prot & PROT_EXEC)
 		return -EPERM;
+	if (o->kind == FD_PERF_RING)
+		return perf_allowed(o, w, len, shared, off);
 	if (o->kind != FD_MAP)
 		return -ENODEV;
 	if (!map || !map_can_mmap(map))

@@ -164,10 +164,10 @@ static void level(const struct watch *w)
 {
 	const struct bpf_map *map = w->o->map;
 
-	if (map_ringbuf_ready(map))
+	if (map->ops->ready(map))
 		return;
 	set_idle(map, w->event);
-	if (map_ringbuf_ready(map))
+	if (map->ops->ready(map))
 		set_ready(map, w->event);
 }
 
@@ -203,11 +203,16 @@ static long add(int epfd, int fd, struct fd_obj *o, int event, struct epoll_even
 		return ret;
 	*w = (struct watch){epfd, fd, event, o, w->next};
 	__atomic_add_fetch(&state.nr, 1, __ATOMIC_RELAXED);
-	if (map_ringbuf_ready(o->map))
+	if (o->map->ops->ready(o->map))
 		set_ready(o->map, event);
 	else
 		level(w);
 	return 0;
+}
+
+static bool can_wait(const struct fd_obj *o)
+{
+	return (o->kind == FD_MAP || o->kind == FD_PERF_RING) && o->map && o->map->ops->events;
 }
 
 static bool is_ring(int fd)
@@ -217,7 +222,7 @@ static bool is_ring(int fd)
 
 	if (IS_ERR(o))
 		return false;
-	yes = o->kind == FD_MAP && o->map && o->map->ops->events;
+	yes = can_wait(o);
 	fdtab_put(shim.fds, o);
 	return yes;
 }
@@ -230,7 +235,7 @@ static long add_map(int epfd, int fd, struct epoll_event *ev)
 
 	if (IS_ERR(o))
 		return SHIM_ELSEWHERE;
-	if (o->kind != FD_MAP || !o->map || !o->map->ops->events)
+	if (!can_wait(o))
 		goto fail_put;
 	event = fetch_event(o->map);
 	ret = event;

@@ -16,6 +16,7 @@
  *   sigchain.c   SIGSEGV handlers of the program     trace.c   calls as records in a file
  *   host.c       what SYSCALL programs ask for       fail.c    faults on demand
  *   ring.c       epoll on ring buffers           agent*.c  programs attached to this process
+ *   perf_ring.c  perf events of bpf output
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
  * goes straight to libc. Functions return the system call's value or negative errno; only
@@ -120,6 +121,10 @@ void shim_epoll_drop(unsigned int first, unsigned int last); /* these were close
 unsigned int shim_epoll_next_fd(unsigned int first); /* from @first on; ~0u: none */
 void shim_ring_after_fork(void);
 void shim_wake(struct exec_run *run, struct bpf_map *map);
+
+/* perf_ring.c: perf events of bpf output; SHIM_ELSEWHERE: another event */
+long shim_perf_ring_open(u64 uattr, int pid, int cpu, int group, unsigned long flags);
+long shim_perf_ring_ioctl(int fd, unsigned long cmd, u64 arg);
 
 /* fail.c */
 void shim_fail_start(const char *text);

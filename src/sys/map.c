@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "prog/perf_ring.h"
 #include "sys/priv.h"
 
 static bool numa_node_exists(u32 node)
@@ -268,8 +269,9 @@ long sys_map_lookup(struct sys_req *r)
 	long ret = lookup_open(r, &e, HANDLE_READ);
 
 	if (!ret)
-		ret = e.map->ops->map_values ? lookup_inner(&e)
-					     : map_sys_lookup(e.map, e.key, e.value, r->attr.flags);
+		ret = map_is_of_maps(e.map->map_type)
+			      ? lookup_inner(&e)
+			      : map_sys_lookup(e.map, e.key, e.value, r->attr.flags);
 	if (!ret && req_copy_out(r, r->attr.value, e.value, map_sys_value_size(e.map)))
 		ret = -EFAULT;
 	elem_close(&e);
@@ -288,6 +290,21 @@ static int update_with_map(struct sys_req *r, struct elem *e, u32 fd)
 	return err;
 }
 
+/* Kernel: perf_event_get(). */
+static int update_with_ring(struct sys_req *r, struct elem *e, u32 fd)
+{
+	struct obj *o = req_any_obj(r, fd, NULL);
+	struct map_obj *ring;
+	int err;
+
+	if (IS_ERR(o))
+		return -EBADF;
+	ring = obj_to_perf_ring(o);
+	err = ring ? map_obj_put_ring(e->m, e->key, ring) : -EBADF;
+	obj_put(o);
+	return err;
+}
+
 /* Prog arrays, maps of maps: the value is an fd. Indices are checked before it is. */
 static int update_fd_value(struct sys_req *r, struct elem *e)
 {
@@ -303,6 +320,8 @@ static int update_fd_value(struct sys_req *r, struct elem *e)
 		return -EINVAL;
 	if (index >= e->map->max_entries)
 		return -E2BIG;
+	if (e->map->map_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY)
+		return update_with_ring(r, e, fd);
 	if (e->map->ops->map_values)
 		return update_with_map(r, e, fd);
 	prog = req_prog(r, fd);
@@ -335,9 +354,11 @@ static int delete_fd_value(struct elem *e)
 {
 	u32 index;
 
+	memcpy(&index, e->key, sizeof(index));
+	if (e->map->map_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY && index >= e->map->max_entries)
+		return -E2BIG;
 	if (e->map->ops->map_values)
 		return map_obj_del_inner(e->m, e->key);
-	memcpy(&index, e->key, sizeof(index));
 	return index >= e->map->max_entries ? -E2BIG : map_obj_del_prog(e->m, index);
 }
 

@@ -31,6 +31,7 @@ struct sys {
 	u32 nr_modules;
 	struct exec_host host;
 	struct timers *timers;
+	struct perf_rings *rings;
 	struct hooks *hooks;
 	struct probes *probes;
 	struct view_events *view_events;

@@ -7,6 +7,7 @@
 
 #include "abi/command.h"
 #include "helper/cgroup_view.h"
+#include "prog/perf_ring.h"
 #include "sys/priv.h"
 
 /* --- what programs running in this process need --- */
@@ -34,6 +35,23 @@ static struct bpf_map *host_inner_map(struct exec_run *run, struct bpf_map *oute
 		return NULL;
 	obj_put(&inner->obj);
 	return &inner->map;
+}
+
+long sys_perf_ring_open(struct sys *sys, const struct perf_ring_open *o)
+{
+	struct map_obj *m = perf_ring_open(sys->rings, o, sys->nr_cpus);
+	long fd;
+
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	fd = handle_open(sys->objs, &m->obj, HANDLE_RW);
+	obj_put(&m->obj);
+	return fd;
+}
+
+struct map_obj *sys_perf_ring_by_id(struct sys *sys, u32 id)
+{
+	return perf_ring_by_id(sys->rings, id);
 }
 
 static void host_wake(struct exec_run *run, struct bpf_map *map)
@@ -236,9 +254,12 @@ struct sys *sys_open(const struct sys_options *opt)
 	sys->timers = timers_new(&sys->host);
 	if (!sys->timers)
 		goto fail_pumps;
+	sys->rings = perf_rings_new();
+	if (!sys->rings)
+		goto fail_timers;
 	sys->view_events = view_events_new();
 	if (!sys->view_events)
-		goto fail_timers;
+		goto fail_rings;
 	sys->hooks = hooks_new(&sys->host);
 	if (!sys->hooks)
 		goto fail_events;
@@ -270,6 +291,8 @@ fail_hooks:
 	hooks_free(sys->hooks);
 fail_events:
 	view_events_free(sys->view_events);
+fail_rings:
+	perf_rings_free(sys->rings);
 fail_timers:
 	timers_free(sys->timers);
 fail_pumps:
@@ -293,6 +316,7 @@ u32 sys_close(struct sys *sys)
 	if (left)
 		return left; /* somebody's image may still call our host functions */
 	hooks_free(sys->hooks);
+	perf_rings_free(sys->rings);
 	view_events_free(sys->view_events);
 	probes_free(sys->probes);
 	free(sys);

@@ -86,6 +86,10 @@ struct exec_timer;
 /* A bpf_timer helper of a program in another process; the caller holds the map of INIT. */
 long sys_timer(struct sys *sys, const struct exec_timer *t);
 /* bpf_view_changed() of a program that ran elsewhere */
+/* A perf event of bpf output (prog/perf_ring.h): new fd, or negative errno. */
+struct perf_ring_open;
+long sys_perf_ring_open(struct sys *sys, const struct perf_ring_open *o);
+struct map_obj *sys_perf_ring_by_id(struct sys *sys, u32 id); /* referenced, or NULL */
 void sys_view_changed(struct sys *sys, u64 group);
 const struct exec_host *sys_exec_host(struct sys *sys);
 int sys_event_fd(struct sys *sys);  /* poll for reading, then sys_reap() */

@@ -121,10 +121,10 @@ static void test_ring_wakeup(void **state)
 	void *a, *b;
 
 	open_map(&map, BPF_MAP_TYPE_RINGBUF, 0, 0, RING, 0);
-	assert_false(map_ringbuf_ready(&map));
+	assert_false(map.ops->ready(&map));
 	a = map_ringbuf_reserve(&map, 8);
 	b = map_ringbuf_reserve(&map, 8);
-	assert_true(map_ringbuf_ready(&map));
+	assert_true(map.ops->ready(&map));
 	assert_true(map_ringbuf_holds(&map, a) && map_ringbuf_holds(&map, b));
 	assert_false(map_ringbuf_holds(&map, (char *)map.extra + map.extra_len));
 	assert_false(map_ringbuf_holds(&map, (char *)map.extra - 1));
