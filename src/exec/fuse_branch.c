@@ -203,6 +203,25 @@ void jit_emit_invert(struct jit *j, u32 i, u32 span)
 	jit_emit_jump(j, i, (u32)jit_target(in + 1, i + 1), (int)other_condition(in));
 }
 
+/* if ... goto +1; exit      where jumps to exits go to the way out, so that nothing leads to this one */
+u32 jit_match_leave(struct jit *j, u32 i)
+{
+	const struct bpf_insn *in = &j->img->insns[i];
+
+	return is_condition(in) && in->off == 1 && i + 1 < j->func_end &&
+			       in[1].code == (BPF_JMP | BPF_EXIT)
+		       ? 2
+		       : 0;
+}
+
+void jit_emit_leave(struct jit *j, u32 i, u32 span)
+{
+	const struct bpf_insn *in = &j->img->insns[i];
+
+	jit_emit_compare(j, in);
+	jit_emit_jump(j, i, i + 1, (int)other_condition(in));
+}
+
 /* --- many comparisons of one register ---
  *
  * What compilers make of a switch: jumps that compare it with small constants and do nothing else, in a tree. Where
@@ -336,5 +355,5 @@ void jit_emit_table(struct jit *j, u32 i, u32 span)
 	put32(j, 4);
 	x86_at(j, 0, 0xff, 4, &(struct x86_addr){TMP, TMP3, 3, 0}); /* jmp [TMP + TMP3 * 8] */
 	for (s32 v = 0; v <= t.most; v++)
-		put64(j, (u64)j->code + j->at[leaf_of(j, i, in, (u64)v)]);
+		put64(j, (u64)j->code + jit_place(j, leaf_of(j, i, in, (u64)v)));
 }

@@ -11,7 +11,7 @@
 #define PAGE_UP(bytes) round_up((size_t)(bytes), PAGE)
 #define MAX_LEN	       (8u << 20) /* instructions; addresses stay far inside 32 bits */
 #define WORK_SIZE      (2 * sizeof(u32) + sizeof(u16) + 3ul) /* at, entry; live; flags, fused, span */
-#define LOOP_ALIGN     16
+#define LOOP_ALIGN     32
 
 static void *pages(size_t size, int prot)
 {
@@ -141,19 +141,25 @@ static int analyse(struct jit *j)
 
 /* --- the passes --- */
 
+static bool jumped_to(const struct jit *j, u32 start, u32 i)
+{
+	return (j->flags[i] & JIT_LEADER) || (i > start && jit_is_jump(&j->img->insns[i - 1]));
+}
+
 static void look_at_function(struct jit *j, u32 start)
 {
 	const struct bpf_insn *insns = j->img->insns;
 	u32 i;
 
 	j->uses = 0;
-	j->calls = j->patient = false;
+	j->calls = j->patient = j->leaves = false;
 	for (i = start; i == start || (i < j->img->len && !(j->flags[i] & JIT_FUNCTION)); i++) {
 		u8 code = insns[i].code;
 
 		if (j->flags[i] & JIT_SECOND)
 			continue;
 		j->uses |= 1u << insns[i].dst_reg | 1u << insns[i].src_reg;
+		j->leaves |= code == (BPF_JMP | BPF_EXIT) && jumped_to(j, start, i);
 		j->patient |= code == (BPF_JMP | BPF_JCOND);
 		j->calls |= code == (BPF_JMP | BPF_CALL) || code == (BPF_JMP | BPF_TAIL_CALL) ||
 			    code == (BPF_LDX | BPF_KPTR | BPF_DW) ||
@@ -233,6 +239,10 @@ static int emit(struct jit *j, u32 i)
 	err = jit_emit_insn(j, i);
 	for (u32 k = i; k < i + j->span[i]; k++)
 		follow_maps(j, &j->img->insns[k]);
+	if (i + j->span[i] == j->func_end && j->leaves) {
+		j->entry[j->func_end - 1] = jit_here(j);
+		jit_emit_exit(j);
+	}
 	return err ? err : j->span[i];
 }
 

@@ -96,7 +96,9 @@ struct jit {
 	u8 *fused;  /* which fusion begins there (jit_fuse.h), 0: none ... */
 	u8 *span;   /* ... and how many instructions it covers */
 	u32 *at;    /* where an instruction's code begins, as the last pass had it; [len]: the end */
-	u32 *entry; /* the same of the function that begins there */
+	/* the same of the function that begins there; by a function's last instruction: of its way out, where its
+	 * jumps to BPF_EXIT go */
+	u32 *entry;
 	u8 *code;   /* where it will run; NULL: not known yet */
 	u8 *p;	    /* the next byte goes here ... */
 	u8 *begun;  /* ... after what began here ... */
@@ -110,7 +112,7 @@ struct jit {
 	u32 uses; /* mask of registers it mentions */
 	/* what a register certainly points to, R0..R11; NULL: unknown */
 	const struct bpf_map *map[12];
-	bool calls, patient;
+	bool calls, patient, leaves; /* leaves: something jumps out of it */
 	u32 features; /* the CPU file's */
 };
 
@@ -118,6 +120,12 @@ struct jit {
 static inline u32 jit_here(const struct jit *j)
 {
 	return j->pos + (u32)(j->p - j->begun);
+}
+/* Where a jump to instruction @target of this function goes. */
+static inline u32 jit_place(const struct jit *j, u32 target)
+{
+	return j->img->insns[target].code == (BPF_JMP | BPF_EXIT) ? j->entry[j->func_end - 1]
+								   : j->at[target];
 }
 void jit_add_fault(struct jit *j, u32 at, u32 len, u32 reg);
 
@@ -151,13 +159,14 @@ struct jit_tail {
 struct jit_tail jit_tail(u64 ctx, u64 map, u64 index, struct exec_run *run);
 
 /* The CPU's part: what it can do; how many instructions from @i on are one for it, and which (fused[]), 1: just
- * that; bytes up to a multiple of @align; the function that C calls; a function's beginning; one instruction, or those fused with
+ * that; bytes up to a multiple of @align; the function that C calls; a function's beginning and its way out; one instruction, or those fused with
  * it, -ENOTSUP when that is the interpreter's. */
 void jit_features(struct jit *j);
 u32 jit_fuse(struct jit *j, u32 i);
 void jit_emit_padding(struct jit *j, u32 align);
 void jit_emit_enter(struct jit *j);
 void jit_emit_prologue(struct jit *j);
+void jit_emit_exit(struct jit *j);
 int jit_emit_insn(struct jit *j, u32 i);
 
 #else

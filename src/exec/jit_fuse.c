@@ -29,8 +29,8 @@ static const u32 may_begin[8] = {
 	[BPF_LDX] = MAY(bytes) | MAY(swapped) | MAY(copy),
 	[BPF_ALU] = MAY(rotate) | MAY(extend) | MAY(test),
 	[BPF_ALU64] = MAY(rotate) | MAY(extend) | MAY(address) | MAY(test),
-	[BPF_JMP] = MAY(select) | MAY(divide) | MAY(invert) | MAY(table),
-	[BPF_JMP32] = MAY(select) | MAY(divide) | MAY(invert) | MAY(table),
+	[BPF_JMP] = MAY(select) | MAY(divide) | MAY(invert) | MAY(leave) | MAY(table),
+	[BPF_JMP32] = MAY(select) | MAY(divide) | MAY(invert) | MAY(leave) | MAY(table),
 };
 
 u32 jit_fuse(struct jit *j, u32 i)

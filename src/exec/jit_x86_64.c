@@ -98,7 +98,7 @@ void jit_emit_prologue(struct jit *j)
 	}
 }
 
-static void emit_exit(struct jit *j)
+void jit_emit_exit(struct jit *j)
 {
 	if (frame_size(j))
 		x86_alu_imm(j, 1, 0, RSP, frame_size(j));
@@ -258,7 +258,7 @@ static void emit_tail_call(struct jit *j)
 	emit_c_call(j, jit_tail);
 	x86_rr(j, 0, 0x85, RDX, RDX);
 	none = X86_SKIP_IF(j, CC_E);
-	emit_exit(j);
+	jit_emit_exit(j);
 	x86_land(j, none);
 }
 
@@ -298,10 +298,12 @@ static u32 behind_gotos(const struct jit *j, u32 target)
  * still where the first one had it, which is too far at worst. */
 void jit_emit_jump(struct jit *j, u32 i, u32 target, int cc)
 {
+	u32 place;
 	s64 dist;
 
 	target = behind_gotos(j, target);
-	dist = (s64)j->at[target] - (jit_here(j) + 2);
+	place = jit_place(j, target);
+	dist = (s64)place - (jit_here(j) + 2);
 
 	if (j->pass == JIT_PLACES && dist == (s8)dist)
 		j->flags[i] |= JIT_SHORT;
@@ -309,10 +311,10 @@ void jit_emit_jump(struct jit *j, u32 i, u32 target, int cc)
 		put8(j, cc < 0 ? 0xeb : 0x70 | cc);
 		put8(j, dist);
 	} else if (cc < 0) {
-		jit_emit_rel32(j, 0xe9, j->at[target]);
+		jit_emit_rel32(j, 0xe9, place);
 	} else {
 		put8(j, 0x0f);
-		jit_emit_rel32(j, 0x80 | cc, j->at[target]);
+		jit_emit_rel32(j, 0x80 | cc, place);
 	}
 }
 
@@ -357,11 +359,13 @@ static int emit_jmp(struct jit *j, const struct bpf_insn *in, u32 i)
 
 	switch (op) {
 	case BPF_CALL: return emit_call(j, in, i);
-	case BPF_EXIT: emit_exit(j); return 0;
+	case BPF_EXIT: jit_emit_exit(j); return 0;
 	case BPF_TAIL_CALL: emit_tail_call(j); return 0;
 	case BPF_JCOND: emit_may_goto(j, i, target); return 0;
 	case BPF_JA:
-		if (target != i + 1)
+		if (j->img->insns[behind_gotos(j, target)].code == (BPF_JMP | BPF_EXIT))
+			jit_emit_exit(j);
+		else if (target != i + 1)
 			jit_emit_jump(j, i, target, -1);
 		return 0;
 	}

@@ -175,7 +175,7 @@ static void put_jumps(struct rng *r, struct prog *p)
 	u32 a = free_reg(r, p), s = free_reg(r, p), b = free_reg(r, p);
 	u8 class = below(r, 2) ? BPF_ALU64 : BPF_ALU, x = below(r, 2) ? BPF_X : BPF_K;
 
-	switch (below(r, 4)) {
+	switch (below(r, 5)) {
 	case 0: /* asks whether something is zero */
 		if (below(r, 2))
 			put(p, BPF_INSN(class | BPF_MOV | BPF_X, a, s, 0, 0));
@@ -205,6 +205,14 @@ static void put_jumps(struct rng *r, struct prog *p)
 		put(p, BPF_JMP_A(2));
 		put(p, BPF_ALU64_IMM(BPF_ADD, b, 3));
 		put(p, BPF_JMP_A(0));
+		break;
+	case 4: /* leaves, seldom: most of the program should run */
+		if (below(r, 4))
+			break;
+		put(p, any_branch(r, p, 1));
+		if (below(r, 2))
+			put(p, BPF_JMP_A(1));
+		put(p, BPF_EXIT_INSN());
 		break;
 	}
 }
