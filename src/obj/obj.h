@@ -36,6 +36,7 @@ struct obj_class {
 	/* a reference went and others are left: for objects that can be part of a ring of
 	 * references. May block; may drop more; may be NULL */
 	void (*dropped)(struct obj *o);
+	u32 (*holds)(const struct obj *o, const struct obj *other); /* references of @other that @o has; of programs: of maps; may be NULL */
 };
 
 struct obj {

@@ -28,6 +28,9 @@ struct map_obj {
 	u32 nr_progs; /* slots in use */
 	struct timers *timers; /* where values of this map have timers (timer.h); NULL: none ever had */
 	u32 nr_timers; /* atomic */
+	/* Take out what goes when nobody but programs holds the map, and at its end; set before there is any. */
+	void (*drop_timers)(struct map_obj *m);
+	void (*drop_progs)(struct map_obj *m);
 	struct idr inner; /* maps of maps: what is inside, by id (map_inner.c) */
 	struct perf_rings *rings; /* buffers of perf events: where it has its number (perf_ring.h) */
 	int event; /* kinds with events: eventfd, -1 until somebody waits; atomic */

@@ -74,12 +74,29 @@ static void prog_free(struct obj *o)
 	free(prog);
 }
 
+/* References of a map: its own and its image's. */
+static u32 prog_holds(const struct obj *o, const struct obj *map)
+{
+	const struct bpf_prog *prog = container_of(o, struct bpf_prog, obj);
+	struct bpf_prog_aux *aux = prog->aux;
+	u32 n = 0;
+
+	pthread_mutex_lock(&aux->used_maps_lock);
+	for (u32 i = 0; i < aux->used_map_cnt; i++)
+		n += &map_obj_of(aux->used_maps[i])->obj == map;
+	pthread_mutex_unlock(&aux->used_maps_lock);
+	for (u32 i = 0; prog->image && i < prog->image->nr_maps; i++)
+		n += &map_obj_of(prog->image->maps[i])->obj == map;
+	return n;
+}
+
 const struct obj_class prog_class = {
 	.name = "prog",
 	.kind = OBJ_PROG,
 	.set_id = prog_set_id,
 	.release = prog_release,
 	.free = prog_free,
+	.holds = prog_holds,
 };
 
 int prog_publish(struct obj_table *t, struct bpf_prog *prog)

@@ -276,8 +276,9 @@ void timers_free(struct timers *ts)
 	free(ts);
 }
 
-void timers_drop_map(struct timers *ts, struct map_obj *m)
+static void drop_map(struct map_obj *m)
 {
+	struct timers *ts = m->timers;
 	struct bpf_prog *prog;
 	u32 i = 0;
 
@@ -326,7 +327,8 @@ static long init_locked(struct timers *ts, struct map_obj *m, u64 value_off)
 	ts->at[place] = t;
 	ts->used++;
 	m->timers = ts;
-	__atomic_add_fetch(&m->nr_timers, 1, __ATOMIC_RELAXED);
+	m->drop_timers = drop_map;
+	__atomic_add_fetch(&m->nr_timers, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(field, t->id, __ATOMIC_RELEASE);
 	pthread_cond_signal(&ts->changed); /* there is something to sweep now */
 	return 0;
@@ -346,7 +348,7 @@ long timers_init(struct timers *ts, struct map_obj *m, u64 value_off)
 	pthread_mutex_unlock(&ts->lock);
 	/* whoever let go meanwhile may have missed it */
 	if (!ret && !map_obj_has_user(m)) {
-		timers_drop_map(ts, m);
+		drop_map(m);
 		ret = -EPERM;
 	}
 	return ret;

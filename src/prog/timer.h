@@ -34,7 +34,4 @@ long timers_set_callback(struct timers *t, u64 id, struct bpf_prog *prog, u32 ca
 long timers_start(struct timers *t, u64 id, u64 ns);
 long timers_cancel(struct timers *t, u64 id);
 
-/* Drops all timers of the map. */
-void timers_drop_map(struct timers *t, struct map_obj *m);
-
 #endif

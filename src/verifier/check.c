@@ -12,13 +12,7 @@ static void drop_states(struct venv *env)
 	struct vstate *st;
 
 	vfy_loops_drop(env);
-	vfy_state_free(env, env->cur);
-	env->cur = NULL;
-	while ((st = env->pending)) {
-		env->pending = st->next;
-		vfy_state_free(env, st);
-	}
-	env->nr_pending = 0;
+	vfy_drop_paths(env);
 	for (s32 i = 0; i < env->len; i++)
 		while ((st = env->explored[i])) {
 			env->explored[i] = st->next;

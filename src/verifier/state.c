@@ -191,7 +191,7 @@ fail:
 
 /* --- paths still to walk --- */
 
-static void drop_all(struct venv *env)
+void vfy_drop_paths(struct venv *env)
 {
 	struct vstate *st;
 
@@ -226,7 +226,7 @@ struct vstate *vfy_push(struct venv *env, s32 insn, s32 prev, bool speculative)
 		st->parent->branches++;
 	return st;
 fail:
-	drop_all(env);
+	vfy_drop_paths(env);
 	return NULL;
 }
 

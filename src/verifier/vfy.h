@@ -403,6 +403,7 @@ int vfy_frame_copy_refs(struct venv *env, struct vframe *dst, const struct vfram
 /* Remembers the current state, to be continued at @insn later. The copy, or NULL with everything
  * released (message logged). */
 struct vstate *vfy_push(struct venv *env, s32 insn, s32 prev, bool speculative);
+void vfy_drop_paths(struct venv *env); /* the one that is walked, and those that wait */
 /* pending.c: puts another in place of the state on top of the stack, unless the instruction that
  * pushed it may still change it; without memory the old stays */
 void vfy_pack(struct venv *env, struct vstate **link);

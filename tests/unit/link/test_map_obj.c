@@ -117,10 +117,21 @@ static void release_ring(struct obj *o)
 		obj_put(&map_obj_of(aux->used_maps[i])->obj);
 }
 
+static u32 ring_holds(const struct obj *o, const struct obj *map)
+{
+	const struct bpf_prog_aux *aux = container_of(o, struct bpf_prog, obj)->aux;
+	u32 n = 0;
+
+	for (u32 i = 0; i < aux->used_map_cnt; i++)
+		n += &map_obj_of(aux->used_maps[i])->obj == map;
+	return n;
+}
+
 static const struct obj_class ring_class = {.name = "prog",
 					    .kind = OBJ_PROG,
 					    .set_id = fake_set_id,
 					    .release = release_ring,
+					    .holds = ring_holds,
 					    .free = fake_free};
 
 static void test_ring(void **state)
