@@ -17,9 +17,10 @@
 #include "agent/patch.h"
 
 #define PAGE	   4096ul
-#define JUMP_LEN   5u
+#define JUMP_LEN   SITE_JUMP_LEN
 #define STUB_HEAD  16u	/* data in front of a stub's code: &patch_enter, the site */
 #define STUB_MAX   80u	/* code of a stub */
+#define STUB_MANY_MAX 128u /* of several instructions */
 #define STUBS_MAX  6u	/* of one site */
 #define HIT_STACK  (256ul << 10)
 #define RET_MAX	   65536u /* calls with a return probe at the same time */
@@ -40,11 +41,14 @@ struct hits {
 struct site {
 	u64 addr;
 	struct hits *hits;   /* atomic; NULL: none */
-	u64 stub, body, end; /* code: all of it, of the displaced instruction, behind it */
+	u64 stub;	     /* atomic: where a trap goes on */
 	u32 patched;	     /* atomic: so many bytes are changed, 0: none */
 	u32 nr_stubs;
 	u64 stubs[STUBS_MAX]; /* all that were made: which one the jump leads to depends on bytes behind */
 	u8 was[JUMP_LEN], now[JUMP_LEN];
+	/* The stub that has the plan's other instructions, too, 0: none; where each is in it; whether it is in use. */
+	u64 many, inner[SITE_MORE_MAX];
+	bool is_many;
 	struct site_plan plan;
 };
 
@@ -54,8 +58,9 @@ struct site_table {
 	struct site *slot[];
 };
 extern struct site_table *patch_sites; /* atomic */
-/* Tests take some away. Bit n: a jump of which n bytes change; FORM_TRAP. */
+/* Tests take some away. Bit n: a jump of which n bytes change. */
 #define FORM_TRAP 1u
+#define FORM_MANY (1u << 6)
 extern u32 patch_forms;
 
 struct site *site_find(u64 addr); /* anywhere, signal handlers too */
@@ -69,10 +74,11 @@ static inline u32 site_hash(u64 addr)
 int text_read(u64 addr, void *to, size_t len);
 /* Nobody runs what is there yet. */
 int text_write(u64 addr, const void *from, size_t len);
-/* Others may be running it: they find @was, or @now, never a mixture. */
+/* Others may be running it: they find @was, or @now, never a mixture. Bit i of @inner: an instruction begins at byte i of
+ * both or of one; there stands an int3 whenever it is not whole. */
 /* Does a thread other than this one block SIGTRAP? int3 would kill it. */
 bool text_trap_kills(void);
-int text_exchange(u64 addr, const u8 *was, const u8 *now, u32 len, bool can_trap);
+int text_exchange(u64 addr, const u8 *was, const u8 *now, u32 len, u32 inner, bool can_trap);
 /* Every thread has seen what was stored before, in its instruction stream too. */
 void text_sync(void);
 
@@ -85,8 +91,9 @@ void near_forget(void);
 u32 near_pages(void);
 
 /* --- stub.c --- */
-/* Writes site's stub at @at; 0, or -ERANGE: its targets cannot be reached from there. */
-int stub_write(struct site *site, u64 at);
+/* Writes a stub of the site at @at, for all instructions of its plan or the first; 0, or -ERANGE: targets cannot
+ * be reached from there. */
+int stub_write(struct site *site, u64 at, bool many);
 
 /* --- enter.c --- */
 void patch_enter(void);	 /* assembler: called by stubs */

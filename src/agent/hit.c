@@ -82,7 +82,8 @@ bool hit_quiesce(u32 ms)
 	for (u32 i = 0; i < SLOT_MAX; i++)
 		seen[i] = __atomic_load_n(&in_slot[i].seq, __ATOMIC_ACQUIRE);
 	for (u32 i = 0; i < SLOT_MAX; i++) {
-		while (seen[i] & 1 && __atomic_load_n(&in_slot[i].seq, __ATOMIC_ACQUIRE) == seen[i]) {
+		while (seen[i] & 1 &&
+		       __atomic_load_n(&in_slot[i].seq, __ATOMIC_ACQUIRE) == seen[i]) {
 			if (clock_ns() > until)
 				return false;
 			nanosleep(&nap, NULL);

@@ -87,6 +87,8 @@ static void forget(struct site *s)
 {
 	__atomic_store_n(&s->patched, 0, __ATOMIC_RELEASE);
 	s->nr_stubs = 0;
+	s->many = 0;
+	s->is_many = false;
 }
 
 static struct site *get_site(u64 addr, const struct site_plan *plan)
@@ -104,8 +106,8 @@ static struct site *get_site(u64 addr, const struct site_plan *plan)
 	if (s->patched && !is_in_place(s)) /* the mapping was replaced behind our back */
 		forget(s);
 	if (!s->patched && memcmp(&s->plan, plan, sizeof(*plan))) {
-		s->plan = *plan; /* another file is there now */
-		s->nr_stubs = 0;
+		forget(s); /* another file is there now */
+		s->plan = *plan;
 	}
 	return s;
 }
@@ -123,7 +125,7 @@ static u64 stub_in(struct site *s, u64 lo, u64 hi)
 	if (s->nr_stubs == STUBS_MAX)
 		return 0;
 	at = near_alloc(lo, hi, s->addr, STUB_MAX);
-	if (!at || stub_write(s, at))
+	if (!at || stub_write(s, at, false))
 		return 0;
 	s->stubs[s->nr_stubs++] = at;
 	return at;
@@ -168,7 +170,7 @@ static int stop_punning(struct site *s)
 		return -EADDRNOTAVAIL;
 	err = ready_neighbours(s->addr, s->now, &int3, 1);
 	if (!err)
-		err = text_exchange(s->addr, s->now, &int3, 1, true);
+		err = text_exchange(s->addr, s->now, &int3, 1, 0, true);
 	if (!err) {
 		s->now[0] = INT3;
 		stopped++;
@@ -230,7 +232,7 @@ static void pun_again(struct site *s)
 	reach(s->addr, bytes, 1, &lo, &hi);
 	if (!stub_in(s, lo, hi) || ready_neighbours(s->addr, s->now, &jmp, 1))
 		return;
-	if (!text_exchange(s->addr, s->now, &jmp, 1, true))
+	if (!text_exchange(s->addr, s->now, &jmp, 1, 0, true))
 		s->now[0] = JMP;
 }
 
@@ -247,6 +249,21 @@ static void pun_all_again(void)
 }
 
 /* --- code --- */
+
+/* Where instructions begin that the jump covers, when it covers any. */
+static u32 inner_of(const struct site *s)
+{
+	u32 bits = 0, at = s->plan.insn.len;
+
+	for (u32 i = 0; i < s->plan.nr_more; at += s->plan.more[i++].len)
+		bits |= 1u << at;
+	return bits;
+}
+
+static u32 inner_bits(const struct site *s)
+{
+	return s->is_many ? inner_of(s) : 0;
+}
 
 static int change(struct site *s, const u8 *now, u32 len)
 {
@@ -265,7 +282,7 @@ static int change(struct site *s, const u8 *now, u32 len)
 		return err;
 	memcpy(s->now, now, JUMP_LEN);
 	__atomic_store_n(&s->patched, len, __ATOMIC_RELEASE);
-	err = text_exchange(s->addr, s->was, now, len, can_trap);
+	err = text_exchange(s->addr, s->was, now, len, inner_bits(s), can_trap);
 	if (err)
 		__atomic_store_n(&s->patched, 0, __ATOMIC_RELEASE);
 	return err;
@@ -303,10 +320,65 @@ static int install_trap(struct site *s)
 	return change(s, now, 1);
 }
 
+/* A place for the stub of all instructions: an int3 is to stand in the jump's distance where each begins. Free bytes
+ * below the first of these are a window, the highest of the others runs through its values, from near
+ * to far. */
+static u64 many_stub(struct site *s)
+{
+	u32 inner = inner_of(s), low = 1, top = JUMP_LEN - 1;
+
+	while (low < JUMP_LEN && !(inner & 1u << low))
+		low++;
+	while (top > low && (inner & 1u << top))
+		top--;
+	for (u32 i = 0; i < 256; i++) {
+		u8 bytes[JUMP_LEN] = {JMP, 0x40, 0x40, 0x40, 0x40};
+		u64 lo, hi, at;
+
+		bytes[top] = (u8)(i & 1 ? i >> 1 : 255 - (i >> 1));
+		for (u32 j = 1; j < JUMP_LEN; j++)
+			if (inner & 1u << j)
+				bytes[j] = INT3;
+		reach(s->addr, bytes, low, &lo, &hi);
+		at = lo ? near_alloc(lo, hi, s->addr, STUB_MANY_MAX) : 0;
+		if (at)
+			return stub_write(s, at, true) ? 0 : at;
+		if (top <= low)
+			break;
+	}
+	return 0;
+}
+
+/* A jump that covers instructions behind the first. Threads that stand there, and branches nobody knows of, meet
+ * an int3, and go on in the stub. */
+static int install_many(struct site *s)
+{
+	u8 now[JUMP_LEN];
+	int err;
+
+	if (!s->plan.nr_more || !can_trap || text_trap_kills())
+		return -EADDRNOTAVAIL;
+	for (u32 i = 0, at = s->plan.insn.len; i < s->plan.nr_more; at += s->plan.more[i++].len)
+		if (memcmp(s->was + at, s->plan.more[i].bytes,
+			   min((u32)s->plan.more[i].len, JUMP_LEN - at)))
+			return -EADDRNOTAVAIL; /* not what the plan says: a neighbour's jump */
+	if (!s->many)
+		s->many = many_stub(s);
+	if (!s->many)
+		return -EADDRNOTAVAIL;
+	make_jump(now, s->addr, s->many);
+	__atomic_store_n(&s->stub, s->many, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->is_many, true, __ATOMIC_RELEASE);
+	err = change(s, now, JUMP_LEN);
+	if (err)
+		__atomic_store_n(&s->is_many, false, __ATOMIC_RELEASE);
+	return err;
+}
+
 /* Bytes a jump may change: of this instruction, before anything the file branches to. */
 static u32 may_change(const struct site *s)
 {
-	return min((u32)min(s->plan.free, s->plan.len), JUMP_LEN);
+	return min((u32)min(s->plan.free, s->plan.insn.len), JUMP_LEN);
 }
 
 static int install(struct site *s)
@@ -317,7 +389,7 @@ static int install(struct site *s)
 
 	if (!whole) { /* the mapping ends: only a jump of the instruction's own bytes */
 		memset(s->was, 0, sizeof(s->was));
-		if (text_read(s->addr, s->was, min(s->plan.len, JUMP_LEN)))
+		if (text_read(s->addr, s->was, min(s->plan.insn.len, JUMP_LEN)))
 			return -EFAULT;
 	}
 	for (u32 i = whole ? 1 : JUMP_LEN; i <= most; i++) {
@@ -327,6 +399,9 @@ static int install(struct site *s)
 		if (err != -EADDRNOTAVAIL)
 			return err;
 	}
+	err = whole && (patch_forms & FORM_MANY) ? install_many(s) : -EADDRNOTAVAIL;
+	if (err != -EADDRNOTAVAIL)
+		return err;
 	return patch_forms & FORM_TRAP ? install_trap(s) : -EADDRNOTAVAIL;
 }
 
@@ -342,10 +417,11 @@ static int uninstall(struct site *s)
 	err = ready_neighbours(s->addr, s->now, s->was, len);
 	if (err)
 		return err;
-	err = text_exchange(s->addr, s->now, s->was, len, can_trap);
+	err = text_exchange(s->addr, s->now, s->was, len, inner_bits(s), can_trap);
 	if (err)
 		return err;
 	__atomic_store_n(&s->patched, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->is_many, false, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -450,11 +526,43 @@ static int check_bytes(const struct site *s, const struct site_plan *plan)
 {
 	u8 bytes[SITE_INSN_MAX];
 
-	if (text_read(s->addr, bytes, plan->len))
+	if (text_read(s->addr, bytes, plan->insn.len))
 		return -EFAULT;
 	if (s->patched)
-		memcpy(bytes, s->was, min(s->patched, (u32)plan->len));
-	return memcmp(bytes, plan->bytes, plan->len) ? -EILSEQ : 0;
+		memcpy(bytes, s->was, min(s->patched, (u32)plan->insn.len));
+	return memcmp(bytes, plan->insn.bytes, plan->insn.len) ? -EILSEQ : 0;
+}
+
+/* Gives back the bytes of @addr where a jump covers them: that becomes a trap. */
+static int uncover(u64 addr)
+{
+	for (u32 i = 1; i < JUMP_LEN; i++) {
+		struct site *s = site_find(addr - i);
+		u8 now[JUMP_LEN];
+		u64 lo, hi, at;
+		int err;
+
+		if (!s || !s->is_many || i < s->plan.insn.len)
+			continue;
+		reach(s->addr, s->was, JUMP_LEN, &lo, &hi);
+		at = stub_in(s, lo, hi);
+		if (!at)
+			return -EADDRNOTAVAIL;
+		memcpy(now, s->was, JUMP_LEN);
+		now[0] = INT3;
+		err = ready_neighbours(s->addr, s->now, now, s->patched);
+		if (!err)
+			err = text_exchange(s->addr, s->now, now, s->patched, inner_bits(s),
+					    can_trap);
+		if (err)
+			return err;
+		__atomic_store_n(&s->stub, at, __ATOMIC_RELEASE);
+		__atomic_store_n(&s->is_many, false, __ATOMIC_RELEASE);
+		__atomic_store_n(&s->patched, 1, __ATOMIC_RELEASE);
+		memcpy(s->now, now, JUMP_LEN);
+		stopped++;
+	}
+	return 0;
 }
 
 static int add(struct patch_req *r, struct hits **garbage)
@@ -474,7 +582,9 @@ static int add(struct patch_req *r, struct hits **garbage)
 	}
 	*p = (struct patch){s, r->hit};
 	old = s->hits;
-	err = check_bytes(s, r->plan);
+	err = uncover(s->addr);
+	if (!err)
+		err = check_bytes(s, r->plan);
 	h = err ? NULL : hits_with(old, p);
 	if (!h) {
 		free(p);

@@ -69,112 +69,123 @@ static void put_store_imm(struct out *o, s8 disp, u32 v)
 
 /* --- the kinds --- */
 
-static u64 next_insn(const struct site *s)
+/* An instruction and where it was. */
+struct displaced {
+	const struct site_insn *in;
+	u64 next;   /* the address behind it */
+	u64 target; /* of branches */
+};
+
+static void put_copy(struct out *o, const struct displaced *d)
 {
-	return s->addr + s->plan.len;
+	put(o, d->in->bytes, d->in->len);
 }
 
-static u64 target(const struct site *s)
-{
-	return next_insn(s) + (s64)s->plan.rel;
-}
-
-static void put_copy(struct out *o, const struct site *s)
-{
-	put(o, s->plan.bytes, s->plan.len);
-}
-
-static void put_nothing(struct out *o, const struct site *s) {}
+static void put_nothing(struct out *o, const struct displaced *d) {}
 
 /* The displacement at @fix still leads to where it led. */
-static void put_riprel(struct out *o, const struct site *s)
+static void put_riprel(struct out *o, const struct displaced *d)
 {
 	u8 *insn = o->p;
 	s64 disp;
 	s32 old;
 
-	put_copy(o, s);
-	memcpy(&old, insn + s->plan.fix, 4);
-	disp = (s64)(next_insn(s) + (s64)old - here(o));
+	put_copy(o, d);
+	memcpy(&old, d->in->bytes + d->in->fix, 4);
+	disp = (s64)(d->next + (u64)(s64)old - here(o));
 	o->far |= !fits(disp);
 	old = (s32)disp;
-	memcpy(insn + s->plan.fix, &old, 4);
+	memcpy(insn + d->in->fix, &old, 4);
 }
 
-static void put_target_jmp(struct out *o, const struct site *s)
+static void put_target_jmp(struct out *o, const struct displaced *d)
 {
-	put_jmp(o, target(s));
+	put_jmp(o, d->target);
 }
 
-static void put_jcc(struct out *o, const struct site *s)
+static void put_jcc(struct out *o, const struct displaced *d)
 {
-	if (fits((s64)(target(s) - (here(o) + 6)))) {
-		PUT(o, 0x0f, (u8)(0x80 | s->plan.cond));
-		put_rel32(o, target(s));
+	if (fits((s64)(d->target - (here(o) + 6)))) {
+		PUT(o, 0x0f, (u8)(0x80 | d->in->cond));
+		put_rel32(o, d->target);
 	} else {
-		PUT(o, (u8)(0x70 | (s->plan.cond ^ 1)), 14);
-		put_jmp(o, target(s));
+		PUT(o, (u8)(0x70 | (d->in->cond ^ 1)), 14);
+		put_jmp(o, d->target);
 	}
 }
 
-static void put_loop(struct out *o, const struct site *s)
+static void put_loop(struct out *o, const struct displaced *d)
 {
 	u8 *skip;
 
-	put(o, s->plan.bytes, s->plan.fix);
-	PUT(o, s->plan.cond, 2, 0xeb, 0);
+	put(o, d->in->bytes, d->in->fix);
+	PUT(o, d->in->cond, 2, 0xeb, 0);
 	skip = o->p;
-	put_jmp(o, target(s));
+	put_jmp(o, d->target);
 	skip[-1] = (u8)(o->p - skip);
 }
 
-static void put_call(struct out *o, const struct site *s)
+static void put_call(struct out *o, const struct displaced *d)
 {
-	put_store_imm(o, -8, (u32)next_insn(s));
-	put_store_imm(o, -4, (u32)(next_insn(s) >> 32));
+	put_store_imm(o, -8, (u32)d->next);
+	put_store_imm(o, -4, (u32)(d->next >> 32));
 	PUT(o, 0x48, 0x8d, 0x64, 0x24, 0xf8); /* lea -8(%rsp), %rsp */
-	put_jmp(o, target(s));
+	put_jmp(o, d->target);
 }
 
-static void put_call_mem(struct out *o, const struct site *s)
+static void put_call_mem(struct out *o, const struct displaced *d)
 {
 	u8 *insn = o->p;
 
-	if (s->plan.fix)
-		put_riprel(o, s);
+	if (d->in->fix)
+		put_riprel(o, d);
 	else
-		put_copy(o, s);
-	insn[s->plan.modrm] = (insn[s->plan.modrm] & ~0x38) | 6 << 3; /* push of the same operand */
-	PUT(o, 0xff, 0x34, 0x24);				      /* push (%rsp) */
-	PUT(o, 0x48, 0x8d, 0x64, 0x24, 8);			      /* lea 8(%rsp), %rsp */
-	put_store_imm(o, 0, (u32)next_insn(s));
-	put_store_imm(o, 4, (u32)(next_insn(s) >> 32));
+		put_copy(o, d);
+	insn[d->in->modrm] = (insn[d->in->modrm] & ~0x38) | 6 << 3; /* push of the same operand */
+	PUT(o, 0xff, 0x34, 0x24);				    /* push (%rsp) */
+	PUT(o, 0x48, 0x8d, 0x64, 0x24, 8);			    /* lea 8(%rsp), %rsp */
+	put_store_imm(o, 0, (u32)d->next);
+	put_store_imm(o, 4, (u32)(d->next >> 32));
 	PUT(o, 0xff, 0x64, 0x24, 0xf8); /* jmp *-8(%rsp): in the red zone */
 }
 
-static void (*const put_kind[SITE_NR_KINDS])(struct out *, const struct site *) = {
+static void (*const put_kind[SITE_NR_KINDS])(struct out *, const struct displaced *) = {
 	[SITE_COPY] = put_copy,	     [SITE_NOP] = put_nothing,	     [SITE_RIPREL] = put_riprel,
 	[SITE_JMP] = put_target_jmp, [SITE_JCC] = put_jcc,	     [SITE_LOOP] = put_loop,
 	[SITE_CALL] = put_call,	     [SITE_CALL_MEM] = put_call_mem,
 };
 
-int stub_write(struct site *s, u64 at)
+static u64 put_insn(struct out *o, const struct site_insn *in, u64 addr)
+{
+	const struct displaced d = {in, addr + in->len, addr + in->len + (u64)(s64)in->rel};
+
+	put_kind[in->kind](o, &d);
+	return d.next;
+}
+
+/* The longest that an instruction can become, in bytes, and the way back. */
+#define LONGEST (SITE_INSN_MAX + 30)
+#define BACK	14
+
+int stub_write(struct site *s, u64 at, bool many)
 {
 	const u64 head[2] = {(u64)patch_enter, (u64)s};
-	u8 buf[STUB_HEAD + STUB_MAX];
+	u8 buf[STUB_HEAD + 19 + (SITE_MORE_MAX + 1) * LONGEST + BACK];
 	struct out o = {.start = buf, .p = buf, .at = at - STUB_HEAD};
+	u64 next;
 
 	put(&o, head, sizeof(head));
 	PUT(&o, 0x48, 0x8d, 0x64, 0x24, 0x80);
 	PUT(&o, 0xff, 0x15);
 	put_rel32(&o, at - STUB_HEAD);
 	PUT(&o, 0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0);
-	s->body = here(&o);
-	put_kind[s->plan.kind](&o, s);
-	put_jmp(&o, next_insn(s));
-	if (o.far)
+	next = put_insn(&o, &s->plan.insn, s->addr);
+	for (u32 i = 0; many && i < s->plan.nr_more; i++) {
+		s->inner[i] = here(&o);
+		next = put_insn(&o, &s->plan.more[i], next);
+	}
+	put_jmp(&o, next);
+	if (o.far || (size_t)(o.p - buf) > STUB_HEAD + (many ? STUB_MANY_MAX : STUB_MAX))
 		return -ERANGE;
-	s->stub = at;
-	s->end = here(&o);
 	return text_write(at - STUB_HEAD, buf, (size_t)(o.p - buf));
 }

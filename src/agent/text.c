@@ -190,32 +190,43 @@ bool text_trap_kills(void)
 	return yes;
 }
 
-/* The first byte traps while the others change. */
-static int exchange_behind_trap(u64 addr, const u8 *now, u32 len)
+/* The first byte traps while the others change, and so does every instruction behind it that is not whole. */
+static int exchange_behind_trap(u64 addr, const u8 *now, u32 len, u32 inner)
 {
 	const u8 int3 = INT3;
+	u8 bytes[SITE_JUMP_LEN];
 	int err = text_write(addr, &int3, 1);
 
+	memcpy(bytes, now, len);
+	for (u32 i = 1; i < len && !err; i++) {
+		if (!(inner & 1u << i))
+			continue;
+		bytes[i] = INT3;
+		err = text_write(addr + i, &int3, 1);
+	}
 	if (err)
 		return err;
 	text_sync();
-	err = text_write(addr + 1, now + 1, len - 1);
+	err = text_write(addr + 1, bytes + 1, len - 1);
 	text_sync();
+	for (u32 i = 1; i < len && !err; i++)
+		if (now[i] != bytes[i])
+			err = text_write(addr + i, now + i, 1);
 	if (!err)
 		err = text_write(addr, now, 1);
 	text_sync();
 	return err;
 }
 
-int text_exchange(u64 addr, const u8 *was, const u8 *now, u32 len, bool can_trap)
+int text_exchange(u64 addr, const u8 *was, const u8 *now, u32 len, u32 inner, bool can_trap)
 {
 	int err;
 
 	while (len > 1 && was[len - 1] == now[len - 1])
 		len--;
 	if (len > 1 && can_trap && !text_trap_kills())
-		return exchange_behind_trap(addr, now, len);
-	if (len > 1 && !in_one_page(addr, len))
+		return exchange_behind_trap(addr, now, len, inner);
+	if (inner || (len > 1 && !in_one_page(addr, len)))
 		return -EADDRNOTAVAIL;
 	err = len > 1 ? replace_page(addr, now, len) : text_write(addr, now, 1);
 	text_sync();

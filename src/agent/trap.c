@@ -5,47 +5,76 @@
 
 #define INT3 0xcc
 
+/* The site whose jump covers the instruction at @addr, and where that is in the stub. */
+static struct site *site_covering(u64 addr, u64 *in_stub)
+{
+	for (u32 i = 1; i < JUMP_LEN; i++) {
+		struct site *s = site_find(addr - i);
+		u64 at;
+
+		if (!s || !s->many)
+			continue;
+		at = s->addr + s->plan.insn.len;
+		for (u32 j = 0; j < s->plan.nr_more; at += s->plan.more[j++].len) {
+			if (at != addr)
+				continue;
+			*in_stub = s->inner[j];
+			return s;
+		}
+	}
+	return NULL;
+}
+
 /* Goes on in the stub, where the hit happens outside of the signal handler. A probe that was taken out
  * between the trap and here left its instruction behind: again. */
 bool patch_trap(void *ucontext)
 {
 	greg_t *regs = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
-	struct site *s = site_find((u64)regs[REG_RIP] - 1);
+	u64 addr = (u64)regs[REG_RIP] - 1, go_on;
+	struct site *s = site_find(addr), *covering = site_covering(addr, &go_on);
 	u8 now;
 
-	if (!s)
-		return false;
-	if (__atomic_load_n(&s->patched, __ATOMIC_ACQUIRE)) {
+	if (covering && __atomic_load_n(&covering->is_many, __ATOMIC_ACQUIRE)) {
+		regs[REG_RIP] = (greg_t)go_on;
+		return true;
+	}
+	if (s && __atomic_load_n(&s->patched, __ATOMIC_ACQUIRE)) {
 		regs[REG_RIP] = (greg_t)__atomic_load_n(&s->stub, __ATOMIC_ACQUIRE);
 		return true;
 	}
-	if (text_read(s->addr, &now, 1) || now == INT3)
+	if ((!s && !covering) || text_read(addr, &now, 1) || now == INT3)
 		return false;
-	regs[REG_RIP] = (greg_t)s->addr;
+	regs[REG_RIP] = (greg_t)addr;
 	return true;
 }
 
-/* The displaced instruction is the first thing behind the call in any stub of a site. */
-static bool in_stub(const struct site *s, u64 rip)
+/* Where the program has what is at @rip in a stub of the site; 0: not in one. */
+static u64 program_address(const struct site *s, u64 rip)
 {
+	u64 addr = s->addr, next = s->addr + s->plan.insn.len;
+
 	for (u32 i = 0; i < s->nr_stubs; i++)
 		if (rip >= s->stubs[i] && rip < s->stubs[i] + STUB_MAX)
-			return true;
-	return false;
+			return addr;
+	if (!s->many || rip < s->many || rip >= s->many + STUB_MANY_MAX)
+		return 0;
+	for (u32 i = 0; i < s->plan.nr_more && rip >= s->inner[i]; next += s->plan.more[i++].len)
+		addr = next;
+	return addr;
 }
 
 bool patch_fault(void *ucontext)
 {
 	greg_t *regs = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
 	struct site_table *table = __atomic_load_n(&patch_sites, __ATOMIC_ACQUIRE);
-	u64 rip = (u64)regs[REG_RIP];
 
 	for (u32 i = 0; table && i <= table->mask; i++) {
 		const struct site *s = __atomic_load_n(&table->slot[i], __ATOMIC_ACQUIRE);
+		u64 addr = s ? program_address(s, (u64)regs[REG_RIP]) : 0;
 
-		if (!s || !in_stub(s, rip))
+		if (!addr)
 			continue;
-		regs[REG_RIP] = (greg_t)s->addr;
+		regs[REG_RIP] = (greg_t)addr;
 		return true;
 	}
 	return false;

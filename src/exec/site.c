@@ -17,24 +17,38 @@ static const struct {
 	[SITE_CALL_MEM] = {.modrm = true, .min_len = 2},
 };
 
-static bool cond_valid(const struct site_plan *p)
+static bool cond_valid(const struct site_insn *in)
 {
-	if (p->kind == SITE_JCC)
-		return p->cond < 16;
-	if (p->kind == SITE_LOOP)
-		return p->cond >= 0xe0 && p->cond <= 0xe3 && p->fix + 2 <= p->len;
+	if (in->kind == SITE_JCC)
+		return in->cond < 16;
+	if (in->kind == SITE_LOOP)
+		return in->cond >= 0xe0 && in->cond <= 0xe3 && in->fix + 2 <= in->len;
 	return true;
+}
+
+static bool insn_valid(const struct site_insn *in)
+{
+	if (in->kind >= SITE_NR_KINDS || in->len < kinds[in->kind].min_len ||
+	    in->len > SITE_INSN_MAX || !cond_valid(in))
+		return false;
+	if (kinds[in->kind].modrm && (!in->modrm || in->modrm >= in->len))
+		return false;
+	if (kinds[in->kind].disp && !in->fix)
+		return false;
+	return in->kind == SITE_LOOP || !in->fix || in->fix + 4 <= in->len;
 }
 
 bool site_plan_valid(const struct site_plan *p)
 {
-	if (p->kind >= SITE_NR_KINDS || p->len < kinds[p->kind].min_len || p->len > SITE_INSN_MAX)
+	u32 len = p->insn.len;
+
+	if (!insn_valid(&p->insn) || !p->free || p->free > len || (p->flags & ~SITE_F_ALL) ||
+	    p->nr_more > SITE_MORE_MAX)
 		return false;
-	if (!p->free || p->free > p->len || (p->flags & ~SITE_F_ALL) || !cond_valid(p))
-		return false;
-	if (kinds[p->kind].modrm && (!p->modrm || p->modrm >= p->len))
-		return false;
-	if (kinds[p->kind].disp && !p->fix)
-		return false;
-	return p->kind == SITE_LOOP || !p->fix || p->fix + 4 <= p->len;
+	for (u32 i = 0; i < p->nr_more; i++) {
+		if (!insn_valid(&p->more[i]) || len >= SITE_JUMP_LEN)
+			return false;
+		len += p->more[i].len;
+	}
+	return !p->nr_more || len >= SITE_JUMP_LEN;
 }

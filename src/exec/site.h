@@ -6,8 +6,8 @@
  * service makes it from the ELF file (link/plan.h, with a disassembler), a process under probes gets
  * it with the probe (agent/patch.h, without one).
  *
- * One instruction is displaced, never more: whoever stands behind it, or jumps there, finds it as it
- * was. What it takes to run it elsewhere is its row here.
+ * It begins with one instruction. Those behind it are displaced together with it only where nothing else helps
+ * (agent/patch.h); what it takes to run one elsewhere is struct site_insn.
  */
 #include "base/base.h"
 
@@ -29,17 +29,27 @@ enum site_kind {
 #define SITE_F_NO_RETURN_PROBE 2u /* returns twice or asks who called (vfork, setjmp, ...) */
 #define SITE_F_ALL 3u
 
-struct site_plan {
+#define SITE_JUMP_LEN 5u /* of a jump that takes an instruction's place */
+#define SITE_MORE_MAX 4u
+
+struct site_insn {
 	u8 kind;
-	u8 len; /* of the instruction: 1 .. SITE_INSN_MAX */
-	/* So many bytes from the start no branch of the file leads into, 1 .. len: those may change. */
-	u8 free;
-	u8 flags;
+	u8 len;	       /* 1 .. SITE_INSN_MAX */
 	u8 fix, modrm; /* offsets in @bytes, 0: none */
 	u8 cond;
 	u8 bytes[SITE_INSN_MAX]; /* as the file has them; not what a relocation or another tracer left there */
-	u8 pad[2];
 	s32 rel;
+};
+
+struct site_plan {
+	struct site_insn insn;
+	/* So many bytes from the start no branch of the file leads into, 1 .. len: those may change. */
+	u8 free;
+	u8 flags;
+	/* Those that a jump covers, too, if no branch leads to them. 0: one does, the function ends, ... */
+	u8 nr_more;
+	u8 pad;
+	struct site_insn more[SITE_MORE_MAX];
 };
 
 /* A plan from elsewhere: nothing in it leads outside of itself. */

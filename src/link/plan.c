@@ -384,7 +384,7 @@ static int free_bytes(struct plan_file *f, struct segment *s, u64 vaddr, u32 len
 	for (u32 i = 1; i < len; i++) {
 		u64 byte = vaddr - s->vaddr + i;
 
-		if (s->targets[byte / 64] >> byte % 64 & 1)
+		if (byte < s->size && s->targets[byte / 64] >> byte % 64 & 1)
 			len = i;
 	}
 	return len > 1 ? (int)free_of_short(f, s, vaddr, len) : 1;
@@ -427,7 +427,7 @@ static bool cannot_be_probed(const ZydisDecodedInstruction *in)
 }
 
 /* A relative branch. */
-static int plan_branch(const ZydisDecodedInstruction *in, struct site_plan *plan)
+static int plan_branch(const ZydisDecodedInstruction *in, struct site_insn *plan)
 {
 	u8 op = in->opcode;
 
@@ -447,7 +447,7 @@ static int plan_branch(const ZydisDecodedInstruction *in, struct site_plan *plan
 	return 0;
 }
 
-static int plan_insn(const ZydisDecodedInstruction *in, struct site_plan *plan)
+static int plan_insn(const ZydisDecodedInstruction *in, struct site_insn *plan)
 {
 	if (cannot_be_probed(in))
 		return -ENOTSUPP;
@@ -480,6 +480,65 @@ int plan_vaddr(const struct plan_file *f, u64 offset, u64 *vaddr)
 	return 0;
 }
 
+/* Decodes and plans one; -ENOEXEC, -ENOTSUPP. */
+static int plan_at(const struct plan_file *f, const struct segment *s, u64 offset,
+		   ZydisDecodedInstruction *in, struct site_insn *plan)
+{
+	u64 left = s->offset + s->size - offset;
+
+	if (!left || ZYAN_FAILED(ZydisDecoderDecodeInstruction(&f->decoder, NULL, f->data + offset,
+							       left, in)))
+		return -ENOEXEC;
+	plan->len = in->length;
+	memcpy(plan->bytes, f->data + offset, in->length);
+	return plan_insn(in, plan);
+}
+
+/* Nothing comes here from the instruction before. */
+static bool goes_elsewhere(const ZydisDecodedInstruction *in)
+{
+	return in->mnemonic == ZYDIS_MNEMONIC_JMP || in->mnemonic == ZYDIS_MNEMONIC_RET ||
+	       in->mnemonic == ZYDIS_MNEMONIC_UD2 || in->mnemonic == ZYDIS_MNEMONIC_HLT;
+}
+
+static bool starts_within(const struct plan_file *f, u64 from, u64 to)
+{
+	for (; from < to; from++)
+		if (has(f->start, f->nr_start, from))
+			return true;
+	return false;
+}
+
+/* The instructions behind the first one that a jump would cover. Behind one that goes elsewhere nothing but
+ * padding is known to be code; a call must be the last, as it comes back behind itself. */
+static void plan_more(struct plan_file *f, struct segment *s, u64 offset, u64 vaddr,
+		      ZydisDecodedInstruction in, struct site_plan *plan)
+{
+	u32 len = plan->insn.len, nr = 0;
+	bool padding = goes_elsewhere(&in);
+
+	if (len >= SITE_JUMP_LEN || starts_within(f, vaddr + 1, vaddr + SITE_JUMP_LEN) ||
+	    offset + SITE_JUMP_LEN > s->offset + s->size ||
+	    free_bytes(f, s, vaddr, SITE_JUMP_LEN) != SITE_JUMP_LEN)
+		return;
+	while (len < SITE_JUMP_LEN) {
+		struct site_insn *more = &plan->more[nr++];
+
+		if (in.mnemonic == ZYDIS_MNEMONIC_CALL)
+			return;
+		if (padding && f->data[offset + len] == 0xcc) {
+			*more = (struct site_insn){.kind = SITE_COPY, .len = 1, .bytes = {0xcc}};
+		} else if (plan_at(f, s, offset + len, &in, more) ||
+			   (padding && more->kind != SITE_NOP)) {
+			return;
+		} else {
+			padding |= goes_elsewhere(&in);
+		}
+		len += more->len;
+	}
+	plan->nr_more = (u8)nr;
+}
+
 int plan_site(struct plan_file *f, u64 offset, struct site_plan *plan)
 {
 	struct segment *s = segment_of(f, offset);
@@ -491,12 +550,7 @@ int plan_site(struct plan_file *f, u64 offset, struct site_plan *plan)
 	if (!s)
 		return -ENOENT;
 	vaddr = s->vaddr + (offset - s->offset);
-	if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&f->decoder, NULL, f->data + offset,
-						      s->offset + s->size - offset, &in)))
-		return -ENOEXEC;
-	plan->len = in.length;
-	memcpy(plan->bytes, f->data + offset, in.length);
-	err = plan_insn(&in, plan);
+	err = plan_at(f, s, offset, &in, &plan->insn);
 	if (err)
 		return err;
 	err = free_bytes(f, s, vaddr, in.length);
@@ -507,5 +561,8 @@ int plan_site(struct plan_file *f, u64 offset, struct site_plan *plan)
 		plan->flags |= SITE_F_ENTRY;
 	if (has(f->twice, f->nr_twice, vaddr))
 		plan->flags |= SITE_F_NO_RETURN_PROBE;
+	plan_more(f, s, offset, vaddr, in, plan);
+	if (!plan->nr_more)
+		memset(plan->more, 0, sizeof(plan->more));
 	return site_plan_valid(plan) ? 0 : -ENOTSUPP;
 }

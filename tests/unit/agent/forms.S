@@ -166,6 +166,15 @@ enter_insn_at:
 	ret
 	END enter_insn
 
+	CASE four_insns
+four_insns_at:
+	nop
+	mov eax, edi
+	cmc
+	xor eax, esi
+	ret
+	END four_insns
+
 	CASE red_zone
 	mov [rsp - 8], rdi
 	mov [rsp - 64], rsi

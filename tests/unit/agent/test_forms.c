@@ -139,7 +139,7 @@ static bool try_form(const struct form *f, u32 allowed)
 			return false; /* no room at the one place */
 		if (err)
 			fail_msg("%s: %d", f->name, err);
-		assert_memory_not_equal(code, f->at, 1 + (plan.bytes[0] == 0xe9));
+		assert_memory_not_equal(code, f->at, 1 + (plan.insn.bytes[0] == 0xe9));
 		reset_data();
 		run_form(f->fn, &in, &with);
 		err = patch_del(p);
@@ -178,6 +178,52 @@ static void test_more_bytes(void **state)
 			try_form(f, 1u << n);
 }
 
+static void test_many(void **state)
+{
+	u32 nr = 0, all = 0;
+
+	for (const struct form *f = forms; f->fn; f++, all++)
+		nr += try_form(f, FORM_MANY);
+	print_message("%u of %u by a jump over several instructions\n", nr, all);
+	assert_true(nr > all / 4);
+}
+
+/* Who stands in the middle, or jumps there, goes on there. */
+static void test_inside(void **state)
+{
+	const struct form *f = forms;
+	struct seen seen = {};
+	struct site_plan plan;
+	struct state in, without[2], with;
+	struct patch *p;
+	u8 code[16];
+
+	for (; strcmp(f->name, "four_insns"); f++)
+		;
+	memcpy(code, f->at, sizeof(code));
+	assert_int_equal(plan_of(f->at, &plan), 0);
+	assert_int_equal(plan.nr_more, 3);
+	random_state(&in);
+	run_form((void *)(f->at + 1), &in, &without[0]);
+	run_form((void *)(f->at + 3), &in, &without[1]);
+	patch_forms = FORM_MANY;
+	for (u32 i = 0; i < 10; i++) {
+		assert_int_equal(
+			patch_add(f->at, &plan, &(struct patch_hit){hit, &seen, false}, &p), 0);
+		assert_int_equal(f->at[0], 0xe9);
+		run_form((void *)(f->at + 1), &in, &with);
+		check_same(f, &without[0], &with);
+		run_form((void *)(f->at + 3), &in, &with);
+		check_same(f, &without[1], &with);
+		assert_int_equal(seen.hits, i);
+		run_form(f->fn, &in, &with);
+		assert_int_equal(seen.hits, i + 1);
+		assert_int_equal(patch_del(p), 0);
+		assert_memory_equal(code, f->at, sizeof(code));
+	}
+	patch_forms = ~0u;
+}
+
 static void test_trap(void **state)
 {
 	for (const struct form *f = forms; f->fn; f++)
@@ -203,13 +249,12 @@ static void test_neighbours(void **state)
 		;
 	memcpy(code, f->at, sizeof(code));
 	for (u32 i = 0; i < 4; i++) {
-		at[i] = i ? at[i - 1] + plan[i - 1].len : f->at;
+		at[i] = i ? at[i - 1] + plan[i - 1].insn.len : f->at;
 		assert_int_equal(plan_of(at[i], &plan[i]), 0);
 	}
-	patch_forms = ~0u;
 	random_state(&in);
 	run_form(f->fn, &in, &without);
-	for (u32 order = 0; order < 256; order++) {
+	for (u32 order = 0; order < 512; order++) {
 		struct seen seen[4] = {};
 		struct patch *p[4] = {};
 		u32 nr = 0;
@@ -217,6 +262,8 @@ static void test_neighbours(void **state)
 		/* eight steps: each turns one probe on or off */
 		for (u32 step = 0; step < 12; step++) {
 			u32 i = (u32)(rnd() >> 20) & 3, before[4];
+
+			patch_forms = rnd() & 0x100000 ? ~0u : FORM_MANY | FORM_TRAP;
 			const struct patch_hit h = {hit, &seen[i], false};
 
 			if (p[i]) {
@@ -293,10 +340,10 @@ static void test_errors(void **state)
 
 	assert_int_equal(plan_of(forms[0].at, &plan), 0);
 	bad = plan;
-	bad.bytes[1] ^= 1;
+	bad.insn.bytes[1] ^= 1;
 	assert_int_equal(patch_add(forms[0].at, &bad, &h, &p), -EILSEQ);
 	bad = plan;
-	bad.len = 0;
+	bad.insn.len = 0;
 	assert_int_equal(patch_add(forms[0].at, &bad, &h, &p), -EINVAL);
 	bad = plan;
 	bad.flags = 0;
@@ -313,7 +360,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors),	     cmocka_unit_test(test_one_byte),
-		cmocka_unit_test(test_more_bytes),   cmocka_unit_test(test_trap),
+		cmocka_unit_test(test_more_bytes),   cmocka_unit_test(test_many),
+		cmocka_unit_test(test_inside),	     cmocka_unit_test(test_trap),
 		cmocka_unit_test(test_best),	     cmocka_unit_test(test_neighbours),
 		cmocka_unit_test(test_several_hits),
 	};

@@ -250,11 +250,11 @@ static void want_middle(const struct fn *f)
 	u32 steps = (u32)(rnd() % 40) + 1;
 
 	for (u32 i = 0; i < steps; i++) {
-		if (plan_of((void *)addr, &plan) && !plan.len)
+		if (plan_of((void *)addr, &plan) && !plan.insn.len)
 			return;
-		if (addr + plan.len >= f->addr + f->size)
+		if (addr + plan.insn.len >= f->addr + f->size)
 			break;
-		addr += plan.len;
+		addr += plan.insn.len;
 	}
 	want(addr, false);
 	if (nr_reqs && (u64)reqs[nr_reqs - 1].addr == addr)
