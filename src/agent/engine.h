@@ -76,11 +76,15 @@ int text_read(u64 addr, void *to, size_t len);
 int text_write(u64 addr, const void *from, size_t len);
 /* Others may be running it: they find @was, or @now, never a mixture. Bit i of @inner: an instruction begins at byte i of
  * both or of one; there stands an int3 whenever it is not whole. */
-/* Does a thread other than this one block SIGTRAP? int3 would kill it. */
+/* Does a thread other than this one block SIGTRAP? int3 would kill it. Asked once until text_done(). */
 bool text_trap_kills(void);
 int text_exchange(u64 addr, const u8 *was, const u8 *now, u32 len, u32 inner, bool can_trap);
 /* Every thread has seen what was stored before, in its instruction stream too. */
 void text_sync(void);
+/* The same if a change of a single byte, which does not wait for it, is still to be seen. */
+void text_settle(void);
+/* No more changes for now. */
+void text_done(void);
 
 /* --- near.c --- */
 /* A block of STUB_HEAD + @size bytes of executable memory whose code begins in [lo, hi]; near @want

@@ -171,6 +171,7 @@ static int stop_punning(struct site *s)
 	err = ready_neighbours(s->addr, s->now, &int3, 1);
 	if (!err)
 		err = text_exchange(s->addr, s->now, &int3, 1, 0, true);
+	text_settle(); /* what comes next changes what the jump read */
 	if (!err) {
 		s->now[0] = INT3;
 		stopped++;
@@ -243,6 +244,7 @@ static void pun_all_again(void)
 	if (!stopped || !(patch_forms & ~FORM_TRAP))
 		return;
 	stopped = 0;
+	text_settle();
 	for (u32 i = 0; i <= t->mask; i++)
 		if (t->slot[i] && t->slot[i]->patched && t->slot[i]->now[0] == INT3)
 			pun_again(t->slot[i]);
@@ -392,6 +394,9 @@ static int install(struct site *s)
 		if (text_read(s->addr, s->was, min(s->plan.insn.len, JUMP_LEN)))
 			return -EFAULT;
 	}
+	for (u32 i = 1; i < JUMP_LEN; i++)
+		if (site_find(s->addr + i))
+			text_settle(); /* the jump reads what that one has changed */
 	for (u32 i = whole ? 1 : JUMP_LEN; i <= most; i++) {
 		u32 n = near_pages() < PAGES_MANY || !whole ? i : most + 1 - i;
 
@@ -668,6 +673,7 @@ int patch_add_many(struct patch_req *reqs, u32 nr)
 	}
 	pun_all_again();
 	near_forget();
+	text_done();
 	if (any)
 		settle(garbage, nr);
 	else
@@ -689,6 +695,7 @@ int patch_del_many(struct patch_req *reqs, u32 nr)
 	take_out_left();
 	pun_all_again();
 	near_forget();
+	text_done();
 	quiet = settle(garbage, garbage ? nr : 0);
 	for (u32 i = 0; i < nr; i++) {
 		free(reqs[i].patch);

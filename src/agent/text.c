@@ -14,6 +14,14 @@
 
 #define INT3 0xcc
 
+/* What many changes share: /proc/self/mem, whether a trap would kill somebody, and whether CPUs may not have
+ * seen the last one yet. */
+static struct {
+	int mem; /* 0: not open; < 0: cannot be */
+	enum { NOT_ASKED, KILLS, IS_SAFE } trap;
+	bool unseen;
+} batch;
+
 static int open_mem(int flags)
 {
 	return raw_openat(AT_FDCWD, "/proc/self/mem", flags | O_CLOEXEC, 0);
@@ -37,13 +45,13 @@ int text_read(u64 addr, void *to, size_t len)
 
 static int write_mem(u64 addr, const void *from, size_t len)
 {
-	int fd = open_mem(O_RDWR);
 	long n;
 
-	if (fd < 0)
-		return fd;
-	n = raw4(SYS_pwrite64, fd, from, len, addr);
-	raw_close(fd);
+	if (batch.mem <= 0)
+		batch.mem = open_mem(O_RDWR);
+	if (batch.mem < 0)
+		return batch.mem;
+	n = raw4(SYS_pwrite64, batch.mem, from, len, addr);
 	return n == (long)len ? 0 : n < 0 ? (int)n : -EFAULT;
 }
 
@@ -114,6 +122,7 @@ static void sync_by_mprotect(void)
 
 void text_sync(void)
 {
+	batch.unseen = false;
 	if (!membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE))
 		return;
 	membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
@@ -168,7 +177,7 @@ static bool task_blocks_trap(int dir, const char *tid)
 	return status_blocks_trap(status);
 }
 
-bool text_trap_kills(void)
+static bool anyone_blocks_trap(void)
 {
 	char buf[4096], *p;
 	int dir = raw_openat(AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -188,6 +197,28 @@ bool text_trap_kills(void)
 	if (dir >= 0)
 		raw_close(dir);
 	return yes;
+}
+
+bool text_trap_kills(void)
+{
+	if (batch.trap == NOT_ASKED)
+		batch.trap = anyone_blocks_trap() ? KILLS : IS_SAFE;
+	return batch.trap == KILLS;
+}
+
+void text_settle(void)
+{
+	if (batch.unseen)
+		text_sync();
+}
+
+void text_done(void)
+{
+	text_settle();
+	if (batch.mem > 0)
+		raw_close(batch.mem);
+	batch.mem = 0;
+	batch.trap = NOT_ASKED;
 }
 
 /* The first byte traps while the others change, and so does every instruction behind it that is not whole. */
@@ -229,6 +260,6 @@ int text_exchange(u64 addr, const u8 *was, const u8 *now, u32 len, u32 inner, bo
 	if (inner || (len > 1 && !in_one_page(addr, len)))
 		return -EADDRNOTAVAIL;
 	err = len > 1 ? replace_page(addr, now, len) : text_write(addr, now, 1);
-	text_sync();
+	batch.unseen = true;
 	return err;
 }
