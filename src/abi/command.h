@@ -46,6 +46,19 @@ enum abi_len {
 #define ABI_FD_ANY_BPF (ABI_FD_MAP | ABI_FD_PROG | ABI_FD_LINK | ABI_FD_BTF)
 #define ABI_FD_SIGNED0 32u /* 0 means "none" */
 
+/* What fd_kind() adds for links whose info has other pointers. */
+#define ABI_LINK_PERF 64u
+#define ABI_LINK_KPROBES 128u
+#define ABI_LINK_UPROBES 256u
+
+static inline u32 abi_link_kind(u32 link_type)
+{
+	return link_type == BPF_LINK_TYPE_PERF_EVENT	       ? ABI_LINK_PERF
+	       : link_type == BPF_LINK_TYPE_KPROBE_MULTI       ? ABI_LINK_KPROBES
+	       : link_type == BPF_LINK_TYPE_UPROBE_MULTI_NR    ? ABI_LINK_UPROBES
+							       : 0;
+}
+
 struct abi_field {
 	const char *name;
 	u16 off, size;

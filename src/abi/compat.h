@@ -29,6 +29,86 @@
 #define BPF_ATTR_FD_ARRAY_CNT 148
 #define BPF_ATTR_LOAD_SIZE 152
 
+/* RAW_TRACEPOINT_OPEN: the cookie's offset (6.10) */
+#define BPF_ATTR_RAW_TP_COOKIE 16
+
+/* uprobe_multi, Linux 6.6; the numbers are those of enum bpf_attach_type and bpf_link_type */
+#define BPF_TRACE_UPROBE_MULTI_NR 48
+#define BPF_LINK_TYPE_UPROBE_MULTI_NR 12
+#define BPF_ATTR_LINK_KIND 16 /* where what only one kind of link has begins in link_create */
+struct link_create_uprobe_multi {
+	__aligned_u64 path, offsets, ref_ctr_offsets, cookies;
+	__u32 cnt, flags, pid;
+};
+
+/* enum bpf_perf_event_type, Linux 6.6 */
+enum {
+	PERF_EVENT_INFO_NONE,
+	PERF_EVENT_INFO_UPROBE,
+	PERF_EVENT_INFO_URETPROBE,
+	PERF_EVENT_INFO_KPROBE,
+	PERF_EVENT_INFO_KRETPROBE,
+	PERF_EVENT_INFO_TRACEPOINT,
+	PERF_EVENT_INFO_EVENT,
+};
+
+/* struct bpf_link_info as it grew: perf events, kprobe_multi and uprobe_multi 6.6, cookies up to 6.16. */
+struct bpf_link_info_long {
+	__u32 type, id, prog_id, pad;
+	union {
+		struct {
+			__aligned_u64 tp_name;
+			__u32 tp_name_len, pad;
+			__u64 cookie;
+		} raw_tracepoint;
+		struct {
+			__u32 attach_type, target_obj_id, target_btf_id, pad;
+			__u64 cookie;
+		} tracing;
+		struct {
+			__aligned_u64 addrs;
+			__u32 count, flags;
+			__u64 missed;
+			__aligned_u64 cookies;
+		} kprobe_multi;
+		struct {
+			__aligned_u64 path, offsets, ref_ctr_offsets, cookies;
+			__u32 path_size, count, flags, pid;
+		} uprobe_multi;
+		struct {
+			__u32 type, pad;
+			union {
+				struct {
+					__aligned_u64 name;
+					__u32 name_len, offset;
+					union {
+						struct {
+							__u64 cookie, ref_ctr_offset;
+						} uprobe;
+						struct {
+							__u64 addr, missed, cookie;
+						} kprobe;
+						struct {
+							__u64 cookie;
+						} tracepoint;
+					};
+				};
+				struct {
+					__u64 config;
+					__u32 type, pad;
+					__u64 cookie;
+				} event;
+			};
+		} perf_event;
+	};
+};
+_Static_assert(sizeof(struct bpf_link_info_long) == 64, "ABI");
+/* What bpf(2) fills: either view of it. */
+union link_info {
+	struct bpf_link_info info;
+	struct bpf_link_info_long more;
+};
+
 /* capabilities the kernel's linux/capability.h of old distributions may lack */
 #ifndef CAP_PERFMON
 #define CAP_PERFMON 38 /* 5.8 */

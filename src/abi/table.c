@@ -79,6 +79,7 @@
 static_assert(sizeof(union bpf_attr) >= ABI_ATTR_SIZE, "attr");
 
 static const struct abi_command commands[] = {
+#define COMMAND_SINCE(name_, fields_, last, end, later) COMMAND(name_, fields_, last, later)
 #define COMMAND(name_, fields_, last, end) \
 	{ .name = #name_, .cmd = BPF_##name_, .attr_end = (end), .nr_fields = ARRAY_SIZE(fields_##_fields), .fields = fields_##_fields },
 #include "abi/commands.def"

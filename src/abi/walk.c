@@ -252,6 +252,66 @@ static int rule_core_relos(const struct walk *w, const struct abi_field *f, u64 
 	return visit_mem(w, f, uaddr, (u64)w->attr->core_relo_cnt * w->attr->core_relo_rec_size);
 }
 
+#define MULTI_MAX  4096u
+#define STR_SPAN   (256u << 10)
+#define SYMBOL_MAX 128u
+
+/* Texts that lie close together, as those of one object do, are one piece of memory. */
+static int visit_texts(const struct walk *w, const struct abi_field *f, u64 array, u32 cnt)
+{
+	u64 at, lo = ~0ull, hi = 0;
+	int err = 0;
+	char c;
+
+	for (u32 i = 0; i < cnt; i++) {
+		if (!readable(w, &at, array + i * sizeof(at), sizeof(at)))
+			return 0;
+		lo = min(lo, at);
+		hi = max(hi, at + text_len(w, at, SYMBOL_MAX));
+	}
+	if (cnt && hi > lo && hi - lo <= STR_SPAN) {
+		for (at = lo; at < hi && readable(w, &c, at, 1); at += PAGE - at % PAGE)
+			;
+		if (at >= hi)
+			return visit_mem(w, f, lo, hi - lo);
+	}
+	for (u32 i = 0; i < cnt && !err; i++)
+		if (readable(w, &at, array + i * sizeof(at), sizeof(at)))
+			err = visit_mem(w, f, at, text_len(w, at, SYMBOL_MAX));
+	return err;
+}
+
+static int link_kprobes(const struct walk *w, const struct abi_field *f)
+{
+	const union bpf_attr *a = w->attr;
+	u32 cnt = min(a->link_create.kprobe_multi.cnt, MULTI_MAX);
+	int err = visit_mem(w, f, a->link_create.kprobe_multi.syms, cnt * 8ull);
+
+	if (!err)
+		err = visit_mem(w, f, a->link_create.kprobe_multi.addrs, cnt * 8ull);
+	if (!err)
+		err = visit_mem(w, f, a->link_create.kprobe_multi.cookies, cnt * 8ull);
+	if (!err && a->link_create.kprobe_multi.syms)
+		err = visit_texts(w, f, a->link_create.kprobe_multi.syms, cnt);
+	return err;
+}
+
+static int link_uprobes(const struct walk *w, const struct abi_field *f)
+{
+	struct link_create_uprobe_multi m;
+	u64 len;
+	int err;
+
+	memcpy(&m, (const char *)w->attr + BPF_ATTR_LINK_KIND, sizeof(m));
+	len = min(m.cnt, 1u << 20) * 8ull;
+	err = m.path && w->v->path ? w->v->path(w->arg, f, m.path) : 0;
+	if (!err)
+		err = visit_mem(w, f, m.offsets, len);
+	if (!err)
+		err = visit_mem(w, f, m.ref_ctr_offsets, len);
+	return err ? err : visit_mem(w, f, m.cookies, len);
+}
+
 /*
  * The fd of an iterator lies in memory: a map in the first word, a group in the second, a process in the
  * third. What stands there otherwise travels as if it were one, which does no harm.
@@ -261,6 +321,10 @@ static int rule_iter_info(const struct walk *w, const struct abi_field *f, u64 u
 	u32 len = w->attr->link_create.iter_info_len, fd;
 	int err;
 
+	if (w->attr->link_create.attach_type == BPF_TRACE_KPROBE_MULTI)
+		return link_kprobes(w, f);
+	if (w->attr->link_create.attach_type == BPF_TRACE_UPROBE_MULTI_NR)
+		return link_uprobes(w, f);
 	if (w->attr->link_create.attach_type != BPF_TRACE_ITER)
 		return 0;
 	err = visit_mem(w, f, uaddr, len);
@@ -313,6 +377,19 @@ static const struct info_ptr info_ptrs[] = {
 	P(ABI_FD_BTF, bpf_btf_info, btf, btf_size, 1),
 	P(ABI_FD_BTF, bpf_btf_info, name, name_len, 1),
 	P(ABI_FD_LINK, bpf_link_info, iter.target_name, iter.target_name_len, 1),
+	P(ABI_FD_LINK | ABI_LINK_PERF, bpf_link_info_long, perf_event.name, perf_event.name_len, 1),
+	P(ABI_FD_LINK | ABI_LINK_KPROBES, bpf_link_info_long, kprobe_multi.addrs,
+	  kprobe_multi.count, 8),
+	P(ABI_FD_LINK | ABI_LINK_KPROBES, bpf_link_info_long, kprobe_multi.cookies,
+	  kprobe_multi.count, 8),
+	P(ABI_FD_LINK | ABI_LINK_UPROBES, bpf_link_info_long, uprobe_multi.path,
+	  uprobe_multi.path_size, 1),
+	P(ABI_FD_LINK | ABI_LINK_UPROBES, bpf_link_info_long, uprobe_multi.offsets,
+	  uprobe_multi.count, 8),
+	P(ABI_FD_LINK | ABI_LINK_UPROBES, bpf_link_info_long, uprobe_multi.ref_ctr_offsets,
+	  uprobe_multi.count, 8),
+	P(ABI_FD_LINK | ABI_LINK_UPROBES, bpf_link_info_long, uprobe_multi.cookies,
+	  uprobe_multi.count, 8),
 };
 #undef P
 

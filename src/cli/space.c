@@ -86,43 +86,40 @@ static int new_namespaces(void)
 #define TRACING_DIR "/sys/kernel/tracing"
 
 /* What the service keeps in its directory, and where commands look for it. */
-static const struct {
+static const struct bind {
 	const char *ours, *theirs;
+	bool optional;
 } binds[] = {
-	{"btf", "/sys/kernel/btf"},
-	{"kallsyms", "/proc/kallsyms"},
-	{"unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled"},
-	{"trace_pipe", TRACING_DIR "/trace_pipe"},
+	{"btf", "/sys/kernel/btf", false},
+	{"kallsyms", "/proc/kallsyms", false},
+	{"unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled", false},
+	{"devices", "/sys/bus/event_source/devices", true},
+	{"tracing", TRACING_DIR, false},
+	{"trace_pipe", TRACING_DIR "/trace_pipe", false},
+	/* libraries prefer the older place where there is one */
+	{"tracing", "/sys/kernel/debug/tracing", true},
+	{"trace_pipe", "/sys/kernel/debug/tracing/trace_pipe", true},
 };
 
-/* Where no tracefs is mounted, the empty directory gets a file to put the pipe on. */
-static void make_tracing(struct cli *cli)
+static void bind_file(struct cli *cli, const struct bind *b)
 {
-	int fd;
+	char from[DIR_CAP + 64];
+	struct stat st;
 
-	if (!access(TRACING_DIR "/trace_pipe", F_OK) ||
-	    mount("tracefs", TRACING_DIR, "tmpfs", 0, "mode=0700,size=4k"))
-		return;
-	fd = open(TRACING_DIR "/trace_pipe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		close(fd);
+	snprintf(from, sizeof(from), "%s/%s", cli->dir, b->ours);
+	if (stat(from, &st) || stat(b->theirs, &st)) {
+		if (!b->optional)
+			cli_note(cli, "%s: nothing to put there, or no such place on this machine",
+				 b->theirs);
+	} else if (mount(from, b->theirs, NULL, MS_BIND, NULL)) {
+		cli_note(cli, "%s stays the machine's own: %s", b->theirs, strerror(errno));
+	}
 }
 
 static void bind_files(struct cli *cli)
 {
-	char from[DIR_CAP + 64];
-
-	for (u32 i = 0; i < ARRAY_SIZE(binds); i++) {
-		struct stat st;
-
-		snprintf(from, sizeof(from), "%s/%s", cli->dir, binds[i].ours);
-		if (stat(from, &st) || stat(binds[i].theirs, &st))
-			cli_note(cli, "%s: nothing to put there, or no such place on this machine",
-				 binds[i].theirs);
-		else if (mount(from, binds[i].theirs, NULL, MS_BIND, NULL))
-			cli_note(cli, "%s stays the machine's own: %s", binds[i].theirs,
-				 strerror(errno));
-	}
+	for (u32 i = 0; i < ARRAY_SIZE(binds); i++)
+		bind_file(cli, &binds[i]);
 }
 
 static int mount_bpffs(struct cli *cli, bool *virtual_fs)
@@ -164,7 +161,6 @@ int space_enter(struct cli *cli, bool *virtual_fs)
 					strerror(-err), cli->dir);
 		return 0;
 	}
-	make_tracing(cli);
 	bind_files(cli);
 	mount_cgroup(cli);
 	return mount_bpffs(cli, virtual_fs);

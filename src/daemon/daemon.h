@@ -12,6 +12,7 @@
  *   sweep.c    what dead clients left behind                       status.c   MSG_STATUS
  *   agent.c    programs in other processes, MSG_AGENT             targets.c, inject.c   finding them, calling in them
  *   symbol.c   MSG_BTF_FIND, MSG_KSYM_FIND                        expose.c   MSG_EXPOSE, MSG_WHY
+ *   perf.c     MSG_PERF_*, MSG_CALL_TESTS                         tracing.c  files of tracefs and of perf's devices
  *
  * Threads: main loop, one per connection, the FUSE workers, one for the preload driver. struct
  * daemon is shared by all of them; what changes in it is behind
@@ -52,6 +53,7 @@ struct bpf_prog;
 struct daemon {
 	/* options */
 	const char *dir, *btf;
+	const char *tracing; /* installed events/; NULL: none */
 	const char *cgroup_host; /* NULL: a tree of our own */
 	u32 unpriv;
 	uid_t allow_uid;
@@ -136,6 +138,10 @@ int image_handle_view_changed(struct conn *c);
 int image_handle_account(struct conn *c);
 int image_handle_btf_show(struct conn *c);
 
+/* perf.c */
+int perf_handle_open(struct conn *c);
+int perf_handle_ioctl(struct conn *c);
+int perf_handle_call_tests(struct conn *c);
 /* symbol.c */
 int symbol_handle_btf(struct conn *c);
 int symbol_handle_ksym(struct conn *c);
@@ -173,6 +179,10 @@ void rundir_remove_groups(struct daemon *d); /* the directories of an own cgroup
 /* trace.c */
 void trace_write(struct daemon *d, u32 tid, u32 cpu, const char *text, u32 len);
 void trace_own(void *arg, const char *text, u32 len); /* sys_options.printk */
+
+/* tracing.c: part of rundir_files() and rundir_remove() */
+int tracing_make(struct daemon *d);
+void tracing_remove(struct daemon *d);
 
 /* sweep.c */
 void sweep_dead(struct daemon *d);

@@ -16,6 +16,7 @@
 _Static_assert(OBJ_PROG == 0 && OBJ_MAP == 1 && OBJ_LINK == 2 && OBJ_BTF == 3,
 	       "msg_handle_info.kind");
 _Static_assert(OBJ_PERF_RING == 6, "msg_handle_info.kind");
+_Static_assert(OBJ_PERF_EVENT == 5, "msg_handle_info.kind");
 
 static int passed_fd(struct conn *c, u32 i)
 {

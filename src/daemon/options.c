@@ -149,6 +149,7 @@ void options_find_parts(struct daemon *d)
 
 	d->btf = d->btf ? absolute(d->btf)
 			: find_part("sys/vmlinux/vmlinux.btf", USERBPF_DATADIR "/vmlinux.btf");
+	d->tracing = find_part("link/tracing", USERBPF_DATADIR "/tracing");
 	if (!d->cgroup_host)
 		d->cgroup_host = "/sys/fs/cgroup";
 	else

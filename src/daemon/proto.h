@@ -16,6 +16,7 @@
  * Retired numbers are never reused; any change of a layout raises PROTO_VERSION, which both sides
  * exchange in HELLO. Nothing in a message is trusted by the service.
  */
+#include <linux/perf_event.h>
 #include "abi/compat.h"
 #include "base/base.h"
 #include "map/map.h"
@@ -43,6 +44,9 @@ enum msg_type {
 	MSG_WATCH = 13,	     /* map fd -> eventfd that writers of the map signal */
 	MSG_PERF_RING = 23,  /* struct msg_perf_ring -> fd of a perf event of bpf output */
 	MSG_VIEW_CHANGED = 14, /* struct msg_view_changed: bpf_view_changed() in a client */
+	MSG_PERF_OPEN = 20,  /* struct msg_perf_open, name; fd 0: the file of a uprobe -> a perf event's fd */
+	MSG_PERF_IOCTL = 21, /* struct msg_perf_ioctl; fd 0 = perf event, 1 = program -> what the request gives */
+	MSG_CALL_TESTS = 22, /* struct msg_call_tests -> u32: what a test run of a program around functions returns */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -141,7 +145,7 @@ struct msg_bpf_reply {
 /* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service.
  * OBJ_MAP: reply fd 0 = memfd, read-only without HANDLE_WRITE. */
 struct msg_handle_info {
-	u32 kind;	/* enum obj_kind (obj/obj.h): 0 prog, 1 map, 2 link, 3 btf, 6 perf event of bpf output */
+	u32 kind;	/* enum obj_kind (obj/obj.h): 0 prog, 1 map, 2 link, 3 btf, 5 perf event, 6 perf event of bpf output */
 	u32 perm;	/* HANDLE_READ 1, HANDLE_WRITE 2 */
 	u32 id;
 	u32 type;	/* program, map or link type */
@@ -242,6 +246,26 @@ struct msg_account {
 struct msg_btf_find {
 	u32 kind;
 	u32 len; /* bytes with NUL */
+};
+
+/* MSG_PERF_OPEN: the arguments of perf_event_open(2), the pointers of attr not to be followed. */
+struct msg_perf_open {
+	u8 attr[sizeof(struct perf_event_attr)]; /* padded with zeros */
+	s32 pid, cpu;
+	u32 tid;      /* who calls */
+	u32 name_len; /* bytes with NUL that follow, 0: NULL */
+};
+
+/* MSG_PERF_IOCTL: QUERY_BPF (arg: room for ids) gives u32 ids, as many as there are in hdr.result; ID a u64. */
+struct msg_perf_ioctl {
+	u32 cmd;
+	u32 pad;
+	u64 arg;
+};
+
+struct msg_call_tests {
+	u32 attach_type;
+	u32 tid;
 };
 
 /* MSG_STATUS -> text */

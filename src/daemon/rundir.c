@@ -170,6 +170,8 @@ int rundir_files(struct daemon *d)
 		err = copy_btf(d);
 	if (!err)
 		err = open_trace(d);
+	if (!err)
+		err = tracing_make(d);
 	if (err)
 		daemon_say("%s: %s", d->dir, strerror(-err));
 	return err;
@@ -222,10 +224,12 @@ void rundir_remove(struct daemon *d)
 {
 	if (d->lock_fd < 0)
 		return; /* somebody else's */
+	/* "pid" goes when all else is gone: `userbpf down` waits for that */
+	tracing_remove(d);
+	rundir_remove_groups(d);
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
 		unlinkat(d->dir_fd, names[i], 0);
 	unlinkat(d->dir_fd, "btf", AT_REMOVEDIR);
-	rundir_remove_groups(d);
 	if (d->dir_made)
 		rmdir(d->dir);
 }

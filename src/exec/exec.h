@@ -84,6 +84,9 @@ struct exec_host {
 	long (*sys_close)(void *caller, int fd);
 	long (*btf_find)(void *caller, const char *name, u32 len, u32 kind); /* id | fd << 32 */
 	long (*ksym_find)(void *caller, const char *name, u32 len, u64 *addr);
+	/* PROG_TEST_RUN of a program around functions: calls those that are there to be tried. 0 and
+	 * *retval, or the errno */
+	int (*call_tests)(void *arg, u32 attach_type, u32 *retval);
 	void *arg;
 	void *caller;
 };

@@ -642,21 +642,23 @@ static int run_syscall(const struct exec_image *img, const struct exec_host *hos
 	return run_bytes(img, host, t, SYSCALL_CTX_MAX, true);
 }
 
-/* The kernel calls its own bpf_fentry_test functions, which are not here: the errno of a kernel
- * without them. */
+/* Functions of the service are called, with all programs that are around them. */
 static int run_tracing(const struct exec_image *img, const struct exec_host *host,
 		       struct test_run *t)
 {
+	int err;
+
 	if (t->attr.test.flags || t->attr.test.cpu || t->attr.test.batch_size)
 		return -EINVAL;
 	if (img->attach_type != BPF_TRACE_FENTRY && img->attach_type != BPF_TRACE_FEXIT &&
 	    img->attach_type != BPF_MODIFY_RETURN)
 		return -EFAULT;
-	return -ENOTSUPP;
+	if (!host->call_tests)
+		return -ENOTSUPP;
+	err = host->call_tests(host->arg, img->attach_type, &t->retval);
+	t->set_retval = !err;
+	return err;
 }
-
-/* --- entry --- */
-
 static int (*const kinds[])(const struct exec_image *img, const struct exec_host *host,
 			    struct test_run *t) = {
 	[TEST_RUN_SKB] = run_skb,	  [TEST_RUN_XDP] = run_xdp,

@@ -23,17 +23,23 @@ static bool uses_inner(const struct exec_image *img)
 	return false;
 }
 
-u64 link_call(struct bpf_prog *prog, void *ctx, const struct exec_host *host)
+u64 link_run(struct bpf_prog *prog, void *ctx, struct exec_run *r)
 {
-	struct exec_run r = {.host = host};
 	bool sleepable = prog->aux->sleepable && !uses_inner(prog->image);
 	u64 ret, t0 = prog_clock();
 
 	if (!sleepable)
 		urcu_bp_read_lock();
-	ret = exec_run(prog->image, ctx, &r);
+	ret = exec_run(prog->image, ctx, r);
 	if (!sleepable)
 		urcu_bp_read_unlock();
 	prog_account(prog, 1, prog_clock() - t0);
 	return ret;
+}
+
+u64 link_call(struct bpf_prog *prog, void *ctx, const struct exec_host *host)
+{
+	struct exec_run r = {.host = host};
+
+	return link_run(prog, ctx, &r);
 }

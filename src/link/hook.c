@@ -1,29 +1,57 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <signal.h>
 #include <stdlib.h>
+#include <asm/ptrace.h>
 #include <time.h>
-#include "link/hook.h"
+#include "link/func_types.h"
 #include "link/link_kind.h"
 
 #define STACK_SIZE (512u << 10)
 
 #define HOOK_POINT(name, args) void hook_##name(struct hook *h);
+#define HOOK_PASSIVE(name, args)
 #include "link/hook_points.def"
 #undef HOOK_POINT
+#undef HOOK_PASSIVE
 
-#define HOOK_POINT(point, args) {.name = #point, .nr_args = args, .source = hook_##point},
+/* A function called with what registers hold: one case per number of arguments. */
+#define A1(t)				     (t) a[0]
+#define A2(t, u)			     A1(t), (u)a[1]
+#define A3(t, u, v)			     A2(t, u), (v)a[2]
+#define A4(t, u, v, w)			     A3(t, u, v), (w)a[3]
+#define A5(t, u, v, w, x)		     A4(t, u, v, w), (x)a[4]
+#define A6(t, u, v, w, x, y)		     A5(t, u, v, w, x), (y)a[5]
+#define PICK(_1, _2, _3, _4, _5, _6, n, ...) n
+#define NR_ARGS(...)			     PICK(__VA_ARGS__, 6, 5, 4, 3, 2, 1)
+#define ARGS(...)			     PICK(__VA_ARGS__, A6, A5, A4, A3, A2, A1)(__VA_ARGS__)
+
+#define FUNC_POINT(name, flags, ret, ...)            \
+	static u64 call_##name(const u64 *a)         \
+	{                                            \
+		return (u32)name(ARGS(__VA_ARGS__)); \
+	}
+#include "link/func_points.def"
+#undef FUNC_POINT
+
+#define HOOK_POINT(point, args)	  {.name = #point, .nr_args = args, .source = hook_##point},
+#define HOOK_PASSIVE(point, args) {.name = #point, .nr_args = args},
+#define FUNC_POINT(func, how, ret, ...) \
+	{.name = #func, .nr_args = NR_ARGS(__VA_ARGS__), .call = call_##func, .flags = how},
 static const struct hook_point points[] = {
 #include "link/hook_points.def"
+#include "link/func_points.def"
 };
 #undef HOOK_POINT
+#undef HOOK_PASSIVE
+#undef FUNC_POINT
 
 struct hook {
 	const struct hook_point *point;
 	const struct exec_host *host;
 	pthread_mutex_t life; /* attaching and detaching */
-	pthread_mutex_t lock; /* links, stop; held while programs run */
+	pthread_mutex_t lock; /* users, stop; held while programs run */
 	pthread_cond_t change;
-	struct list links;
+	struct list users;
 	bool stop;
 	pthread_t thread;
 };
@@ -32,20 +60,47 @@ struct hooks {
 	struct hook h[ARRAY_SIZE(points)];
 };
 
-struct hook_link {
-	struct bpf_link link;
-	struct list node;
-	struct hook *hook;
-};
-
-static struct hook_link *hook_link_of(const struct bpf_link *l)
-{
-	return container_of(l, struct hook_link, link);
-}
-
 const struct hook_point *hook_point_at(u32 i)
 {
 	return i < ARRAY_SIZE(points) ? &points[i] : NULL;
+}
+
+#define FUNC_BASE 0xffffffff81200000ull
+
+u64 hook_point_addr(const struct hook_point *p)
+{
+	return p->call ? FUNC_BASE + 16 * (u64)(p - points) : 0;
+}
+
+const struct hook_point *hook_point_of(const struct hook *h)
+{
+	return h->point;
+}
+
+static struct hook *find(struct hooks *hs, const char *name, bool func)
+{
+	for (u32 i = 0; hs && i < ARRAY_SIZE(points); i++)
+		if (!points[i].call != func && !strcmp(points[i].name, name))
+			return &hs->h[i];
+	return NULL;
+}
+
+struct hook *hook_tracepoint(struct hooks *hooks, const char *name)
+{
+	return find(hooks, name, false);
+}
+
+struct hook *hook_function(struct hooks *hooks, const char *name)
+{
+	return find(hooks, name, true);
+}
+
+struct hook *hook_function_at(struct hooks *hooks, u64 addr)
+{
+	for (u32 i = 0; hooks && i < ARRAY_SIZE(points); i++)
+		if (points[i].call && hook_point_addr(&points[i]) == addr)
+			return &hooks->h[i];
+	return NULL;
 }
 
 struct hooks *hooks_new(const struct exec_host *host)
@@ -62,7 +117,7 @@ struct hooks *hooks_new(const struct exec_host *host)
 
 		h->point = &points[i];
 		h->host = host;
-		list_init(&h->links);
+		list_init(&h->users);
 		pthread_mutex_init(&h->life, NULL);
 		pthread_mutex_init(&h->lock, NULL);
 		pthread_cond_init(&h->change, &attr);
@@ -100,22 +155,127 @@ bool hook_wait(struct hook *h, u32 ms)
 	return on;
 }
 
-static void call(struct hook *h, struct bpf_prog *prog, const u64 *args)
-{
-	u64 ctx[12] = {}; /* as many as a program may ask for */
+/* A program's context: what comes before the arguments is for the helpers. */
+#define CTX_ARGS 12 /* as many as a program may ask for, the result included */
+struct frame {
+	u64 nr_args;
+	u64 ctx[CTX_ARGS];
+};
 
-	memcpy(ctx, args, h->point->nr_args * sizeof(ctx[0]));
-	link_call(prog, ctx, h->host);
+static u64 run(struct hook *h, struct hook_user *u, void *ctx, struct exec_run *r)
+{
+	r->host = h->host;
+	r->cookie = u->cookie;
+	r->ip = hook_point_addr(h->point);
+	return link_run(u->prog, ctx, r);
 }
 
-void hook_fire(struct hook *h, const u64 *args)
+void hook_fire(struct hook *h, const u64 *args, const struct exec_task *task)
 {
-	struct hook_link *l;
+	struct hook_user *u;
 
 	pthread_mutex_lock(&h->lock);
-	list_for_each(l, &h->links, node)
-		call(h, l->link.prog, args);
+	list_for_each(u, &h->users, node) {
+		struct frame f = {.nr_args = h->point->nr_args};
+		struct exec_run r = {.task = task};
+
+		memcpy(f.ctx, args, f.nr_args * sizeof(args[0]));
+		run(h, u, f.ctx, &r);
+	}
 	pthread_mutex_unlock(&h->lock);
+}
+
+/* --- calls of functions --- */
+
+struct call {
+	struct hook *h;
+	const struct exec_task *task;
+	struct frame f;
+	struct pt_regs regs;
+	bool skip; /* somebody has decided on the result */
+};
+
+#if defined(__x86_64__)
+#define REG_ARGS(r)                                                            \
+	{                                                                      \
+		&(r)->rdi, &(r)->rsi, &(r)->rdx, &(r)->rcx, &(r)->r8, &(r)->r9 \
+	}
+#define REG_RESULT(r) ((r)->rax)
+#define REG_IP(r)     ((r)->rip)
+#else
+#error "which registers arguments are in"
+#endif
+
+static void set_regs(struct call *c)
+{
+	unsigned long *in[] = REG_ARGS(&c->regs);
+
+	memset(&c->regs, 0, sizeof(c->regs));
+	for (u32 i = 0; i < c->f.nr_args && i < ARRAY_SIZE(in); i++)
+		*in[i] = c->f.ctx[i];
+	REG_IP(&c->regs) = hook_point_addr(c->h->point);
+}
+
+static void call_kprobe(struct call *c, struct hook_user *u)
+{
+	struct exec_run r = {.task = c->task};
+
+	set_regs(c);
+	if (u->how == HOOK_KRETPROBE)
+		REG_RESULT(&c->regs) = c->f.ctx[c->f.nr_args];
+	run(c->h, u, &c->regs, &r);
+	if (!r.override || u->how != HOOK_KPROBE)
+		return;
+	c->f.ctx[c->f.nr_args] = r.override_rc;
+	c->skip = true;
+}
+
+static void call_around(struct call *c, struct hook_user *u)
+{
+	struct exec_run r = {.task = c->task};
+	u64 ret = run(c->h, u, c->f.ctx, &r);
+
+	if (u->how != HOOK_FMOD_RET || c->skip)
+		return;
+	c->f.ctx[c->f.nr_args] = (u32)ret;
+	c->skip = (u32)ret;
+}
+
+static void call_users(struct call *c, enum hook_how how)
+{
+	bool kprobe = how == HOOK_KPROBE || how == HOOK_KRETPROBE;
+	struct hook_user *u;
+
+	list_for_each(u, &c->h->users, node) {
+		if (u->how != how)
+			continue;
+		if (kprobe)
+			call_kprobe(c, u);
+		else
+			call_around(c, u);
+		/* the first that wants another result has it */
+		if (c->skip && (how == HOOK_KPROBE || how == HOOK_FMOD_RET))
+			return;
+	}
+}
+
+u64 hook_call(struct hook *h, const u64 *args, const struct exec_task *task)
+{
+	struct call c = {.h = h, .task = task, .f = {.nr_args = h->point->nr_args}};
+
+	memcpy(c.f.ctx, args, c.f.nr_args * sizeof(args[0]));
+	pthread_mutex_lock(&h->lock);
+	call_users(&c, HOOK_KPROBE);
+	if (!c.skip) {
+		call_users(&c, HOOK_FENTRY);
+		call_users(&c, HOOK_FMOD_RET);
+		if (!c.skip)
+			c.f.ctx[c.f.nr_args] = h->point->call(args);
+		call_users(&c, HOOK_FEXIT);
+		call_users(&c, HOOK_KRETPROBE);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return c.f.ctx[c.f.nr_args];
 }
 
 static void *run_source(void *arg)
@@ -146,85 +306,126 @@ static int start_source(struct hook *h)
 	return err ? -ENOMEM : 0;
 }
 
-/* --- links --- */
+/* --- users --- */
 
-static int attach(struct hook *h, struct hook_link *l)
+static bool is_around(enum hook_how how)
+{
+	return how == HOOK_FENTRY || how == HOOK_FMOD_RET || how == HOOK_FEXIT;
+}
+
+/* A function has one place for each program around it, and not many. */
+#define AROUND_MAX 38u
+
+static int may_join(struct hook *h, const struct hook_user *new)
+{
+	struct hook_user *u;
+	u32 n = 0;
+
+	if (!is_around(new->how))
+		return 0;
+	list_for_each(u, &h->users, node) {
+		if (is_around(u->how) && u->prog == new->prog)
+			return -EBUSY;
+		n += is_around(u->how);
+	}
+	return n >= AROUND_MAX ? -E2BIG : 0;
+}
+
+int hook_attach(struct hook *h, struct hook_user *u)
 {
 	bool first;
-	int err = 0;
+	int err;
 
+	u->hook = h;
 	pthread_mutex_lock(&h->life);
 	pthread_mutex_lock(&h->lock);
-	first = list_empty(&h->links);
+	first = list_empty(&h->users);
+	err = may_join(h, u);
 	pthread_mutex_unlock(&h->lock);
-	if (first)
+	if (!err && first && h->point->source)
 		err = start_source(h);
 	if (!err) {
 		pthread_mutex_lock(&h->lock);
-		list_add_tail(&h->links, &l->node);
+		list_add_tail(&h->users, &u->node);
 		pthread_mutex_unlock(&h->lock);
 	}
 	pthread_mutex_unlock(&h->life);
 	return err;
 }
 
-static void release(struct bpf_link *link)
+void hook_detach(struct hook_user *u)
 {
-	struct hook_link *l = hook_link_of(link);
-	struct hook *h = l->hook;
+	struct hook *h = u->hook;
 	bool last;
 
 	pthread_mutex_lock(&h->life);
 	pthread_mutex_lock(&h->lock);
-	list_del(&l->node);
-	last = list_empty(&h->links);
+	list_del(&u->node);
+	last = list_empty(&h->users);
 	h->stop = last;
 	pthread_cond_broadcast(&h->change);
 	pthread_mutex_unlock(&h->lock);
-	if (last)
+	if (last && h->point->source)
 		pthread_join(h->thread, NULL);
 	pthread_mutex_unlock(&h->life);
 }
 
-static void dealloc(struct bpf_link *link)
+/* --- test runs --- */
+
+static const struct bpf_fentry_test_t test_arg;
+
+/* Calls and what they give when nobody interferes. */
+static const struct test_call {
+	const char *func;
+	u64 args[6];
+	u32 result;
+} test_calls[] = {
+	{"bpf_fentry_test1", {1}, 2},
+	{"bpf_fentry_test2", {2, 3}, 5},
+	{"bpf_fentry_test3", {4, 5, 6}, 15},
+	{"bpf_fentry_test4", {7, 8, 9, 10}, 34},
+	{"bpf_fentry_test5", {11, 12, 13, 14, 15}, 65},
+	{"bpf_fentry_test6", {16, 17, 18, 19, 20, 21}, 111},
+	{"bpf_fentry_test7", {0}, 0},
+	{"bpf_fentry_test8", {(uintptr_t)&test_arg}, 0},
+};
+
+static int call_tests(struct hooks *hs, const struct exec_task *task)
 {
-	free(hook_link_of(link));
+	for (u32 i = 0; i < ARRAY_SIZE(test_calls); i++) {
+		const struct test_call *t = &test_calls[i];
+
+		if ((u32)hook_call(hook_function(hs, t->func), t->args, task) != t->result)
+			return -EFAULT;
+	}
+	return 0;
 }
 
-static int fill_info(const struct bpf_link *link, struct bpf_link_info *info,
-		     int (*str_out)(void *, u64, const char *, u32), void *arg)
+static int test_run(struct hooks *hs, enum bpf_attach_type attach, const struct exec_task *task,
+		    u32 *retval)
 {
-	return link_put_name(hook_link_of(link)->hook->point->name, info->raw_tracepoint.tp_name,
-			     &info->raw_tracepoint.tp_name_len, str_out, arg);
+	int b = 2;
+	u64 args[] = {1, (uintptr_t)&b};
+	u16 ret;
+
+	*retval = 0;
+	switch (attach) {
+	case BPF_TRACE_FENTRY:
+	case BPF_TRACE_FEXIT: return call_tests(hs, task);
+	case BPF_MODIFY_RETURN:
+		ret = (u16)hook_call(hook_function(hs, "bpf_modify_return_test"), args, task);
+		*retval = (u32)(b != 2) << 16 | ret;
+		return 0;
+	default: return -EFAULT;
+	}
 }
 
-static const struct bpf_link_ops hook_link_ops = {
-	.name = "raw_tracepoint", .release = release, .dealloc = dealloc, .fill_info = fill_info};
-
-struct bpf_link *hook_link_create(struct hooks *hooks, const char *name, struct bpf_prog *prog)
+int hook_test_run(struct hooks *hooks, enum bpf_attach_type attach, const struct exec_task *task,
+		  u32 *retval)
 {
-	struct hook_link *l;
-	struct hook *h = NULL;
-	int err;
+	int err = test_run(hooks, attach, task, retval);
+	u64 args[] = {(uintptr_t)&err};
 
-	for (u32 i = 0; hooks && i < ARRAY_SIZE(points); i++)
-		if (!strcmp(points[i].name, name))
-			h = &hooks->h[i];
-	if (!h)
-		return ERR_PTR(-ENOENT);
-	if (prog->type == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE)
-		return ERR_PTR(-EINVAL); /* no point has anything to write to */
-	l = calloc(1, sizeof(*l));
-	if (!l)
-		return ERR_PTR(-ENOMEM);
-	l->hook = h;
-	obj_get(&prog->obj);
-	link_init(&l->link, BPF_LINK_TYPE_RAW_TRACEPOINT, &hook_link_ops, prog);
-	err = attach(h, l);
-	if (!err)
-		return &l->link;
-	obj_put(&prog->obj);
-	pthread_mutex_destroy(&l->link.lock);
-	free(l);
-	return ERR_PTR(err);
+	hook_fire(hook_tracepoint(hooks, "bpf_test_finish"), args, task);
+	return err;
 }

@@ -62,7 +62,7 @@ static void happened(struct sampler *s, u32 tid, u64 delta)
 	u64 args[2] = {(uintptr_t)t, delta};
 
 	if (t)
-		hook_fire(s->hook, args);
+		hook_fire(s->hook, args, NULL);
 	task_put(t);
 }
 

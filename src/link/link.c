@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "link/link.h"
-#include "link/hook.h"
 #include "link/link_kind.h"
+#include "link/perf_event.h"
 
 static void set_id(struct obj *o, u32 id)
 {
@@ -45,6 +45,12 @@ void link_init(struct bpf_link *l, enum bpf_link_type type, const struct bpf_lin
 	l->prog = prog;
 	obj_init(&l->obj, &link_class);
 	pthread_mutex_init(&l->lock, NULL);
+}
+
+void link_discard(struct bpf_link *l)
+{
+	obj_put(&l->prog->obj);
+	pthread_mutex_destroy(&l->lock);
 }
 
 /* --- what kinds share --- */
@@ -155,23 +161,24 @@ static struct bpf_link *no_such_hook(const struct link_create_env *env, const un
 	return ERR_PTR(-EINVAL);
 }
 
-static struct bpf_link *no_perf(const struct link_create_env *env, const union bpf_attr *attr,
-				struct bpf_prog *prog, const union bpf_iter_link_info *iter_info)
+static struct bpf_link *perf(const struct link_create_env *env, const union bpf_attr *attr,
+			     struct bpf_prog *prog, const union bpf_iter_link_info *iter_info)
 {
-	return ERR_PTR(-EOPNOTSUPP);
+	if (attr->link_create.attach_type == BPF_TRACE_KPROBE_MULTI)
+		return kprobe_multi_link_create(env, attr, prog);
+	return perf_link_create(env, attr, prog);
 }
 
-/* No trampolines here; what is checked before one is made is checked all the same. */
-static struct bpf_link *no_trampoline(const struct link_create_env *env, const union bpf_attr *attr,
-				      struct bpf_prog *prog,
-				      const union bpf_iter_link_info *iter_info)
+/* Around a function of the service; programs and functions of processes have none around. */
+static struct bpf_link *trampoline(const struct link_create_env *env, const union bpf_attr *attr,
+				   struct bpf_prog *prog, const union bpf_iter_link_info *iter_info)
 {
 	bool ext = prog->type == BPF_PROG_TYPE_EXT;
 
 	if (!!attr->link_create.target_fd != !!attr->link_create.target_btf_id ||
 	    (attr->link_create.target_fd && !ext) || (ext && prog->expected_attach_type))
 		return ERR_PTR(-EINVAL);
-	return ERR_PTR(-ENOTSUPP);
+	return tracing_link_create(env, prog, attr->link_create.tracing.cookie);
 }
 
 static struct bpf_link *tracing(const struct link_create_env *env, const union bpf_attr *attr,
@@ -185,10 +192,11 @@ static struct bpf_link *tracing(const struct link_create_env *env, const union b
 	    prog->expected_attach_type == BPF_TRACE_VIEW_WRITE)
 		return view_link_create(env, attr, prog);
 	if (prog->expected_attach_type == BPF_TRACE_RAW_TP)
-		return hook_link_create(env->hooks, prog->aux->attach_func_name ?: "", prog);
+		return raw_tp_link_create(env, prog->aux->attach_func_name ?: "", prog,
+					  attr->link_create.tracing.cookie);
 	if (prog->expected_attach_type == BPF_LSM_CGROUP)
 		return ERR_PTR(-EINVAL);
-	return no_trampoline(env, attr, prog, iter_info);
+	return trampoline(env, attr, prog, iter_info);
 }
 
 /* Kernel: bpf_prog_attach_check_attach_type() and the checks of link_create() itself. */
@@ -206,12 +214,12 @@ static const struct link_rule {
 	u8 check;
 	create_fn create;
 } rules[] = {
-	[BPF_PROG_TYPE_EXT] = {ATTACH_ANY, no_trampoline},
+	[BPF_PROG_TYPE_EXT] = {ATTACH_ANY, trampoline},
 	[BPF_PROG_TYPE_TRACING] = {ATTACH_BY_TYPE, tracing},
 	[BPF_PROG_TYPE_LSM] = {ATTACH_BY_TYPE, tracing},
-	[BPF_PROG_TYPE_PERF_EVENT] = {ATTACH_PERF, no_perf},
-	[BPF_PROG_TYPE_TRACEPOINT] = {ATTACH_PERF, no_perf},
-	[BPF_PROG_TYPE_KPROBE] = {ATTACH_KPROBE, no_perf},
+	[BPF_PROG_TYPE_PERF_EVENT] = {ATTACH_PERF, perf},
+	[BPF_PROG_TYPE_TRACEPOINT] = {ATTACH_PERF, perf},
+	[BPF_PROG_TYPE_KPROBE] = {ATTACH_KPROBE, perf},
 	[BPF_PROG_TYPE_CGROUP_SKB] = {ATTACH_BY_TYPE | ATTACH_NET_ADMIN, no_such_hook},
 	[BPF_PROG_TYPE_CGROUP_SOCK] = {ATTACH_EXPECTED, no_such_hook},
 	[BPF_PROG_TYPE_CGROUP_SOCK_ADDR] = {ATTACH_EXPECTED, no_such_hook},
@@ -254,4 +262,13 @@ struct bpf_link *link_create(const struct link_create_env *env, const union bpf_
 	if (err)
 		return ERR_PTR(err);
 	return rule->create(env, attr, prog, iter_info);
+}
+
+struct bpf_link *link_create_raw(const struct link_create_env *env, const char *name,
+				 struct bpf_prog *prog, u64 cookie)
+{
+	if (!name && prog->expected_attach_type != BPF_TRACE_RAW_TP)
+		return tracing_link_create(env, prog, cookie);
+	return raw_tp_link_create(env, name ? name : prog->aux->attach_func_name ?: "", prog,
+				  cookie);
 }

@@ -17,6 +17,9 @@
 struct bpf_link;
 struct inode_file_ops;
 struct hooks;
+struct probes;
+struct perf_events;
+struct perf_event_obj;
 
 struct bpf_link_ops {
 	const char *name; /* as bpftool prints it: "iter" ... */
@@ -30,7 +33,8 @@ struct bpf_link_ops {
 	/*
 	 * Kind's part of bpf_link_info; 0 or errno. Strings go to user buffers through @str_out,
 	 * which copies exactly @cap bytes of @s (the NUL is among them) to @uaddr; the kind has
-	 * already cut the string and decided on -ENOSPC.
+	 * already cut the string and decided on -ENOSPC. @info is part of a union link_info
+	 * (link_info_long()).
 	 */
 	int (*fill_info)(const struct bpf_link *link, struct bpf_link_info *info, int (*str_out)(void *arg, u64 uaddr, const char *s, u32 cap), void *arg);
 };
@@ -45,6 +49,8 @@ struct bpf_link {
 	pthread_mutex_t lock; /* prog replacement */
 };
 
+static inline struct bpf_link_info_long *link_info_long(struct bpf_link_info *info) { return &container_of(info, union link_info, info)->more; }
+
 extern const struct obj_class link_class;
 static inline struct bpf_link *obj_to_link(struct obj *o) { return o ? container_of(o, struct bpf_link, obj) : NULL; }
 void link_init(struct bpf_link *l, enum bpf_link_type type, const struct bpf_link_ops *ops, struct bpf_prog *prog); /* takes over prog's reference */
@@ -54,6 +60,13 @@ struct link_create_env {
 	const struct cred *cred;
 	struct obj_table *objs;
 	struct hooks *hooks; /* hook.h; NULL: none */
+	struct probes *probes; /* probe.h; NULL: none */
+	struct btf *vmlinux;
+	struct perf_event_obj *(*event_by_fd)(void *arg, int fd); /* referenced or ERR_PTR */
+	/* copies of what kprobe_multi and uprobe_multi point to: 0 or -EFAULT; NUL-terminated text of at
+	 * most @size - 1 bytes: its length or -EFAULT */
+	int (*copy_in)(void *arg, void *dst, u64 uaddr, u64 len);
+	int (*copy_str)(void *arg, char *dst, u64 uaddr, u32 size);
 	struct bpf_map *(*map_by_fd)(void *arg, int fd); /* referenced (obj_get on map_obj) or ERR_PTR */
 	struct bpf_link *(*link_by_fd)(void *arg, int fd); /* the same */
 	int (*fd)(void *arg, int fd); /* the caller's fd as one of ours, borrowed; -EBADF */
@@ -65,5 +78,8 @@ struct link_create_env {
  */
 struct bpf_link *link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog,
 			     const union bpf_iter_link_info *iter_info);
+/* RAW_TRACEPOINT_OPEN: at the tracepoint @name; or, without one, where @prog was loaded for. */
+struct bpf_link *link_create_raw(const struct link_create_env *env, const char *name, struct bpf_prog *prog, u64 cookie);
+const char *raw_tp_link_name(const struct bpf_link *link); /* NULL: another kind */
 
 #endif

@@ -14,7 +14,7 @@
  *   KPROBE program                    struct pt_regs (x86-64) of the hit; at a return RIP is what the
  *                                     kernel shows: the address returned to, RAX the value.
  *                                     PROBE_SYS_KPROBE: RDI points to the pt_regs of the system call
- *   TRACEPOINT program                the record of the event, probe_record.h
+ *   TRACEPOINT program                the record of the event, exec/trace_record.h
  *   RAW_TRACEPOINT, TRACING program   u64 args[]: (regs, nr), (regs, ret), ...
  *   PERF_EVENT program                struct bpf_perf_event_data
  *

@@ -25,10 +25,10 @@
 struct obj;
 struct obj_table;
 
-enum obj_kind { OBJ_PROG, OBJ_MAP, OBJ_LINK, OBJ_BTF, OBJ_KINDS, OBJ_PERF_RING = 6 };
+enum obj_kind { OBJ_PROG, OBJ_MAP, OBJ_LINK, OBJ_BTF, OBJ_KINDS, OBJ_PERF_EVENT, OBJ_PERF_RING };
 
 struct obj_class {
-	const char *name;    /* "prog", "map", "link", "btf"; names the handle's memfd */
+	const char *name;    /* "prog", "map", "link", "btf" ...; names the handle's memfd */
 	enum obj_kind kind;  /* from OBJ_KINDS on: an object that only has handles and is never published */
 	void (*set_id)(struct obj *o, u32 id); /* mirror the id into the struct programs see; called by obj_publish, may be NULL */
 	void (*release)(struct obj *o); /* last reference gone: drop references to others; may block; no lock held */

@@ -5,7 +5,7 @@
 
 int shim_described(const struct msg_handle_info *i, struct fd_obj *out)
 {
-	if (i->kind > FD_BTF && i->kind != FD_PERF_RING)
+	if (i->kind > FD_BTF && i->kind != FD_PERF && i->kind != FD_PERF_RING)
 		return -EIO;
 	out->kind = i->kind;
 	out->perm = i->perm;

@@ -18,7 +18,7 @@
  */
 #include "map/map.h"
 
-enum fd_kind { FD_PROG, FD_MAP, FD_LINK, FD_BTF, FD_PERF_RING = 6 }; /* values of enum obj_kind on the wire */
+enum fd_kind { FD_PROG, FD_MAP, FD_LINK, FD_BTF, FD_PERF = 5, FD_PERF_RING = 6 }; /* values of enum obj_kind on the wire */
 
 struct fdtab;
 struct exec_image;

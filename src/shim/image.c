@@ -306,6 +306,7 @@ const struct exec_host *shim_host(void)
 		.tail_target = host_tail_target,
 		.inner_map = shim_inner_map,
 		.timer = shim_timer,
+		.call_tests = shim_call_tests,
 		.wake = shim_wake,
 		.view_changed = host_view_changed,
 		.btf_show = host_btf_show,

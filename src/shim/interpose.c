@@ -75,9 +75,9 @@ static long ret_errno(long r)
 #define INSIDE(expr)                      \
 	({                                \
 		int saved_errno_ = errno; \
-		hit_inside++;            \
+		hit_inside++;             \
 		__auto_type r_ = (expr);  \
-		hit_inside--;            \
+		hit_inside--;             \
 		errno = saved_errno_;     \
 		r_;                       \
 	})
@@ -415,7 +415,7 @@ FILE *i_fopen64(const char *path, const char *mode)
 	return do_fopen(path, mode);
 }
 
-/* perf events: see perf_ring.c */
+/* perf events: see perf.c and perf_ring.c */
 
 #define PERF_IOC 36 /* '$': the letter of their requests */
 
@@ -425,14 +425,19 @@ int i_ioctl(int fd, unsigned long cmd, unsigned long arg)
 	long r = SHIM_ELSEWHERE;
 
 	if (unlikely((cmd >> 8 & 0xff) == PERF_IOC) && shim_active() && fd >= 0)
-		r = INSIDE(shim_perf_ring_ioctl(fd, cmd, arg));
+		r = INSIDE(({
+			long ours = shim_perf_ioctl(fd, cmd, arg);
+			ours == SHIM_ELSEWHERE ? shim_perf_ring_ioctl(fd, cmd, arg) : ours;
+		}));
 	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_ioctl, fd, cmd, arg) : r);
 }
 
 static long perf_open(long attr, long pid, long cpu, long group, long flags)
 {
-	long r = INSIDE(shim_perf_ring_open(attr, pid, cpu, group, flags));
+	long r = INSIDE(shim_perf_open(attr, pid, cpu, group, flags));
 
+	if (r == SHIM_ELSEWHERE)
+		r = INSIDE(shim_perf_ring_open(attr, pid, cpu, group, flags));
 	return ret_errno(r == SHIM_ELSEWHERE
 				 ? raw6(SYS_perf_event_open, attr, pid, cpu, group, flags, 0)
 				 : r);

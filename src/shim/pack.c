@@ -149,8 +149,9 @@ static const struct bpf_map *shape_of(const struct fd_obj *o)
 static u32 on_fd_kind(void *arg, int fd)
 {
 	static const u32 kinds[] = {
-		[FD_PROG] = ABI_FD_PROG, [FD_MAP] = ABI_FD_MAP,		  [FD_LINK] = ABI_FD_LINK,
-		[FD_BTF] = ABI_FD_BTF,	 [FD_PERF_RING] = ABI_FD_FOREIGN,
+		[FD_PROG] = ABI_FD_PROG,    [FD_MAP] = ABI_FD_MAP,
+		[FD_LINK] = ABI_FD_LINK,    [FD_BTF] = ABI_FD_BTF,
+		[FD_PERF] = ABI_FD_FOREIGN, [FD_PERF_RING] = ABI_FD_FOREIGN,
 	};
 	struct fd_obj *o = fdtab_get_shape(shim.fds, fd);
 	u32 kind;
@@ -158,6 +159,8 @@ static u32 on_fd_kind(void *arg, int fd)
 	if (IS_ERR(o))
 		return 0;
 	kind = kinds[o->kind];
+	if (o->kind == FD_LINK)
+		kind |= abi_link_kind(o->type);
 	fdtab_put(shim.fds, o);
 	return kind;
 }

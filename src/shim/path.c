@@ -11,7 +11,6 @@
 #include "shim/shim.h"
 
 #define PATH_CAP	 4096
-#define TMPFS_MAGIC_NR	 0x01021994
 #define TRACEFS_MAGIC_NR 0x74726163
 
 static bool below(const char *path, const char *dir)
@@ -184,9 +183,9 @@ long bpffs_fix_statfs(int fd, const char *path, long r, struct statfs *st)
 		st->f_type = st->f_files; /* a cgroup tree of ours */
 		st->f_files = st->f_ffree = st->f_bfree = 0;
 	}
-	if (!r && (u32)st->f_type == TMPFS_MAGIC_NR && path && !strcmp(path, "/sys/kernel/tracing"))
-		st->f_type =
-			TRACEFS_MAGIC_NR; /* `userbpf run` made it where the machine has none */
+	if (!r && path &&
+	    (!strcmp(path, "/sys/kernel/tracing") || !strcmp(path, "/sys/kernel/debug/tracing")))
+		st->f_type = TRACEFS_MAGIC_NR; /* a directory of the service's */
 	if (!r && (u32)st->f_type == FUSE_MAGIC_NR && bpffs_is(fd, path))
 		st->f_type = BPF_FS_MAGIC_NR;
 	return r;

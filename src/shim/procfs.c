@@ -50,9 +50,9 @@ number:
 }
 
 static const char *const link_names[] = {
-	[FD_PROG] = "anon_inode:bpf-prog",	    [FD_MAP] = "anon_inode:bpf-map",
-	[FD_LINK] = "anon_inode:bpf-link",	    [FD_BTF] = "anon_inode:btf",
-	[FD_PERF_RING] = "anon_inode:[perf_event]",
+	[FD_PROG] = "anon_inode:bpf-prog",     [FD_MAP] = "anon_inode:bpf-map",
+	[FD_LINK] = "anon_inode:bpf-link",     [FD_BTF] = "anon_inode:btf",
+	[FD_PERF] = "anon_inode:[perf_event]", [FD_PERF_RING] = "anon_inode:[perf_event]",
 };
 
 static struct fd_obj *handle_at(int fd)
@@ -132,9 +132,9 @@ static int prog_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 			(unsigned long long)i.recursion_misses, i.verified_insns);
 }
 
-static const char *const link_types[] = {"<invalid>",	 "raw_tracepoint", "tracing", "cgroup",
-					 "iter",	 "netns",	   "xdp",     "perf",
-					 "kprobe_multi", "struct_ops"};
+static const char *const link_types[] = {
+	"<invalid>", "raw_tracepoint", "tracing",    "cgroup",	  "iter", "netns",	 "xdp",
+	"perf",	     "kprobe_multi",   "struct_ops", "netfilter", "tcx",  "uprobe_multi"};
 
 static const char *link_type(u32 type)
 {
@@ -187,8 +187,8 @@ static int no_text(char *buf, size_t cap, int fd, const struct fd_obj *o)
 }
 
 static int (*const texts[])(char *, size_t, int, const struct fd_obj *) = {
-	[FD_PROG] = prog_text, [FD_MAP] = map_text,	 [FD_LINK] = link_text,
-	[FD_BTF] = btf_text,   [FD_PERF_RING] = no_text,
+	[FD_PROG] = prog_text, [FD_MAP] = map_text, [FD_LINK] = link_text,
+	[FD_BTF] = btf_text,   [FD_PERF] = no_text, [FD_PERF_RING] = no_text,
 };
 
 /* A value of the host's fdinfo text, as it stands there. */
@@ -209,7 +209,8 @@ static int compose(char *buf, size_t cap, const char *path, int fd, const struct
 	if (in >= 0)
 		raw_close(in);
 	host[max(len, 0l)] = '\0';
-	if (o->kind == FD_PROG || o->kind == FD_PERF_RING || (o->kind == FD_MAP && o->perm == 3))
+	if (o->kind == FD_PROG || o->kind == FD_PERF || o->kind == FD_PERF_RING ||
+	    (o->kind == FD_MAP && o->perm == 3))
 		mode = O_RDWR;
 	else if (o->kind == FD_MAP && o->perm == 2)
 		mode = O_WRONLY;

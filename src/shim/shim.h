@@ -17,6 +17,7 @@
  *   host.c       what SYSCALL programs ask for       fail.c    faults on demand
  *   ring.c       epoll on ring buffers           agent*.c  programs attached to this process
  *   perf_ring.c  perf events of bpf output
+ *   perf.c       perf_event_open, ioctl
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
  * goes straight to libc. Functions return the system call's value or negative errno; only
@@ -125,6 +126,10 @@ void shim_wake(struct exec_run *run, struct bpf_map *map);
 /* perf_ring.c: perf events of bpf output; SHIM_ELSEWHERE: another event */
 long shim_perf_ring_open(u64 uattr, int pid, int cpu, int group, unsigned long flags);
 long shim_perf_ring_ioctl(int fd, unsigned long cmd, u64 arg);
+/* perf.c: perf events of tracing clients; SHIM_ELSEWHERE: the machine's */
+long shim_perf_open(u64 uattr, int pid, int cpu, int group, unsigned long flags);
+long shim_perf_ioctl(int fd, unsigned long cmd, u64 arg);
+int shim_call_tests(void *arg, u32 attach_type, u32 *retval);
 
 /* fail.c */
 void shim_fail_start(const char *text);

@@ -153,8 +153,8 @@ static u64 now(void)
 }
 
 static const u32 abi_kinds[] = {
-	[FD_PROG] = ABI_FD_PROG, [FD_MAP] = ABI_FD_MAP,		  [FD_LINK] = ABI_FD_LINK,
-	[FD_BTF] = ABI_FD_BTF,	 [FD_PERF_RING] = ABI_FD_FOREIGN,
+	[FD_PROG] = ABI_FD_PROG, [FD_MAP] = ABI_FD_MAP,	     [FD_LINK] = ABI_FD_LINK,
+	[FD_BTF] = ABI_FD_BTF,	 [FD_PERF] = ABI_FD_FOREIGN, [FD_PERF_RING] = ABI_FD_FOREIGN,
 };
 
 static void describe_map(struct abi_rec_fd *i, const struct map_attr *attr)

@@ -273,6 +273,11 @@ static int put_str(void *arg, u64 uaddr, const char *s, u32 cap)
 	return -ENOSPC;
 }
 
+static int put_bytes(void *arg, u64 uaddr, const char *from, u32 len)
+{
+	return req_copy_out(arg, uaddr, from, len) ? -EFAULT : 0;
+}
+
 static long btf_info(struct sys_req *r, struct obj *o)
 {
 	const struct btf *btf = container_of(o, struct btf, obj);
@@ -303,18 +308,18 @@ static long btf_info(struct sys_req *r, struct obj *o)
 static long link_info(struct sys_req *r, struct obj *o)
 {
 	struct bpf_link *link = obj_to_link(o);
-	struct bpf_link_info info;
+	union link_info info;
 	int err = req_copy_struct(r, &info, sizeof(info), r->attr.info.info, r->attr.info.info_len);
 
 	if (err)
 		return err;
-	info.type = link->type;
-	info.id = link->id;
+	info.info.type = link->type;
+	info.info.id = link->id;
 	pthread_mutex_lock(&link->lock);
-	info.prog_id = link->prog ? link->prog->aux->id : 0;
+	info.info.prog_id = link->prog ? link->prog->aux->id : 0;
 	pthread_mutex_unlock(&link->lock);
 	if (link->ops->fill_info) {
-		err = link->ops->fill_info(link, &info, put_str, r);
+		err = link->ops->fill_info(link, &info.info, put_bytes, r);
 		if (err)
 			return err;
 	}

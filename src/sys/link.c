@@ -31,6 +31,47 @@ static int env_fd(void *arg, int fd)
 	return r->call->ops->fd(r->call, fd);
 }
 
+static int env_copy_in(void *arg, void *dst, u64 uaddr, u64 len)
+{
+	return req_copy_in(arg, dst, uaddr, len);
+}
+
+static int env_copy_str(void *arg, char *dst, u64 uaddr, u32 size)
+{
+	return req_copy_str(arg, dst, uaddr, size);
+}
+
+/* Not a perf event of ours: what the kernel says of an fd that is none at all. */
+static struct perf_event_obj *env_event_by_fd(void *arg, int fd)
+{
+	struct obj *o = req_any_obj(arg, fd, NULL);
+
+	if (IS_ERR(o))
+		return ERR_PTR(PTR_ERR(o) == -EINVAL ? -EBADF : PTR_ERR(o));
+	if (o->class->kind == OBJ_PERF_EVENT)
+		return obj_to_perf_event(o);
+	obj_put(o);
+	return ERR_PTR(-EBADF);
+}
+
+static struct link_create_env env_of(struct sys_req *r)
+{
+	return (struct link_create_env){
+		.cred = r->cred,
+		.objs = r->sys->objs,
+		.hooks = r->sys->hooks,
+		.probes = r->sys->probes,
+		.vmlinux = r->sys->vmlinux,
+		.map_by_fd = env_map_by_fd,
+		.link_by_fd = env_link_by_fd,
+		.event_by_fd = env_event_by_fd,
+		.fd = env_fd,
+		.copy_in = env_copy_in,
+		.copy_str = env_copy_str,
+		.arg = r,
+	};
+}
+
 static bool wants_iter_info(const union bpf_attr *a, const struct bpf_prog *prog)
 {
 	return prog->type == BPF_PROG_TYPE_TRACING &&
@@ -56,15 +97,7 @@ static long publish(struct sys_req *r, struct bpf_link *link)
 long sys_link_create(struct sys_req *r)
 {
 	const union bpf_attr *a = &r->attr;
-	struct link_create_env env = {
-		.cred = r->cred,
-		.objs = r->sys->objs,
-		.hooks = r->sys->hooks,
-		.map_by_fd = env_map_by_fd,
-		.link_by_fd = env_link_by_fd,
-		.fd = env_fd,
-		.arg = r,
-	};
+	struct link_create_env env = env_of(r);
 	struct bpf_prog *prog = req_prog(r, a->link_create.prog_fd);
 	union bpf_iter_link_info info;
 	bool have_info = false;
@@ -146,8 +179,10 @@ long sys_link_detach(struct sys_req *r)
 
 static long raw_tp_attach(struct sys_req *r, struct bpf_prog *prog)
 {
-	const char *name = prog->aux->attach_func_name;
+	struct link_create_env env = env_of(r);
+	const char *name = NULL;
 	char text[128];
+	u64 cookie;
 
 	switch (prog->type) {
 	case BPF_PROG_TYPE_TRACING:
@@ -156,9 +191,6 @@ static long raw_tp_attach(struct sys_req *r, struct bpf_prog *prog)
 		if (r->attr.raw_tracepoint.name ||
 		    prog_writes_file(prog->type, prog->expected_attach_type))
 			return -EINVAL;
-		if (prog->type != BPF_PROG_TYPE_TRACING ||
-		    prog->expected_attach_type != BPF_TRACE_RAW_TP)
-			return -ENOTSUPP; /* no trampolines yet */
 		break;
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
@@ -168,7 +200,8 @@ static long raw_tp_attach(struct sys_req *r, struct bpf_prog *prog)
 		break;
 	default: return -EINVAL;
 	}
-	return publish(r, hook_link_create(r->sys->hooks, name ? name : "", prog));
+	memcpy(&cookie, r->attr_bytes + BPF_ATTR_RAW_TP_COOKIE, sizeof(cookie));
+	return publish(r, link_create_raw(&env, name, prog, cookie));
 }
 
 long sys_raw_tp_open(struct sys_req *r)

@@ -15,6 +15,7 @@
 #include "link/hook.h"
 #include "link/iter.h"
 #include "link/link.h"
+#include "link/perf_event.h"
 #include "link/probe.h"
 #include "link/view.h"
 #include "link/view_events.h"
@@ -36,6 +37,7 @@ struct sys {
 	struct probes *probes;
 	struct view_events *view_events;
 	struct cgroup *recent; /* the group shown last, held: what reads one file after the other finds those above it known */
+	struct perf_events *perf_events;
 	u32 nr_cpus; /* slots per-CPU values are laid out for */
 	u32 unpriv_bpf_disabled;
 	bool verify_only;

@@ -82,8 +82,11 @@ static int vfy_fd_array(void *arg, u32 idx, int *fd)
 static u64 vfy_ksym_addr(void *arg, const char *name)
 {
 	const struct load *l = arg;
+	const struct hook *h = hook_function(l->r->sys->hooks, name);
 
-	return l->r->sys->verify_only ? 0xdead000000000000ull : 0;
+	if (l->r->sys->verify_only)
+		return 0xdead000000000000ull;
+	return h ? hook_point_addr(hook_point_of(h)) : 0;
 }
 
 static const struct vfy_env_ops vfy_env = {

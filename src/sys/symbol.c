@@ -30,13 +30,21 @@ s32 sys_btf_find(struct sys *sys, const char *name, u32 kind, struct btf **modul
 
 void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg)
 {
+	const struct hook_point *p;
+	const char *func;
 	char name[64];
+	s32 nr;
 
 	each(arg, "__bpf_call_base", CALL_BASE);
 	for (u32 id = 1; id < __BPF_FUNC_MAX_ID; id++) {
 		snprintf(name, sizeof(name), "bpf_%s", helper_name(id));
 		each(arg, name, CALL_BASE + id);
 	}
+	for (u32 i = 0; (func = syscall_func_at(i, &nr)); i++)
+		each(arg, func, syscall_func_addr(nr));
+	for (u32 i = 0; (p = hook_point_at(i)); i++)
+		if (p->call)
+			each(arg, p->name, hook_point_addr(p));
 	for (u32 kind = 0; kind < OBJ_KINDS; kind++)
 		if (file_symbol_at(kind))
 			each(arg, file_symbol_at(kind)->name, file_symbol_at(kind)->addr);

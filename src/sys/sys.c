@@ -69,6 +69,11 @@ static void host_view_changed(struct exec_run *run, u64 group)
 	sys_view_changed(run->host->arg, group);
 }
 
+static int host_call_tests(void *arg, u32 attach_type, u32 *retval)
+{
+	return sys_call_tests(arg, attach_type, NULL, retval);
+}
+
 static long timer_callback(struct sys *sys, const struct exec_timer *t)
 {
 	struct bpf_prog *prog = obj_to_prog(obj_by_id(sys->objs, OBJ_PROG, t->prog_id));
@@ -243,6 +248,7 @@ struct sys *sys_open(const struct sys_options *opt)
 		.inner_map = host_inner_map,
 		.timer = host_timer,
 		.wake = host_wake,
+		.call_tests = host_call_tests,
 		.view_changed = host_view_changed,
 		.btf_show = host_btf_show,
 		.arg = sys,
@@ -262,13 +268,16 @@ struct sys *sys_open(const struct sys_options *opt)
 		goto fail_rings;
 	sys->hooks = hooks_new(&sys->host);
 	if (!sys->hooks)
-		goto fail_events;
+		goto fail_view_events;
 	sys->probes = probes_new();
 	if (!sys->probes)
 		goto fail_hooks;
+	sys->perf_events = perf_events_new(sys->hooks, sys->probes);
+	if (!sys->perf_events)
+		goto fail_probes;
 	sys->objs = obj_table_new();
 	if (!sys->objs)
-		goto fail_probes;
+		goto fail_perf_events;
 	content.arg = sys;
 	sys->fs = fs_new(&content);
 	if (!sys->fs)
@@ -285,11 +294,13 @@ fail_btfs:
 	fs_free(sys->fs);
 fail_objs:
 	obj_table_free(sys->objs);
+fail_perf_events:
+	perf_events_free(sys->perf_events);
 fail_probes:
 	probes_free(sys->probes);
 fail_hooks:
 	hooks_free(sys->hooks);
-fail_events:
+fail_view_events:
 	view_events_free(sys->view_events);
 fail_rings:
 	perf_rings_free(sys->rings);
@@ -315,6 +326,7 @@ u32 sys_close(struct sys *sys)
 	timers_free(sys->timers);
 	if (left)
 		return left; /* somebody's image may still call our host functions */
+	perf_events_free(sys->perf_events);
 	hooks_free(sys->hooks);
 	perf_rings_free(sys->rings);
 	view_events_free(sys->view_events);

@@ -82,6 +82,21 @@ struct fs *sys_fs(struct sys *sys);
 struct btf *sys_vmlinux(struct sys *sys);
 struct probes;
 struct probes *sys_probes(struct sys *sys); /* link/probe.h: who runs in processes registers there */
+/* perf_event_open(2) and ioctl(2) on what it gives: a new fd; the ioctl's value. */
+struct perf_open;
+struct perf_ioctl {
+	u32 cmd; /* PERF_EVENT_IOC_* */
+	u64 arg; /* by value; QUERY_BPF: room in ids */
+	int prog_fd; /* SET_BPF: the program's handle */
+	const struct cred *cred;
+	u32 *ids;  /* QUERY_BPF: out; the value is how many there are */
+	u64 value; /* ID: out */
+};
+int sys_perf_open(struct sys *sys, const struct perf_open *o);
+int sys_perf_ioctl(struct sys *sys, int fd, struct perf_ioctl *io);
+/* PROG_TEST_RUN of a program around functions, on behalf of @task (NULL: the thread's own) */
+struct exec_task;
+int sys_call_tests(struct sys *sys, u32 attach_type, const struct exec_task *task, u32 *retval);
 struct exec_timer;
 /* A bpf_timer helper of a program in another process; the caller holds the map of INIT. */
 long sys_timer(struct sys *sys, const struct exec_timer *t);

@@ -13,6 +13,7 @@
 #include "base/seq_file.h"
 #include "btf/btf.h"
 #include "exec/context.h"
+#include "exec/trace_record.h"
 #include "fs/fs.h"
 #include "link/iter_types.h"
 #include "map/map.h"
@@ -29,6 +30,8 @@
 #include "helper/kfunc_test.c"
 #include "link/iter_funcs.c"
 #include "helper/file.h"
+#include "link/perf_types.h"
+#include "link/func_points.c"
 #include "link/hook_types.h"
 #include "link/view_funcs.c"
 #undef cred
@@ -58,11 +61,3 @@ struct hlist_head {
 	struct hlist_node *first;
 };
 
-/* What programs that look for links of perf events (bpftool) ask for. There are none here yet. */
-struct perf_event {
-	u64 bpf_cookie;
-};
-struct bpf_perf_link {
-	struct bpf_link link;
-	struct file *perf_file;
-};

@@ -47,7 +47,9 @@ static void test_fields(void **state)
 		}
 		/* LINK_CREATE's last members belong to attachments whose memory is never passed
 		 * on */
-		if (row->cmd != BPF_LINK_CREATE)
+		if (row->cmd == BPF_RAW_TRACEPOINT_OPEN)
+			assert_int_equal(row->attr_end, BPF_ATTR_RAW_TP_COOKIE + 8);
+		else if (row->cmd != BPF_LINK_CREATE)
 			assert_int_equal(end, row->attr_end);
 	}
 }
@@ -220,6 +222,9 @@ static void test_walk_info(void **state)
 
 static void test_walk_rest(void **state)
 {
+	static const char names[] = "one\0two";
+	const u64 syms[] = {(uintptr_t)names, (uintptr_t)&names[4]}, cookies[] = {1, 2};
+	struct link_create_uprobe_multi multi;
 	union bpf_iter_link_info info = {.map.map_fd = 17};
 	union bpf_attr a = {.link_create.prog_fd = 3, .link_create.attach_type = BPF_TRACE_ITER};
 	struct log l = {0};
@@ -231,6 +236,22 @@ static void test_walk_rest(void **state)
 		"link_create.prog_fd=3 link_create.iter_info:<16 link_create.iter_info=17 ");
 	a.link_create.attach_type = BPF_PERF_EVENT; /* then the same bytes are a cookie */
 	assert_string_equal(walk(BPF_LINK_CREATE, &a, false), "link_create.prog_fd=3 ");
+	/* functions by name: the array, and the names as one piece when they lie together */
+	a = (union bpf_attr){.link_create.prog_fd = 3,
+			     .link_create.attach_type = BPF_TRACE_KPROBE_MULTI};
+	a.link_create.kprobe_multi.cnt = 2;
+	a.link_create.kprobe_multi.syms = (uintptr_t)syms;
+	a.link_create.kprobe_multi.cookies = (uintptr_t)cookies;
+	assert_string_equal(walk(BPF_LINK_CREATE, &a, false),
+			    "link_create.prog_fd=3 link_create.iter_info:<16 "
+			    "link_create.iter_info:<16 link_create.iter_info:<8 ");
+	a = (union bpf_attr){.link_create.prog_fd = 3,
+			     .link_create.attach_type = BPF_TRACE_UPROBE_MULTI_NR};
+	multi = (struct link_create_uprobe_multi){
+		.path = (uintptr_t) "/bin/true", .offsets = (uintptr_t)cookies, .cnt = 2};
+	memcpy((char *)&a + BPF_ATTR_LINK_KIND, &multi, sizeof(multi));
+	assert_string_equal(walk(BPF_LINK_CREATE, &a, false),
+			    "link_create.prog_fd=3 path:/bin/true link_create.iter_info:<16 ");
 	a = (union bpf_attr){.pathname = (uintptr_t) "/sys/fs/bpf/x", .bpf_fd = 3};
 	assert_string_equal(walk(BPF_OBJ_PIN, &a, false), "path:/sys/fs/bpf/x bpf_fd=3 ");
 	/* a callback's refusal ends the walk */

@@ -55,9 +55,13 @@ u64 exec_run_subprog(const struct exec_image *img, u32 start, u64 r1, u64 r2, u6
 	return 0;
 }
 
+static __attribute__((unused)) struct exec_run *fake_run; /* the one in progress */
+
 u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run)
 {
 	struct fake_prog *p = container_of(img, struct fake_prog, image);
+
+	fake_run = run;
 
 	p->calls++;
 	return p->run(p, ctx);
