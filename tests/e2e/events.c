@@ -28,7 +28,7 @@ static int wrong;
 			printf("%s:%d: want %ld, got %ld\n", what, __LINE__, w, g); \
 	} while (0)
 
-enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, NR };
+enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, NR };
 
 struct bss {
 	struct seen {
@@ -360,6 +360,70 @@ static void test_fd_query(void)
 	IS("no fd", -EBADF, bpf_task_fd_query(getpid(), 4711, 0, name, &len, &id, &type, &offset, &addr));
 }
 
+/* --- this process's own code --- */
+
+/* A symbol's place in this very file. */
+__attribute__((noinline)) int target(int a, int b)
+{
+	__asm__ volatile("");
+	return a * 10 + b;
+}
+
+static size_t offset_of(void *func)
+{
+	unsigned long from, to, off;
+	char line[4096], perm[8];
+	size_t found = 0;
+	FILE *f = fopen("/proc/self/maps", "re");
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx %7s %lx", &from, &to, perm, &off) == 4 &&
+		    (unsigned long)func >= from && (unsigned long)func < to)
+			found = (unsigned long)func - from + off;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void test_uprobe(void)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = 0x100);
+	size_t off = offset_of(target);
+	struct bpf_link *a, *b, *ret, *other;
+
+	fresh();
+	a = bpf_program__attach_uprobe_opts(prog("on_entry"), -1, "/proc/self/exe", off, &opts);
+	opts.bpf_cookie = 0x200;
+	b = bpf_program__attach_uprobe_opts(prog("on_entry"), 0, "/proc/self/exe", off, &opts);
+	other = bpf_program__attach_uprobe_opts(prog("on_entry"), getppid(), "/proc/self/exe", off, &opts);
+	opts.retprobe = true;
+	opts.bpf_cookie = 0x400;
+	ret = bpf_program__attach_uprobe_opts(prog("on_return"), -1, "/proc/self/exe", off, &opts);
+	IS("attach", 0, libbpf_get_error(a) | libbpf_get_error(b) | libbpf_get_error(ret));
+	IS("attach to another process", 0, libbpf_get_error(other));
+	IS("the function", 47, target(4, 7));
+	IS("both", 2, bss->seen[UPROBE].hits);
+	IS("both cookies", 0x300, bss->seen[UPROBE].cookies);
+	IS("first argument", 4, bss->seen[UPROBE].arg);
+	IS("second argument", 7, bss->seen[UPROBE].ret);
+	IS("whose", me(), bss->seen[UPROBE].pid_tgid);
+	IS("return", 1, bss->seen[URETPROBE].hits);
+	IS("cookie", 0x400, bss->seen[URETPROBE].cookies);
+	IS("result", 47, bss->seen[URETPROBE].ret);
+	bpf_link__destroy(b);
+	bpf_link__destroy(ret);
+	bpf_link__destroy(other);
+	bpf_link__destroy(a);
+	for (int i = 0; i < 100; i++) {
+		fresh();
+		target(1, 1);
+		if (!bss->seen[UPROBE].hits && !bss->seen[URETPROBE].hits)
+			return;
+		usleep(20000);
+	}
+	IS("still attached", 0, 1);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -385,6 +449,7 @@ int main(int argc, char **argv)
 	test_raw();
 	test_override();
 	test_fd_query();
+	test_uprobe();
 	bpf_object__close(obj);
 	return wrong != 0;
 }

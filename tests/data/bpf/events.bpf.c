@@ -4,7 +4,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, NR };
+enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, NR };
 
 struct seen {
 	__u64 hits, cookies, ip, arg, ret, pid_tgid;
@@ -112,6 +112,22 @@ SEC("tracepoint/syscalls/sys_enter_getpgid")
 int too_far(struct trace_event_raw_sys_enter *ctx)
 {
 	return ctx->args[5] == 1;
+}
+
+SEC("uprobe")
+int on_entry(struct pt_regs *ctx)
+{
+	note(ctx, UPROBE, PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx));
+	all.seen[UPROBE].ip = bpf_get_func_ip(ctx);
+	return 0;
+}
+
+SEC("uretprobe")
+int on_return(struct pt_regs *ctx)
+{
+	note(ctx, URETPROBE, 0, PT_REGS_RC(ctx));
+	all.seen[URETPROBE].ip = bpf_get_func_ip(ctx);
+	return 0;
 }
 
 SEC("perf_event")
