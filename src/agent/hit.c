@@ -28,38 +28,57 @@ static void count(struct hit *h, u64 since)
 	__atomic_add_fetch(&h->ns, clock_ns() - since, __ATOMIC_RELAXED);
 }
 
-u64 hit_run(struct hit *h, void *ctx, u64 ip)
+bool hit_begin(u32 *slot)
+{
+	if (hit_inside || unlikely(exec_current() != NULL))
+		return false;
+	hit_inside = 1;
+	*slot = slot_enter();
+	WRITE_ONCE(in_slot[*slot].seq, in_slot[*slot].seq + 1);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* hit_quiesce() has the barrier */
+	return true;
+}
+
+u64 hit_exec(struct hit *h, void *ctx, u64 ip)
 {
 	struct exec_run run;
-	u64 ret = 0, since;
+	u64 ret, since;
 	int saved;
-	u32 slot;
 
-	if (hit_inside)
+	if (unlikely(READ_ONCE(h->dead)))
 		return 0;
-	if (unlikely(exec_current() != NULL)) {
-		__atomic_add_fetch(&h->missed, 1, __ATOMIC_RELAXED);
-		return 0;
-	}
-	hit_inside = 1;
 	saved = errno;
-	slot = slot_enter();
-	WRITE_ONCE(in_slot[slot].seq, in_slot[slot].seq + 1);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* hit_quiesce() has the barrier */
-	if (likely(!READ_ONCE(h->dead))) {
-		memset(&run, 0, sizeof(run));
-		run.host = h->host;
-		run.cookie = h->cookie;
-		since = unlikely(READ_ONCE(h->stats)) ? clock_ns() : 0;
-		ret = exec_run(h->img, ctx, &run);
-		if (unlikely(since))
-			count(h, since);
-	}
+	memset(&run, 0, sizeof(run));
+	run.host = h->host;
+	run.cookie = h->cookie;
+	run.ip = ip;
+	since = unlikely(READ_ONCE(h->stats)) ? clock_ns() : 0;
+	ret = exec_run(h->img, ctx, &run);
+	if (unlikely(since))
+		count(h, since);
+	errno = saved;
+	return ret;
+}
+
+void hit_end(u32 slot)
+{
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&in_slot[slot].seq, in_slot[slot].seq + 1, __ATOMIC_RELEASE);
 	slot_leave();
-	errno = saved;
 	hit_inside = 0;
+}
+
+u64 hit_run(struct hit *h, void *ctx, u64 ip)
+{
+	u64 ret;
+	u32 slot;
+
+	if (!hit_begin(&slot)) {
+		__atomic_add_fetch(&h->missed, 1, __ATOMIC_RELAXED);
+		return 0;
+	}
+	ret = hit_exec(h, ctx, ip);
+	hit_end(slot);
 	return ret;
 }
 

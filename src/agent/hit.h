@@ -30,6 +30,11 @@ struct hit {
 /* Runs the program with @ctx; its result. @ip: bpf_get_func_ip(). */
 u64 hit_run(struct hit *h, void *ctx, u64 ip);
 
+/* The same for several of one event: between begin and end, unless begin says no. */
+bool hit_begin(u32 *slot);
+u64 hit_exec(struct hit *h, void *ctx, u64 ip);
+void hit_end(u32 slot);
+
 /* No hit is running that began before the call; false after @ms. The caller is not inside one. */
 bool hit_quiesce(u32 ms);
 /* The child of a fork has one thread, and that is not in a hit. */

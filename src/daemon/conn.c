@@ -145,6 +145,7 @@ static const struct {
 	[MSG_PERF_OPEN] = {sizeof(struct msg_perf_open), perf_handle_open},
 	[MSG_PERF_IOCTL] = {sizeof(struct msg_perf_ioctl), perf_handle_ioctl},
 	[MSG_CALL_TESTS] = {sizeof(struct msg_call_tests), perf_handle_call_tests},
+	[MSG_SYSCALLS] = {0, syscalls_handle},
 	[MSG_STATUS] = {sizeof(struct msg_status), status_handle},
 	[MSG_MOUNT] = {sizeof(struct msg_mount), mount_handle_mount},
 	[MSG_REMOUNT] = {sizeof(struct msg_mount), mount_handle_remount},

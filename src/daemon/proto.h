@@ -19,6 +19,7 @@
 #include <linux/perf_event.h>
 #include "abi/compat.h"
 #include "base/base.h"
+#include "exec/site.h"
 #include "map/map.h"
 
 #define PROTO_VERSION 6
@@ -47,6 +48,7 @@ enum msg_type {
 	MSG_PERF_OPEN = 20,  /* struct msg_perf_open, name; fd 0: the file of a uprobe -> a perf event's fd */
 	MSG_PERF_IOCTL = 21, /* struct msg_perf_ioctl; fd 0 = perf event, 1 = program -> what the request gives */
 	MSG_CALL_TESTS = 22, /* struct msg_call_tests -> u32: what a test run of a program around functions returns */
+	MSG_SYSCALLS = 23,   /* fd of an ELF file -> struct msg_syscall for each place in it that calls the kernel */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -368,6 +370,14 @@ struct msg_probe {
 #define MSG_PROBE_TASK_CLOCK 4u
 #define MSG_PROBE_FREQ 8u
 
+/* MSG_SYSCALLS: see struct plan_syscall (link/plan.h). */
+struct msg_syscall {
+	u64 enter, exit;
+	s32 nr;
+	u32 pad;
+	struct site_plan enter_plan, exit_plan;
+};
+
 struct msg_probe_del {
 	u64 first;	/* ids */
 	u64 n;
@@ -385,7 +395,7 @@ _Static_assert(sizeof(struct msg_hdr) == 16, "layout");
 _Static_assert(sizeof(struct msg_bpf) == 24 && sizeof(struct msg_seg) == 24 && sizeof(struct msg_fd) == 8, "layout");
 _Static_assert(sizeof(struct msg_path) == 16 && sizeof(struct msg_bpf_reply) == 8, "layout");
 _Static_assert(sizeof(struct map_attr) == 136 && sizeof(struct msg_handle_info) == 168, "layout");
-_Static_assert(sizeof(struct msg_probe) == 88 && sizeof(struct msg_probe_ack) == 16, "layout");
+_Static_assert(sizeof(struct msg_probe) == 88 && sizeof(struct msg_probe_ack) == 16 && sizeof(struct msg_syscall) == 80, "layout");
 _Static_assert(sizeof(struct msg_image) == 48 && sizeof(struct msg_map) == 144 && sizeof(struct msg_dirent) == 48, "layout");
 
 #endif

@@ -566,3 +566,90 @@ int plan_site(struct plan_file *f, u64 offset, struct site_plan *plan)
 		memset(plan->more, 0, sizeof(plan->more));
 	return site_plan_valid(plan) ? 0 : -ENOTSUPP;
 }
+
+/* --- system calls --- */
+
+static bool any_syscall(const u8 *code, u64 len)
+{
+	for (u64 i = 0; i + 2 <= len; i++)
+		if (code[i] == 0x0f && code[i + 1] == 0x05)
+			return true;
+	return false;
+}
+
+/* Does a branch between @from and @to lead to @vaddr? */
+static bool leads_to(struct plan_file *f, const u8 *code, u64 from, u64 to, u64 vaddr)
+{
+	ZydisDecodedInstruction in;
+
+	for (; from < to; from += in.length) {
+		in.length = 1;
+		if (ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&f->decoder, NULL, code + from,
+							       to - from, &in)) &&
+		    in.raw.imm[0].is_relative &&
+		    from + in.length + (u64)in.raw.imm[0].value.s == vaddr)
+			return true;
+		if (!in.length)
+			in.length = 1;
+	}
+	return false;
+}
+
+/* @number: mov $number, %eax stands in front, where there is more room. */
+static int syscall_at(struct plan_file *f, struct segment *s, u64 vaddr, bool number,
+		      int (*each)(void *arg, const struct plan_syscall *c), void *arg)
+{
+	u64 off = s->offset + (vaddr - s->vaddr);
+	struct plan_syscall c = {.enter = off, .exit = off + 2, .nr = -1};
+
+	if (number) {
+		c.enter = off - 5;
+		memcpy(&c.nr, f->data + off - 4, sizeof(c.nr));
+	}
+	if (plan_site(f, c.enter, &c.enter_plan) || plan_site(f, c.exit, &c.exit_plan))
+		return 0;
+	return each(arg, &c);
+}
+
+static int syscalls_of(struct plan_file *f, struct segment *s, u64 from, u64 to,
+		       int (*each)(void *arg, const struct plan_syscall *c), void *arg)
+{
+	const u8 *code = f->data + s->offset - s->vaddr;
+	ZydisDecodedInstruction in;
+	bool mov = false;
+	int err = 0;
+	u32 len;
+
+	if (!any_syscall(code + from, to - from))
+		return 0;
+	for (u64 p = from; p < to && !err; p += len) {
+		len = 1;
+		if (ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&f->decoder, NULL, code + p, to - p,
+							       &in)))
+			len = in.length;
+		if (len == 2 && in.mnemonic == ZYDIS_MNEMONIC_SYSCALL)
+			err = syscall_at(f, s, p, mov && !leads_to(f, code, from, to, p), each,
+					 arg);
+		mov = len == 5 && code[p] == 0xb8;
+	}
+	return err;
+}
+
+int plan_syscalls(struct plan_file *f, int (*each)(void *arg, const struct plan_syscall *c), void *arg)
+{
+	int err = 0;
+
+	for (u32 t = 0; t < f->nr_text && !err; t++) {
+		struct segment *s = &f->text[t];
+		u64 end = s->vaddr + s->size;
+
+		for (size_t i = 0; i < f->nr_start && !err; i++) {
+			u64 from = f->start[i],
+			    to = i + 1 < f->nr_start ? min(f->start[i + 1], end) : end;
+
+			if (from >= s->vaddr && from < to)
+				err = syscalls_of(f, s, from, to, each, arg);
+		}
+	}
+	return err;
+}

@@ -23,6 +23,18 @@ void plan_close(struct plan_file *f);
  *   -ENOTSUPP (524) an instruction that cannot be probed, as in the kernel: int3, privileged ones ... */
 int plan_site(struct plan_file *f, u64 offset, struct site_plan *plan);
 
+/*
+ * The places where functions of the file call the kernel. @enter is where the number is in EAX, or is
+ * @nr (not -1) and put there next; @exit is behind the call. Stops when @each says other than 0, which
+ * is the result. Code without symbols and unwind information is not looked at.
+ */
+struct plan_syscall {
+	u64 enter, exit; /* offsets in the file */
+	s32 nr;
+	struct site_plan enter_plan, exit_plan;
+};
+int plan_syscalls(struct plan_file *f, int (*each)(void *arg, const struct plan_syscall *c), void *arg);
+
 /* The address, relative to where the file is loaded, of @offset; -ENOENT as above. */
 int plan_vaddr(const struct plan_file *f, u64 offset, u64 *vaddr);
 

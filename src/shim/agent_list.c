@@ -7,51 +7,18 @@
  * never given back to the system.
  */
 #include "agent/patch.h"
-#include "exec/probe_kind.h"
 #include "shim/agent.h"
+#include "shim/agent_probe.h"
 #include "base/raw.h"
 #include "shim/shim.h"
 
-#define SITES 4u /* mappings of one file */
+#define SITES AGENT_SITES
 #define BATCH 64u
 #define CHUNK (64u << 10)
 #define NEVER (~0ull) /* a thread is lost in there: not to be used again */
 
-/* Programs in use, by id: one image, however many probes. */
-struct agent_prog {
-	struct agent_prog *next;
-	struct exec_image *img;
-	u32 users;
-	bool plain; /* touches no vector register */
-};
-
-struct site {
-	struct probe *p;
-	u64 addr; /* 0: free */
-	struct patch *patch; /* NULL: could not be patched */
-	int err;
-	bool seen;
-};
-
-struct sem {
-	u16 *at; /* NULL: free */
-	bool seen;
-};
-
-struct probe {
-	struct probe *next;
-	struct hit hit;
-	struct msg_probe m;
-	struct site_plan plan;
-	struct agent_prog *prog;
-	bool marked;	/* to go, unless it is named again */
-	bool orphan;	/* a parent's, which this process has no part in */
-	struct site site[SITES];
-	struct sem sem[SITES];
-};
-
 static struct {
-	struct probe *all, *free;
+	struct agent_probe *all, *free;
 	struct agent_prog *progs, *free_progs;
 	char *chunk;
 	u32 left;
@@ -75,14 +42,14 @@ static void *take(u32 size)
 	return p;
 }
 
-static bool in_file(const struct probe *p)
+static bool in_file(const struct agent_probe *p)
 {
 	return p->m.kind == PROBE_UPROBE || p->m.kind == PROBE_URETPROBE;
 }
 
-static struct probe *find(u64 id)
+static struct agent_probe *find(u64 id)
 {
-	struct probe *p = list.all;
+	struct agent_probe *p = list.all;
 
 	while (p && p->m.id != id)
 		p = p->next;
@@ -168,7 +135,7 @@ static void prog_put(struct agent_prog *g, bool in_use)
 
 static void on_site(void *arg, struct pt_regs *regs)
 {
-	struct site *s = arg;
+	struct agent_site *s = arg;
 
 	if (hit_inside)
 		return;
@@ -181,7 +148,7 @@ static void on_site(void *arg, struct pt_regs *regs)
 
 static struct {
 	struct patch_req req[BATCH];
-	struct site *site[BATCH];
+	struct agent_site *site[BATCH];
 	u32 nr;
 } batch;
 
@@ -197,9 +164,9 @@ static void batch_add(void)
 	batch.nr = 0;
 }
 
-static void want_site(struct probe *p, u64 addr)
+static void want_site(struct agent_probe *p, u64 addr)
 {
-	struct site *s = NULL;
+	struct agent_site *s = NULL;
 
 	for (u32 i = 0; i < SITES; i++) {
 		if (p->site[i].addr == addr) {
@@ -215,7 +182,7 @@ static void want_site(struct probe *p, u64 addr)
 	}
 	if (!s)
 		return;
-	*s = (struct site){.p = p, .addr = addr, .seen = true};
+	*s = (struct agent_site){.p = p, .addr = addr, .seen = true};
 	batch.site[batch.nr] = s;
 	batch.req[batch.nr++] = (struct patch_req){
 		.addr = (void *)addr,
@@ -226,9 +193,9 @@ static void want_site(struct probe *p, u64 addr)
 		batch_add();
 }
 
-static void want_sem(struct probe *p, u64 addr)
+static void want_sem(struct agent_probe *p, u64 addr)
 {
-	struct sem *free = NULL;
+	struct agent_sem *free = NULL;
 
 	for (u32 i = 0; i < SITES; i++) {
 		if (p->sem[i].at == (u16 *)addr) {
@@ -240,7 +207,7 @@ static void want_sem(struct probe *p, u64 addr)
 	}
 	if (!free)
 		return;
-	*free = (struct sem){(u16 *)addr, true};
+	*free = (struct agent_sem){(u16 *)addr, true};
 	__atomic_add_fetch(free->at, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -253,7 +220,7 @@ static void look_at(void *arg, const struct map_line *l)
 {
 	if (!l->ino || (!l->exec && !(l->write && !l->shared)))
 		return;
-	for (struct probe *p = list.all; p; p = p->next) {
+	for (struct agent_probe *p = list.all; p; p = p->next) {
 		if (p->m.ino != l->ino || p->orphan || !in_file(p) ||
 		    !maps_is_file(l, p->m.dev, p->m.ino))
 			continue;
@@ -266,10 +233,10 @@ static void look_at(void *arg, const struct map_line *l)
 }
 
 /* Memory that is not there any more keeps no places. */
-static void drop_unseen(struct probe *p)
+static void drop_unseen(struct agent_probe *p)
 {
 	for (u32 i = 0; i < SITES; i++) {
-		struct site *s = &p->site[i];
+		struct agent_site *s = &p->site[i];
 
 		if (p->sem[i].at && !p->sem[i].seen)
 			p->sem[i].at = NULL;
@@ -278,11 +245,11 @@ static void drop_unseen(struct probe *p)
 		if (s->patch) {
 			patch_unmapped(s->addr, s->addr + 1);
 			if (patch_del(s->patch) == -EBUSY) {
-				*s = (struct site){.p = p, .addr = NEVER};
+				*s = (struct agent_site){.p = p, .addr = NEVER};
 				continue;
 			}
 		}
-		*s = (struct site){};
+		*s = (struct agent_site){};
 	}
 }
 
@@ -290,7 +257,8 @@ void agent_list_place(void)
 {
 	bool any = false;
 
-	for (struct probe *p = list.all; p; p = p->next) {
+	agent_sys_place(list.all);
+	for (struct agent_probe *p = list.all; p; p = p->next) {
 		any |= in_file(p);
 		for (u32 i = 0; i < SITES; i++)
 			p->site[i].seen = p->sem[i].seen = false;
@@ -298,14 +266,14 @@ void agent_list_place(void)
 	if (!any || maps_each(look_at, NULL))
 		return;
 	batch_add();
-	for (struct probe *p = list.all; p; p = p->next)
+	for (struct agent_probe *p = list.all; p; p = p->next)
 		if (in_file(p))
 			drop_unseen(p);
 }
 
 u32 agent_list_sites(u64 id)
 {
-	struct probe *p = find(id);
+	struct agent_probe *p = find(id);
 	u32 n = 0;
 
 	for (u32 i = 0; p && i < SITES; i++)
@@ -315,8 +283,8 @@ u32 agent_list_sites(u64 id)
 
 bool agent_list_has_files(void)
 {
-	for (struct probe *p = list.all; p; p = p->next)
-		if (in_file(p))
+	for (struct agent_probe *p = list.all; p; p = p->next)
+		if (in_file(p) || agent_probe_is_sys(p))
 			return true;
 	return false;
 }
@@ -326,7 +294,7 @@ bool agent_list_has_files(void)
 int agent_list_add(const struct msg_probe *m, const void *plan, const struct client_reply *r,
 		   const void *image)
 {
-	struct probe *p = find(m->id);
+	struct agent_probe *p = find(m->id);
 
 	if (p) {
 		p->marked = false; /* a parent's, which is ours as well */
@@ -337,7 +305,7 @@ int agent_list_add(const struct msg_probe *m, const void *plan, const struct cli
 		return -ENOMEM;
 	if (p == list.free)
 		list.free = p->next;
-	*p = (struct probe){.m = *m};
+	*p = (struct agent_probe){.m = *m};
 	p->prog = prog_get(m, r, image);
 	if (IS_ERR(p->prog) ||
 	    (in_file(p) && (m->plan_len != sizeof(p->plan) ||
@@ -358,7 +326,7 @@ int agent_list_add(const struct msg_probe *m, const void *plan, const struct cli
 	return 0;
 }
 
-static void sems_down(struct probe *p)
+static void sems_down(struct agent_probe *p)
 {
 	for (u32 i = 0; i < SITES; i++)
 		if (p->sem[i].at)
@@ -367,13 +335,13 @@ static void sems_down(struct probe *p)
 }
 
 /* Takes what is in @gone out of the code. True: some thread has not left it. */
-static bool sites_out(struct probe *gone)
+static bool sites_out(struct agent_probe *gone)
 {
 	bool busy = false;
 	struct patch_req req[BATCH];
 	u32 n = 0;
 
-	for (struct probe *p = gone;; p = p->next) {
+	for (struct agent_probe *p = gone;; p = p->next) {
 		for (u32 i = 0; p && i < SITES; i++)
 			if (p->site[i].patch)
 				req[n++].patch = p->site[i].patch;
@@ -388,18 +356,19 @@ static bool sites_out(struct probe *gone)
 }
 
 /* Mappings may have gone unnoticed: nothing is written to what came in their place. */
-static void end_all(struct probe *gone)
+static void end_all(struct agent_probe *gone)
 {
 	bool busy;
 
-	for (struct probe *p = gone; p; p = p->next) {
+	for (struct agent_probe *p = gone; p; p = p->next) {
 		__atomic_store_n(&p->hit.dead, 1, __ATOMIC_RELEASE);
 		sems_down(p);
 	}
 	busy = sites_out(gone);
+	agent_sys_place(list.all);
 	busy |= !hit_quiesce(1000);
 	while (gone) {
-		struct probe *next = gone->next;
+		struct agent_probe *next = gone->next;
 
 		prog_put(gone->prog, busy);
 		if (!busy) {
@@ -410,9 +379,9 @@ static void end_all(struct probe *gone)
 	}
 }
 
-static u32 take_out(bool (*which)(const struct probe *p, u64 first, u64 n), u64 first, u64 n)
+static u32 take_out(bool (*which)(const struct agent_probe *p, u64 first, u64 n), u64 first, u64 n)
 {
-	struct probe **at = &list.all, *gone = NULL, *p;
+	struct agent_probe **at = &list.all, *gone = NULL, *p;
 	u32 count = 0;
 
 	while ((p = *at)) {
@@ -430,17 +399,17 @@ static u32 take_out(bool (*which)(const struct probe *p, u64 first, u64 n), u64 
 	return count;
 }
 
-static bool has_id(const struct probe *p, u64 first, u64 n)
+static bool has_id(const struct agent_probe *p, u64 first, u64 n)
 {
 	return p->m.id - first < n;
 }
 
-static bool is_marked(const struct probe *p, u64 first, u64 n)
+static bool is_marked(const struct agent_probe *p, u64 first, u64 n)
 {
 	return p->marked;
 }
 
-static bool is_any(const struct probe *p, u64 first, u64 n)
+static bool is_any(const struct agent_probe *p, u64 first, u64 n)
 {
 	return true;
 }
@@ -453,7 +422,7 @@ u32 agent_list_del(u64 first, u64 n)
 
 void agent_list_mark(void)
 {
-	for (struct probe *p = list.all; p; p = p->next)
+	for (struct agent_probe *p = list.all; p; p = p->next)
 		p->marked = true;
 }
 
@@ -473,7 +442,7 @@ void agent_list_clear(void)
 /* What was for the parent only does nothing here from the first moment on. */
 void agent_list_after_fork(void)
 {
-	for (struct probe *p = list.all; p; p = p->next) {
+	for (struct agent_probe *p = list.all; p; p = p->next) {
 		p->orphan = p->m.flags & MSG_PROBE_PID;
 		if (p->orphan)
 			p->hit.dead = 1;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_AGENT_PROBE_H
+#define USERBPF_AGENT_PROBE_H
+/* agent_probe.h - a probe in the list of the agent, for the files that put it somewhere. */
+#include "exec/probe_kind.h"
+#include "exec/site.h"
+#include "shim/agent.h"
+
+#define AGENT_SITES 4u /* mappings of one file */
+
+/* Programs in use, by id: one image, however many probes. */
+struct agent_prog {
+	struct agent_prog *next;
+	struct exec_image *img;
+	u32 users;
+	bool plain; /* touches no vector register */
+};
+
+struct agent_site {
+	struct agent_probe *p;
+	u64 addr;	     /* 0: free */
+	struct patch *patch; /* NULL: could not be patched */
+	int err;
+	bool seen;
+};
+
+struct agent_sem {
+	u16 *at; /* NULL: free */
+	bool seen;
+};
+
+struct agent_probe {
+	struct agent_probe *next;
+	struct hit hit;
+	struct msg_probe m;
+	struct site_plan plan;
+	struct agent_prog *prog;
+	bool marked; /* to go, unless it is named again */
+	bool orphan; /* a parent's, which this process has no part in */
+	struct agent_site site[AGENT_SITES];
+	struct agent_sem sem[AGENT_SITES];
+};
+
+static inline bool agent_probe_is_sys(const struct agent_probe *p)
+{
+	return p->m.kind >= PROBE_SYS_ENTER && p->m.kind <= PROBE_SYS_KRETPROBE;
+}
+
+/* agent_sys.c: what is attached to system calls has changed, or what is mapped. */
+void agent_sys_place(struct agent_probe *all);
+
+#endif

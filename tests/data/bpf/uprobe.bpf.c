@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* uprobe.bpf.c - one program for each way in, told apart by cookies; see tests/e2e/uprobe.c. */
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/usdt.bpf.h>
+
+struct seen {
+	__u64 hits, pid, args[3], ret, ip;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct seen);
+} seen SEC(".maps");
+
+static struct seen *lookup(void *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct seen *s = bpf_map_lookup_elem(&seen, &cookie), none = {};
+
+	if (s)
+		return s;
+	bpf_map_update_elem(&seen, &cookie, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&seen, &cookie);
+}
+
+SEC("uprobe")
+int on_entry(struct pt_regs *ctx)
+{
+	struct seen *s = lookup(ctx);
+
+	if (!s)
+		return 0;
+	__sync_fetch_and_add(&s->hits, 1);
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	s->args[0] = PT_REGS_PARM1(ctx);
+	s->args[1] = PT_REGS_PARM2(ctx);
+	s->args[2] = PT_REGS_PARM3(ctx);
+	s->ip = PT_REGS_IP(ctx);
+	return 0;
+}
+
+SEC("uretprobe")
+int on_return(struct pt_regs *ctx)
+{
+	struct seen *s = lookup(ctx);
+
+	if (!s)
+		return 0;
+	__sync_fetch_and_add(&s->hits, 1);
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	s->ret = PT_REGS_RC(ctx);
+	return 0;
+}
+
+SEC("usdt")
+int on_usdt(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_usdt_cookie(ctx);
+	struct seen *s = bpf_map_lookup_elem(&seen, &cookie), none = {};
+	long v;
+
+	if (!s) {
+		bpf_map_update_elem(&seen, &cookie, &none, BPF_NOEXIST);
+		s = bpf_map_lookup_elem(&seen, &cookie);
+	}
+	if (!s)
+		return 0;
+	__sync_fetch_and_add(&s->hits, 1);
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	for (int i = 0; i < 3; i++)
+		if (!bpf_usdt_arg(ctx, i, &v))
+			s->args[i] = v;
+	s->ret = bpf_usdt_arg_cnt(ctx);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
