@@ -5,17 +5,23 @@
  *	uprobe OBJECT PROBE... -- COMMAND...    runs the command; then a line per cookie
  *	uprobe OBJECT PROBE... -                reads lines from standard input: any: a line per cookie, end: ends
  *
- * PROBE: KIND,COOKIE,PID,FILE,WHAT: KIND u (entry), r (return), t (USDT, WHAT is PROVIDER:NAME), a
- * trailing * makes it many attachments; PID 0: all; WHAT: a function, or 0xOFFSET of the file.
+ * PROBE: KIND,COOKIE,PID,FILE,WHAT
+ *	u, r    uprobe, uretprobe; WHAT is a function of FILE, or 0xOFFSET in it; PID 0: all
+ *	t       USDT; WHAT is PROVIDER:NAME
+ *	e, x    tracepoint of a system call, entry and exit; FILE is the category, WHAT the event
+ *	k, K    kprobe, kretprobe on the function WHAT of a system call
+ *	s       samples: FILE is task or cpu (which clock), WHAT the frequency
  *
  * COOKIE hits=N pid=P args=A,B,C ret=R
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +35,22 @@ static int fail(const char *what, long err)
 	return 1;
 }
 
+static struct bpf_link *attach_sample(struct bpf_program *prog, int pid, const char *clock,
+				      int freq, __u64 cookie)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .size = sizeof(attr),
+				       .config = *clock == 't' ? PERF_COUNT_SW_TASK_CLOCK
+							       : PERF_COUNT_SW_CPU_CLOCK,
+				       .freq = 1,
+				       .sample_freq = freq};
+	LIBBPF_OPTS(bpf_perf_event_opts, opts, .bpf_cookie = cookie);
+	int fd = syscall(SYS_perf_event_open, &attr, pid, pid > 0 ? -1 : 0, -1,
+			 PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? NULL : bpf_program__attach_perf_event_opts(prog, fd, &opts);
+}
+
 static struct bpf_link *attach(struct bpf_object *obj, char *text)
 {
 	char *save, *kind = strtok_r(text, ",", &save), *cookie = strtok_r(NULL, ",", &save),
@@ -36,6 +58,8 @@ static struct bpf_link *attach(struct bpf_object *obj, char *text)
 		    *what = strtok_r(NULL, "", &save), *name;
 	LIBBPF_OPTS(bpf_uprobe_opts, uo);
 	LIBBPF_OPTS(bpf_usdt_opts, to);
+	LIBBPF_OPTS(bpf_kprobe_opts, ko);
+	LIBBPF_OPTS(bpf_tracepoint_opts, tpo);
 	size_t off = 0;
 	int p;
 
@@ -44,6 +68,25 @@ static struct bpf_link *attach(struct bpf_object *obj, char *text)
 		return NULL;
 	}
 	p = atoi(pid) ? atoi(pid) : -1;
+	ko.bpf_cookie = tpo.bpf_cookie = strtoull(cookie, NULL, 0);
+	ko.retprobe = *kind == 'K';
+	switch (*kind) {
+	case 'e':
+	case 'x':
+		return bpf_program__attach_tracepoint_opts(
+			bpf_object__find_program_by_name(obj, *kind == 'e' ? "on_sys_enter"
+									   : "on_sys_exit"),
+			file, what, &tpo);
+	case 'k':
+	case 'K':
+		return bpf_program__attach_kprobe_opts(
+			bpf_object__find_program_by_name(obj, ko.retprobe ? "on_return"
+									  : "on_sys_kprobe"),
+			what, &ko);
+	case 's':
+		return attach_sample(bpf_object__find_program_by_name(obj, "on_sample"), p, file,
+				     atoi(what), strtoull(cookie, NULL, 0));
+	}
 	if (*kind == 't') {
 		name = strchr(what, ':');
 		*name++ = '\0';

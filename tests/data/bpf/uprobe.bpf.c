@@ -80,4 +80,73 @@ int on_usdt(struct pt_regs *ctx)
 	return 0;
 }
 
+struct sys_enter {
+	__u64 common;
+	long id;
+	unsigned long args[6];
+};
+
+struct sys_exit {
+	__u64 common;
+	long id, ret;
+};
+
+SEC("tracepoint")
+int on_sys_enter(struct sys_enter *ctx)
+{
+	struct seen *s = lookup(ctx);
+
+	if (!s)
+		return 0;
+	__sync_fetch_and_add(&s->hits, 1);
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	s->args[0] = ctx->args[0];
+	s->args[1] = ctx->args[1];
+	s->args[2] = ctx->args[2];
+	s->ip = ctx->id;
+	return 0;
+}
+
+SEC("tracepoint")
+int on_sys_exit(struct sys_exit *ctx)
+{
+	struct seen *s = lookup(ctx);
+
+	if (!s)
+		return 0;
+	__sync_fetch_and_add(&s->hits, 1);
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	s->ret = ctx->ret;
+	s->ip = ctx->id;
+	return 0;
+}
+
+SEC("kprobe")
+int on_sys_kprobe(struct pt_regs *ctx)
+{
+	struct pt_regs *regs = (void *)PT_REGS_PARM1(ctx);
+	struct seen *s = lookup(ctx);
+
+	if (!s)
+		return 0;
+	__sync_fetch_and_add(&s->hits, 1);
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_probe_read_kernel(&s->args[0], 8, &regs->rdi);
+	bpf_probe_read_kernel(&s->args[1], 8, &regs->rsi);
+	bpf_probe_read_kernel(&s->args[2], 8, &regs->rdx);
+	return 0;
+}
+
+SEC("perf_event")
+int on_sample(void *ctx)
+{
+	struct seen *s = lookup(ctx);
+
+	if (!s)
+		return 0;
+	__sync_fetch_and_add(&s->hits, 1);
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
