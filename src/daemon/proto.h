@@ -48,7 +48,7 @@ enum msg_type {
 	MSG_PERF_OPEN = 20,  /* struct msg_perf_open, name; fd 0: the file of a uprobe -> a perf event's fd */
 	MSG_PERF_IOCTL = 21, /* struct msg_perf_ioctl; fd 0 = perf event, 1 = program -> what the request gives */
 	MSG_CALL_TESTS = 22, /* struct msg_call_tests -> u32: what a test run of a program around functions returns */
-	MSG_SYSCALLS = 23,   /* fd of an ELF file -> struct msg_syscall for each place in it that calls the kernel */
+	MSG_SYSCALLS = 24,   /* fd of an ELF file -> struct msg_syscall for each place in it that calls the kernel */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -395,7 +395,7 @@ _Static_assert(sizeof(struct msg_hdr) == 16, "layout");
 _Static_assert(sizeof(struct msg_bpf) == 24 && sizeof(struct msg_seg) == 24 && sizeof(struct msg_fd) == 8, "layout");
 _Static_assert(sizeof(struct msg_path) == 16 && sizeof(struct msg_bpf_reply) == 8, "layout");
 _Static_assert(sizeof(struct map_attr) == 136 && sizeof(struct msg_handle_info) == 168, "layout");
-_Static_assert(sizeof(struct msg_probe) == 88 && sizeof(struct msg_probe_ack) == 16 && sizeof(struct msg_syscall) == 80, "layout");
+_Static_assert(sizeof(struct msg_probe) == 88 && sizeof(struct msg_probe_ack) == 16 && sizeof(struct msg_syscall) % 8 == 0, "layout");
 _Static_assert(sizeof(struct msg_image) == 48 && sizeof(struct msg_map) == 144 && sizeof(struct msg_dirent) == 48, "layout");
 
 #endif
