@@ -417,11 +417,6 @@ static int emit_ldx(struct jit *j, const struct bpf_insn *in)
 	return 0;
 }
 
-static bool needs_r10(const struct jit *j)
-{
-	return j->uses & 1u << 11;
-}
-
 /* Fetch with and, or, xor: what the CPU has no instruction for. The operand is in TMP3 when rax
  * is needed, else rax is saved there. */
 static void emit_fetch_loop(struct jit *j, u32 w, u32 op, u32 dst, u32 src, s32 off)
@@ -429,7 +424,7 @@ static void emit_fetch_loop(struct jit *j, u32 w, u32 op, u32 dst, u32 src, s32 
 	u32 operand = src == RAX ? TMP3 : src;
 	u8 *again;
 
-	if (needs_r10(j))
+	if (jit_needs_r10(j))
 		x86_push(j, TMP2);
 	x86_mem(j, 1, 0x8d, TMP, dst, off);
 	x86_mov(j, 1, TMP3, RAX);
@@ -440,7 +435,7 @@ static void emit_fetch_loop(struct jit *j, u32 w, u32 op, u32 dst, u32 src, s32 
 	x86_mem(j, w, X86_LOCK | 0x0fb1, TMP2, TMP, 0);
 	put8(j, 0x70 | CC_NE);
 	put8(j, again - (j->p + 1));
-	if (needs_r10(j))
+	if (jit_needs_r10(j))
 		x86_pop(j, TMP2);
 	if (src == RAX)
 		return;
@@ -594,193 +589,6 @@ static void emit_shift(struct jit *j, const struct bpf_insn *in, u32 w)
 	}
 }
 
-/* What an unsigned constant divides by one instruction. */
-static bool emit_div_power(struct jit *j, u32 w, bool mod, u32 dst, u64 by)
-{
-	u32 shift = by ? __builtin_ctzll(by) : 0;
-
-	if (!by || by & (by - 1) || (mod && shift > 31))
-		return false;
-	if (!mod) {
-		x86_rr(j, w, 0xc1, 5, dst);
-		put8(j, shift);
-	} else {
-		x86_alu_imm(j, 0, 4, dst, by - 1);
-	}
-	return true;
-}
-
-/* What a division needs for itself: rax and rdx, whose values go elsewhere when somebody wants them
- * afterwards. */
-struct division {
-	const struct bpf_insn *in;
-	u32 w, dst;
-	bool mod, sign, keep_rax, keep_rdx;
-};
-
-static struct division division_of(const struct jit *j, const struct bpf_insn *in)
-{
-	u32 i = (u32)(in - j->img->insns), dst = hw[in->dst_reg];
-
-	return (struct division){.in = in,
-				 .w = BPF_CLASS(in->code) == BPF_ALU64,
-				 .dst = dst,
-				 .mod = BPF_OP(in->code) == BPF_MOD,
-				 .sign = in->off,
-				 .keep_rax = dst != RAX && !jit_dead(j, i, 0),
-				 .keep_rdx = dst != RDX && !jit_dead(j, i, 3)};
-}
-
-static void take_rax_rdx(struct jit *j, const struct division *d)
-{
-	if (d->keep_rax)
-		x86_mov(j, 1, TMP3, RAX);
-	if (d->keep_rdx && needs_r10(j))
-		x86_push(j, RDX);
-	else if (d->keep_rdx)
-		x86_mov(j, 1, TMP2, RDX);
-}
-
-/* The result is in @result, which may be one of them. */
-static void give_rax_rdx(struct jit *j, const struct division *d, u32 result)
-{
-	if (d->dst != result)
-		x86_mov(j, 1, d->dst, result);
-	if (d->keep_rax)
-		x86_mov(j, 1, RAX, TMP3);
-	if (d->keep_rdx && needs_r10(j))
-		x86_pop(j, RDX);
-	else if (d->keep_rdx)
-		x86_mov(j, 1, RDX, TMP2);
-}
-
-/* By @by, which is neither 0 nor, signed, -1, and neither rax nor rdx. */
-static void emit_divide(struct jit *j, const struct division *d, u32 by)
-{
-	take_rax_rdx(j, d);
-	if (d->dst != RAX)
-		x86_mov(j, d->w, RAX, d->dst);
-	if (d->sign)
-		x86_op(j, d->w, 0x99, 0, 0); /* cdq, cqo */
-	else
-		x86_zero(j, RDX);
-	x86_rr(j, d->w, 0xf7, d->sign ? 7 : 6, by);
-	give_rax_rdx(j, d, d->mod ? RDX : RAX);
-}
-
-/* The quotient in rax of TMP, any 64 bits, by a constant that is no power of two: with t the upper
- * half of a product, (t + (x - t) / 2) >> (bits - 1) (Granlund and Montgomery 1994, figure 4.1). */
-static void emit_quotient64(struct jit *j, u64 by)
-{
-	u32 bits = 64 - __builtin_clzll(by);
-	unsigned __int128 rest = ((unsigned __int128)1 << bits) - by;
-
-	x86_mov_imm(j, RAX, (u64)((rest << 64) / by) + 1);
-	x86_rr(j, 1, 0xf7, 4, TMP); /* mul: rdx */
-	x86_mov(j, 1, RAX, TMP);
-	x86_rr(j, 1, 0x29, RDX, RAX);
-	x86_rr(j, 1, 0xd1, 5, RAX); /* shr 1 */
-	x86_rr(j, 1, 0x01, RDX, RAX);
-	x86_rr(j, 1, 0xc1, 5, RAX);
-	put8(j, bits - 1);
-}
-
-/* The same of 32 bits: 64 of the reciprocal are exact enough. */
-static void emit_quotient32(struct jit *j, u32 by)
-{
-	x86_mov_imm(j, RAX, UINT64_MAX / by + 1);
-	x86_rr(j, 1, 0xf7, 4, TMP);
-	x86_mov(j, 0, RAX, RDX);
-}
-
-/* By multiplication. */
-static void emit_div_magic(struct jit *j, const struct division *d, u64 by)
-{
-	take_rax_rdx(j, d);
-	x86_mov(j, d->w, TMP, d->dst);
-	if (d->w)
-		emit_quotient64(j, by);
-	else
-		emit_quotient32(j, (u32)by);
-	if (d->mod) {
-		x86_rr(j, d->w, 0x69, RAX, RAX);
-		put32(j, (u32)by);
-		x86_rr(j, d->w, 0x29, RAX, TMP);
-	}
-	give_rax_rdx(j, d, d->mod ? TMP : RAX);
-}
-
-static void emit_by_zero(struct jit *j, const struct division *d)
-{
-	if (!d->mod)
-		x86_zero(j, d->dst);
-	else if (!d->w)
-		x86_mov(j, 0, d->dst, d->dst);
-}
-
-static void emit_by_minus_one(struct jit *j, const struct division *d)
-{
-	if (d->mod)
-		x86_zero(j, d->dst);
-	else
-		x86_rr(j, d->w, 0xf7, 3, d->dst); /* neg */
-}
-
-static void emit_div_imm(struct jit *j, const struct division *d)
-{
-	u64 by = d->w ? (u64)(s64)d->in->imm : (u32)d->in->imm;
-
-	if (!by) {
-		emit_by_zero(j, d);
-	} else if (d->sign && d->in->imm == -1) {
-		emit_by_minus_one(j, d);
-	} else if (d->sign) {
-		x86_mov_imm(j, TMP, by);
-		emit_divide(j, d, TMP);
-	} else if (!emit_div_power(j, d->w, d->mod, d->dst, by)) {
-		emit_div_magic(j, d, by);
-	}
-}
-
-static void emit_div_reg(struct jit *j, const struct division *d)
-{
-	u32 by = hw[d->in->src_reg];
-	u8 *zero, *minus_one = NULL, *end, *end_too = NULL;
-
-	if (by == RAX || by == RDX) {
-		x86_mov(j, d->w, TMP, by);
-		by = TMP;
-	}
-	x86_rr(j, d->w, 0x85, by, by);
-	zero = X86_SKIP_IF(j, CC_E);
-	if (d->sign) {
-		x86_alu_imm(j, d->w, 7, by, -1);
-		minus_one = X86_SKIP_IF(j, CC_E);
-	}
-	emit_divide(j, d, by);
-	end = X86_SKIP(j);
-	if (minus_one) {
-		x86_land(j, minus_one);
-		emit_by_minus_one(j, d);
-		end_too = X86_SKIP(j);
-	}
-	x86_land(j, zero);
-	emit_by_zero(j, d);
-	x86_land(j, end);
-	if (end_too)
-		x86_land(j, end_too);
-}
-
-static void emit_div(struct jit *j, const struct bpf_insn *in)
-{
-	const struct division d = division_of(j, in);
-
-	if (BPF_SRC(in->code) == BPF_K)
-		emit_div_imm(j, &d);
-	else
-		emit_div_reg(j, &d);
-}
-
 static int emit_mov(struct jit *j, const struct bpf_insn *in, u32 w)
 {
 	u32 dst = hw[in->dst_reg], src = hw[in->src_reg];
@@ -838,7 +646,7 @@ static int emit_alu(struct jit *j, const struct bpf_insn *in)
 	case BPF_XOR: emit_simple(j, in, w); return 0;
 	case BPF_MUL: emit_mul(j, in, w); return 0;
 	case BPF_DIV:
-	case BPF_MOD: emit_div(j, in); return 0;
+	case BPF_MOD: jit_emit_division(j, in); return 0;
 	case BPF_LSH:
 	case BPF_RSH:
 	case BPF_ARSH: emit_shift(j, in, w); return 0;

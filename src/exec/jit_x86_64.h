@@ -35,5 +35,13 @@ void jit_emit_compare(struct jit *j, const struct bpf_insn *in);
 /* A load or store of any mode but the atomic ones and BPF_KPTR. */
 void jit_emit_load(struct jit *j, const struct bpf_insn *in, const struct x86_addr *a);
 void jit_emit_store(struct jit *j, const struct bpf_insn *in, const struct x86_addr *a);
+/* Division and modulo, of all kinds. */
+void jit_emit_division(struct jit *j, const struct bpf_insn *in);
+
+/* r10 is a register of the program here. */
+static inline bool jit_needs_r10(const struct jit *j)
+{
+	return j->uses & 1u << 11;
+}
 
 #endif

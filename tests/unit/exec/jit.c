@@ -333,6 +333,41 @@ static void check_divisor(s32 imm, u32 code)
 	exec_image_put(&p.img);
 }
 
+static s64 signed_result(s64 x, s64 by, bool mod)
+{
+	if (by == -1) /* the least number has no opposite */
+		return mod ? 0 : (s64)(0 - (u64)x);
+	return mod ? x % by : x / by;
+}
+
+static void check_signed_divisor(s32 by, u32 code)
+{
+	bool wide = BPF_CLASS(code) == BPF_ALU64, mod = BPF_OP(code) == BPF_MOD;
+	s64 most = wide ? INT64_MAX : INT32_MAX;
+	struct prog p = {.insns = {
+				 BPF_LDX_MEM(BPF_DW, 3, 1, 0),
+				 BPF_INSN(code | BPF_K, 3, 0, 1, by),
+				 BPF_MOV64_REG(0, 3),
+				 BPF_EXIT_INSN(),
+			 }};
+
+	bind_raw(&p, 4);
+	exec_image_compile(&p.img);
+	assert_non_null(p.img.jit);
+	for (s64 i = 0; i < 800; i++) {
+		/* around 0, and at both ends */
+		s64 n = i < 400 ? i - 200 : i < 600 ? most - (i - 400) : -most - 1 + (i - 600);
+		u64 x = (u64)(i % 2 || i >= 400 ? n : (s64)((u64)n * (u64)by)), want;
+
+		want = (u64)signed_result(wide ? (s64)x : (s32)x, by, mod);
+		if (!wide)
+			want = (u32)want;
+		if (run(&p, &x) != want)
+			fail_msg("%llx by %d (%x): not %llx", x, by, code, want);
+	}
+	exec_image_put(&p.img);
+}
+
 static void test_divide(void **state)
 {
 	static const s32 by[] = {1,	     2,		 3,	    5,
@@ -348,8 +383,10 @@ static void test_divide(void **state)
 				    BPF_ALU | BPF_MOD};
 
 	for (u32 i = 0; i < ARRAY_SIZE(by); i++)
-		for (u32 c = 0; c < ARRAY_SIZE(codes); c++)
+		for (u32 c = 0; c < ARRAY_SIZE(codes); c++) {
 			check_divisor(by[i], codes[c]);
+			check_signed_divisor(by[i], codes[c]);
+		}
 }
 
 /* --- depth and length --- */
