@@ -10,7 +10,7 @@
 /* Callbacks of callbacks: the verifier allows MAX_CALL_FRAMES frames in all; this is the belt to
  * its braces. */
 #define EXEC_MAX_DEPTH (2 * MAX_CALL_FRAMES)
-#define EXEC_MAX_LOOPS (8u << 20) /* of may_goto in one call of a function; the kernel's number */
+#define EXEC_MAX_LOOPS (8u << 20) /* of may_goto in one call of a function, and of bpf_loop(); the kernel's number */
 
 /* Runs run->image from @insn on to the end of that function, R0 is returned. */
 u64 interp(struct exec_run *run, const struct bpf_insn *insn, u64 r1, u64 r2, u64 r3, u64 r4,

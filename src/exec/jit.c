@@ -195,29 +195,35 @@ static void enter_function(struct jit *j, u32 i)
 	jit_emit_prologue(j);
 }
 
-static const struct bpf_map *map_at(const struct jit *j, u64 addr)
+static struct jit_known known_constant(const struct jit *j, u64 v)
 {
+	u64 off = v - (u64)j->img->insns;
+	u32 at = (u32)(off / sizeof(struct bpf_insn));
+
 	for (u32 i = 0; i < j->img->nr_maps; i++)
-		if ((u64)j->img->maps[i] == addr)
-			return j->img->maps[i];
-	return NULL;
+		if ((u64)j->img->maps[i] == v)
+			return (struct jit_known){.map = j->img->maps[i]};
+	if (off < j->img->len * sizeof(struct bpf_insn) && (j->flags[at] & JIT_FUNCTION))
+		return (struct jit_known){.func = at + 1};
+	return (struct jit_known){0};
 }
 
-/* What the registers point to behind an instruction: constants, and copies of them. */
-static void follow_maps(struct jit *j, const struct bpf_insn *in)
+/* What the registers are behind an instruction: constants, and copies of them. */
+static void follow_known(struct jit *j, const struct bpf_insn *in)
 {
+	static const struct jit_known unknown;
 	u8 class = BPF_CLASS(in->code), dst = in->dst_reg;
 
 	if (in->code == (BPF_JMP | BPF_CALL) || in->code == (BPF_JMP | BPF_TAIL_CALL))
-		memset(j->map, 0, 6 * sizeof(*j->map));
+		memset(j->known, 0, 6 * sizeof(*j->known));
 	else if (class == BPF_STX && BPF_MODE(in->code) == BPF_ATOMIC)
-		j->map[0] = j->map[in->src_reg] = NULL;
+		j->known[0] = j->known[in->src_reg] = unknown;
 	else if (insn_is_ld_imm64(in))
-		j->map[dst] = map_at(j, insn_imm64(in));
+		j->known[dst] = known_constant(j, insn_imm64(in));
 	else if (in->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !in->off)
-		j->map[dst] = j->map[in->src_reg];
+		j->known[dst] = j->known[in->src_reg];
 	else if (class == BPF_ALU || class == BPF_ALU64 || class == BPF_LDX || class == BPF_LD)
-		j->map[dst] = NULL;
+		j->known[dst] = unknown;
 }
 
 /* Loops begin where the CPU fetches; where that is, the second pass knows. */
@@ -238,7 +244,7 @@ static int emit(struct jit *j, u32 i)
 		j->span[i] = jit_fuse(j, i);
 	err = jit_emit_insn(j, i);
 	for (u32 k = i; k < i + j->span[i]; k++)
-		follow_maps(j, &j->img->insns[k]);
+		follow_known(j, &j->img->insns[k]);
 	if (i + j->span[i] == j->func_end && j->leaves) {
 		j->entry[j->func_end - 1] = jit_here(j);
 		jit_emit_exit(j);
@@ -264,7 +270,7 @@ static int run_pass(struct jit *j, int pass)
 			enter_function(j, i);
 		j->at[i] = jit_here(j);
 		if (j->flags[i] & (JIT_FUNCTION | JIT_LEADER))
-			memset(j->map, 0, sizeof(j->map));
+			memset(j->known, 0, sizeof(j->known));
 		n = j->flags[i] & JIT_SECOND ? 1 : emit(j, i);
 	}
 	j->at[j->img->len] = jit_here(j);

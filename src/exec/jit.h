@@ -86,6 +86,12 @@ enum {
 /* The passes: sizes with every jump long; which jumps may be short, and all addresses; code. */
 enum { JIT_SIZES, JIT_PLACES, JIT_CODE };
 
+/* What a register certainly is; all 0: nobody knows. */
+struct jit_known {
+	const struct bpf_map *map;
+	u32 func; /* a callback: its first instruction, from 1 */
+};
+
 /* A program while it is compiled. */
 struct jit {
 	const struct exec_image *img;
@@ -110,8 +116,7 @@ struct jit {
 	/* of the function at hand */
 	u32 func_end;
 	u32 uses; /* mask of registers it mentions */
-	/* what a register certainly points to, R0..R11; NULL: unknown */
-	const struct bpf_map *map[12];
+	struct jit_known known[12]; /* R0..R11 */
 	bool calls, patient, leaves; /* leaves: something jumps out of it */
 	u32 features; /* the CPU file's */
 };

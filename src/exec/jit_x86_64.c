@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* jit_x86_64.c - the code of each instruction; what is where: jit_x86_64.h. */
 #include <cpuid.h>
-#include "base/slot.h"
 #include "exec/interp.h"
 #include "exec/jit_fuse.h"
 #include "exec/jit_x86_64.h"
@@ -133,7 +132,7 @@ static void emit_c_call(struct jit *j, const void *fn)
 	x86_rr(j, 0, 0xff, 2, RAX);
 }
 
-static void emit_helper(struct jit *j, helper_fn fn)
+void jit_emit_helper(struct jit *j, helper_fn fn)
 {
 	x86_mov(j, 1, R9, RUN);
 	emit_c_call(j, fn);
@@ -155,85 +154,10 @@ static void restore_scratch(struct jit *j)
 static void emit_jiffies(struct jit *j)
 {
 	save_scratch(j);
-	emit_helper(j, j->helpers[BPF_FUNC_jiffies64]);
+	jit_emit_helper(j, j->helpers[BPF_FUNC_jiffies64]);
 	x86_mov(j, 1, TMP, RAX);
 	restore_scratch(j);
 	x86_mov(j, 1, RAX, TMP);
-}
-
-/* The slot of this thread: its word is at the same distance from fs in every one. */
-static void emit_slot(struct jit *j, u32 to)
-{
-	u64 thread;
-
-	asm("mov %%fs:0, %0" : "=r"(thread));
-	put8(j, 0x64);
-	x86_op(j, 0, 0x8b, to, 0);
-	put8(j, (to & 7) << 3 | 4);
-	put8(j, 0x25);
-	put32(j, (u64)slot_word() - thread);
-	x86_rr(j, 0, 0xc1, 5, to); /* shr */
-	put8(j, 16);
-}
-
-static bool fits(u64 v)
-{
-	return v <= INT32_MAX;
-}
-
-/* reg *= by */
-static void emit_scale(struct jit *j, u32 reg, u32 by)
-{
-	if (!(by & (by - 1))) {
-		x86_rr(j, 1, 0xc1, 4, reg);
-		put8(j, __builtin_ctz(by));
-	} else {
-		x86_rr(j, 1, 0x69, reg, reg);
-		put32(j, by);
-	}
-}
-
-/* Lookup in an array that is known (map.h, INDEXED); the key is behind R2. */
-static bool emit_lookup(struct jit *j, const struct bpf_map *map)
-{
-	u8 *none, *no_slot = NULL;
-
-	if (!map || !map->ops->indexed || map->key_size != 4 || !map->elem_stride ||
-	    !fits(map->elem_stride) || !fits(map->slot_stride))
-		return false;
-	x86_mem(j, 0, 0x8b, TMP, RSI, 0);
-	if (map->slot_stride)
-		emit_slot(j, RDI);
-	x86_zero(j, RAX);
-	x86_alu_imm(j, 0, 7, TMP, (s32)map->max_entries);
-	none = X86_SKIP_IF(j, CC_AE);
-	if (map->slot_stride) {
-		x86_alu_imm(j, 0, 7, RDI, (s32)map->attr.nr_cpus);
-		no_slot = X86_SKIP_IF(j, CC_AE);
-		emit_scale(j, RDI, map->slot_stride);
-	}
-	x86_alu_imm(j, 0, 4, TMP, (s32)map->index_mask);
-	emit_scale(j, TMP, map->elem_stride);
-	x86_mov_imm(j, RAX, (u64)map->shm + map->value_off);
-	x86_rr(j, 1, 0x01, TMP, RAX);
-	if (no_slot) {
-		x86_rr(j, 1, 0x01, RDI, RAX);
-		x86_land(j, no_slot);
-	}
-	x86_land(j, none);
-	return true;
-}
-
-/* What needs no call. */
-static bool emit_inline(struct jit *j, u32 id)
-{
-	if (j->helpers[id] != exec_helpers[id])
-		return false;
-	if (id == BPF_FUNC_get_smp_processor_id) {
-		emit_slot(j, RAX);
-		return true;
-	}
-	return id == BPF_FUNC_map_lookup_elem && emit_lookup(j, j->map[BPF_REG_1]);
 }
 
 static int emit_call(struct jit *j, const struct bpf_insn *in, u32 i)
@@ -241,11 +165,11 @@ static int emit_call(struct jit *j, const struct bpf_insn *in, u32 i)
 	if (in->src_reg == BPF_PSEUDO_CALL)
 		jit_emit_rel32(j, 0xe8, j->entry[i + 1 + in->imm]);
 	else if (in->src_reg == BPF_PSEUDO_KFUNC_CALL)
-		emit_helper(j, exec_kfuncs[(u16)in->off]);
+		jit_emit_helper(j, exec_kfuncs[(u16)in->off]);
 	else if (in->imm == BPF_FUNC_jiffies64)
 		emit_jiffies(j);
-	else if (!emit_inline(j, in->imm))
-		emit_helper(j, j->helpers[in->imm]);
+	else if (!jit_emit_inline(j, in->imm))
+		jit_emit_helper(j, j->helpers[in->imm]);
 	return 0;
 }
 

@@ -286,10 +286,17 @@ static void put_call(struct rng *r, struct prog *p, u32 *calls, u32 *nr_calls)
 		bool by_helper = below(r, 2);
 
 		if (by_helper) {
-			put(p, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_FUNC, 0, 0));
+			bool loop = below(r, 2);
+
+			put(p, BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, loop ? 2 : 1, BPF_PSEUDO_FUNC, 0,
+					0));
 			put(p, BPF_INSN(0, 0, 0, 0, 0));
 			calls[(*nr_calls)++] = p->len - 2;
-			put(p, BPF_EMIT_CALL(2));
+			if (loop) { /* of few rounds, and sometimes of too many, or with flags */
+				put(p, BPF_MOV64_IMM(1, below(r, 8) ? (s32)below(r, 5) : -1));
+				put(p, BPF_MOV64_IMM(4, !below(r, 8)));
+			}
+			put(p, BPF_EMIT_CALL(loop ? BPF_FUNC_loop : 2));
 		} else {
 			calls[(*nr_calls)++] = p->len;
 			put(p, BPF_CALL_REL(0));
@@ -392,6 +399,7 @@ static bool run(struct fuzz *f, const struct prog *p, const u8 *mem, bool jit, s
 	struct exec_run run = {.cookie = 77};
 	bool ok;
 
+	helpers[BPF_FUNC_loop] = exec_helpers[BPF_FUNC_loop];
 	memcpy(insns, p->insns, p->len * sizeof(*insns));
 	memcpy(o->mem, mem, sizeof(o->mem));
 	if (exec_image_bind(&img))

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* jit_inline_x86_64.c - helpers that need no call: lookups in arrays, the CPU's number, loops. */
+#include <stddef.h>
+#include "base/slot.h"
+#include "exec/interp.h"
+#include "exec/jit_x86_64.h"
+
+/* The slot of this thread: its word is at the same distance from fs in every one. */
+static void emit_slot(struct jit *j, u32 to)
+{
+	u64 thread;
+
+	asm("mov %%fs:0, %0" : "=r"(thread));
+	put8(j, 0x64);
+	x86_op(j, 0, 0x8b, to, 0);
+	put8(j, (to & 7) << 3 | 4);
+	put8(j, 0x25);
+	put32(j, (u64)slot_word() - thread);
+	x86_rr(j, 0, 0xc1, 5, to); /* shr */
+	put8(j, 16);
+}
+
+static bool fits(u64 v)
+{
+	return v <= INT32_MAX;
+}
+
+/* reg *= by */
+static void emit_scale(struct jit *j, u32 reg, u32 by)
+{
+	if (!(by & (by - 1))) {
+		x86_rr(j, 1, 0xc1, 4, reg);
+		put8(j, __builtin_ctz(by));
+	} else {
+		x86_rr(j, 1, 0x69, reg, reg);
+		put32(j, by);
+	}
+}
+
+/* Lookup in an array that is known (map.h, INDEXED); the key is behind R2. */
+static bool emit_lookup(struct jit *j, const struct bpf_map *map)
+{
+	u8 *none, *no_slot = NULL;
+
+	if (!map || !map->ops->indexed || map->key_size != 4 || !map->elem_stride ||
+	    !fits(map->elem_stride) || !fits(map->slot_stride))
+		return false;
+	x86_mem(j, 0, 0x8b, TMP, RSI, 0);
+	if (map->slot_stride)
+		emit_slot(j, RDI);
+	x86_zero(j, RAX);
+	x86_alu_imm(j, 0, 7, TMP, (s32)map->max_entries);
+	none = X86_SKIP_IF(j, CC_AE);
+	if (map->slot_stride) {
+		x86_alu_imm(j, 0, 7, RDI, (s32)map->attr.nr_cpus);
+		no_slot = X86_SKIP_IF(j, CC_AE);
+		emit_scale(j, RDI, map->slot_stride);
+	}
+	x86_alu_imm(j, 0, 4, TMP, (s32)map->index_mask);
+	emit_scale(j, TMP, map->elem_stride);
+	x86_mov_imm(j, RAX, (u64)map->shm + map->value_off);
+	x86_rr(j, 1, 0x01, TMP, RAX);
+	if (no_slot) {
+		x86_rr(j, 1, 0x01, RDI, RAX);
+		x86_land(j, no_slot);
+	}
+	x86_land(j, none);
+	return true;
+}
+
+/* bpf_loop() of a callback that is known, in registers that the callback saves: rbx counts, r13 is how often, r14
+ * the context. What is an error, and a callback too deep, is the helper's. */
+static bool emit_loop(struct jit *j, u32 func)
+{
+	const s32 depth = offsetof(struct exec_run, depth);
+	u8 *deep, *flags, *many, *enter, *stop, *end, *again;
+
+	if (!func)
+		return false;
+	x86_mem(j, 0, 0x83, 7, RUN, depth); /* cmp */
+	put8(j, EXEC_MAX_DEPTH);
+	deep = X86_SKIP_IF(j, CC_AE);
+	x86_rr(j, 1, 0x85, RCX, RCX);
+	flags = X86_SKIP_IF(j, CC_NE);
+	x86_alu_imm(j, 0, 7, RDI, EXEC_MAX_LOOPS);
+	many = X86_SKIP_IF(j, CC_A);
+	x86_push(j, RBX);
+	x86_push(j, R13);
+	x86_push(j, R14);
+	x86_push(j, R14);		    /* C wants multiples of 16 */
+	x86_mem(j, 0, 0xff, 0, RUN, depth); /* inc */
+	x86_zero(j, RBX);
+	x86_mov(j, 0, R13, RDI);
+	x86_mov(j, 1, R14, RDX);
+	enter = X86_SKIP(j);
+	again = j->p;
+	x86_mov(j, 0, RDI, RBX);
+	x86_mov(j, 1, RSI, R14);
+	x86_zero(j, RDX);
+	x86_zero(j, RCX);
+	x86_zero(j, R8);
+	jit_emit_rel32(j, 0xe8, j->entry[func - 1]);
+	x86_rr(j, 0, 0xff, 0, RBX); /* inc */
+	x86_rr(j, 1, 0x85, RAX, RAX);
+	stop = X86_SKIP_IF(j, CC_NE);
+	x86_land(j, enter);
+	x86_rr(j, 0, 0x39, R13, RBX); /* cmp */
+	put8(j, 0x70 | CC_B);
+	put8(j, (u32)(again - (j->p + 1)));
+	x86_land(j, stop);
+	x86_mov(j, 0, RAX, RBX);
+	x86_mem(j, 0, 0xff, 1, RUN, depth); /* dec */
+	x86_pop(j, R14);
+	x86_pop(j, R14);
+	x86_pop(j, R13);
+	x86_pop(j, RBX);
+	end = X86_SKIP(j);
+	x86_land(j, deep);
+	x86_land(j, flags);
+	x86_land(j, many);
+	jit_emit_helper(j, exec_helpers[BPF_FUNC_loop]);
+	x86_land(j, end);
+	return true;
+}
+
+bool jit_emit_inline(struct jit *j, u32 id)
+{
+	if (j->helpers[id] != exec_helpers[id])
+		return false;
+	switch (id) {
+	case BPF_FUNC_get_smp_processor_id: emit_slot(j, RAX); return true;
+	case BPF_FUNC_map_lookup_elem: return emit_lookup(j, j->known[BPF_REG_1].map);
+	case BPF_FUNC_loop: return emit_loop(j, j->known[BPF_REG_2].func);
+	}
+	return false;
+}
