@@ -102,15 +102,26 @@ static void use_own_table(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static struct slot_table *any_table(void)
+{
+	if (!__atomic_load_n(&table, __ATOMIC_ACQUIRE))
+		use_own_table();
+	return __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+}
+
 u32 *slot_object_refs(u32 type)
 {
-	struct slot_table *t = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+	return &any_table()->object_refs[type % SLOT_OBJECT_TYPES];
+}
 
-	if (!t) {
-		use_own_table();
-		t = table;
-	}
-	return &t->object_refs[type % SLOT_OBJECT_TYPES];
+bool slot_stats(void)
+{
+	return __atomic_load_n(&any_table()->stats, __ATOMIC_RELAXED);
+}
+
+void slot_count_stats(s32 by)
+{
+	__atomic_add_fetch(&any_table()->stats, by, __ATOMIC_RELAXED);
 }
 
 /* A child has its own tid and holds nothing: its parent's thread does. */

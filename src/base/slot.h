@@ -23,6 +23,7 @@ struct slot_table {
 	u32 waiters;
 	u32 owner[SLOT_MAX]; /* tid that holds the slot, 0 = free; futex word */
 	u32 object_refs[SLOT_OBJECT_TYPES]; /* of objects that map values may point to (map/kptr.h) */
+	u32 stats;	 /* who wants run statistics (BPF_ENABLE_STATS); the service's, clients only look */
 };
 
 u32 slot_possible_cpus(void); /* as /sys/devices/system/cpu/possible; libbpf reads the same file */
@@ -39,6 +40,9 @@ const u32 *slot_word(void);
 u32 slot_tid(void);	/* our own tid, cached; what owner[] and spin locks (base/spin.h) name */
 /* The count of a type's object in this process's table. */
 u32 *slot_object_refs(u32 type);
+/* Does anybody want statistics of runs? */
+bool slot_stats(void);
+void slot_count_stats(s32 by);
 void slot_release_dead(struct slot_table *t, bool (*tid_dead)(u32 tid, void *arg), void *arg);
 
 #endif

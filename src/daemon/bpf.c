@@ -245,14 +245,16 @@ static const struct sys_call_ops call_ops = {op_copy_in, op_copy_out, op_fd, op_
 					     op_path};
 
 /* A client asks about every fd it gets sooner or later: it is told at once. */
-static u32 add_description(struct conn *c, long res, bool made)
+static u32 add_description(struct conn *c, long res, u32 cmd)
 {
 	struct msg_handle_info info;
 	u32 flags = BPF_REPLY_HANDLE;
 
 	if (res < 0 || c->reply.nr_fds != 1 || image_describe(c, c->reply.fds[0], &info))
 		return 0;
-	if (made && info.kind == OBJ_MAP && info.map.map_flags & BPF_F_MMAPABLE &&
+	if (cmd == BPF_PROG_LOAD && image_add_loader(c, c->reply.fds[0]))
+		flags |= BPF_REPLY_IMAGE;
+	if (cmd == BPF_MAP_CREATE && info.kind == OBJ_MAP && info.map.map_flags & BPF_F_MMAPABLE &&
 	    !image_describe_memory(c, c->reply.fds[0], &info))
 		flags |= BPF_REPLY_MEMORY;
 	reply_add(&c->reply, &info, sizeof(info));
@@ -275,7 +277,7 @@ int bpf_handle(struct conn *c)
 	}
 	free(k.segs);
 	out.nr_segs = k.nr_out;
-	out.flags = add_description(c, res, k.h.cmd == BPF_MAP_CREATE);
+	out.flags = add_description(c, res, k.h.cmd);
 	if (c->reply.data)
 		memcpy(c->reply.data, &out, sizeof(out));
 	return res;

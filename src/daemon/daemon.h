@@ -127,6 +127,8 @@ int image_describe(struct conn *c, int fd, struct msg_handle_info *info);
 int image_describe_memory(struct conn *c, int fd, struct msg_handle_info *info);
 /* A program for another process: struct msg_image and what follows it, with its fds. */
 int image_reply(struct reply *r, const struct bpf_prog *p);
+/* Adds to the reply the image of a program that is there to be run once, soon. 0: it is none of those. */
+bool image_add_loader(struct conn *c, int fd);
 int image_handle_info(struct conn *c);
 int image_handle_prog(struct conn *c);
 int image_handle_tail(struct conn *c);

@@ -117,8 +117,7 @@ int image_handle_info(struct conn *c)
 static u32 image_flags(const struct bpf_prog *p)
 {
 	return (p->aux->sleepable ? IMAGE_SLEEPABLE : 0) | (p->gpl_compatible ? IMAGE_GPL : 0) |
-	       (p->aux->xdp_has_frags ? IMAGE_XDP_FRAGS : 0) |
-	       (p->stats && READ_ONCE(*p->stats) ? IMAGE_STATS : 0);
+	       (p->aux->xdp_has_frags ? IMAGE_XDP_FRAGS : 0);
 }
 
 /* A map for a program. Maps whose values are fds are written by the service only. */
@@ -170,6 +169,40 @@ int image_reply(struct reply *r, const struct bpf_prog *p)
 		reply_add(r, &s, sizeof(s));
 	}
 	return image_maps(r, img);
+}
+
+/* What was added since goes again. */
+static void reply_back(struct reply *r, size_t len, u32 nr_fds)
+{
+	r->len = len;
+	while (r->nr_fds > nr_fds)
+		close(r->fds[--r->nr_fds]);
+}
+
+/* Not so large that who does not run it would mind. */
+static bool is_loader(struct obj *o)
+{
+	const struct bpf_prog *p = o->class->kind == OBJ_PROG ? obj_to_prog(o) : NULL;
+
+	return p && p->type == BPF_PROG_TYPE_SYSCALL && p->len <= 8192 && p->image->nr_maps <= 4;
+}
+
+bool image_add_loader(struct conn *c, int fd)
+{
+	struct obj *o = handle_lookup(sys_objs(c->d->sys), fd, NULL);
+	struct reply *r = &c->reply;
+	size_t len = r->len;
+	u32 nr_fds = r->nr_fds;
+	bool added = false;
+
+	if (IS_ERR(o))
+		return false;
+	if (is_loader(o))
+		added = !image_reply(r, obj_to_prog(o));
+	if (!added)
+		reply_back(r, len, nr_fds);
+	obj_put(o);
+	return added;
 }
 
 static struct obj *passed_prog(struct conn *c)

@@ -22,7 +22,7 @@
 #include "exec/site.h"
 #include "map/map.h"
 
-#define PROTO_VERSION 6
+#define PROTO_VERSION 7
 #define PROTO_MAX_BODY (64u << 20)
 /* Looks at a socket before going to sleep on it: some 20 us. */
 #define EAGER_TRIES 50
@@ -37,7 +37,7 @@ enum msg_type {
 	MSG_TAIL_TARGET = 5, /* (map fd, index) -> image of the program in the slot */
 	MSG_PRINTK = 6,	     /* text for trace_pipe */
 	MSG_BTF_SHOW = 7,    /* type id, flags, object bytes -> text (bpf_snprintf_btf in clients) */
-	MSG_ACCOUNT = 8,     /* prog fd, struct msg_account: runs made in the client (BPF_ENABLE_STATS) */
+	MSG_ACCOUNT = 8,     /* prog fd, struct msg_account: runs made in the client while somebody wants statistics (slot_stats()) */
 	MSG_INNER_MAP = 9,   /* (map fd, id) -> memory of a map inside a map of maps */
 	MSG_BTF_FIND = 10,   /* struct msg_btf_find, name -> id as result, the BTF's fd when it is a module's */
 	MSG_KSYM_FIND = 11,  /* name with NUL -> u64 address of a symbol of /proc/kallsyms */
@@ -143,6 +143,7 @@ struct msg_bpf_reply {
 };
 #define BPF_REPLY_HANDLE 1u /* the fd is a handle: the last bytes of the body are its struct msg_handle_info, so that nobody has to ask */
 #define BPF_REPLY_MEMORY 2u /* a second fd: the memory of a new map made to be mapped (BPF_F_MMAPABLE), as for MSG_HANDLE */
+#define BPF_REPLY_IMAGE 4u /* a loader, which is there to be run at once: its image (MSG_IMAGE) is before the struct msg_handle_info; further fds are its maps' */
 
 /* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service.
  * OBJ_MAP: reply fd 0 = memfd, read-only without HANDLE_WRITE. */
@@ -172,7 +173,6 @@ struct msg_image {
 #define IMAGE_SLEEPABLE 1u
 #define IMAGE_GPL 2u
 #define IMAGE_XDP_FRAGS 4u
-#define IMAGE_STATS 8u /* statistics are enabled: send MSG_ACCOUNT after running */
 
 struct msg_subprog {
 	u32 start, stack_depth;

@@ -111,6 +111,7 @@ struct exec_image {
 	const helper_fn *helpers;  /* EXEC_NR_HELPERS entries instead of exec_helpers; NULL = exec_helpers */
 	char name[BPF_OBJ_NAME_LEN]; /* the program's, for profilers (jit_perf.c) */
 	u32 jit_tried;		   /* atomic: exec_image_compile() came by */
+	bool ran;		   /* atomic */
 	struct jit_code *jit;	   /* atomic; NULL: interpreted (jit.h) */
 };
 

@@ -3,11 +3,20 @@
 #include "base/slot.h"
 #include "exec/interp.h"
 
+/* Loaders run once, in less time than it takes to compile them: such programs are compiled when they come again. */
+static bool wants_code(const struct exec_image *image)
+{
+	struct exec_image *img = (struct exec_image *)image;
+
+	return img->prog_type != BPF_PROG_TYPE_SYSCALL ||
+	       __atomic_exchange_n(&img->ran, true, __ATOMIC_RELAXED);
+}
+
 static u64 run_from(struct exec_run *run, u32 start, u64 r1, u64 r2, u64 r3)
 {
 	u64 ret;
 
-	if (unlikely(!run->image->jit_tried))
+	if (unlikely(!run->image->jit_tried) && wants_code(run->image))
 		exec_image_compile(run->image);
 	run->outer = exec_current();
 	slot_enter();

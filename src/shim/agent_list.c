@@ -97,12 +97,11 @@ static struct agent_prog *prog_get(const struct msg_probe *m, const struct clien
 {
 	struct agent_prog *g = prog_find(m->prog_id);
 	struct exec_image *img;
-	u32 flags;
 
 	if (!g && !m->image_len)
 		return ERR_PTR(-ESTALE);
 	if (!g) {
-		img = shim_image_parse(r, image, m->image_len, &flags);
+		img = shim_image_parse(r, image, m->image_len);
 		if (IS_ERR(img))
 			return ERR_CAST(img);
 		exec_image_compile(img);

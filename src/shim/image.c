@@ -14,7 +14,6 @@
 struct image {
 	struct exec_image img;
 	size_t size;
-	u32 flags;
 	u16 test_run, max_ctx_offset;
 	struct fd_obj **views;
 };
@@ -94,8 +93,7 @@ static int image_maps(struct image *im, const struct msg_map *maps, u32 nr,
 	return 0;
 }
 
-struct exec_image *shim_image_parse(const struct client_reply *reply, const void *body, u32 len,
-				    u32 *flags)
+struct exec_image *shim_image_parse(const struct client_reply *reply, const void *body, u32 len)
 {
 	const struct msg_image *m = body;
 	const struct msg_subprog *subs;
@@ -122,7 +120,6 @@ struct exec_image *shim_image_parse(const struct client_reply *reply, const void
 	memcpy(im->img.name, m->name, sizeof(im->img.name));
 	im->test_run = m->test_run;
 	im->max_ctx_offset = m->max_ctx_offset;
-	im->flags = *flags = m->flags;
 	im->img.refs = 1;
 	im->img.prog_id = m->prog_id;
 	im->img.prog_type = m->prog_type;
@@ -139,7 +136,7 @@ struct exec_image *shim_image_parse(const struct client_reply *reply, const void
 	return ERR_PTR(err);
 }
 
-static struct exec_image *fetch(u32 type, const void *body, u32 len, int fd, u32 *flags)
+static struct exec_image *fetch(u32 type, const void *body, u32 len, int fd)
 {
 	struct iovec iov = {(void *)body, len};
 	struct client_req req = {.type = type, .iov = &iov, .nr_iov = 1, .fds = &fd, .nr_fds = 1};
@@ -150,29 +147,43 @@ static struct exec_image *fetch(u32 type, const void *body, u32 len, int fd, u32
 	if (err)
 		return ERR_PTR(err);
 	img = reply.result < 0 ? ERR_PTR(reply.result)
-			       : shim_image_parse(&reply, reply.body, reply.len, flags);
+			       : shim_image_parse(&reply, reply.body, reply.len);
 	client_done(&reply);
 	return img;
 }
 
-struct exec_image *shim_image(struct fd_obj *prog, int prog_fd, u32 *flags)
+/* Cached, unless another thread's is. */
+static void keep(struct fd_obj *prog, struct exec_image *img)
 {
-	struct exec_image *img = __atomic_load_n(&prog->image, __ATOMIC_ACQUIRE), *none = NULL;
+	struct exec_image *none = NULL;
 
-	if (img) {
-		/* statistics may have been switched on since: the service knows, and ignores runs
-		 * when they are off */
-		*flags = image_of(img)->flags | IMAGE_STATS;
-		return exec_image_get(img);
-	}
-	img = fetch(MSG_IMAGE, NULL, 0, prog_fd, flags);
-	if (IS_ERR(img))
-		return img;
 	exec_image_get(img);
 	if (!__atomic_compare_exchange_n(&prog->image, &none, img, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
-		exec_image_put(img); /* another thread's is cached */
+		exec_image_put(img);
+}
+
+struct exec_image *shim_image(struct fd_obj *prog, int prog_fd)
+{
+	struct exec_image *img = __atomic_load_n(&prog->image, __ATOMIC_ACQUIRE);
+
+	if (img)
+		return exec_image_get(img);
+	img = fetch(MSG_IMAGE, NULL, 0, prog_fd);
+	if (!IS_ERR(img))
+		keep(prog, img);
 	return img;
+}
+
+void shim_image_tell(struct fd_obj *prog, const struct client_reply *reply, const void *body,
+		     u64 len)
+{
+	struct exec_image *img = shim_image_parse(reply, body, len);
+
+	if (IS_ERR(img))
+		return; /* who runs it asks */
+	keep(prog, img);
+	exec_image_put(img);
 }
 
 /* host */
@@ -249,9 +260,8 @@ static const struct exec_image *tail_fetch(struct bpf_map *map, u32 index, u32 i
 	struct msg_tail_target req = {.map_id = map->id, .index = index};
 	struct fd_obj *view = map->priv;
 	struct exec_image *img;
-	u32 flags;
 
-	img = fetch(MSG_TAIL_TARGET, &req, sizeof(req), map->memfd, &flags);
+	img = fetch(MSG_TAIL_TARGET, &req, sizeof(req), map->memfd);
 	if (IS_ERR(img))
 		return NULL;
 	if (img->prog_id == id)

@@ -243,13 +243,14 @@ static u64 gather(struct pack *p, char *data)
 }
 
 /* Stores what the command wrote. Everything is stored that can be; a fault anywhere is the result.
- */
-static int scatter(const struct client_reply *reply)
+ * @rest: what comes after it. */
+static int scatter(const struct client_reply *reply, const char **rest)
 {
 	const struct msg_bpf_reply *r = reply->body;
 	const char *at = (const char *)(r + 1), *end = (const char *)reply->body + reply->len;
 	int err = 0;
 
+	*rest = end;
 	if (reply->len < sizeof(*r))
 		return reply->len ? -EIO : 0;
 	for (u32 i = 0; i < r->nr_segs; i++) {
@@ -262,16 +263,17 @@ static int scatter(const struct client_reply *reply)
 			err = -EFAULT;
 		at += sizeof(*s) + min(MSG_PAD(s->len), (u64)(end - at) - sizeof(*s));
 	}
+	*rest = at;
 	return err;
 }
 
 /* An fd the service made: whatever the number meant before, it was closed behind our back. */
-static void new_fd(const struct client_reply *reply, int fd)
+static void new_fd(const struct client_reply *reply, int fd, const char *rest)
 {
 	const struct msg_bpf_reply *r = reply->body;
 	const struct msg_handle_info *info =
 		(const void *)((const char *)reply->body + reply->len - sizeof(*info));
-	struct fd_obj what = {0};
+	struct fd_obj what = {0}, *o;
 
 	fdtab_drop(shim.fds, fd);
 	if (reply->len < sizeof(*r) + sizeof(*info) || !(r->flags & BPF_REPLY_HANDLE))
@@ -279,19 +281,26 @@ static void new_fd(const struct client_reply *reply, int fd)
 	if (!shim_described(info, &what))
 		fdtab_tell(shim.fds, fd, &what, &info->map,
 			   r->flags & BPF_REPLY_MEMORY && reply->nr_fds == 2 ? reply->fds[1] : -1);
+	if (r->flags & BPF_REPLY_IMAGE && rest < (const char *)info) {
+		o = fdtab_peek(shim.fds, fd);
+		if (o && o->kind == FD_PROG)
+			shim_image_tell(o, reply, rest, (const char *)info - rest);
+		fdtab_put(shim.fds, o);
+	}
 }
 
 static long finish(struct client_reply *reply)
 {
 	long result = reply->result;
-	int err = scatter(reply);
+	const char *rest;
+	int err = scatter(reply, &rest);
 
 	if (result >= 0 && err)
 		result = err;
 	if (result >= 0 && reply->nr_fds) {
 		result = reply->fds[0];
 		reply->fds[0] = -1;
-		new_fd(reply, result);
+		new_fd(reply, result, rest);
 	}
 	client_done(reply);
 	return result;

@@ -8,6 +8,7 @@
 #include "exec/test_run.h"
 #include "shim/guard.h"
 #include "base/raw.h"
+#include "base/slot.h"
 #include "shim/shim.h"
 
 #define TEST_END offsetofend(union bpf_attr, test.batch_size)
@@ -167,7 +168,6 @@ long shim_test_run(u64 uattr, u32 size)
 	struct test_run t = {0};
 	struct exec_image *img;
 	struct fd_obj *prog;
-	u32 flags;
 	long ret;
 
 	ret = read_attr(&t.attr, uattr, size);
@@ -178,13 +178,12 @@ long shim_test_run(u64 uattr, u32 size)
 	prog = fdtab_get(shim.fds, t.attr.test.prog_fd);
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
-	img = prog->kind == FD_PROG ? shim_image(prog, t.attr.test.prog_fd, &flags)
-				    : ERR_PTR(-EINVAL);
+	img = prog->kind == FD_PROG ? shim_image(prog, t.attr.test.prog_fd) : ERR_PTR(-EINVAL);
 	fdtab_put(shim.fds, prog);
 	if (IS_ERR(img))
 		return PTR_ERR(img);
 	ret = run_image(img, &t, uattr);
-	if (flags & IMAGE_STATS && t.runs)
+	if (t.runs && slot_stats())
 		account(t.attr.test.prog_fd, &t);
 	exec_image_put(img);
 	return ret;

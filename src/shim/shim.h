@@ -92,13 +92,13 @@ int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, 
 
 /* image.c */
 struct exec_host;
-struct exec_image *shim_image(struct fd_obj *prog, int prog_fd,
-			      u32 *flags); /* referenced; ERR_PTR */
+struct exec_image *shim_image(struct fd_obj *prog, int prog_fd); /* referenced; ERR_PTR */
+/* The image came with the program: @len bytes at @body of @reply. */
+void shim_image_tell(struct fd_obj *prog, const struct client_reply *reply, const void *body, u64 len);
 void shim_image_put(struct exec_image *img);
 /* An image that came in a message: @body, @len are within that of @reply, whose fds are the maps. */
 struct client_reply;
-struct exec_image *shim_image_parse(const struct client_reply *reply, const void *body, u32 len,
-				    u32 *flags); /* ERR_PTR */
+struct exec_image *shim_image_parse(const struct client_reply *reply, const void *body, u32 len); /* ERR_PTR */
 const struct exec_host *shim_host(void);
 void shim_images_after_fork(void);
 void shim_image_test(const struct exec_image *img, u32 *kind, u32 *max_ctx_offset);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/slot.h"
 #include "sys/priv.h"
 
 static enum obj_kind kind_of_cmd(int cmd)
@@ -183,6 +184,7 @@ struct stats_obj {
 static void stats_release(struct obj *o)
 {
 	__atomic_sub_fetch(container_of(o, struct stats_obj, obj)->count, 1, __ATOMIC_RELAXED);
+	slot_count_stats(-1);
 }
 
 static void stats_free(struct obj *o)
@@ -212,6 +214,7 @@ long sys_enable_stats(struct sys_req *r)
 	obj_init(&s->obj, &stats_class);
 	s->count = &r->sys->stats;
 	__atomic_add_fetch(s->count, 1, __ATOMIC_RELAXED);
+	slot_count_stats(1);
 	ret = req_install(r, &s->obj, HANDLE_RW);
 	obj_put(&s->obj);
 	return ret;
