@@ -223,6 +223,7 @@ static int op_path(struct sys_call *sc, u64 uaddr, bool pin, struct sys_path *ou
 	if (text[m.text_len - 1] || name[m.name_len - 1])
 		return -EFAULT;
 	memset(out, 0, offsetof(struct sys_path, name));
+	out->fd = (u32)m.index < k->c->msg.nr_fds ? k->c->msg.fds[m.index] : -1;
 	memcpy(out->text, text, m.text_len);
 	memcpy(out->name, name, m.name_len);
 	err = m.error;

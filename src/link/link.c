@@ -166,6 +166,8 @@ static struct bpf_link *perf(const struct link_create_env *env, const union bpf_
 {
 	if (attr->link_create.attach_type == BPF_TRACE_KPROBE_MULTI)
 		return kprobe_multi_link_create(env, attr, prog);
+	if (attr->link_create.attach_type == BPF_TRACE_UPROBE_MULTI_NR)
+		return uprobe_multi_link_create(env, attr, prog);
 	return perf_link_create(env, attr, prog);
 }
 
@@ -244,10 +246,30 @@ static int check_attach(const struct link_create_env *env, u32 attach, const str
 		if (prog->expected_attach_type == BPF_TRACE_KPROBE_MULTI &&
 		    attach != BPF_TRACE_KPROBE_MULTI)
 			return -EINVAL;
-		return attach == BPF_PERF_EVENT || attach == BPF_TRACE_KPROBE_MULTI ? 0 : -EINVAL;
+		if (prog->expected_attach_type == BPF_TRACE_UPROBE_MULTI_NR &&
+		    attach != BPF_TRACE_UPROBE_MULTI_NR)
+			return -EINVAL;
+		return attach == BPF_PERF_EVENT || attach == BPF_TRACE_KPROBE_MULTI ||
+				       attach == BPF_TRACE_UPROBE_MULTI_NR
+			       ? 0
+			       : -EINVAL;
 	}
 	type = attach_to_prog_type(attach);
 	return type && type == prog->type ? 0 : -EINVAL;
+}
+
+/* Only one kind has members behind the others. */
+static bool tail_is_zero(const union bpf_attr *attr)
+{
+	const u8 *p = (const u8 *)attr;
+	u32 from = offsetofend(union bpf_attr, link_create.kprobe_multi.cookies);
+
+	if (attr->link_create.attach_type == BPF_TRACE_UPROBE_MULTI_NR)
+		return true;
+	for (u32 i = from; i < BPF_ATTR_LINK_KIND + sizeof(struct link_create_uprobe_multi); i++)
+		if (p[i])
+			return false;
+	return true;
 }
 
 struct bpf_link *link_create(const struct link_create_env *env, const union bpf_attr *attr,
@@ -256,7 +278,7 @@ struct bpf_link *link_create(const struct link_create_env *env, const union bpf_
 	const struct link_rule *rule = prog->type < ARRAY_SIZE(rules) ? &rules[prog->type] : NULL;
 	int err;
 
-	if (!rule || !rule->create)
+	if (!rule || !rule->create || !tail_is_zero(attr))
 		return ERR_PTR(-EINVAL);
 	err = check_attach(env, attr->link_create.attach_type, prog, rule->check);
 	if (err)

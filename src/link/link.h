@@ -67,6 +67,8 @@ struct link_create_env {
 	 * most @size - 1 bytes: its length or -EFAULT */
 	int (*copy_in)(void *arg, void *dst, u64 uaddr, u64 len);
 	int (*copy_str)(void *arg, char *dst, u64 uaddr, u32 size);
+	/* the file at a path of the caller's: O_PATH fd, borrowed, and the path's text (4096 bytes); errno of the walk */
+	int (*open_path)(void *arg, u64 uaddr, char *text);
 	struct bpf_map *(*map_by_fd)(void *arg, int fd); /* referenced (obj_get on map_obj) or ERR_PTR */
 	struct bpf_link *(*link_by_fd)(void *arg, int fd); /* the same */
 	int (*fd)(void *arg, int fd); /* the caller's fd as one of ours, borrowed; -EBADF */

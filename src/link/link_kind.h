@@ -14,6 +14,7 @@ struct bpf_link *view_link_create(const struct link_create_env *env, const union
 struct bpf_link *raw_tp_link_create(const struct link_create_env *env, const char *name, struct bpf_prog *prog, u64 cookie);
 struct bpf_link *tracing_link_create(const struct link_create_env *env, struct bpf_prog *prog, u64 cookie);
 struct bpf_link *kprobe_multi_link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog);
+struct bpf_link *uprobe_multi_link_create(const struct link_create_env *env, const union bpf_attr *attr, struct bpf_prog *prog);
 
 /* A link that nobody saw: gives back what link_init() took, not the kind's memory. */
 void link_discard(struct bpf_link *l);

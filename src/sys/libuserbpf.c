@@ -108,6 +108,7 @@ static int path(struct sys_call *c, u64 uaddr, bool pin, struct sys_path *out)
 	long n = fault_copy_str(text, (const void *)(uintptr_t)uaddr, sizeof(text));
 	int err;
 
+	out->fd = -1; /* nobody runs in other processes, so nobody asks */
 	if (n < 0)
 		return -EFAULT;
 	if (n == sizeof(text) && text[n - 2])

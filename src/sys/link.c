@@ -41,6 +41,22 @@ static int env_copy_str(void *arg, char *dst, u64 uaddr, u32 size)
 	return req_copy_str(arg, dst, uaddr, size);
 }
 
+static int env_open_path(void *arg, u64 uaddr, char *text)
+{
+	struct sys_path *p = calloc(1, sizeof(*p));
+	struct sys_req *r = arg;
+	int ret;
+
+	if (!p)
+		return -ENOMEM;
+	ret = r->call->ops->path(r->call, uaddr, false, p);
+	if (!ret)
+		ret = p->fd < 0 ? -ENOENT : p->fd;
+	memcpy(text, p->text, sizeof(p->text));
+	free(p);
+	return ret;
+}
+
 /* Not a perf event of ours: what the kernel says of an fd that is none at all. */
 static struct perf_event_obj *env_event_by_fd(void *arg, int fd)
 {
@@ -68,6 +84,7 @@ static struct link_create_env env_of(struct sys_req *r)
 		.fd = env_fd,
 		.copy_in = env_copy_in,
 		.copy_str = env_copy_str,
+		.open_path = env_open_path,
 		.arg = r,
 	};
 }

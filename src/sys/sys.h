@@ -23,6 +23,7 @@ struct sys_call;
 struct sys_path {
 	dev_t dev;		/* of the parent directory (pin) or of the file (get); 0: no FUSE, use @text */
 	u64 ino;
+	int fd;			/* get: O_PATH fd of the file, borrowed until the call ends; -1: none */
 	char name[256];		/* pin: last component */
 	char text[4096];	/* path as the client gave it */
 };

@@ -28,7 +28,7 @@ static int wrong;
 			printf("%s:%d: want %ld, got %ld\n", what, __LINE__, w, g); \
 	} while (0)
 
-enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, NR };
+enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, MANY, NR };
 
 struct bss {
 	struct seen {
@@ -424,6 +424,60 @@ static void test_uprobe(void)
 	IS("still attached", 0, 1);
 }
 
+__attribute__((noinline)) int other_target(int a)
+{
+	__asm__ volatile("");
+	return a + 1;
+}
+
+/* uprobe_multi is younger than this libbpf. */
+static int link_many(const char *path, const unsigned long *offsets, const unsigned long long *cookies,
+		     unsigned int cnt)
+{
+	struct {
+		unsigned int prog_fd, target_fd, attach_type, flags;
+		const char *path;
+		const unsigned long *offsets, *ref_ctr_offsets;
+		const unsigned long long *cookies;
+		unsigned int cnt, multi_flags, pid, pad;
+	} attr = {bpf_program__fd(prog("on_many")), 0, 48, 0, path, offsets, NULL, cookies, cnt, 0, 0, 0};
+	int fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr) - 4);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void test_many(void)
+{
+	unsigned long offsets[2] = {offset_of(target), offset_of(other_target)};
+	unsigned long long cookies[2] = {1, 2}, info[8] = {}, back[2] = {}, where[2] = {};
+	unsigned int len = sizeof(info);
+	char path[64] = "";
+	int fd = link_many("/proc/self/exe", offsets, cookies, 2);
+
+	fresh();
+	IS("attach", 1, fd >= 0);
+	IS("functions", 18, target(1, 2) + other_target(5));
+	IS("hits", 2, bss->seen[MANY].hits);
+	IS("cookies", 3, bss->seen[MANY].cookies);
+	info[2] = (unsigned long)path;
+	info[3] = (unsigned long)where;
+	info[5] = (unsigned long)back;
+	info[6] = 2ull << 32 | sizeof(path);
+	IS("info", 0, bpf_obj_get_info_by_fd(fd, info, &len));
+	IS("type", 12, (unsigned int)info[0]);
+	IS("count", 2, info[6] >> 32);
+	IS("path", 0, strcmp(path, "/proc/self/exe"));
+	IS("cookies in the info", 0, memcmp(back, cookies, sizeof(back)));
+	IS("offsets in the info", 0, memcmp(where, offsets, sizeof(where)));
+	close(fd);
+	IS("no places", -EINVAL, link_many("/proc/self/exe", offsets, NULL, 0));
+	IS("too many", -E2BIG, link_many("/proc/self/exe", offsets, NULL, 2 << 20));
+	IS("no path", -EINVAL, link_many(NULL, offsets, NULL, 1));
+	IS("no file", -ENOENT, link_many("/no/such/file", offsets, NULL, 1));
+	IS("a directory", -EBADF, link_many("/tmp", offsets, NULL, 1));
+	IS("bad memory", -EFAULT, link_many("/proc/self/exe", (void *)8, NULL, 1));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -431,6 +485,8 @@ int main(int argc, char **argv)
 	if (!getenv("VERBOSE"))
 		libbpf_set_print(NULL);
 	obj = bpf_object__open_file(argv[1], NULL);
+	if (obj)
+		bpf_program__set_expected_attach_type(prog("on_many"), 48);
 	if (!obj || bpf_object__load(obj)) {
 		printf("no object: %s\n", strerror(errno));
 		return 1;
@@ -450,6 +506,7 @@ int main(int argc, char **argv)
 	test_override();
 	test_fd_query();
 	test_uprobe();
+	test_many();
 	bpf_object__close(obj);
 	return wrong != 0;
 }

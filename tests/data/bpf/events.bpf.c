@@ -4,7 +4,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, NR };
+enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, MANY, NR };
 
 struct seen {
 	__u64 hits, cookies, ip, arg, ret, pid_tgid;
@@ -127,6 +127,14 @@ int on_return(struct pt_regs *ctx)
 {
 	note(ctx, URETPROBE, 0, PT_REGS_RC(ctx));
 	all.seen[URETPROBE].ip = bpf_get_func_ip(ctx);
+	return 0;
+}
+
+/* The attach type (6.6) is set by who loads it. */
+SEC("uprobe")
+int on_many(struct pt_regs *ctx)
+{
+	note(ctx, MANY, PT_REGS_PARM1(ctx), 0);
 	return 0;
 }
 
