@@ -80,7 +80,8 @@ static u32 add_frame(struct walk *w, const struct vframe *f, const u32 *before)
 	struct aframe *a;
 
 	room((void **)&w->frame, &w->room_frames, w->nr_frames + 1, sizeof(*w->frame));
-	room((void **)&w->slot, &w->room_slots, w->nr_slots + f->nr_slots, sizeof(*w->slot));
+	/* one more, so that there always is a place to point to */
+	room((void **)&w->slot, &w->room_slots, w->nr_slots + f->nr_slots + 1, sizeof(*w->slot));
 	a = &w->frame[w->nr_frames];
 	copy_frame(w, a, &w->slot[w->nr_slots], f);
 	if (before && same_frame(w, a, &w->frame[*before]))
