@@ -67,18 +67,59 @@ static int need_scalar(struct venv *env, const struct vreg *r, const char *fmt)
 	return -EINVAL;
 }
 
+/* The result is in @range, and a path with another must not end where this one went on (6.1
+ * forgets). */
+static int in_range(struct venv *env, struct tnum range, const char *where)
+{
+	struct vreg *r = vfy_reg(env, 0);
+
+	if (tnum_contains(range, r->var))
+		return vfy_precise(env, 0);
+	vfy_log_bad_scalar(env, r, range, where, "R0");
+	return -EINVAL;
+}
+
+static int callback_result(struct venv *env)
+{
+	int err = need_scalar(env, vfy_reg(env, 0),
+			      "In async callback the register R0 is not a known value ");
+
+	return err ? err : in_range(env, tnum_const(0), "async callback");
+}
+
+static int program_result(struct venv *env)
+{
+	int err = 0;
+	struct tnum range = return_range(env->prog, &err);
+
+	if (err || tnum_is_unknown(range))
+		return err;
+	err = need_scalar(env, vfy_reg(env, 0),
+			  "At program exit the register R0 is not a known value ");
+	if (err)
+		return err;
+	err = in_range(env, range, "program exit");
+	if (err == -EINVAL && is_void_cgroup_hook(env->prog))
+		vlog(env,
+		     "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n");
+	return err;
+}
+
+/* Attached to functions that return nothing. */
+static bool result_is_ignored(const struct vfy_prog *p)
+{
+	bool hook = p->type == BPF_PROG_TYPE_STRUCT_OPS ||
+		    (p->type == BPF_PROG_TYPE_LSM && p->expected_attach_type != BPF_LSM_CGROUP);
+
+	return hook && p->attach_func_proto && !p->attach_func_proto->type;
+}
+
 int vfy_return_code(struct venv *env)
 {
-	const struct vfy_prog *p = env->prog;
-	struct vframe *f = env->cur->frame[0];
-	struct vreg *r = vfy_reg(env, 0);
-	struct tnum range;
-	int err = 0;
+	const struct vframe *f = env->cur->frame[0];
+	int err;
 
-	if (!f->subprog &&
-	    (p->type == BPF_PROG_TYPE_STRUCT_OPS ||
-	     (p->type == BPF_PROG_TYPE_LSM && p->expected_attach_type != BPF_LSM_CGROUP)) &&
-	    p->attach_func_proto && !p->attach_func_proto->type)
+	if (!f->subprog && result_is_ignored(env->prog))
 		return 0;
 	err = vfy_use_reg(env, 0, USE_SRC);
 	if (err)
@@ -87,30 +128,10 @@ int vfy_return_code(struct venv *env)
 		vlog(env, "R0 leaks addr as return value\n");
 		return -EACCES;
 	}
-	if (f->in_async) {
-		err = need_scalar(env, r,
-				  "In async callback the register R0 is not a known value ");
-		if (!err && !tnum_contains(tnum_const(0), r->var)) {
-			vfy_log_bad_scalar(env, r, tnum_const(0), "async callback", "R0");
-			err = -EINVAL;
-		}
-		return err;
-	}
+	if (f->in_async)
+		return callback_result(env);
 	if (f->subprog)
-		return need_scalar(env, r,
+		return need_scalar(env, vfy_reg(env, 0),
 				   "At subprogram exit the register R0 is not a scalar value ");
-	range = return_range(p, &err);
-	if (err || tnum_is_unknown(range))
-		return err;
-	err = need_scalar(env, r, "At program exit the register R0 is not a known value ");
-	if (err)
-		return err;
-	if (!tnum_contains(range, r->var)) {
-		vfy_log_bad_scalar(env, r, range, "program exit", "R0");
-		if (is_void_cgroup_hook(p))
-			vlog(env,
-			     "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n");
-		return -EINVAL;
-	}
-	return 0;
+	return program_result(env);
 }

@@ -144,8 +144,26 @@ static bool gave_back(struct machine *m)
 	return m->locked ? violation(m, "a lock stays locked") : true;
 }
 
+/* Kinds of programs that may return 0 or 1 only, attached as the fuzzer does. */
+static bool says_yes_or_no(u32 type)
+{
+	static const u32 types[] = {BPF_PROG_TYPE_TRACING,	  BPF_PROG_TYPE_CGROUP_SKB,
+				    BPF_PROG_TYPE_CGROUP_SOCK,	  BPF_PROG_TYPE_SOCK_OPS,
+				    BPF_PROG_TYPE_CGROUP_DEVICE,  BPF_PROG_TYPE_CGROUP_SYSCTL,
+				    BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_PROG_TYPE_SK_LOOKUP};
+
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+		if (types[i] == type)
+			return true;
+	return false;
+}
+
 static bool program_ends(struct machine *m)
 {
+	u64 r0 = m->f[0].regs[0];
+
+	if (r0 > 1 && says_yes_or_no(m->p->type))
+		return violation(m, "%llu is returned", (unsigned long long)r0);
 	if (gave_back(m))
 		m->end = RUN_OK;
 	return false;

@@ -260,6 +260,18 @@ static void begin(struct gen *g, u32 func)
 		g->kind[2] = K_NONE;
 }
 
+/* R0 on one of two paths. */
+static void other_result(struct gen *g)
+{
+	bool iterator = g->p->type == BPF_PROG_TYPE_TRACING;
+
+	emit(g, BPF_LDX_MEM(iterator ? BPF_DW : BPF_W, 1, 6, iterator ? 8 : 0));
+	emit(g, BPF_JMP_IMM(iterator ? BPF_JEQ : random_cond(g), 1, 0, 1));
+	emit(g, BPF_JMP_A(1));
+	emit(g, BPF_MOV64_IMM(0, below(g->r, 3)));
+	emit(g, BPF_JMP_A(0));
+}
+
 static void function(struct gen *g, u32 func, u32 size)
 {
 	begin(g, func);
@@ -279,6 +291,8 @@ static void function(struct gen *g, u32 func, u32 size)
 	}
 	ends_here(g);
 	emit(g, BPF_MOV64_IMM(0, below(g->r, 2)));
+	if (!func && chance(g->r, 15))
+		other_result(g);
 	emit(g, BPF_EXIT_INSN());
 }
 
