@@ -37,14 +37,17 @@ static void emit_scale(struct jit *j, u32 reg, u32 by)
 	}
 }
 
-/* Lookup in an array that is known (map.h, INDEXED); the key is behind R2. */
-static bool emit_lookup(struct jit *j, const struct bpf_map *map)
+static bool is_indexed(const struct bpf_map *map)
+{
+	return map->ops->indexed && map->key_size == 4 && map->elem_stride &&
+	       fits(map->elem_stride) && fits(map->slot_stride);
+}
+
+/* Lookup in an array (map.h, INDEXED); the key is behind R2. */
+static void emit_indexed(struct jit *j, const struct bpf_map *map)
 {
 	u8 *none, *no_slot = NULL;
 
-	if (!map || !map->ops->indexed || map->key_size != 4 || !map->elem_stride ||
-	    !fits(map->elem_stride) || !fits(map->slot_stride))
-		return false;
 	x86_mem(j, 0, 0x8b, TMP, RSI, 0);
 	if (map->slot_stride)
 		emit_slot(j, RDI);
@@ -65,6 +68,17 @@ static bool emit_lookup(struct jit *j, const struct bpf_map *map)
 		x86_land(j, no_slot);
 	}
 	x86_land(j, none);
+}
+
+/* In a map that is known: no call, or one of its kind's own function. */
+static bool emit_lookup(struct jit *j, const struct bpf_map *map)
+{
+	if (!map || map->ops->fd_values || !map->ops->lookup)
+		return false;
+	if (is_indexed(map))
+		emit_indexed(j, map);
+	else
+		jit_emit_c_call(j, map->ops->lookup);
 	return true;
 }
 

@@ -118,7 +118,7 @@ void jit_emit_rel32(struct jit *j, u32 op, u32 target)
 	put32(j, target - (jit_here(j) + 4));
 }
 
-static void emit_c_call(struct jit *j, const void *fn)
+void jit_emit_c_call(struct jit *j, const void *fn)
 {
 	s64 rel = (s64)((u64)fn - ((u64)j->code + jit_here(j) + 5));
 
@@ -135,7 +135,7 @@ static void emit_c_call(struct jit *j, const void *fn)
 void jit_emit_helper(struct jit *j, helper_fn fn)
 {
 	x86_mov(j, 1, R9, RUN);
-	emit_c_call(j, fn);
+	jit_emit_c_call(j, fn);
 }
 
 static void save_scratch(struct jit *j)
@@ -179,7 +179,7 @@ static void emit_tail_call(struct jit *j)
 	u8 *none;
 
 	x86_mov(j, 1, RCX, RUN);
-	emit_c_call(j, jit_tail);
+	jit_emit_c_call(j, jit_tail);
 	x86_rr(j, 0, 0x85, RDX, RDX);
 	none = X86_SKIP_IF(j, CC_E);
 	jit_emit_exit(j);
@@ -191,7 +191,7 @@ static void emit_kptr_load(struct jit *j, u32 dst, u32 src, s32 off, u32 type)
 	save_scratch(j);
 	x86_mem(j, 1, 0x8d, RDI, src, off);
 	x86_mov_imm(j, RSI, type);
-	emit_c_call(j, kptr_load);
+	jit_emit_c_call(j, kptr_load);
 	x86_mov(j, 1, TMP, RAX);
 	restore_scratch(j);
 	x86_mov(j, 1, dst, TMP);
@@ -204,7 +204,7 @@ static void emit_kptr_store(struct jit *j, u32 dst, u32 src, s32 off, u32 type)
 	x86_mov(j, 1, RDX, src);
 	x86_mov(j, 1, RDI, TMP);
 	x86_mov_imm(j, RSI, type);
-	emit_c_call(j, kptr_store);
+	jit_emit_c_call(j, kptr_store);
 	restore_scratch(j);
 }
 

@@ -35,6 +35,8 @@ void jit_emit_compare(struct jit *j, const struct bpf_insn *in);
 /* A load or store of any mode but the atomic ones and BPF_KPTR. */
 void jit_emit_load(struct jit *j, const struct bpf_insn *in, const struct x86_addr *a);
 void jit_emit_store(struct jit *j, const struct bpf_insn *in, const struct x86_addr *a);
+/* A call of a C function whose arguments are in place. */
+void jit_emit_c_call(struct jit *j, const void *fn);
 void jit_emit_helper(struct jit *j, helper_fn fn);
 /* What helper @id does, without a call of it; false: with one. */
 bool jit_emit_inline(struct jit *j, u32 id);

@@ -25,9 +25,13 @@ static inline bool same_key(const void *a, const void *b, u32 size)
 
 	if (size == 4)
 		return map_load_u32(a) == map_load_u32(b);
-	if (size == 8) {
+	if (size == 8 || size == 16) {
 		memcpy(&x, a, 8);
 		memcpy(&y, b, 8);
+		if (x != y || size == 8)
+			return x == y;
+		memcpy(&x, (const u8 *)a + 8, 8);
+		memcpy(&y, (const u8 *)b + 8, 8);
 		return x == y;
 	}
 	return !memcmp(a, b, size);
