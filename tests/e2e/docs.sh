@@ -25,6 +25,8 @@ done
 named libuserbpf.3 $(grep '^USERBPF_API' "$SRC/include/userbpf.h" | grep -o 'userbpf_[a-z_]*(' | tr -d '(') \
 	$(sed -n '/^struct userbpf_options {/,/^}/{s|/\*.*||;p}' "$SRC/include/userbpf.h" | grep -o '[a-z_]*;\|\*[a-z_]*)(' | tr -d '*;)(')
 named userbpf-preload.8 $(grep -o 'getenv("[A-Z_]*")' "$SRC/src/preload/preload.c" | sed 's/.*"\(.*\)".*/\1/')
+named userbpf-view.7 $(sed -n 's/^#define \(BPF_TRACE_[A-Z_]*\).*/\1/p' "$SRC/include/userbpf/view.h") $(sed -n 's/^VIEW_TARGET(\([a-z]*\),.*/view\/\1/p' "$SRC/src/link/view_targets.def") \
+	$(sed -n 's/^KFUNC(\(bpf_[a-z_]*\), OBJS.*/\1/p' "$SRC/src/helper/kfuncs.def")
 if command -v scdoc >/dev/null; then
 	for p in "$docs"/*.scd; do
 		scdoc <"$p" >"$T/out" 2>"$T/err" || fail "scdoc $p: $(cat "$T/err")"
