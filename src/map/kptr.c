@@ -10,9 +10,10 @@ struct prog_test_ref_kfunc kptr_test_object = {
 static const struct {
 	const char *name, *dtor;
 	void *object; /* number 1 */
+	const struct kptr_world *world;
 } types[] = {
 	[KPTR_OTHER] = {},
-#define KPTR(id, name, dtor, object) [id] = {name, dtor, object},
+#define KPTR(id, name, dtor, object, world) [id] = {name, dtor, object, world},
 #include "map/kptrs.def"
 #undef KPTR
 };
@@ -31,31 +32,55 @@ const char *kptr_dtor(u32 type)
 	return type < NR_KPTR_TYPES ? types[type].dtor : NULL;
 }
 
-void *kptr_object(u32 type, u64 number)
+static const struct kptr_world *world_of(u32 type)
 {
+	return type < NR_KPTR_TYPES ? types[type].world : NULL;
+}
+
+/* With a reference where references are counted by process. */
+static void *object_of(u32 type, u64 number)
+{
+	const struct kptr_world *w = world_of(type);
+
+	if (w)
+		return number ? w->object(number) : NULL;
 	return type < NR_KPTR_TYPES && number == 1 ? types[type].object : NULL;
 }
 
-u64 kptr_number(u32 type, const void *object)
+static u64 number_of(u32 type, const void *object)
 {
+	const struct kptr_world *w = world_of(type);
+
+	if (w)
+		return object ? w->number(object) : 0;
 	return object && type < NR_KPTR_TYPES && object == types[type].object;
 }
 
+/* Without a reference: memory of tasks and groups never becomes anything else (helper/objpool.h). */
 void *kptr_load(const void *field, u32 type)
 {
-	return kptr_object(type, __atomic_load_n((const u64 *)field, __ATOMIC_ACQUIRE));
+	const struct kptr_world *w = world_of(type);
+	void *object = object_of(type, __atomic_load_n((const u64 *)field, __ATOMIC_ACQUIRE));
+
+	if (w && object)
+		w->put(object);
+	return object;
 }
 
 void kptr_store(void *field, u32 type, const void *object)
 {
-	__atomic_store_n((u64 *)field, kptr_number(type, object), __ATOMIC_RELEASE);
+	__atomic_store_n((u64 *)field, number_of(type, object), __ATOMIC_RELEASE);
 }
 
 void *kptr_xchg(void *field, u32 type, const void *object)
 {
-	u64 number = kptr_number(type, object);
+	const struct kptr_world *w = world_of(type);
+	u64 number = number_of(type, object);
 
-	return kptr_object(type, __atomic_exchange_n((u64 *)field, number, __ATOMIC_ACQ_REL));
+	number = __atomic_exchange_n((u64 *)field, number, __ATOMIC_ACQ_REL);
+	if (w && object)
+		w->keep((void *)object);
+	return object_of(type, number);
 }
 
 /* --- counts --- */
@@ -86,9 +111,10 @@ void kptr_free_fields(const struct bpf_map *map, void *value)
 {
 	for (u32 i = 0; i < map->attr.nr_kptrs && i < MAP_MAX_KPTRS; i++) {
 		const struct map_kptr *k = &map->attr.kptr[i];
-		void *old = kptr_xchg((char *)value + k->off, k->type, NULL);
+		u64 *field = (u64 *)((char *)value + k->off);
+		u64 old = __atomic_exchange_n(field, 0, __ATOMIC_ACQ_REL);
 
-		if (old && k->ref)
+		if (old == 1 && k->ref && !world_of(k->type))
 			kptr_put(k->type);
 	}
 }

@@ -14,25 +14,35 @@
  * out of a map, a program, an update or the service at the end of the map, can give it back. Who
  * forges numbers can spoil these counts, which is why no object goes because of them.
  *
- * A type: its row in kptrs.def, and struct kptr_object of the process behind it.
+ * Tasks and groups are the machine's: their numbers name them in any process, each of which looks at
+ * them by itself (struct kptr_world), and a map holds nothing but the number: one that is no more is
+ * NULL.
+ *
+ * A type: its row in kptrs.def, and the object of the process behind it, or a struct kptr_world.
  */
 #include "map/map.h"
 
 enum kptr_type {
 	KPTR_OTHER, /* a struct without objects that have numbers: always NULL */
-#define KPTR(id, name, dtor, object) id,
+#define KPTR(id, ...) id,
 #include "map/kptrs.def"
 #undef KPTR
 	NR_KPTR_TYPES
 };
 
+struct kptr_world {
+	void *(*object)(u64 number); /* one more reference for this process; NULL: it is no more */
+	u64 (*number)(const void *object);
+	void (*put)(void *object);
+	void (*keep)(void *object); /* takes over a reference: it went into a map and may be wanted again */
+};
+/* helper/kptr_world.c: whoever has maps has the whole run side */
+extern const struct kptr_world kptr_tasks, kptr_groups;
+
 /* The row of a struct by name, KPTR_OTHER when there is none. */
 u32 kptr_type_of(const char *name);
 /* The function that gives a reference of the type back; NULL: no references in maps. */
 const char *kptr_dtor(u32 type);
-
-void *kptr_object(u32 type, u64 number);
-u64 kptr_number(u32 type, const void *object);
 
 /* What the instructions and helpers do. Addresses are those of fields. */
 void *kptr_load(const void *field, u32 type);

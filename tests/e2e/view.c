@@ -6,6 +6,7 @@
  *   view walk OBJECT PROG FIELD=VALUE...	what an iterator says: order=, id=, dir= of a group; pid=, tid=, pidfd=
  *   view load OBJECT PROG	loads one program: OK or the errno
  *   view attach OBJECT PROG	and attaches it, to nothing
+ *   view ask PROG	runs a pinned SYSCALL program with a number for context: the number afterwards
  * Output: one word per step.
  */
 #include <fcntl.h>
@@ -42,6 +43,18 @@ static int cmd_load(const char *object, const char *name, bool attach)
 	say(err);
 	bpf_link__destroy(l);
 	bpf_object__close(o);
+	return 0;
+}
+
+static int cmd_ask(const char *pin)
+{
+	int number = 0;
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &number, .ctx_size_in = sizeof(number));
+	int fd = bpf_obj_get(pin);
+
+	if (fd < 0 || bpf_prog_test_run_opts(fd, &run))
+		return say(-errno);
+	printf("%d\n", number);
 	return 0;
 }
 
@@ -89,6 +102,11 @@ static int cmd_all(const char *object, const char *dir, int pid)
 	{
 		if (!bpf_program__autoload(p))
 			continue;
+		if (bpf_program__type(p) == BPF_PROG_TYPE_SYSCALL) {
+			snprintf(path, sizeof(path), "%s/%s", dir, bpf_program__name(p));
+			err = bpf_program__pin(p, path);
+			continue;
+		}
 		l = first ? userbpf_view_attach(p, target_of(o, p, first, pid))
 			  : bpf_program__attach(p);
 		err = pin(l, dir, bpf_program__name(p));
@@ -98,6 +116,8 @@ static int cmd_all(const char *object, const char *dir, int pid)
 			goto out;
 		first = first ? first : l;
 	}
+	if (bpf_object__find_map_fd_by_name(o, "seen") < 0)
+		goto out;
 	snprintf(path, sizeof(path), "%s/seen", dir);
 	err = bpf_obj_pin(bpf_object__find_map_fd_by_name(o, "seen"), path) ? -errno : 0;
 	snprintf(path, sizeof(path), "%s/program", dir);
@@ -190,6 +210,8 @@ int main(int argc, char **argv)
 		return cmd_load(argv[2], argv[3], false);
 	if (argc > 3 && !strcmp(argv[1], "attach"))
 		return cmd_load(argv[2], argv[3], true);
+	if (argc == 3 && !strcmp(argv[1], "ask"))
+		return cmd_ask(argv[2]);
 	if (argc > 3 && !strcmp(argv[1], "pin"))
 		return cmd_pin(argv[2], argv[3]);
 	if (argc > 3 && !strcmp(argv[1], "walk"))

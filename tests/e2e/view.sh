@@ -75,6 +75,30 @@ at "ls $G/a $G/b" | grep -q show && fail "entries outlive the pin"
 at "bpftool link show" | grep -q "type 30001\|view" || fail "bpftool shows links it does not know"
 at "bpftool prog show" | grep -q "name binary" || fail "bpftool prog show"
 
+# tasks and groups kept in a map, by programs of several processes
+for t in "EINVAL leak" "EACCES mixed"; do
+	same "${t#* }" "${t% *}" "$(ub "$V" load "$OBJ/stored.bpf.o" "${t#* }")"
+done
+S=/sys/fs/bpf/stored
+ub mkdir $S
+same "attached" OK "$(ub "$V" "$OBJ/stored.bpf.o" $S)"
+same "exposed" "OK OK OK" "$(for p in a/remember b/remember a/recall; do ub "$V" pin "$S/${p#*/}" "$G/$p"; done | xargs)"
+sleep 60 &
+one=$!
+echo $one >"$G/a/cgroup.procs"
+same "nothing yet" "" "$(at "cat $G/a/recall")"
+same "kept" "before:" "$(at "cat $G/a/remember")"
+all="seen $one task $one sleep group a"
+same "taken out and put back" "$(printf '%s\n' "$all" "$all")" "$(at "cat $G/a/recall $G/a/recall")"
+same "in another process" $one "$(ub "$V" ask $S/look)"
+same "still there" "$all" "$(at "cat $G/a/recall")"
+kill $one
+wait $one 2>/dev/null
+same "a task that ended" " group a" "$(at "cat $G/a/recall")"
+same "another group" "before: a" "$(at "cat $G/b/remember")"
+same "the other group" " group b" "$(at "cat $G/a/recall")"
+ub rm -r $S
+
 # iterators: groups in every order, by directory, id or root; threads, all or of one process
 walk() { ub "$V" walk "$OBJ/walk.bpf.o" "$@" | grep -v '^info'; }
 g0=$(id_of "$G") ga=$(id_of "$G/a") gb=$(id_of "$G/b")
