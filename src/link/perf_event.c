@@ -141,7 +141,7 @@ static int open_kprobe(struct perf_event_obj *e, const struct perf_open *o)
 	}
 	if (!e->hook && e->point.nr < 0)
 		return name ? -ENOENT : -EINVAL;
-	if (o->attr.probe_offset)
+	if (name && o->attr.probe_offset) /* else it is the address, which has the same place */
 		return ret ? -EINVAL : -EILSEQ;
 	e->override = !ret && (!e->hook || hook_point_of(e->hook)->flags & FUNC_INJECT);
 	e->user.how = ret ? HOOK_KRETPROBE : HOOK_KPROBE;

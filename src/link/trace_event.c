@@ -4,7 +4,8 @@
 #include "exec/trace_record.h"
 #include "link/trace_event.h"
 
-#define FIRST_ID 310u /* smaller ones are kinds of lines in a kernel's buffer */
+#define PRINT_FMT "\nprint fmt: "
+#define FIRST_ID  310u /* smaller ones are kinds of lines in a kernel's buffer */
 
 static const struct trace_event events[] = {
 	{"sched", "sched_process_exit", PROBE_PROC_EXIT, -1, NULL},
@@ -100,37 +101,65 @@ static void field(FILE *f, const char *decl, u32 off, u32 size, bool is_signed)
 #define FIELD(f, decl, type, member, is_signed) \
 	field(f, decl, offsetof(struct type, member), sizeof_field(struct type, member), is_signed)
 
-/* What one system call's arguments are called: each takes 8 bytes, whatever its type. */
-static void named_args(FILE *f, const char *args)
+/* What one system call's arguments are called: calls @each for "type name" and the name. */
+static void for_args(FILE *f, const char *args,
+		     void (*each)(FILE *f, const char *type, int type_len, const char *name, u32 i))
 {
-	u32 off = offsetof(struct trace_event_raw_sys_enter, args);
-	char decl[128];
+	char name[64];
 
-	while (*args) {
-		size_t len = strcspn(args, ",");
+	for (u32 i = 0; *args; i++) {
+		const char *end = args + strcspn(args, ","), *at = end;
 
-		snprintf(decl, sizeof(decl), "%.*s", (int)len, args);
-		field(f, decl, off, 8, false);
-		off += 8;
-		args += len + strspn(args + len, ", ");
+		while (at > args && at[-1] != ' ' && at[-1] != '*')
+			at--;
+		snprintf(name, sizeof(name), "%.*s", (int)(end - at), at);
+		while (at[-1] == ' ')
+			at--;
+		each(f, args, (int)(at - args), name, i);
+		args = end + strspn(end, ", ");
 	}
 }
 
-static const char *enter(FILE *f, const struct trace_event *ev)
+/* Each takes 8 bytes, whatever its type. */
+static void arg_field(FILE *f, const char *type, int type_len, const char *name, u32 i)
+{
+	char decl[160];
+
+	snprintf(decl, sizeof(decl), "%.*s %s", type_len, type, name);
+	field(f, decl, offsetof(struct trace_event_raw_sys_enter, args) + 8 * i, 8, false);
+}
+
+static void arg_format(FILE *f, const char *type, int type_len, const char *name, u32 i)
+{
+	fprintf(f, "%s%s: 0x%%08lx", i ? ", " : "", name);
+}
+
+static void arg_value(FILE *f, const char *type, int type_len, const char *name, u32 i)
+{
+	fprintf(f, ", ((unsigned long)(REC->%s))", name);
+}
+
+static void enter(FILE *f, const struct trace_event *ev)
 {
 	if (ev->nr >= 0) {
 		field(f, "int __syscall_nr", offsetof(struct trace_event_raw_sys_enter, id), 4,
 		      true);
-		named_args(f, ev->args);
-		return "\"\"";
+		for_args(f, ev->args, arg_field);
+		fprintf(f, PRINT_FMT "\"");
+		for_args(f, ev->args, arg_format);
+		fputc('"', f);
+		for_args(f, ev->args, arg_value);
+		fputc('\n', f);
+		return;
 	}
 	FIELD(f, "long id", trace_event_raw_sys_enter, id, true);
 	FIELD(f, "unsigned long args[6]", trace_event_raw_sys_enter, args, false);
-	return "\"NR %ld (%lx, %lx, %lx, %lx, %lx, %lx)\", REC->id, REC->args[0], REC->args[1], "
-	       "REC->args[2], REC->args[3], REC->args[4], REC->args[5]";
+	fprintf(f, PRINT_FMT "\"NR %%ld (%%lx, %%lx, %%lx, %%lx, %%lx, %%lx)\", REC->id, "
+			     "REC->args[0], REC->args[1], REC->args[2], REC->args[3], "
+			     "REC->args[4], REC->args[5]\n");
 }
 
-static const char *leave(FILE *f, const struct trace_event *ev)
+static void leave(FILE *f, const struct trace_event *ev)
 {
 	if (ev->nr >= 0)
 		field(f, "int __syscall_nr", offsetof(struct trace_event_raw_sys_exit, id), 4,
@@ -138,38 +167,41 @@ static const char *leave(FILE *f, const struct trace_event *ev)
 	else
 		FIELD(f, "long id", trace_event_raw_sys_exit, id, true);
 	FIELD(f, "long ret", trace_event_raw_sys_exit, ret, true);
-	return ev->nr >= 0 ? "\"0x%lx\", REC->ret" : "\"NR %ld = %ld\", REC->id, REC->ret";
+	fprintf(f, PRINT_FMT "%s\n",
+		ev->nr >= 0 ? "\"0x%lx\", REC->ret" : "\"NR %ld = %ld\", REC->id, REC->ret");
 }
 
-static const char *process_exec(FILE *f, const struct trace_event *ev)
+static void process_exec(FILE *f, const struct trace_event *ev)
 {
 	FIELD(f, "__data_loc char[] filename", trace_event_raw_sched_process_exec,
 	      __data_loc_filename, false);
 	FIELD(f, "pid_t pid", trace_event_raw_sched_process_exec, pid, true);
 	FIELD(f, "pid_t old_pid", trace_event_raw_sched_process_exec, old_pid, true);
-	return "\"filename=%s pid=%d old_pid=%d\", __get_str(filename), REC->pid, REC->old_pid";
+	fprintf(f, PRINT_FMT "%s\n",
+		"\"filename=%s pid=%d old_pid=%d\", __get_str(filename), REC->pid, REC->old_pid");
 }
 
-static const char *process_fork(FILE *f, const struct trace_event *ev)
+static void process_fork(FILE *f, const struct trace_event *ev)
 {
 	FIELD(f, "char parent_comm[16]", trace_event_raw_sched_process_fork, parent_comm, false);
 	FIELD(f, "pid_t parent_pid", trace_event_raw_sched_process_fork, parent_pid, true);
 	FIELD(f, "char child_comm[16]", trace_event_raw_sched_process_fork, child_comm, false);
 	FIELD(f, "pid_t child_pid", trace_event_raw_sched_process_fork, child_pid, true);
-	return "\"comm=%s pid=%d child_comm=%s child_pid=%d\", REC->parent_comm, REC->parent_pid, "
-	       "REC->child_comm, REC->child_pid";
+	fprintf(f, PRINT_FMT "%s\n",
+		"\"comm=%s pid=%d child_comm=%s child_pid=%d\", REC->parent_comm, REC->parent_pid, "
+		"REC->child_comm, REC->child_pid");
 }
 
-static const char *process_exit(FILE *f, const struct trace_event *ev)
+static void process_exit(FILE *f, const struct trace_event *ev)
 {
 	FIELD(f, "char comm[16]", trace_event_raw_sched_process_template, comm, false);
 	FIELD(f, "pid_t pid", trace_event_raw_sched_process_template, pid, true);
 	FIELD(f, "int prio", trace_event_raw_sched_process_template, prio, true);
-	return "\"comm=%s pid=%d prio=%d\", REC->comm, REC->pid, REC->prio";
+	fprintf(f, PRINT_FMT "%s\n", "\"comm=%s pid=%d prio=%d\", REC->comm, REC->pid, REC->prio");
 }
 
-/* By kind: prints the fields, gives the format of a line. */
-static const char *(*const bodies[PROBE_KINDS])(FILE *f, const struct trace_event *ev) = {
+/* By kind: the fields, and how a line of them looks. */
+static void (*const bodies[PROBE_KINDS])(FILE *f, const struct trace_event *ev) = {
 	[PROBE_SYS_ENTER] = enter,	  [PROBE_SYS_EXIT] = leave,
 	[PROBE_PROC_EXEC] = process_exec, [PROBE_PROC_FORK] = process_fork,
 	[PROBE_PROC_EXIT] = process_exit,
@@ -183,5 +215,5 @@ void trace_event_format(const struct trace_event *ev, FILE *f)
 	FIELD(f, "unsigned char common_preempt_count", trace_entry, preempt_count, false);
 	FIELD(f, "int common_pid", trace_entry, pid, true);
 	fputc('\n', f);
-	fprintf(f, "\nprint fmt: %s\n", bodies[ev->kind](f, ev));
+	bodies[ev->kind](f, ev);
 }

@@ -160,7 +160,9 @@ long sys_task_fd_query(struct sys_req *r)
 	fd = open_fd_of(pid, r->attr.task_fd_query.fd);
 	if (fd < 0)
 		return fd;
-	o = handle_lookup(r->sys->objs, fd, NULL);
+	/* the service has all files open, and none of them is attached to anything */
+	o = r->sys->remote && pid == getpid() ? ERR_PTR(-ENOTSUPP)
+					      : handle_lookup(r->sys->objs, fd, NULL);
 	close(fd);
 	if (IS_ERR(o))
 		return -ENOTSUPP;
