@@ -171,7 +171,8 @@ static int serve(struct conn *c)
 		return -EBADMSG;
 	__atomic_add_fetch(&c->d->served, 1, __ATOMIC_RELAXED);
 	c->reply.result = requests[h->type].handle(c);
-	return h->type == MSG_AGENT ? -EPIPE : conn_reply(c); /* an agent's was its connection's last */
+	return h->type == MSG_AGENT ? -EPIPE
+				    : conn_reply(c); /* an agent's was its connection's last */
 }
 
 /* Bounds what all clients together make us hold. */
@@ -223,24 +224,45 @@ static void wait_eagerly(struct conn *c)
 			return;
 }
 
+/* One request; 1: go on. */
+static int conn_step(struct conn *c)
+{
+	int err;
+
+	do
+		err = wire_recv(c->sock, &c->msg, may_grow, c);
+	while (err == -EAGAIN && !cred_gone(c));
+	if (err > 0)
+		err = serve(c) < 0 ? -EIO : 1;
+	reply_reset(&c->reply);
+	wire_msg_reset(&c->msg);
+	uncharge(c);
+	return err;
+}
+
 static void *conn_main(void *arg)
 {
 	struct conn *c = arg;
-	int err;
 
-	do {
+	do
 		wait_eagerly(c);
-		do
-			err = wire_recv(c->sock, &c->msg, may_grow, c);
-		while (err == -EAGAIN && !cred_gone(c));
-		if (err > 0)
-			err = serve(c) < 0 ? -EIO : 1;
-		reply_reset(&c->reply);
-		wire_msg_reset(&c->msg);
-		uncharge(c);
-	} while (err > 0);
+	while (conn_step(c) > 0);
 	conn_free(c);
 	return NULL;
+}
+
+/* Who connects says hello at once: answered here it does not wait for the thread. Only what is there in full, so that nobody waits for it. */
+static bool greet_now(struct conn *c)
+{
+	struct {
+		struct msg_hdr hdr;
+		struct msg_hello hello;
+	} m;
+
+	if (recv(c->sock, &m, sizeof(m), MSG_PEEK | MSG_DONTWAIT) != sizeof(m) ||
+	    m.hdr.type != MSG_HELLO || m.hdr.len != sizeof(m.hello) || m.hdr.nfds)
+		return true; /* the thread sees to it */
+	return conn_step(c) > 0;
 }
 
 static int thread_start(struct conn *c)
@@ -285,7 +307,7 @@ static void conn_new(struct daemon *d, int sock)
 	list_add(&d->conns, &c->node);
 	d->nr_conns++;
 	pthread_mutex_unlock(&d->lock);
-	if (thread_start(c))
+	if (!greet_now(c) || thread_start(c))
 		conn_free(c);
 }
 

@@ -142,7 +142,7 @@ struct msg_bpf_reply {
 	u32 flags; /* BPF_REPLY_* */
 };
 #define BPF_REPLY_HANDLE 1u /* the fd is a handle: the last bytes of the body are its struct msg_handle_info, so that nobody has to ask */
-#define BPF_REPLY_MEMORY 2u /* a second fd: the memory of a new map made to be mapped (BPF_F_MMAPABLE), as for MSG_HANDLE */
+#define BPF_REPLY_MEMORY 2u /* a second fd: the memory of a new map that is mapped or written next, as for MSG_HANDLE */
 #define BPF_REPLY_IMAGE 4u /* a loader, which is there to be run at once: its image (MSG_IMAGE) is before the struct msg_handle_info; further fds are its maps' */
 
 /* MSG_HANDLE: empty body, fd 0 = the fd in question. -EBADF: not a handle of this service.

@@ -304,7 +304,7 @@ static u32 call_pointers(const struct gen_layout *l, u32 call, struct pointer *p
 	const struct gen_call *c = &l->trace->calls[call];
 	u32 nr = 0;
 
-	if (c->cmd == BPF_PROG_LOAD && gen_attr_size(c) >= offsetofend(union bpf_attr, fd_array))
+	if (gen_wants_fd_array(c))
 		p[nr++] =
 			(struct pointer){0, l->attr_off[call] + offsetof(union bpf_attr, fd_array)};
 	for (u32 i = 0; i < c->nr_segs; i++)

@@ -54,9 +54,15 @@ static bool has_ref(const struct gen_call *c, enum gen_ref_kind kind)
 	return false;
 }
 
+bool gen_wants_fd_array(const struct gen_call *c)
+{
+	return c->cmd == BPF_PROG_LOAD &&
+	       (has_ref(c, GEN_REF_FD_INSN) || has_ref(c, GEN_REF_KFUNC));
+}
+
 u32 gen_attr_size(const struct gen_call *c)
 {
-	if (c->cmd == BPF_PROG_LOAD && (has_ref(c, GEN_REF_FD_INSN) || has_ref(c, GEN_REF_KFUNC)))
+	if (gen_wants_fd_array(c))
 		return max(c->attr_size, (u32)offsetofend(union bpf_attr, fd_array));
 	return c->attr_size;
 }

@@ -53,6 +53,7 @@ u32 gen_slot_off(const struct gen_layout *l, u32 slot); /* the fd */
 u32 gen_place_off(const struct gen_layout *l, u32 call, struct gen_place at);
 struct gen_name *gen_name_of(const struct gen_layout *l, const struct gen_ref *ref);
 u32 gen_attr_size(const struct gen_call *c);
+bool gen_wants_fd_array(const struct gen_call *c); /* its instructions have indices */
 /* The slot whose initial value call @c stores and the caller may replace, or -1. */
 s32 gen_value_slot(const struct gen_trace *t, const struct gen_call *c);
 /* Halves of a name's 8 bytes: the id, and the fd of its module (0: vmlinux). */
