@@ -314,7 +314,26 @@ static int sys_update(struct bpf_map *map, const void *key, const void *value, u
 	return update_as(map, key, value, flags, BY_SYSCALL);
 }
 
-static int delete (struct bpf_map *map, const void *key)
+static void copy_value(const struct bpf_map *map, u32 ref, void *value, u64 flags)
+{
+	const struct hash_geom *g = geom_of(map);
+
+	if (!g->pcpu) {
+		void *at = (char *)elem_at(g, ref) + g->value_off;
+
+		if (map_value_special(map))
+			map_value_read_special(map, value, at, flags);
+		else
+			memcpy(value, at, map->value_size);
+		return;
+	}
+	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
+		memcpy((char *)value + (u64)cpu * map->elem_stride, pcpu_value(map, ref, cpu),
+		       map->elem_stride);
+}
+
+/* With @value its value goes there first. */
+static int take_out(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
 	const struct hash_geom *g = geom_of(map);
 	u32 hash, bucket, ref, *link;
@@ -328,10 +347,17 @@ static int delete (struct bpf_map *map, const void *key)
 	if (unlikely(err))
 		return err;
 	link = find_locked(map, bucket, key, hash, &ref);
+	if (link && value)
+		copy_value(map, ref, value, flags);
 	if (link)
 		hash_drop(map, link, ref);
 	hash_unlock(map, bucket);
 	return link ? 0 : -ENOENT;
+}
+
+static int delete (struct bpf_map *map, const void *key)
+{
+	return take_out(map, key, NULL, 0);
 }
 
 /* --- reading --- */
@@ -365,24 +391,6 @@ static void *lookup_this_cpu(struct bpf_map *map, const void *key)
 	return lookup_percpu(map, key, slot_current());
 }
 
-static void copy_value(const struct bpf_map *map, u32 ref, void *value, u64 flags)
-{
-	const struct hash_geom *g = geom_of(map);
-
-	if (!g->pcpu) {
-		void *at = (char *)elem_at(g, ref) + g->value_off;
-
-		if (map_value_special(map))
-			map_value_read_special(map, value, at, flags);
-		else
-			memcpy(value, at, map->value_size);
-		return;
-	}
-	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-		memcpy((char *)value + (u64)cpu * map->elem_stride, pcpu_value(map, ref, cpu),
-		       map->elem_stride);
-}
-
 /* A copy that belongs to @key: done again when the element went to another key meanwhile. */
 static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
@@ -402,10 +410,10 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 	return 0; /* written to faster than we can read: torn, as any concurrent copy may be */
 }
 
-#define HASH_OPS                                                                       \
-	.alloc_check = hash_alloc_check, .shm_size = hash_shm_size, .bind = hash_bind, \
-	.update = update, .delete = delete, .sys_lookup = sys_lookup,                  \
-	.get_next_key = hash_next_key, .for_each = hash_for_each, .walk = hash_walk,   \
+#define HASH_OPS                                                                        \
+	.alloc_check = hash_alloc_check, .shm_size = hash_shm_size, .bind = hash_bind,  \
+	.update = update, .delete = delete, .take = take_out, .sys_lookup = sys_lookup, \
+	.get_next_key = hash_next_key, .for_each = hash_for_each, .walk = hash_walk,    \
 	.release_dead = hash_release_dead
 
 #define PERCPU_OPS                                                                           \

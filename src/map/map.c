@@ -345,38 +345,28 @@ int map_sys_delete(struct bpf_map *map, const void *key)
 	return err;
 }
 
-static int pop(struct bpf_map *map, void *value)
+static bool is_queue(const struct bpf_map *map)
 {
-	struct bpf_map tmp, *w;
-	int err;
-
-	w = write_begin(map, &tmp);
-	if (IS_ERR(w))
-		return PTR_ERR(w);
-	err = w->ops->pop(w, value);
-	write_end(map, w);
-	return err;
-}
-
-/* Kinds whose elements may be taken out in one step. */
-static bool can_take(const struct bpf_map *map)
-{
-	return map->map_type == BPF_MAP_TYPE_HASH || map->map_type == BPF_MAP_TYPE_PERCPU_HASH ||
-	       map->map_type == BPF_MAP_TYPE_LRU_HASH ||
-	       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+	return map->map_type == BPF_MAP_TYPE_QUEUE || map->map_type == BPF_MAP_TYPE_STACK;
 }
 
 int map_sys_take(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
+	struct bpf_map tmp, *w;
 	int err;
 
-	if (map->map_type == BPF_MAP_TYPE_QUEUE || map->map_type == BPF_MAP_TYPE_STACK)
-		return flags ? -EINVAL : pop(map, value);
-	if (!can_take(map))
+	if (is_queue(map) && flags)
+		return -EINVAL;
+	if (flags & ~(u64)BPF_F_LOCK || (flags && !map->attr.lock_at))
+		return -EINVAL;
+	if (!is_queue(map) && !map->ops->take)
 		return -ENOTSUPP;
-	err = map_sys_lookup(map, key, value, 0);
-	/* Whoever deletes it has taken it: a loser of the race finds no element. */
-	return err ?: map_sys_delete(map, key);
+	w = write_begin(map, &tmp);
+	if (IS_ERR(w))
+		return PTR_ERR(w);
+	err = is_queue(map) ? w->ops->pop(w, value) : w->ops->take(w, key, value, flags);
+	write_end(map, w);
+	return err;
 }
 
 int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key)

@@ -104,6 +104,8 @@ struct bpf_map_ops {
 	 * with value_size bytes" */
 	int (*sys_lookup)(struct bpf_map *map, const void *key, void *value, u64 flags);
 	int (*sys_update)(struct bpf_map *map, const void *key, const void *value, u64 flags);
+	/* an element goes, its value is the caller's, in one step; NULL: not of this kind */
+	int (*take)(struct bpf_map *map, const void *key, void *value, u64 flags);
 	/* key NULL or absent: first key; -ENOENT at the end */
 	int (*get_next_key)(struct bpf_map *map, const void *key, void *next_key);
 	/* direct value access (BPF_PSEUDO_MAP_VALUE): address of byte @off inside the value

@@ -389,6 +389,48 @@ static void test_race(void **state)
 
 /* --- hostile peers --- */
 
+struct takes {
+	struct bpf_map *map;
+	u64 put, taken;
+	u32 stop;
+};
+
+static void *taker(void *arg)
+{
+	struct takes *t = arg;
+	u32 key = 1;
+	u64 value, sum = 0;
+
+	while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED))
+		if (!map_sys_take(t->map, &key, &value, 0))
+			sum += value;
+	while (!map_sys_take(t->map, &key, &value, 0))
+		sum += value;
+	__atomic_add_fetch(&t->taken, sum, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* What is put in is taken out once, whoever is faster. */
+static void test_take(void **state)
+{
+	struct bpf_map map;
+	struct takes t = {.map = &map};
+	pthread_t th[2];
+	u32 key = 1;
+
+	open_map(&map, BPF_MAP_TYPE_HASH, 4, 8, 4, 0);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&th[i], NULL, taker, &t);
+	for (u64 n = 1; n < 300000; n++)
+		if (!map_sys_update(&map, &key, &n, BPF_NOEXIST))
+			t.put += n;
+	__atomic_store_n(&t.stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		pthread_join(th[i], NULL);
+	assert_int_equal(t.taken, t.put);
+	map_close(&map);
+}
+
 static void scribble(struct bpf_map *view, u32 seed)
 {
 	u32 *words = (u32 *)view->shm;
@@ -464,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_sealed),	      cmocka_unit_test(test_freeze),
 		cmocka_unit_test(test_rodata),	      cmocka_unit_test(test_dead_owner),
 		cmocka_unit_test(test_busy),	      cmocka_unit_test(test_race),
+		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_kill),	      cmocka_unit_test(test_scribble),
 	};
 
