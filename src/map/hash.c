@@ -19,27 +19,21 @@ static inline u32 key_hash(const struct bpf_map *map, const void *key)
 	}
 }
 
+/* The element's key may be written meanwhile: its gen tells. */
 static inline bool same_key(const void *a, const void *b, u32 size)
 {
-	u64 x, y;
-
 	if (size == 4)
-		return map_load_u32(a) == map_load_u32(b);
-	if (size == 8 || size == 16) {
-		memcpy(&x, a, 8);
-		memcpy(&y, b, 8);
-		if (x != y || size == 8)
-			return x == y;
-		memcpy(&x, (const u8 *)a + 8, 8);
-		memcpy(&y, (const u8 *)b + 8, 8);
-		return x == y;
-	}
-	return !memcmp(a, b, size);
+		return race_equal(a, b, 4);
+	if (size == 8)
+		return race_equal(a, b, 8);
+	if (size == 16)
+		return race_equal(a, b, 16);
+	return race_equal(a, b, size);
 }
 
 static inline bool elem_is(const struct elem *e, u32 hash, const void *key, u32 key_size)
 {
-	return READ_ONCE(e->hash) == hash && same_key(e->key, key, key_size);
+	return word(&e->hash) == hash && same_key(e->key, key, key_size);
 }
 
 u32 hash_key(const struct bpf_map *map, const void *key)
@@ -134,17 +128,18 @@ static void write_value(const struct bpf_map *map, u32 ref, const void *value, e
 	}
 	if (who == BY_SYSCALL) {
 		for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-			memcpy(pcpu_value(map, ref, cpu),
-			       (const char *)value + (u64)cpu * map->elem_stride, map->elem_stride);
+			race_copy(pcpu_value(map, ref, cpu),
+				  (const char *)value + (u64)cpu * map->elem_stride,
+				  map->elem_stride);
 		return;
 	}
 	mine = slot_current();
 	/* a new element must not show other slots what its memory held before */
 	for (u32 cpu = 0; fresh && cpu < map->attr.nr_cpus; cpu++)
 		if (cpu != mine)
-			memset(pcpu_value(map, ref, cpu), 0, map->elem_stride);
+			race_zero(pcpu_value(map, ref, cpu), map->elem_stride);
 	if (mine < map->attr.nr_cpus)
-		memcpy(pcpu_value(map, ref, mine), value, map->value_size);
+		race_copy(pcpu_value(map, ref, mine), value, map->value_size);
 }
 
 void hash_free_value(const struct bpf_map *map, u32 ref)
@@ -161,9 +156,9 @@ static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, 
 	struct elem *e = elem_at(geom_of(map), ref);
 
 	gen_bump(e);
-	memcpy(e->key, key, map->key_size);
+	race_copy(e->key, key, map->key_size);
 	write_value(map, ref, value, who, true);
-	WRITE_ONCE(e->hash, hash);
+	set_word(&e->hash, hash);
 	if (geom_of(map)->marks)
 		__atomic_store_n(&geom_of(map)->marks[ref - 1], 0, __ATOMIC_RELAXED);
 }
@@ -324,12 +319,12 @@ static void copy_value(const struct bpf_map *map, u32 ref, void *value, u64 flag
 		if (map_value_special(map))
 			map_value_read_special(map, value, at, flags);
 		else
-			memcpy(value, at, map->value_size);
+			race_copy(value, at, map->value_size);
 		return;
 	}
 	for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
-		memcpy((char *)value + (u64)cpu * map->elem_stride, pcpu_value(map, ref, cpu),
-		       map->elem_stride);
+		race_copy((char *)value + (u64)cpu * map->elem_stride, pcpu_value(map, ref, cpu),
+			  map->elem_stride);
 }
 
 /* With @value its value goes there first. */

@@ -111,6 +111,14 @@ static inline u32 ref_load(const u32 *p)
 {
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
+static inline u32 word(const u32 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+static inline void set_word(u32 *p, u32 v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
 static inline void ref_store(u32 *p, u32 ref)
 {
 	__atomic_store_n(p, ref, __ATOMIC_RELEASE);

@@ -29,7 +29,7 @@ bool hash_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg)
 	bool any = __atomic_exchange_n(&shm_of(map)->stolen, 0, __ATOMIC_RELAXED);
 
 	for (u32 l = 0; l <= g->lock_mask; l++)
-		if (unlikely(READ_ONCE(lock_at(map, l)->word)))
+		if (unlikely(word(&lock_at(map, l)->word)))
 			any |= bucket_lock_break(&lock_at(map, l)->word, tid_dead, arg);
 	if (!any)
 		return false;

@@ -20,7 +20,7 @@ static u32 *find_ref(const struct bpf_map *map, u32 bucket, u32 ref)
 
 static bool throw_out(const struct bpf_map *map, u32 ref)
 {
-	u32 bucket = READ_ONCE(elem_at(geom_of(map), ref)->hash) & geom_of(map)->bucket_mask;
+	u32 bucket = word(&elem_at(geom_of(map), ref)->hash) & geom_of(map)->bucket_mask;
 	u32 *link;
 
 	if (hash_lock(map, bucket))

@@ -118,7 +118,7 @@ static void push_to(const struct bpf_map *map, struct hash_shard *s, u32 ref)
 
 	do {
 		below = elem_at(geom_of(map), (u32)old);
-		WRITE_ONCE(e->hash, below ? READ_ONCE(below->hash) + 1 : 1);
+		set_word(&e->hash, below ? word(&below->hash) + 1 : 1);
 		ref_store(&e->free_next, (u32)old);
 		new = ((old >> 32) + 1) << 32 | ref;
 	} while (!__atomic_compare_exchange_n(&s->head, &old, new, false, __ATOMIC_RELEASE,
@@ -139,7 +139,7 @@ static u32 first_spare(const struct bpf_map *map, u32 bucket)
 
 static u32 spare_of(const struct bpf_map *map, u32 bucket)
 {
-	u32 ref = READ_ONCE(lock_at(map, bucket)->spare);
+	u32 ref = word(&lock_at(map, bucket)->spare);
 
 	return ref ? ref : first_spare(map, bucket);
 }
@@ -148,13 +148,13 @@ u32 hash_spare_take(const struct bpf_map *map, u32 bucket)
 {
 	u32 ref = spare_of(map, bucket);
 
-	WRITE_ONCE(lock_at(map, bucket)->spare, END);
+	set_word(&lock_at(map, bucket)->spare, END);
 	return elem_at(geom_of(map), ref) ? ref : 0;
 }
 
 void hash_spare_give(const struct bpf_map *map, u32 bucket, u32 ref)
 {
-	WRITE_ONCE(lock_at(map, bucket)->spare, ref);
+	set_word(&lock_at(map, bucket)->spare, ref);
 }
 
 /* --- after a death --- */
@@ -248,7 +248,7 @@ u64 hash_used(struct bpf_map *map)
 		u64 head = __atomic_load_n(&s->head, __ATOMIC_ACQUIRE);
 		struct elem *e = elem_at(geom_of(map), (u32)head);
 
-		free += e ? READ_ONCE(e->hash) : 0;
+		free += e ? word(&e->hash) : 0;
 		free += range_left(map, __atomic_load_n(&s->fresh, __ATOMIC_RELAXED), &next);
 	}
 	return free < used ? used - free : 0;

@@ -30,19 +30,33 @@ static u32 find_next(const struct bpf_map *map, const void *key, u32 hash)
 	return 0;
 }
 
+/* A key that was written while it was copied is none: false. */
+static bool copy_key(const struct bpf_map *map, const struct elem *e, void *key)
+{
+	u32 gen = gen_of(e);
+
+	race_copy(key, e->key, map->key_size);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return word(&e->gen) == gen;
+}
+
 int hash_next_key(struct bpf_map *map, const void *key, void *next_key)
 {
 	const struct hash_geom *g = geom_of(map);
 	u32 hash = key ? hash_key(map, key) : 0;
-	u32 next = key ? find_next(map, key, hash) : 0;
 
-	if (!next)
-		next = first_from(g, 0);
-	else if (!elem_at(g, next))
-		next = first_from(g, (hash & g->bucket_mask) + 1);
-	if (!next)
-		return -ENOENT;
-	memcpy(next_key, elem_at(g, next)->key, map->key_size);
+	for (u32 i = 0; i < RETRIES; i++) {
+		u32 next = key ? find_next(map, key, hash) : 0;
+
+		if (!next)
+			next = first_from(g, 0);
+		else if (!elem_at(g, next))
+			next = first_from(g, (hash & g->bucket_mask) + 1);
+		if (!next)
+			return -ENOENT;
+		if (likely(copy_key(map, elem_at(g, next), next_key)))
+			break;
+	}
 	return 0;
 }
 
@@ -91,7 +105,8 @@ int hash_walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 		     n++, ref = ref_load(&e->next)) {
 			if (n < skip)
 				continue;
-			memcpy(key, e->key, map->key_size);
+			if (!copy_key(map, e, key)) /* it goes */
+				continue;
 			*value = g->pcpu ? NULL : (char *)e + g->value_off;
 			*pos = bucket << 32 | n;
 			return 0;

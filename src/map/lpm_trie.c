@@ -141,7 +141,7 @@ static u64 load_head(const u8 *data)
 {
 	u64 v;
 
-	memcpy(&v, data, sizeof(v));
+	race_copy(&v, data, sizeof(v));
 	return __builtin_bswap64(v);
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "heads are big-endian numbers");
@@ -276,7 +276,7 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 		u32 version = load(&g->page->version), found = longest(g, &p);
 
 		if (found)
-			memcpy(value, value_of(g, node_at(g, found)), map->value_size);
+			race_copy(value, value_of(g, node_at(g, found)), map->value_size);
 		if (unchanged(g, version))
 			return found ? 0 : -ENOENT;
 	}
@@ -385,10 +385,11 @@ static u32 node_new(const struct trie_geom *g, const u8 *data, u32 bits, bool fo
 
 	if (!n)
 		return 0;
-	n->child[0] = n->child[1] = 0;
-	n->bits = bits;
-	n->fork = fork;
-	memcpy(n->data, data, g->data_size);
+	store(&n->child[0], 0);
+	store(&n->child[1], 0);
+	store(&n->bits, bits);
+	store(&n->fork, fork);
+	race_copy(n->data, data, g->data_size);
 	return ref;
 }
 
@@ -422,9 +423,9 @@ static int put_above(const struct trie_geom *g, const struct walk *w, const stru
 		top = node_new(g, old->data, w->common, true);
 		if (!top)
 			return -ENOSPC;
-		node_at(g, top)->child[prefix_bit(g, p, w->common)] = new;
+		store(&node_at(g, top)->child[prefix_bit(g, p, w->common)], new);
 	}
-	node_at(g, top)->child[bit_at(g, old->data, w->common)] = w->ref;
+	store(&node_at(g, top)->child[bit_at(g, old->data, w->common)], w->ref);
 	store(link_of(g, w, 0, p), top);
 	return 0;
 }
@@ -435,8 +436,8 @@ static void put_instead(const struct trie_geom *g, const struct walk *w, const s
 {
 	struct trie_node *old = node_at(g, w->ref), *n = node_at(g, new);
 
-	n->child[0] = load(&old->child[0]);
-	n->child[1] = load(&old->child[1]);
+	store(&n->child[0], load(&old->child[0]));
+	store(&n->child[1], load(&old->child[1]));
 	store(link_of(g, w, 0, p), new);
 	pool_push(g, w->ref);
 }
@@ -463,7 +464,7 @@ static int put(struct bpf_map *map, const struct prefix *p, const void *value, u
 	new = node_new(g, p->data, p->bits, false);
 	if (!new)
 		return -ENOSPC;
-	memcpy(value_of(g, node_at(g, new)), value, map->value_size);
+	race_copy(value_of(g, node_at(g, new)), value, map->value_size);
 	if (exact)
 		put_instead(g, &w, p, new);
 	else if (at)
@@ -593,7 +594,7 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 		if (n) {
 			bits = bits_of(g, n);
 			memcpy(next, &bits, sizeof(bits));
-			memcpy((char *)next + sizeof(bits), n->data, g->data_size);
+			race_copy((char *)next + sizeof(bits), n->data, g->data_size);
 		}
 		if (unchanged(g, version))
 			break;

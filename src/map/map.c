@@ -275,7 +275,7 @@ int map_sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 	if (map_value_special(map))
 		map_value_read_special(map, value, at, flags);
 	else
-		memcpy(value, at, map->value_size);
+		race_copy(value, at, map->value_size);
 	return 0;
 }
 

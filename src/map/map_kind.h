@@ -8,6 +8,7 @@
 #include "base/slot.h"
 #include "map/map.h"
 #include "map/perf_ring.h"
+#include "map/race.h"
 
 #define MAP_KIND(type, ops) extern const struct bpf_map_ops ops;
 #include "map/kinds.def"
@@ -73,7 +74,7 @@ static inline void map_value_write(const struct bpf_map *map, void *at, const vo
 	if (map_value_special(map))
 		map_value_write_special(map, at, value, flags);
 	else
-		memcpy(at, value, map->value_size);
+		race_copy(at, value, map->value_size);
 }
 
 /* What all array kinds share (array.c). */

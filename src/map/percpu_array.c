@@ -82,7 +82,7 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 static void copy_out(const struct bpf_map *map, char *value, void *at)
 {
 	if (!map_value_special(map)) {
-		memcpy(value, at, map->elem_stride);
+		race_copy(value, at, map->elem_stride);
 		return;
 	}
 	memset(value, 0, map->elem_stride);

@@ -129,7 +129,7 @@ static int push(struct bpf_map *map, const void *value, u64 flags)
 		}
 		change(g, &g->page->tail, after(g, load(g, &g->page->tail)));
 	}
-	memcpy(slot(map, head), value, map->value_size);
+	race_copy(slot(map, head), value, map->value_size);
 	change(g, &g->page->head, after(g, head));
 out:
 	unlock(map);
@@ -162,7 +162,7 @@ static int pop(struct bpf_map *map, void *value)
 		return err;
 	}
 	if (next_out(map, &i)) {
-		memcpy(value, slot(map, i), map->value_size);
+		race_copy(value, slot(map, i), map->value_size);
 		if (is_queue(map))
 			change(g, &g->page->tail, after(g, i));
 		else
@@ -185,7 +185,7 @@ static int peek(struct bpf_map *map, void *value)
 		bool there = next_out(map, &i);
 
 		if (there)
-			memcpy(value, slot(map, i), map->value_size);
+			race_copy(value, slot(map, i), map->value_size);
 		else
 			memset(value, 0, map->value_size);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);

@@ -248,7 +248,8 @@ static bool discard_dead(const struct bpf_map *map, bool (*tid_dead)(u32 tid, vo
 		u32 len = __atomic_load_n(&h->len, __ATOMIC_ACQUIRE), busy = len;
 		u32 size = len & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
-		if (len & BPF_RINGBUF_BUSY_BIT && tid_dead(READ_ONCE(h->owner), arg))
+		if (len & BPF_RINGBUF_BUSY_BIT &&
+		    tid_dead(__atomic_load_n(&h->owner, __ATOMIC_RELAXED), arg))
 			any |= __atomic_compare_exchange_n(&h->len, &busy,
 							   size | BPF_RINGBUF_DISCARD_BIT, false,
 							   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);

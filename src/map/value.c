@@ -45,11 +45,11 @@ static void copy(const struct bpf_map *map, char *to, const char *from)
 
 	for (u32 i = 0; i < n; i++) {
 		if (h[i].off > at)
-			memcpy(to + at, from + at, h[i].off - at);
+			race_copy(to + at, from + at, h[i].off - at);
 		at = h[i].off + h[i].size;
 	}
 	if (map->value_size > at)
-		memcpy(to + at, from + at, map->value_size - at);
+		race_copy(to + at, from + at, map->value_size - at);
 }
 
 /* A copy of a value that goes out: nothing is in the holes. */
