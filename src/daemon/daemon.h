@@ -14,7 +14,7 @@
  *   symbol.c   MSG_BTF_FIND, MSG_KSYM_FIND                        expose.c   MSG_EXPOSE, MSG_WHY
  *   perf.c     MSG_PERF_*, MSG_CALL_TESTS                         tracing.c  files of tracefs and of perf's devices
  *
- * Threads: main loop, one per connection, the FUSE workers, one for the preload driver. struct
+ * Threads: main loop, reap.c (objects nobody holds any more), one per connection, the FUSE workers, one for the preload driver. struct
  * daemon is shared by all of them; what changes in it is behind
  * @lock or atomic, the rest is set before the first thread starts.
  */
@@ -60,9 +60,10 @@ struct daemon {
 	bool foreground;
 	int ready_fd;
 	/* set at start */
-	int dir_fd, lock_fd, sock, epfd, wake_fd, spare_fd, signal_fd, timer_fd, slots_fd;
+	int dir_fd, lock_fd, sock, epfd, wake_fd, spare_fd, signal_fd, timer_fd, slots_fd, reap_stop;
 	int groups_fd; /* groups with entries went; -1: nobody tells */
 	bool dir_made;
+	pthread_t reaper;
 	struct slot_table *slots;
 	struct sys *sys;
 	struct fs_super *root; /* the default bpffs */
@@ -185,6 +186,10 @@ void trace_own(void *arg, const char *text, u32 len); /* sys_options.printk */
 /* tracing.c: part of rundir_files() and rundir_remove() */
 int tracing_make(struct daemon *d);
 void tracing_remove(struct daemon *d);
+
+/* reap.c */
+int reap_start(struct daemon *d);
+void reap_end(struct daemon *d);
 
 /* sweep.c */
 void sweep_dead(struct daemon *d);

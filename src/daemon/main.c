@@ -77,14 +77,13 @@ static int watch(struct daemon *d, int fd)
 static int make_loop(struct daemon *d)
 {
 	int err = 0;
-	int fds[5];
+	int fds[4];
 
 	d->epfd = epoll_create1(EPOLL_CLOEXEC);
 	d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (d->epfd < 0)
 		return -errno;
-	memcpy(fds, (int[]){d->sock, d->signal_fd, d->timer_fd, d->wake_fd, sys_event_fd(d->sys)},
-	       sizeof(fds));
+	memcpy(fds, (int[]){d->sock, d->signal_fd, d->timer_fd, d->wake_fd}, sizeof(fds));
 	for (u32 i = 0; !err && i < ARRAY_SIZE(fds); i++)
 		err = watch(d, fds[i]);
 	d->groups_fd = fs_cgroup_event_fd(sys_fs(d->sys));
@@ -181,6 +180,8 @@ static int start(struct daemon *d)
 	err = agents_init(d);
 	if (!err)
 		err = make_loop(d);
+	if (!err)
+		err = reap_start(d);
 	if (err)
 		daemon_say("event loop: %s", strerror(-err));
 	return err;
@@ -245,10 +246,8 @@ static void event(struct daemon *d, int fd)
 		on_timer(d);
 	else if (fd == d->wake_fd)
 		on_wake(d);
-	else if (fd == d->groups_fd)
-		fs_cgroup_notice(sys_fs(d->sys));
 	else
-		sys_reap(d->sys);
+		fs_cgroup_notice(sys_fs(d->sys));
 }
 
 static void loop(struct daemon *d)
@@ -272,6 +271,7 @@ static void stop(struct daemon *d)
 	preload_stop(d); /* its driver is a client */
 	conn_stop_all(d);
 	mount_stop_all(d);
+	reap_end(d);
 	if (!IS_ERR_OR_NULL(d->sys) && !d->nr_conns) {
 		sys_close(d->sys);
 		agents_free(d);
@@ -294,6 +294,7 @@ int main(int argc, char **argv)
 		.signal_fd = -1,
 		.timer_fd = -1,
 		.slots_fd = -1,
+		.reap_stop = -1,
 		.trace_fd = -1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.idle = PTHREAD_COND_INITIALIZER,

@@ -369,6 +369,8 @@ __attribute__((noinline)) int target(int a, int b)
 	return a * 10 + b;
 }
 
+static char file_of_func[4096];
+
 static size_t offset_of(void *func)
 {
 	unsigned long from, to, off;
@@ -377,7 +379,8 @@ static size_t offset_of(void *func)
 	FILE *f = fopen("/proc/self/maps", "re");
 
 	while (f && !found && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx-%lx %7s %lx", &from, &to, perm, &off) == 4 &&
+		if (sscanf(line, "%lx-%lx %7s %lx %*s %*s %4095s", &from, &to, perm, &off,
+			   file_of_func) >= 4 &&
 		    (unsigned long)func >= from && (unsigned long)func < to)
 			found = (unsigned long)func - from + off;
 	if (f)
@@ -489,7 +492,21 @@ static int show(void)
 				libbpf_get_error(bpf_program__attach(prog("raw_tp"))) |
 				libbpf_get_error(bpf_program__attach_uprobe_opts(
 					prog("on_entry"), -1, "/proc/self/exe", offset_of(target), &opts)));
-	puts("ready");
+	printf("ready %d\n", getpid());
+	fflush(stdout);
+	sleep(30);
+	return wrong;
+}
+
+/* At a function that all processes have. */
+static int attach_everywhere(void)
+{
+	size_t off = offset_of(getpgid);
+
+	for (int i = 0; i < 20; i++)
+		IS("attach", 0, libbpf_get_error(bpf_program__attach_uprobe(prog("on_entry"), false, -1,
+									    file_of_func, off)));
+	printf("ready %d\n", getpid());
 	fflush(stdout);
 	sleep(30);
 	return wrong;
@@ -515,7 +532,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (argc > 2)
-		return show();
+		return strcmp(argv[2], "many") ? show() : attach_everywhere();
 	test_kprobe();
 	test_ioctl();
 	test_open_errors();

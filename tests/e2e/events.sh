@@ -6,13 +6,17 @@
 start
 check "libbpf's view" ub "$BUILD/tests/e2e/events" "$OBJ/events.bpf.o"
 
+wait_for_word() { # WORD FILE
+	for i in $(seq 100); do
+		grep -q "$1" "$2" 2>/dev/null && return
+		sleep 0.1
+	done
+	fail "no '$1' in $2: $(cat "$2")"
+}
 # what bpftool shows while somebody is attached
 ub "$BUILD/tests/e2e/events" "$OBJ/events.bpf.o" wait >"$T/waits" 2>&1 &
 waits=$!
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	grep -q ready "$T/waits" && break
-	sleep 0.1
-done
+wait_for_word ready "$T/waits"
 ub bpftool link show >"$T/links" 2>&1
 for kind in perf_event kprobe_multi tracing raw_tracepoint; do
 	grep -q " $kind  *prog " "$T/links" || fail "no $kind among $(cat "$T/links")"
@@ -22,8 +26,23 @@ for text in 'kprobe  func bpf_fentry_test1  offset 0' 'uprobe  filename /proc/se
 	grep -qF "$text" "$T/perf" || fail "no '$text' in $(cat "$T/perf")"
 done
 same "who has them" 1 "$(grep -c 'kprobe  func' "$T/perf")"
-kill $waits
+kill "$(sed -n 's/^ready //p' "$T/waits")"
 wait $waits 2>/dev/null
+
+# A process that stands still cannot say that a program left it: nobody else waits for that.
+ub sh -c 'echo "stands $$"; exec sleep 60' >"$T/stands" &
+wait_for_word stands "$T/stands"
+ub "$BUILD/tests/e2e/events" "$OBJ/events.bpf.o" many >"$T/many" 2>&1 &
+wait_for_word ready "$T/many"
+stands=$(sed -n 's/^stands //p' "$T/stands") client=$(sed -n 's/^ready //p' "$T/many")
+kill -STOP "$stands"
+kill -KILL "$client"
+sleep 0.3
+began=$(date +%s%N)
+ub true
+took=$((($(date +%s%N) - began) / 1000000))
+[ "$took" -lt 3000 ] || fail "a new client waited for $took ms"
+kill -KILL "$stands"
 
 # files that libraries read
 same "a tracepoint's number" "$(ub sed -n 's/^ID: //p' /sys/kernel/tracing/events/syscalls/sys_enter_openat/format)" \
