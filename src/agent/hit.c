@@ -39,25 +39,44 @@ bool hit_begin(u32 *slot)
 	return true;
 }
 
-u64 hit_exec(struct hit *h, void *ctx, u64 ip)
+static u64 execute(struct hit *h, void *ctx, struct exec_run *run)
 {
-	struct exec_run run;
 	u64 ret, since;
-	int saved;
+	int saved = errno;
 
-	if (unlikely(READ_ONCE(h->dead)))
-		return 0;
-	saved = errno;
-	memset(&run, 0, sizeof(run));
-	run.host = h->host;
-	run.cookie = h->cookie;
-	run.ip = ip;
+	run->host = h->host;
+	run->cookie = h->cookie;
 	since = unlikely(READ_ONCE(h->stats)) ? clock_ns() : 0;
-	ret = exec_run(h->img, ctx, &run);
+	ret = exec_run(h->img, ctx, run);
 	if (unlikely(since))
 		count(h, since);
 	errno = saved;
 	return ret;
+}
+
+u64 hit_exec(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user)
+{
+	struct exec_run run;
+
+	if (unlikely(READ_ONCE(h->dead)))
+		return 0;
+	memset(&run, 0, sizeof(run));
+	run.ip = ip;
+	run.user = user;
+	return execute(h, ctx, &run);
+}
+
+u64 hit_exec_perf(struct hit *h, void *ctx, const struct exec_regs *user,
+		  const struct bpf_perf_event_value *value)
+{
+	struct exec_run run;
+
+	if (unlikely(READ_ONCE(h->dead)))
+		return 0;
+	memset(&run, 0, sizeof(run));
+	run.user = user;
+	run.perf = value;
+	return execute(h, ctx, &run);
 }
 
 void hit_end(u32 slot)
@@ -68,7 +87,7 @@ void hit_end(u32 slot)
 	hit_inside = 0;
 }
 
-u64 hit_run(struct hit *h, void *ctx, u64 ip)
+u64 hit_run(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user)
 {
 	u64 ret;
 	u32 slot;
@@ -77,7 +96,7 @@ u64 hit_run(struct hit *h, void *ctx, u64 ip)
 		__atomic_add_fetch(&h->missed, 1, __ATOMIC_RELAXED);
 		return 0;
 	}
-	ret = hit_exec(h, ctx, ip);
+	ret = hit_exec(h, ctx, ip, user);
 	hit_end(slot);
 	return ret;
 }

@@ -27,12 +27,15 @@ struct hit {
 	u64 missed;			/* atomic: hits inside programs */
 };
 
-/* Runs the program with @ctx; its result. @ip: bpf_get_func_ip(). */
-u64 hit_run(struct hit *h, void *ctx, u64 ip);
+/* Runs the program with @ctx; its result. @ip: bpf_get_func_ip(). @user: where the thread is. */
+u64 hit_run(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user);
 
 /* The same for several of one event: between begin and end, unless begin says no. */
 bool hit_begin(u32 *slot);
-u64 hit_exec(struct hit *h, void *ctx, u64 ip);
+u64 hit_exec(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user);
+/* Of a sample. */
+u64 hit_exec_perf(struct hit *h, void *ctx, const struct exec_regs *user,
+		  const struct bpf_perf_event_value *value);
 void hit_end(u32 slot);
 
 /* No hit is running that began before the call; false after @ms. The caller is not inside one. */

@@ -71,6 +71,8 @@ struct exec_host {
 	struct bpf_map *(*inner_map)(struct exec_run *run, struct bpf_map *outer, u32 id);
 	/* wakes who waits for elements of @map (kinds with events), map_watched() */
 	void (*wake)(struct exec_run *run, struct bpf_map *map);
+	/* what stood where @value stands on a stack, before the process was probed; @value mostly */
+	u64 (*return_address)(u64 value);
 	/* bpf_timer helpers */
 	long (*timer)(struct exec_run *run, const struct exec_timer *t);
 	/* bpf_view_changed(): what views of the group with this id show */
@@ -124,6 +126,11 @@ struct exec_task {
 	char comm[16];
 };
 
+/* Where the thread was when something made it run a program: what bpf_get_stack() begins with. */
+struct exec_regs {
+	u64 ip, sp, bp;
+};
+
 /* One activation, on the C stack of whoever runs the program. Helpers get it as sixth argument. */
 struct exec_run {
 	const struct exec_image *image; /* changes at a tail call */
@@ -133,6 +140,7 @@ struct exec_run {
 	u64 ip;		    /* bpf_get_func_ip(): entry of the function, 0: not at one */
 	const struct exec_task *task; /* NULL: the thread's own */
 	const struct bpf_perf_event_value *perf; /* bpf_perf_prog_read_value() */
+	const struct exec_regs *user; /* NULL: it called us */
 	u64 override_rc;    /* bpf_override_return() was called: the function is not to run ... */
 	bool override;	    /* ... and returns that */
 	u32 tail_calls;
@@ -161,7 +169,7 @@ struct exec_image *exec_image_get(struct exec_image *img);
 void exec_image_put(const struct exec_image *img);
 
 /* Runs to the end; takes and leaves a CPU slot. Returns R0. @run: zeroed by the caller but for
- * host, cookie, ip, task and perf. Of programs around a function ctx[-1] is the number of arguments. */
+ * host, cookie, ip, task, perf and user. Of programs around a function ctx[-1] is the number of arguments. */
 u64 exec_run(const struct exec_image *img, void *ctx, struct exec_run *run);
 /* The same for one subprogram, called from outside with three arguments (timers). */
 u64 exec_run_subprog(const struct exec_image *img, u32 start, u64 r1, u64 r2, u64 r3, struct exec_run *run);

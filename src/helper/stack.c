@@ -20,31 +20,46 @@ struct frame {
 #define ID_FLAGS \
 	(BPF_F_SKIP_FIELD_MASK | BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP | BPF_F_REUSE_STACKID)
 
-static u32 walk(const struct frame *at, u64 skip, u64 *out, u32 room)
+struct walk {
+	u64 skip, *out;
+	u32 nr, room;
+};
+
+static void put(struct walk *w, u64 addr)
+{
+	if (w->skip)
+		w->skip--;
+	else if (w->nr < w->room)
+		w->out[w->nr++] = addr;
+}
+
+static void walk(struct walk *w, const struct frame *at, const struct exec_host *host)
 {
 	struct frame f;
-	u32 n = 0;
 
-	while (n < room && at && !((uintptr_t)at & 7) && !fault_copy(&f, at, sizeof(f)) && f.ret) {
-		if (skip)
-			skip--;
-		else
-			out[n++] = f.ret;
+	while (w->nr < w->room && at && !((uintptr_t)at & 7) && !fault_copy(&f, at, sizeof(f)) &&
+	       f.ret) {
+		put(w, host && host->return_address ? host->return_address(f.ret) : f.ret);
 		if (f.up <= at)
 			break;
 		at = f.up;
 	}
-	return n;
 }
 
-/* Frames behind the first @flags' skip, MAX_STACK with the skipped ones; NULL: no such stack. */
-static u32 user_stack(const struct frame *at, u64 flags, u64 *out, u32 room)
+/* Frames behind the first @flags' skip, MAX_STACK with the skipped ones. 0: no such stack. */
+static u32 user_stack(const struct exec_run *run, const void *here, u64 flags, u64 *out, u32 room)
 {
-	u64 skip = flags & BPF_F_SKIP_FIELD_MASK;
+	struct walk w = {.skip = flags & BPF_F_SKIP_FIELD_MASK, .out = out};
 
-	if (!(flags & BPF_F_USER_STACK) || skip >= MAX_STACK)
+	if (!(flags & BPF_F_USER_STACK) || w.skip >= MAX_STACK)
 		return 0;
-	return walk(at, skip, out, room < MAX_STACK - skip ? room : MAX_STACK - (u32)skip);
+	w.room = room < MAX_STACK - w.skip ? room : MAX_STACK - (u32)w.skip;
+	if (run->user) {
+		put(&w, run->user->ip);
+		here = (const void *)(uintptr_t)run->user->bp;
+	}
+	walk(&w, here, run->host);
+	return w.nr;
 }
 
 HELPER_FN(get_stack)
@@ -60,7 +75,7 @@ HELPER_FN(get_stack)
 	    size % frame)
 		err = -EINVAL;
 	else
-		n = user_stack(__builtin_frame_address(0), r4, ips, size / frame);
+		n = user_stack(run, __builtin_frame_address(0), r4, ips, size / frame);
 	if (r4 & BPF_F_USER_BUILD_ID)
 		build_ids_of((struct bpf_stack_build_id *)out, ips, n);
 	else
@@ -102,7 +117,7 @@ HELPER_FN(get_stackid)
 	if (r3 & ~(u64)ID_FLAGS)
 		return (u64)-EINVAL;
 	frames = ips;
-	n = user_stack(__builtin_frame_address(0), r3, ips, map_stack_trace_frames(map));
+	n = user_stack(run, __builtin_frame_address(0), r3, ips, map_stack_trace_frames(map));
 	if (!n)
 		return (u64)-EFAULT;
 	if (map->map_flags & BPF_F_STACK_BUILD_ID) {

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include "shim/agent.h"
+#include "shim/agent_probe.h"
 #include "shim/interpose.h"
 #include "agent/patch.h"
 #include "base/raw.h"
@@ -182,7 +183,10 @@ static int wait_message(int sock)
 	long n;
 
 	for (;;) {
-		n = raw6(SYS_ppoll, (long)p, 2, 0, 0, 8, 0);
+		u32 ms = agent_time_look();
+		struct timespec ts = {.tv_nsec = ms * 1000000l};
+
+		n = raw6(SYS_ppoll, (long)p, 2, ms ? (long)&ts : 0, 0, 8, 0);
 		if (n < 0 && n != -EINTR)
 			return n;
 		if (n > 0 && p[1].revents)
@@ -341,6 +345,7 @@ void agent_after_fork(bool child)
 	client_after_fork(&agent.client);
 	hit_after_fork();
 	agent_list_after_fork();
+	agent_time_after_fork();
 	if (was_on || agent.stay)
 		userbpf_agent_start();
 }

@@ -134,13 +134,14 @@ static void prog_put(struct agent_prog *g, bool in_use)
 
 static void on_site(void *arg, struct pt_regs *regs)
 {
+	struct exec_regs user = {regs->rip, regs->rsp, regs->rbp};
 	struct agent_site *s = arg;
 
 	if (hit_inside)
 		return;
 	if (!s->p->prog->plain)
 		patch_save_vectors();
-	hit_run(&s->p->hit, regs, s->addr);
+	hit_run(&s->p->hit, regs, s->addr, &user);
 }
 
 /* --- places --- */
@@ -257,6 +258,7 @@ void agent_list_place(void)
 	bool any = false;
 
 	agent_sys_place(list.all);
+	agent_time_place(list.all);
 	for (struct agent_probe *p = list.all; p; p = p->next) {
 		any |= in_file(p);
 		for (u32 i = 0; i < SITES; i++)
@@ -365,6 +367,7 @@ static void end_all(struct agent_probe *gone)
 	}
 	busy = sites_out(gone);
 	agent_sys_place(list.all);
+	agent_time_place(list.all);
 	busy |= !hit_quiesce(1000);
 	while (gone) {
 		struct agent_probe *next = gone->next;

@@ -2,6 +2,7 @@
 #ifndef USERBPF_AGENT_PROBE_H
 #define USERBPF_AGENT_PROBE_H
 /* agent_probe.h - a probe in the list of the agent, for the files that put it somewhere. */
+#include <signal.h>
 #include "exec/probe_kind.h"
 #include "exec/site.h"
 #include "shim/agent.h"
@@ -45,6 +46,14 @@ static inline bool agent_probe_is_sys(const struct agent_probe *p)
 {
 	return p->m.kind >= PROBE_SYS_ENTER && p->m.kind <= PROBE_SYS_KRETPROBE;
 }
+
+/* agent_time.c: samples. The agent's thread looks for new threads every so often (ms; 0: never). */
+void agent_time_place(struct agent_probe *all);
+u32 agent_time_look(void);
+/* From the signal's handler: true when it was a sample. */
+bool agent_time_tick(const siginfo_t *info, void *ucontext);
+void agent_time_after_fork(void);
+#define AGENT_TIME_SIGNAL SIGSTKFLT
 
 /* agent_sys.c: what is attached to system calls has changed, or what is mapped. */
 void agent_sys_place(struct agent_probe *all);

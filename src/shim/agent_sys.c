@@ -110,6 +110,7 @@ static u16 event_of(const struct agent_probe *p)
 
 static void run_enter(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 {
+	struct exec_regs user = {regs->rip, regs->rsp, regs->rbp};
 	struct trace_event_raw_sys_enter rec;
 	struct pt_regs call;
 	u64 args[2];
@@ -117,13 +118,13 @@ static void run_enter(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 	if (p->m.kind == PROBE_SYS_KPROBE) {
 		call = *regs;
 		call.rdi = (u64)regs;
-		hit_exec(&p->hit, &call, 0);
+		hit_exec(&p->hit, &call, 0, &user);
 		return;
 	}
 	if (p->prog->img->prog_type != BPF_PROG_TYPE_TRACEPOINT) {
 		args[0] = (u64)regs;
 		args[1] = (u64)(s64)nr;
-		hit_exec(&p->hit, args, 0);
+		hit_exec(&p->hit, args, 0, &user);
 		return;
 	}
 	rec.ent = (struct trace_entry){.type = event_of(p), .pid = raw3(SYS_gettid, 0, 0, 0)};
@@ -134,28 +135,29 @@ static void run_enter(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 	rec.args[3] = regs->r10;
 	rec.args[4] = regs->r8;
 	rec.args[5] = regs->r9;
-	hit_exec(&p->hit, &rec, 0);
+	hit_exec(&p->hit, &rec, 0, &user);
 }
 
 static void run_exit(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 {
+	struct exec_regs user = {regs->rip, regs->rsp, regs->rbp};
 	struct trace_event_raw_sys_exit rec;
 	u64 args[2];
 
 	if (p->m.kind == PROBE_SYS_KRETPROBE) {
-		hit_exec(&p->hit, regs, 0);
+		hit_exec(&p->hit, regs, 0, &user);
 		return;
 	}
 	if (p->prog->img->prog_type != BPF_PROG_TYPE_TRACEPOINT) {
 		args[0] = (u64)regs;
 		args[1] = regs->rax;
-		hit_exec(&p->hit, args, 0);
+		hit_exec(&p->hit, args, 0, &user);
 		return;
 	}
 	rec.ent = (struct trace_entry){.type = event_of(p), .pid = raw3(SYS_gettid, 0, 0, 0)};
 	rec.id = nr;
 	rec.ret = (s64)regs->rax;
-	hit_exec(&p->hit, &rec, 0);
+	hit_exec(&p->hit, &rec, 0, &user);
 }
 
 static bool wants(const struct agent_probe *p, bool enter, s32 nr)

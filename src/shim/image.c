@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* image.c - program images from the service, bound to this process, and what a program running here
  * may ask of it (struct exec_host). */
+#include "agent/patch.h"
 #include "exec/exec.h"
 #include "map/map_kind.h"
 #include "base/raw.h"
@@ -315,6 +316,7 @@ const struct exec_host *shim_host(void)
 		.trace_printk = host_printk,
 		.tail_target = host_tail_target,
 		.inner_map = shim_inner_map,
+		.return_address = patch_return_address,
 		.timer = shim_timer,
 		.call_tests = shim_call_tests,
 		.wake = shim_wake,

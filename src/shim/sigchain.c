@@ -11,10 +11,11 @@
 #include "agent/patch.h"
 #include "base/raw.h"
 #include "exec/fault.h"
+#include "shim/agent_probe.h"
 #include "shim/interpose.h"
 #include "shim/shim.h"
 
-static const int sigs[] = {SIGSEGV, SIGBUS, SIGTRAP, SIGFPE, SIGILL};
+static const int sigs[] = {SIGSEGV, SIGBUS, SIGTRAP, SIGFPE, SIGILL, AGENT_TIME_SIGNAL};
 #define FROM_START 2u
 
 static struct sigaction theirs[ARRAY_SIZE(sigs)]; /* what the program asked for */
@@ -31,6 +32,8 @@ static struct sigaction *slot_of(int sig)
 /* Ours alone? Otherwise the context is as the program would have it without us. */
 static bool take(int sig, const siginfo_t *info, void *uc)
 {
+	if (sig == AGENT_TIME_SIGNAL)
+		return agent_time_tick(info, uc);
 	if (info->si_code <= 0)
 		return false;
 	if (sig == SIGTRAP)
@@ -73,6 +76,8 @@ static int install(int sig, const struct sigaction *app)
 	sa.sa_flags = (app->sa_flags & ~SA_RESETHAND) | SA_SIGINFO;
 	if (app->sa_handler == SIG_DFL || app->sa_handler == SIG_IGN)
 		sa.sa_flags |= SA_NODEFER | SA_ONSTACK;
+	if (sig == AGENT_TIME_SIGNAL)
+		sa.sa_flags = (sa.sa_flags & ~SA_NODEFER) | SA_RESTART;
 	return libc_sigaction(sig, &sa, NULL);
 }
 
