@@ -14,6 +14,7 @@
  * somebody is waited for.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ struct agent {
 	bool synced;
 	bool slow;	/* did not answer in time: nobody waits for it until it does */
 	u32 users;	/* who waits or sends */
+	struct msg_probe_ack last; /* answer; under lock */
 };
 
 /* A probe and how it is put in place. */
@@ -264,6 +266,8 @@ static void answered(struct agents *as, struct agent *a, const struct wire_msg *
 	pthread_mutex_lock(&as->lock);
 	a->answered++;
 	a->slow = false;
+	if (m->hdr.len >= sizeof(a->last))
+		memcpy(&a->last, m->body, sizeof(a->last));
 	if (m->hdr.type == MSG_PROBE_SYNC)
 		a->synced = true;
 	pthread_cond_broadcast(&as->change);
@@ -296,6 +300,16 @@ static void delist(struct agents *as, struct agent *a)
 	pthread_mutex_unlock(&as->lock);
 }
 
+/* False: the process is gone. A message that stops half-way ends by the socket's time limit. */
+static bool wait_message(const struct conn *c)
+{
+	struct pollfd p[2] = {{c->sock, POLLIN, 0}, {c->pidfd, POLLIN, 0}};
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	return p[0].revents;
+}
+
 /* The rest of the connection's life is this conversation. */
 int agent_handle(struct conn *c)
 {
@@ -317,9 +331,7 @@ int agent_handle(struct conn *c)
 	pthread_mutex_unlock(&a.order);
 	put_snapshot(&s);
 	while (!err) {
-		do
-			err = wire_recv(c->sock, &c->msg, NULL, NULL);
-		while (err == -EAGAIN && !cred_gone(c));
+		err = wait_message(c) ? wire_recv(c->sock, &c->msg, NULL, NULL) : 0;
 		if (err <= 0 || c->msg.hdr.type < MSG_PROBE_ADD ||
 		    c->msg.hdr.type > MSG_PROBE_SYNC)
 			break;
@@ -789,8 +801,15 @@ void agents_describe(struct daemon *d, void (*each)(void *arg, pid_t pid, const 
 	if (!as)
 		return;
 	pthread_mutex_lock(&as->lock);
-	list_for_each(a, &as->list, node)
+	list_for_each(a, &as->list, node) {
+		char why[80];
+
+		snprintf(why, sizeof(why), "has %u places without their probe: %s", a->last.nr_failed,
+			 strerrorname_np(-a->last.err) ?: "?");
 		each(arg, a->pid, NULL);
+		if (a->last.nr_failed)
+			each(arg, a->pid, why);
+	}
 	for (u32 i = 0; i < as->nr_skipped; i++)
 		if (target_started(as->skipped[i].pid) == as->skipped[i].started)
 			each(arg, as->skipped[i].pid, as->skipped[i].why);

@@ -249,7 +249,8 @@ static int lend(struct target *t)
 	r.rax = 0;
 	r.orig_rax = -1;
 	r.eflags &= ~0x400ull; /* direction */
-	mask &= ~(1ull << (SIGSEGV - 1));
+	/* what code raises has to come through, or it kills */
+	mask &= ~(1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGTRAP - 1));
 	t->xstate = (struct iovec){t->xbuf, sizeof(t->xbuf)};
 	if (ptrace(PTRACE_GETREGSET, t->tid, (void *)NT_X86_XSTATE, &t->xstate) ||
 	    ptrace(PTRACE_GETSIGMASK, t->tid, (void *)8, &t->mask) ||

@@ -365,7 +365,7 @@ struct msg_probe {
 	u32 plan_len;	/* bytes of struct site_plan that follow; padded to 8 */
 	u32 image_len;	/* bytes of the image behind; 0: you have it by a probe that is in place */
 };
-#define MSG_PROBE_MORE 1u /* another ADD follows at once: put them in place together */
+#define MSG_PROBE_MORE 1u /* another ADD follows at once: put them in place together; no answer to this one */
 #define MSG_PROBE_PID 2u  /* for this process only, not for those it forks */
 #define MSG_PROBE_TASK_CLOCK 4u
 #define MSG_PROBE_FREQ 8u
@@ -384,9 +384,9 @@ struct msg_probe_del {
 };
 
 struct msg_probe_ack {
-	u64 id;
-	u32 sites;	/* where it is in place now */
-	u32 pad;
+	u64 failed;	/* a probe that could not be put into code which is mapped, 0: none ... */
+	s32 err;	/* ... and why */
+	u32 nr_failed;	/* places of that kind */
 };
 
 #define MSG_PAD(n) (((n) + 7) & ~(u64)7)

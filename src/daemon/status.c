@@ -73,7 +73,7 @@ static void count_agent(void *arg, pid_t pid, const char *why)
 static void agent_text(void *arg, pid_t pid, const char *why)
 {
 	if (why)
-		fprintf(((struct agent_out *)arg)->out, "           not in %d, which %s\n", pid, why);
+		fprintf(((struct agent_out *)arg)->out, "           %d %s\n", pid, why);
 }
 
 static void write_agents_text(struct daemon *d, FILE *out)

@@ -115,8 +115,6 @@ static int on_add(struct client_reply *r, struct msg_probe_ack *ack)
 	err = agent_list_add(m, plan, r, plan + MSG_PAD(m->plan_len));
 	if (!(m->flags & MSG_PROBE_MORE))
 		settle();
-	ack->id = m->id;
-	ack->sites = agent_list_sites(m->id);
 	agent_unlock();
 	return err;
 }
@@ -131,7 +129,6 @@ static int on_del(struct client_reply *r, struct msg_probe_ack *ack)
 	agent_list_del(m->first, m->n);
 	agent_dl_watch(agent_list_has_files());
 	agent_unlock();
-	ack->id = m->first;
 	return 0;
 }
 
@@ -145,6 +142,7 @@ static int on_sync(struct client_reply *r, struct msg_probe_ack *ack)
 	return 0;
 }
 
+/* ADD with MORE has no answer: the one to the last of them is for all. */
 static int serve(struct client_reply *r)
 {
 	struct msg_probe_ack ack = {};
@@ -156,6 +154,10 @@ static int serve(struct client_reply *r)
 		err = on_del(r, &ack);
 	else if (r->type == MSG_PROBE_SYNC)
 		err = on_sync(r, &ack);
+	if (r->type == MSG_PROBE_ADD && r->len >= sizeof(struct msg_probe) &&
+	    ((const struct msg_probe *)r->body)->flags & MSG_PROBE_MORE)
+		return 0;
+	agent_list_failures(&ack);
 	return answer(r, err, &ack);
 }
 

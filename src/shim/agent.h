@@ -87,7 +87,7 @@ void agent_list_sweep(void);
 /* In every mapping that has appeared, out of those that are gone. */
 void agent_list_place(void);
 void agent_list_clear(void);
-u32 agent_list_sites(u64 id);
+void agent_list_failures(struct msg_probe_ack *ack);
 bool agent_list_has_files(void);
 void agent_list_after_fork(void);
 

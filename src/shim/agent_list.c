@@ -164,6 +164,12 @@ static void batch_add(void)
 	batch.nr = 0;
 }
 
+/* Not relocated, or no signal to be had, when it was tried the first time, perhaps. */
+static bool may_change(int err)
+{
+	return err == -EILSEQ || err == -EADDRNOTAVAIL || err == -ENOMEM || err == -ENOSPC;
+}
+
 static void want_site(struct agent_probe *p, u64 addr)
 {
 	struct agent_site *s = NULL;
@@ -171,8 +177,7 @@ static void want_site(struct agent_probe *p, u64 addr)
 	for (u32 i = 0; i < SITES; i++) {
 		if (p->site[i].addr == addr) {
 			p->site[i].seen = true;
-			/* not relocated when it was looked at the first time, perhaps */
-			if (p->site[i].patch || p->site[i].err != -EILSEQ)
+			if (p->site[i].patch || !may_change(p->site[i].err))
 				return;
 			s = &p->site[i];
 			break;
@@ -272,14 +277,19 @@ void agent_list_place(void)
 			drop_unseen(p);
 }
 
-u32 agent_list_sites(u64 id)
+void agent_list_failures(struct msg_probe_ack *ack)
 {
-	struct agent_probe *p = find(id);
-	u32 n = 0;
+	for (struct agent_probe *p = list.all; p; p = p->next) {
+		for (u32 i = 0; i < SITES; i++) {
+			const struct agent_site *s = &p->site[i];
 
-	for (u32 i = 0; p && i < SITES; i++)
-		n += p->site[i].patch != NULL;
-	return n;
+			if (!s->addr || s->addr == NEVER || s->patch)
+				continue;
+			ack->failed = p->m.id;
+			ack->err = s->err;
+			ack->nr_failed++;
+		}
+	}
 }
 
 bool agent_list_has_files(void)

@@ -2,7 +2,7 @@
 /*
  * agent_time.c - samples of the time that this process's threads use: a timer of CPU time per thread
  * and period, whose signal runs the programs where the thread is. The kernel looks at such timers at its
- * tick, so nothing samples more often than that.
+ * tick: the periods that went by since are that many samples of one place.
  *
  * Both clocks of perf tick only while a thread runs, as seen from the thread. Who asks for one CPU's time gets
  * the samples of threads that are on that CPU.
@@ -21,6 +21,7 @@
 
 #define THREADS	 4096u
 #define PERIODS	 8u
+#define OVERRUNS 100
 #define LOOK_MS	 50 /* for new threads */
 #define MAGIC	 0x75627066u /* of our signals, in the upper half of their value */
 #define CLOCK_OF(tid) ((~(tid) << 3) | 6) /* CPU time of a thread, as clock ids have it */
@@ -130,8 +131,9 @@ bool agent_time_tick(const siginfo_t *info, void *uc)
 
 	if (info->si_code != SI_TIMER || value >> 32 != MAGIC)
 		return false;
-	if (n < PERIODS && state.period[n])
-		run_samples(uc, state.period[n]);
+	for (s32 i = min(info->si_overrun, OVERRUNS); i >= 0; i--)
+		if (n < PERIODS && state.period[n])
+			run_samples(uc, state.period[n]);
 	make_again(uc);
 	return true;
 }

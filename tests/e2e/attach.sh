@@ -65,8 +65,10 @@ if [ -x "$BUILD/tests/e2e/blocked_static" ]; then
 	kill $static
 fi
 
+for p in $sleeper $python $bash; do
+	same "the agent in $p is still there" 1 "$(agents $p)"
+done
 # The service's end, a killed one's too, is the agents' end, and not the programs'.
-"$USERBPF" attach --dir "$RT" $sleeper $python $bash || fail "again"
 kill -9 "$(service_pid)"
 for p in $sleeper $python $bash; do
 	wait_for 5 has_agents $p 0 || fail "the agent in $p stays"
