@@ -29,10 +29,10 @@ static void to_out(void *ctx, const char *fmt, va_list ap)
 static bool is_libc_type(const char *name, size_t len)
 {
 	static const char *const known[] = {
-		"__u8",	  "__u16",  "__u32",  "__u64",	"__s8",	    "__s16",   "__s32",	   "__s64",
-		"__be16", "__be32", "__be64", "__le16", "__le32",   "__le64",  "__sum16",  "__wsum",
-		"int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t",
-		"bool",	  "size_t"};
+		"__u8",	    "__u16",	"__u32",    "__u64",   "__s8",	  "__s16",   "__s32",
+		"__s64",    "__be16",	"__be32",   "__be64",  "__le16",  "__le32",  "__le64",
+		"__sum16",  "__wsum",	"int8_t",   "int16_t", "int32_t", "int64_t", "uint8_t",
+		"uint16_t", "uint32_t", "uint64_t", "bool",    "size_t"};
 
 	for (u32 i = 0; i < ARRAY_SIZE(known); i++)
 		if (strlen(known[i]) == len && !memcmp(known[i], name, len))
@@ -217,6 +217,17 @@ int lskel_layout(const struct lskel *s, u32 slot)
 
 /* --- definitions --- */
 
+static int define(struct types *t, u32 id, u32 depth);
+
+static int define_members(struct types *t, const struct btf_type *type, u32 depth)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < btf_vlen(type) && !err; i++)
+		err = define(t, btf_members(type)[i].type, depth);
+	return err;
+}
+
 /* Structs, unions, enums and typedefs a member's declaration needs. */
 static int define(struct types *t, u32 id, u32 depth)
 {
@@ -231,8 +242,10 @@ static int define(struct types *t, u32 id, u32 depth)
 		return define(t, btf_array(type)->type, depth + 1);
 	if (btf_is_typedef(type) && is_libc_type(name, strlen(name)))
 		return 0;
+	if (btf_is_composite(type) && !*name) /* is written out where it is used */
+		return define_members(t, type, depth + 1);
 	if (btf_is_composite(type) || btf_is_any_enum(type) || btf_is_typedef(type))
-		return name && *name ? btf_dump__dump_type(t->dump, id) : 0;
+		return *name ? btf_dump__dump_type(t->dump, id) : 0;
 	return 0;
 }
 

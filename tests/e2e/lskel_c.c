@@ -5,6 +5,7 @@
  */
 #include "sample.lskel.h"
 #include "view.lskel.h"
+#include "control.lskel.h"
 #include "cookie.lskel.h"
 #include "iter_elem.lskel.h"
 #include "iter.lskel.h"
@@ -252,6 +253,26 @@ static void test_closed_stdin(void)
 }
 
 /* No kernel has them. */
+/* What is written to a view goes to the program that names it. */
+static void test_view_writes(void)
+{
+	struct userbpf_attach_opts opts = {.sz = sizeof(opts)};
+	struct control *s = control__open_and_load();
+
+	EXPECT(s != NULL);
+	if (!s)
+		return;
+	EXPECT(control__attach(s) == 0); /* the views */
+	EXPECT(s->links.limit_fd > 0 && s->links.sleeper_fd > 0);
+	EXPECT(s->links.set_limit_fd <= 0);
+	opts.target_fd = s->links.limit_fd;
+	EXPECT(control__attach_set_limit(s, &opts) > 0);
+	EXPECT(control__attach_sink(s, &opts) == -EBUSY);
+	opts.target_fd = 0;
+	EXPECT(control__attach_sink(s, &opts) > 0);
+	control__destroy(s);
+}
+
 static void test_views(void)
 {
 	struct view *s = view__open_and_load();
@@ -271,6 +292,7 @@ static void test_views(void)
 	opts.target_fd = s->links.group_fd;
 	EXPECT(view__attach_of_link(s, &opts) > 0);
 	view__destroy(s);
+	test_view_writes();
 }
 
 int main(int argc, char **argv)

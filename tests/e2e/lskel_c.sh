@@ -48,7 +48,7 @@ ub ./lskel log maps 1 >out 2>&1 || { fail "log of an object that loads"; head -5
 grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's buffer: $(head -c 300 out)"
 
 # variables, sizes, attach one by one, links with information, failures half-way
-for name in sample view; do
+for name in sample view control; do
 	"$USERBPF" gen skeleton -L "$OBJ/$name.bpf.o" >"$name.lskel.h" || fail "gen skeleton $name"
 done
 check "compile lskel_c.c" $cc -std=gnu99 -Wall -Wextra -Werror -I. -o lskel_c "$SRC/tests/e2e/lskel_c.c"

@@ -22,7 +22,7 @@ lskel_build() {
 	[ -z "${1-}" ] || maker=$USERBPF names="$(objects_without none) ${more_names-}"
 	for name in $names; do
 		"$maker" gen skeleton -L "$L/$name.bpf.o" name "$name" >"$name.lskel.h" 2>err || fail "$name: gen skeleton -L: $(cat err)"
-		echo "#include \"$name.lskel.h\"" >>skeletons.h
+		printf '#define %s__TYPES\n#include "%s.lskel.h"\n' "$name" "$name" >>skeletons.h
 	done
 	echo "#define SKELETONS(X) $(for name in $names; do printf 'X(%s) ' "$name"; done)" >>skeletons.h
 	$cc -O1 -D_GNU_SOURCE -DDESCRIBE_NO_MAIN -I"$T" -I"$SRC/tests/e2e" -I"$SRC/include" "$SRC/tests/e2e/lskel.c" "$SRC/tests/e2e/describe.c" -o lskel -lbpf 2>err || {

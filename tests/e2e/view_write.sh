@@ -17,6 +17,7 @@ cat "$T/out"
 for t in "EACCES beyond" "EACCES scribble" "EINVAL show" "ENOENT unknown" "EINVAL awake"; do
 	same "${t#* }" "${t% *}" "$(ub "$view" attach "$OBJ/control.bpf.o" "${t#* }")"
 done
+same "userbpf verify" "5 5" "$("$USERBPF" verify "$OBJ/control.bpf.o" | awk '/^verified/ { v++ } /^refused/ { r++ } END { print v, r }')"
 # others write, too, and may not end the file with a word
 m=$(mirror "$T/mnt1")
 same "a user writes" "ok" "$(as_user "$ex" write "$m/a/limit" 9)"

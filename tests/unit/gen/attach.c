@@ -39,6 +39,8 @@ static const struct {
 	{P(TRACING), BPF_TRACE_VIEW, "view/map", "userbpf_attach_view(prog_fd, opts)", false},
 	{P(TRACING), BPF_TRACE_VIEW, "view/link", "userbpf_attach_view(prog_fd, opts)", false},
 	{P(TRACING), BPF_TRACE_VIEW, "view/task", "userbpf_attach_view(prog_fd, opts)", false},
+	{P(TRACING), BPF_TRACE_VIEW_WRITE, "view_write/cgroup",
+	 "userbpf_attach_view_write(prog_fd, opts)", false},
 	/* the target is in SEC() */
 	{P(RAW_TRACEPOINT), 0, "raw_tp/sys_enter",
 	 "userbpf_attach_raw_tp(prog_fd, \"sys_enter\", opts)", true},
