@@ -141,8 +141,8 @@ void note_call(struct gen *g, u32 callee, bool pointer)
 /* --- blocks --- */
 
 static const struct theme *const themes[] = {
-	&gen_numbers, &gen_memory, &gen_packets, &gen_flow,  &gen_merges,
-	&gen_objects, &gen_newer,  &gen_globals, &gen_kptrs, &gen_queues,
+	&gen_numbers, &gen_memory,  &gen_packets, &gen_flow,   &gen_merges, &gen_objects,
+	&gen_newer,   &gen_globals, &gen_kptrs,	  &gen_queues, &gen_paths,
 };
 
 static void piece(struct gen *g)
@@ -309,7 +309,7 @@ void gen_program(struct rng *r, struct sprog *p)
 	if (!p->unpriv && sp_has_iterators && chance(r, 8))
 		p->type = BPF_PROG_TYPE_TRACING;
 	p->flags = chance(r, 50) ? BPF_F_TEST_STATE_FREQ : 0;
-	p->global = chance(r, 30) && !p->unpriv ? (u32)rnd(r) & 0x3e : 0;
+	p->global = chance(r, 30) && !p->unpriv ? (u32)(rnd(r) | rnd(r)) & 0x3e : 0;
 	p->takes_ctx = p->global & (u32)rnd(r);
 	function(&g, 0, 2 + below(r, chance(r, 80) ? 12 : 30));
 	/* functions that are called, and those these call */

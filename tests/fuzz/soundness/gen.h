@@ -40,7 +40,7 @@ struct theme {
 };
 #define THEME(name, table) const struct theme name = {.pieces = table, .nr = ARRAY_SIZE(table)}
 extern const struct theme gen_numbers, gen_memory, gen_packets, gen_flow, gen_merges, gen_objects,
-	gen_newer, gen_globals, gen_kptrs, gen_queues;
+	gen_newer, gen_globals, gen_kptrs, gen_queues, gen_paths;
 
 /* --- gen.c: emitting --- */
 bool full(const struct gen *g);

@@ -339,6 +339,11 @@ void callback_body(struct gen *g)
 	if (chance(g->r, 40)) {
 		emit(g, BPF_JMP_IMM(random_cond(g), 1, below(g->r, 4), 1));
 		emit(g, BPF_MOV64_IMM(0, 1));
+	} else if (chance(g->r, 30)) { /* the first path's may be good */
+		emit(g, BPF_JMP_IMM(random_cond(g), 1, below(g->r, 4), 1));
+		emit(g, BPF_JMP_A(1));
+		emit(g, BPF_MOV64_IMM(0, below(g->r, 3)));
+		emit(g, BPF_JMP_A(0));
 	}
 	emit(g, BPF_EXIT_INSN());
 }

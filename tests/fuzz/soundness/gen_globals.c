@@ -59,7 +59,8 @@ static void bad_memory(struct gen *g, u32 d)
 /* Two paths that meet right before the call: what the second passes is bad, half the time. */
 static void p_arguments(struct gen *g)
 {
-	bool with_context = g->has_ctx && chance(g->r, 50), bad = chance(g->r, 50);
+	bool with_context = g->has_ctx && chance(g->r, 50), bad = chance(g->r, 50),
+	     null = chance(g->r, 30);
 	u32 callee = some_global(g, with_context), mem = with_context ? 2 : 3, at, over;
 
 	if (!callee)
@@ -71,11 +72,16 @@ static void p_arguments(struct gen *g)
 		emit(g, BPF_MOV64_REG(1, 6));
 	at = g->p->len;
 	emit(g, BPF_JMP_IMM(random_cond(g), 9, below(g->r, 20), 0));
-	good_memory(g, mem);
+	if (null)
+		emit(g, BPF_MOV64_IMM(mem, 0));
+	else
+		good_memory(g, mem);
 	over = g->p->len;
 	emit(g, BPF_JMP_A(0));
 	g->p->insns[at].off = g->p->len - at - 1;
-	if (bad)
+	if (null && bad)
+		emit(g, BPF_MOV64_REG(mem, 9));
+	else if (bad)
 		bad_memory(g, mem);
 	else
 		good_memory(g, mem);
@@ -123,5 +129,5 @@ static void p_packet_call(struct gen *g)
 	g->kind[7] = g->kind[8] = K_NONE;
 }
 
-static const struct piece pieces[] = {{p_arguments, 3}, {p_packet_call, 3}};
+static const struct piece pieces[] = {{p_arguments, 5}, {p_packet_call, 3}};
 THEME(gen_globals, pieces);

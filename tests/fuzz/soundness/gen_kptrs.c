@@ -164,19 +164,29 @@ static void p_which_field(struct gen *g)
 	g->kind[v] = g->kind[d] = K_NONE;
 }
 
-/* A reference, in R2, or NULL: what two paths bring. */
-static void something_in(struct gen *g)
+/* A reference or NULL, in R2. */
+static void reference_in(struct gen *g)
 {
 	emit(g, BPF_ST_MEM(BPF_DW, REG_FP, -8, 0));
 	emit(g, BPF_MOV64_REG(1, REG_FP));
 	emit(g, BPF_ALU64_IMM(BPF_ADD, 1, -8));
 	emit_kfunc(g, KF_ACQ);
 	g->written |= 1;
-	if (chance(g->r, 90))
-		emit(g, BPF_JMP_IMM(BPF_JEQ, 0, 0, 1)); /* NULL is good, too */
 	emit(g, BPF_MOV64_REG(2, 0));
+	emit(g, BPF_JMP_IMM(BPF_JEQ, chance(g->r, 50) ? 0 : 2, 0, 0)); /* NULL is good, too */
+}
+
+/* NULL, on the path that is walked first, or the number in @d. */
+static void null_in(struct gen *g, u32 d)
+{
+	unknown_in(g, d);
+	emit(g, BPF_MOV64_IMM(2, 0));
 	if (chance(g->r, 50))
-		emit(g, BPF_MOV64_REG(2, 0));
+		return;
+	emit(g, BPF_JMP_IMM(random_cond(g), d, below(g->r, 20), 1));
+	emit(g, BPF_JMP_A(1));
+	emit(g, BPF_MOV64_REG(2, d));
+	emit(g, BPF_JMP_A(0));
 }
 
 /* What was in the map comes out and is given back; something else may go in. */
@@ -190,10 +200,10 @@ static void p_exchange(struct gen *g)
 		return;
 	value_in(g, v);
 	if (chance(g->r, 40) && !get) {
-		g->kind[v] = K_CTX;
-		something_in(g);
+		reference_in(g);
 	} else {
-		emit(g, BPF_MOV64_IMM(2, chance(g->r, 96) ? 0 : 1));
+		g->kind[v] = K_CTX;
+		null_in(g, free_reg(g, 1u << v));
 	}
 	emit(g, BPF_MOV64_REG(1, v));
 	emit(g, BPF_ALU64_IMM(BPF_ADD, 1, chance(g->r, 95) ? 8 : 8 * below(g->r, 4)));
@@ -219,5 +229,5 @@ static void p_exchange(struct gen *g)
 	g->kind[v] = K_NONE;
 }
 
-static const struct piece pieces[] = {{p_fields, 3}, {p_which_field, 1}, {p_exchange, 2}};
+static const struct piece pieces[] = {{p_fields, 3}, {p_which_field, 1}, {p_exchange, 3}};
 THEME(gen_kptrs, pieces);

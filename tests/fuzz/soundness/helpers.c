@@ -492,7 +492,7 @@ static bool object_memory(struct hcall *c, u32 region)
 		return violation(c->m, "%#llx is not an object", (unsigned long long)c->r[1]);
 	if ((s32)c->r[2] < 0 || (s32)c->r[2] > 8)
 		return true;
-	c->r0 = addr(region);
+	c->r0 = addr(region + (u32)c->r[2]);
 	c->how = ADDRESS;
 	return true;
 }
@@ -504,7 +504,7 @@ static bool k_rdonly(struct hcall *c)
 
 static bool k_rdwr(struct hcall *c)
 {
-	return object_memory(c, RG_OBJ_MEM + 1);
+	return object_memory(c, RG_OBJ_MEM + OBJ_MEM_SIZES);
 }
 
 static bool k_context(struct hcall *c)

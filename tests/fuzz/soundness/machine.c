@@ -358,8 +358,9 @@ static void set_up_object(struct machine *m)
 		(struct region){m->object + offsetof(struct prog_test_ref_kfunc, memb),
 				m->object_shadow + offsetof(struct prog_test_ref_kfunc, memb),
 				sizeof(struct prog_test_member), true};
-	m->rg[RG_OBJ_MEM] = (struct region){m->object, m->object_shadow, 8, true};
-	m->rg[RG_OBJ_MEM + 1] = (struct region){m->object, m->object_shadow, 8, false};
+	for (u32 i = 0; i < 2 * OBJ_MEM_SIZES; i++)
+		m->rg[RG_OBJ_MEM + i] = (struct region){m->object, m->object_shadow,
+							i % OBJ_MEM_SIZES, i < OBJ_MEM_SIZES};
 	/* references are counted elsewhere */
 	memset(m->object_shadow + offsetof(struct prog_test_ref_kfunc, cnt), SH_JUNK, 4);
 	memset(m->object_shadow + at, SH_REST, 8);

@@ -31,6 +31,7 @@
 #define ELEMS	   8 /* regions per map */
 #define RECORDS	   24
 #define OBJECTS	   8
+#define OBJ_MEM_SIZES 9
 #define PACKETS	   32
 #define MAX_STACK_OBJECTS 16
 
@@ -43,8 +44,8 @@ enum {
 	RG_VALUE = RG_HANDLE + SP_MAPS,
 	RG_RECORD = RG_VALUE + SP_MAPS * ELEMS, /* of a ring buffer */
 	RG_OBJECT = RG_RECORD + RECORDS,	/* the first is always there, the others are references to it */
-	RG_OBJ_MEM = RG_OBJECT + OBJECTS,	/* its start as memory: read-only, and not */
-	RG_MEMBER = RG_OBJ_MEM + 2,		/* the struct in it that is an object, too */
+	RG_OBJ_MEM = RG_OBJECT + OBJECTS, /* its start as memory of 0 to 8 bytes: read-only, and not */
+	RG_MEMBER = RG_OBJ_MEM + 2 * OBJ_MEM_SIZES, /* the struct in it that is an object, too */
 	RG_NUMBER = RG_MEMBER + 1,		/* of an iterator */
 	RG_ANY = RG_NUMBER + MAX_STACK_OBJECTS, /* a struct of the service: what loads of it may give nobody says */
 	RG_PKT,

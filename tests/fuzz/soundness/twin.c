@@ -310,7 +310,8 @@ int twin_init(struct world *w)
 		twin.base[RG_OBJECT + i] = (u8 *)bpf_kfunc_call_test_acquire(&number);
 		bpf_kfunc_call_test_release((void *)twin.base[RG_OBJECT + i]);
 	}
-	twin.base[RG_OBJ_MEM] = twin.base[RG_OBJ_MEM + 1] = twin.base[RG_OBJECT];
+	for (u32 i = 0; i < 2 * OBJ_MEM_SIZES; i++)
+		twin.base[RG_OBJ_MEM + i] = twin.base[RG_OBJECT];
 	twin.base[RG_MEMBER] = twin.base[RG_OBJECT] + offsetof(struct prog_test_ref_kfunc, memb);
 	for (u32 i = 0; i < ARRAY_SIZE(replayed); i++)
 		if (i >= BPF_FUNC_int_skb_load_8)
