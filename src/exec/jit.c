@@ -208,21 +208,31 @@ static struct jit_known known_constant(const struct jit *j, u64 v)
 	return (struct jit_known){0};
 }
 
+static void forget_all(struct jit *j)
+{
+	memset(j->known, 0, sizeof(j->known));
+	j->knows = false;
+}
+
 /* What the registers are behind an instruction: constants, and copies of them. */
 static void follow_known(struct jit *j, const struct bpf_insn *in)
 {
 	static const struct jit_known unknown;
 	u8 class = BPF_CLASS(in->code), dst = in->dst_reg;
 
+	if (insn_is_ld_imm64(in)) {
+		j->known[dst] = known_constant(j, insn_imm64(in));
+		j->knows |= j->known[dst].map || j->known[dst].func;
+	}
+	if (!j->knows || class == BPF_LD)
+		return;
 	if (in->code == (BPF_JMP | BPF_CALL) || in->code == (BPF_JMP | BPF_TAIL_CALL))
 		memset(j->known, 0, 6 * sizeof(*j->known));
 	else if (class == BPF_STX && BPF_MODE(in->code) == BPF_ATOMIC)
 		j->known[0] = j->known[in->src_reg] = unknown;
-	else if (insn_is_ld_imm64(in))
-		j->known[dst] = known_constant(j, insn_imm64(in));
 	else if (in->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !in->off)
 		j->known[dst] = j->known[in->src_reg];
-	else if (class == BPF_ALU || class == BPF_ALU64 || class == BPF_LDX || class == BPF_LD)
+	else if (class == BPF_ALU || class == BPF_ALU64 || class == BPF_LDX)
 		j->known[dst] = unknown;
 }
 
@@ -269,8 +279,8 @@ static int run_pass(struct jit *j, int pass)
 		if (j->flags[i] & JIT_FUNCTION)
 			enter_function(j, i);
 		j->at[i] = jit_here(j);
-		if (j->flags[i] & (JIT_FUNCTION | JIT_LEADER))
-			memset(j->known, 0, sizeof(j->known));
+		if ((j->flags[i] & (JIT_FUNCTION | JIT_LEADER)) && j->knows)
+			forget_all(j);
 		n = j->flags[i] & JIT_SECOND ? 1 : emit(j, i);
 	}
 	j->at[j->img->len] = jit_here(j);

@@ -117,6 +117,7 @@ struct jit {
 	u32 func_end;
 	u32 uses; /* mask of registers it mentions */
 	struct jit_known known[12]; /* R0..R11 */
+	bool knows;		    /* anything of them */
 	bool calls, patient, leaves; /* leaves: something jumps out of it */
 	u32 features; /* the CPU file's */
 };
