@@ -268,7 +268,7 @@ static int run_pass(struct jit *j, int pass)
 	int n = 0;
 
 	j->pass = pass;
-	j->nr_faults = j->nr_functions = 0;
+	j->nr_faults = j->nr_functions = j->jumped = 0;
 	j->p = j->begun = pass == JIT_CODE ? j->code : scratch;
 	j->pos = 0;
 	jit_emit_enter(j);

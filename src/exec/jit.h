@@ -108,6 +108,7 @@ struct jit {
 	u8 *code;   /* where it will run; NULL: not known yet */
 	u8 *p;	    /* the next byte goes here ... */
 	u8 *begun;  /* ... after what began here ... */
+	u32 jumped; /* where the last jump ended */
 	u32 pos;    /* ... which is so far from the code's beginning */
 	struct jit_fault *faults;
 	struct jit_function *functions;
