@@ -18,7 +18,8 @@ struct sum {
 	u8 base, index, scale;
 	s64 disp;
 	u32 n;			       /* instructions */
-	const struct bpf_insn *access; /* the last one, or NULL */
+	const struct bpf_insn *access; /* or NULL */
+	bool swap;		       /* a byte swap is behind it */
 };
 
 static bool is_move(const struct bpf_insn *in)
@@ -136,6 +137,14 @@ static bool is_access(const struct jit *j, u32 i, const struct bpf_insn *in, con
 	return false;
 }
 
+static bool is_swapped(const struct bpf_insn *load, const struct bpf_insn *swap)
+{
+	u32 size = jit_bytes_of[JIT_SIZE_ROW(load->code)];
+
+	return BPF_CLASS(load->code) == BPF_LDX && BPF_MODE(load->code) == BPF_MEM && size > 1 &&
+	       jit_is_swap(swap, load->dst_reg, (s32)size * 8);
+}
+
 static bool sum_at(const struct jit *j, u32 i, struct sum *s)
 {
 	const struct bpf_insn *in;
@@ -150,6 +159,8 @@ static bool sum_at(const struct jit *j, u32 i, struct sum *s)
 	if (is_access(j, i + s->n, in, s)) {
 		s->access = in;
 		s->n++;
+		s->swap = is_swapped(in, jit_ahead(j, i + s->n));
+		s->n += s->swap;
 	}
 	return s->n > 1;
 }
@@ -173,6 +184,9 @@ void jit_emit_address(struct jit *j, u32 i, u32 span)
 		a.disp += s.access->off;
 	if (!s.access)
 		x86_at(j, 1, 0x8d, jit_hw[s.reg], &a); /* lea */
+	else if (s.swap)
+		jit_emit_bytes_at(j, jit_hw[s.access->dst_reg],
+				  jit_bytes_of[JIT_SIZE_ROW(s.access->code)], &a, true);
 	else if (BPF_CLASS(s.access->code) == BPF_LDX)
 		jit_emit_load(j, s.access, &a);
 	else

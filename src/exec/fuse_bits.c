@@ -169,7 +169,7 @@ void jit_emit_extend(struct jit *j, u32 i, u32 span)
 
 /* --- byte swaps --- */
 
-static bool is_swap(const struct bpf_insn *in, u32 reg, s32 bits)
+bool jit_is_swap(const struct bpf_insn *in, u32 reg, s32 bits)
 {
 	return (in->code == (BPF_ALU | BPF_END | BPF_TO_BE) ||
 		in->code == (BPF_ALU64 | BPF_END | BPF_TO_LE)) &&
@@ -177,7 +177,7 @@ static bool is_swap(const struct bpf_insn *in, u32 reg, s32 bits)
 }
 
 /* @size bytes at @a into @to, zero-extended. */
-static void emit_load(struct jit *j, u32 to, u32 size, const struct x86_addr *a, bool swap)
+void jit_emit_bytes_at(struct jit *j, u32 to, u32 size, const struct x86_addr *a, bool swap)
 {
 	if (swap && size > 2 && (j->features & HAS_MOVBE)) {
 		x86_at(j, size == 8, X86_38 | 0x0ff0, to, a);
@@ -193,16 +193,16 @@ static void emit_load(struct jit *j, u32 to, u32 size, const struct x86_addr *a,
 	}
 }
 
-static const u8 bytes_of[4] = {4, 2, 1, 8}; /* by JIT_SIZE_ROW */
+const u8 jit_bytes_of[4] = {4, 2, 1, 8}; /* by JIT_SIZE_ROW */
 
 u32 jit_match_swapped(struct jit *j, u32 i)
 {
 	const struct bpf_insn *in = &j->img->insns[i];
-	u32 size = bytes_of[JIT_SIZE_ROW(in->code)];
+	u32 size = jit_bytes_of[JIT_SIZE_ROW(in->code)];
 
 	if (BPF_MODE(in->code) != BPF_MEM || size == 1)
 		return 0;
-	return is_swap(jit_ahead(j, i + 1), in->dst_reg, (s32)size * 8) ? 2 : 0;
+	return jit_is_swap(jit_ahead(j, i + 1), in->dst_reg, (s32)size * 8) ? 2 : 0;
 }
 
 void jit_emit_swapped(struct jit *j, u32 i, u32 span)
@@ -210,7 +210,7 @@ void jit_emit_swapped(struct jit *j, u32 i, u32 span)
 	const struct bpf_insn *in = &j->img->insns[i];
 	const struct x86_addr a = {jit_hw[in->src_reg], RSP, 0, in->off};
 
-	emit_load(j, jit_hw[in->dst_reg], bytes_of[JIT_SIZE_ROW(in->code)], &a, true);
+	jit_emit_bytes_at(j, jit_hw[in->dst_reg], jit_bytes_of[JIT_SIZE_ROW(in->code)], &a, true);
 }
 
 /* --- bytes put together ---
@@ -236,7 +236,7 @@ struct pieces {
 
 static bool load_piece(struct pieces *p, const struct bpf_insn *in)
 {
-	u32 size = bytes_of[JIT_SIZE_ROW(in->code)];
+	u32 size = jit_bytes_of[JIT_SIZE_ROW(in->code)];
 
 	if (BPF_CLASS(in->code) != BPF_LDX || BPF_MODE(in->code) != BPF_MEM || size == 8 ||
 	    in->src_reg != p->base || p->written >> p->base & 1)
@@ -309,7 +309,7 @@ static bool pieces_at(const struct jit *j, u32 i, struct pieces *p)
 	}
 	if (!p->span)
 		return false;
-	p->swap = is_swap(jit_ahead(j, i + p->span), p->to, 8 * p->best.len);
+	p->swap = jit_is_swap(jit_ahead(j, i + p->span), p->to, 8 * p->best.len);
 	p->span += p->swap;
 	return true;
 }
@@ -328,5 +328,5 @@ void jit_emit_bytes(struct jit *j, u32 i, u32 span)
 
 	pieces_at(j, i, &p);
 	a = (struct x86_addr){jit_hw[p.base], RSP, 0, p.best.off};
-	emit_load(j, jit_hw[p.to], p.best.len, &a, p.swap);
+	jit_emit_bytes_at(j, jit_hw[p.to], p.best.len, &a, p.swap);
 }

@@ -188,11 +188,15 @@ u32 jit_match_divide(struct jit *j, u32 i)
 
 void jit_emit_divide(struct jit *j, u32 i, u32 span) {}
 
+/* if ... goto +1; goto there          or: if ... goto out; goto loop     one jump each round */
 u32 jit_match_invert(struct jit *j, u32 i)
 {
-	const struct bpf_insn *in = &j->img->insns[i];
+	const struct bpf_insn *in = &j->img->insns[i], *leave = jit_ahead(j, i + 1);
 
-	return is_condition(in) && in->off == 1 && jit_is_goto(jit_ahead(j, i + 1)) ? 2 : 0;
+	return is_condition(in) && jit_is_goto(leave) &&
+			       (in->off == 1 || jit_target(leave, i + 1) <= i)
+		       ? 2
+		       : 0;
 }
 
 void jit_emit_invert(struct jit *j, u32 i, u32 span)
@@ -201,6 +205,8 @@ void jit_emit_invert(struct jit *j, u32 i, u32 span)
 
 	jit_emit_compare(j, in);
 	jit_emit_jump(j, i, (u32)jit_target(in + 1, i + 1), (int)other_condition(in));
+	if (in->off != 1)
+		jit_emit_jump(j, i + 1, (u32)jit_target(in, i), -1);
 }
 
 /* if ... goto +1; exit      where jumps to exits go to the way out, so that nothing leads to this one */

@@ -11,7 +11,7 @@
 #define PAGE_UP(bytes) round_up((size_t)(bytes), PAGE)
 #define MAX_LEN	       (8u << 20) /* instructions; addresses stay far inside 32 bits */
 #define WORK_SIZE      (2 * sizeof(u32) + sizeof(u16) + 3ul) /* at, entry; live; flags, fused, span */
-#define LOOP_ALIGN     32
+#define LOOP_ALIGN     16
 
 static void *pages(size_t size, int prot)
 {
@@ -41,6 +41,12 @@ static void mark_callback(struct jit *j, u64 v)
 		mark_function(j, off / sizeof(struct bpf_insn));
 }
 
+/* A jump back on a condition, or a goto that another jump goes over. */
+static bool is_latch(const struct bpf_insn *in, u32 i)
+{
+	return !jit_is_goto(in) || (i && jit_is_jump(in - 1) && !jit_is_goto(in - 1));
+}
+
 static int mark(struct jit *j)
 {
 	const struct exec_image *img = j->img;
@@ -64,7 +70,9 @@ static int mark(struct jit *j)
 
 			if (target < 0 || target >= img->len)
 				return -ENOTSUP;
-			j->flags[target] |= JIT_LEADER | (target <= i ? JIT_LOOP : 0);
+			j->flags[target] |= JIT_LEADER;
+			if (target <= i)
+				j->flags[target] |= JIT_LOOP | (is_latch(in, i) ? JIT_ROUNDS : 0);
 		}
 	}
 	return bad ? -ENOTSUP : 0;
@@ -236,13 +244,22 @@ static void follow_known(struct jit *j, const struct bpf_insn *in)
 		j->known[dst] = unknown;
 }
 
-/* Loops begin where the CPU fetches; where that is, the second pass knows. */
-static void pad(struct jit *j)
+static bool falls_through(const struct bpf_insn *in)
 {
+	return !jit_is_goto(in) && in->code != (BPF_JMP | BPF_EXIT);
+}
+
+/* Loops begin where the CPU fetches; where that is, the second pass knows. What no latch leads to may be
+ * where the ways through a loop meet: there is no more in front than one instruction. */
+static void pad(struct jit *j, u32 i)
+{
+	u32 bytes = -jit_here(j) & (LOOP_ALIGN - 1);
+
 	if (j->pass == JIT_SIZES)
 		j->p += LOOP_ALIGN - 1;
-	else
-		jit_emit_padding(j, LOOP_ALIGN);
+	else if (bytes <= JIT_ONE_NOP || (j->flags[i] & JIT_ROUNDS) || !i ||
+		 !falls_through(&j->img->insns[i - 1]))
+		jit_emit_padding(j, bytes);
 }
 
 /* The instruction at @i with what is fused with it: -> how many these are. */
@@ -275,7 +292,7 @@ static int run_pass(struct jit *j, int pass)
 	for (u32 i = 0; n >= 0 && i < j->img->len; i += (u32)n) {
 		begin(j, scratch);
 		if (j->flags[i] & JIT_LOOP)
-			pad(j);
+			pad(j, i);
 		if (j->flags[i] & JIT_FUNCTION)
 			enter_function(j, i);
 		j->at[i] = jit_here(j);

@@ -74,7 +74,8 @@ bool jit_fault(const struct jit_code *jit, void *ucontext);
 #define JIT_MAX_INSN 1536
 
 /* About instructions: something jumps there; begins a function; is the other half of a constant; its
- * jump is a short one; something behind it jumps there; was compared away by a table (a switch). */
+ * jump is a short one; something behind it jumps there, and on a condition, so that a loop begins there; was
+ * compared away by a table (a switch). */
 enum {
 	JIT_LEADER = 1,
 	JIT_FUNCTION = 2,
@@ -82,6 +83,7 @@ enum {
 	JIT_SHORT = 8,
 	JIT_LOOP = 16,
 	JIT_NODE = 32,
+	JIT_ROUNDS = 64,
 };
 /* The passes: sizes with every jump long; which jumps may be short, and all addresses; code. */
 enum { JIT_SIZES, JIT_PLACES, JIT_CODE };
@@ -166,11 +168,12 @@ struct jit_tail {
 struct jit_tail jit_tail(u64 ctx, u64 map, u64 index, struct exec_run *run);
 
 /* The CPU's part: what it can do; how many instructions from @i on are one for it, and which (fused[]), 1: just
- * that; bytes up to a multiple of @align; the function that C calls; a function's beginning and its way out; one instruction, or those fused with
+ * that; @bytes that do nothing; the function that C calls; a function's beginning and its way out; one instruction, or those fused with
  * it, -ENOTSUP when that is the interpreter's. */
 void jit_features(struct jit *j);
 u32 jit_fuse(struct jit *j, u32 i);
-void jit_emit_padding(struct jit *j, u32 align);
+#define JIT_ONE_NOP 9u /* bytes one instruction of them has at most */
+void jit_emit_padding(struct jit *j, u32 bytes);
 void jit_emit_enter(struct jit *j);
 void jit_emit_prologue(struct jit *j);
 void jit_emit_exit(struct jit *j);

@@ -44,7 +44,7 @@ static bool has_frame(const struct jit *j)
 	return j->uses & 1u << BPF_REG_10 || j->patient;
 }
 
-void jit_emit_padding(struct jit *j, u32 align)
+void jit_emit_padding(struct jit *j, u32 bytes)
 {
 	static const u8 nops[16][16] = {
 		{0},
@@ -58,14 +58,13 @@ void jit_emit_padding(struct jit *j, u32 align)
 		{0x0f, 0x1f, 0x84},
 		{0x66, 0x0f, 0x1f, 0x84},
 	}; /* zeroes follow */
-	u32 left = -jit_here(j) & (align - 1);
 
-	while (left) {
-		u32 n = min(left, 9u);
+	while (bytes) {
+		u32 n = min(bytes, JIT_ONE_NOP);
 
 		memcpy(j->p, nops[n], n);
 		j->p += n;
-		left -= n;
+		bytes -= n;
 	}
 }
 

@@ -35,6 +35,11 @@ void jit_emit_compare(struct jit *j, const struct bpf_insn *in);
 /* A load or store of any mode but the atomic ones and BPF_KPTR. */
 void jit_emit_load(struct jit *j, const struct bpf_insn *in, const struct x86_addr *a);
 void jit_emit_store(struct jit *j, const struct bpf_insn *in, const struct x86_addr *a);
+extern const u8 jit_bytes_of[4]; /* by JIT_SIZE_ROW */
+/* @size bytes at @a into @to, zero-extended, the other way round if @swap. */
+void jit_emit_bytes_at(struct jit *j, u32 to, u32 size, const struct x86_addr *a, bool swap);
+/* @in turns the lower @bits of @reg round and clears the others. */
+bool jit_is_swap(const struct bpf_insn *in, u32 reg, s32 bits);
 /* A call of a C function whose arguments are in place. */
 void jit_emit_c_call(struct jit *j, const void *fn);
 void jit_emit_helper(struct jit *j, helper_fn fn);
