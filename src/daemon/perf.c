@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* perf.c - MSG_PERF_OPEN, MSG_PERF_IOCTL, MSG_CALL_TESTS. */
+/* perf.c - MSG_PERF_OPEN, MSG_PERF_IOCTL, MSG_CALL_TESTS, MSG_TRACE_EVENTS. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "daemon/daemon.h"
+#include "link/dyn_event.h"
 #include "link/perf_event.h"
 
 static int passed_fd(struct conn *c, u32 i)
@@ -104,4 +105,25 @@ int perf_handle_call_tests(struct conn *c)
 	if (!err)
 		reply_add(&c->reply, &retval, sizeof(retval));
 	return err;
+}
+
+int perf_handle_trace_events(struct conn *c)
+{
+	struct dyn_events *dyn = perf_events_dyn(sys_perf_events(c->d->sys));
+	const char *text = (const char *)c->msg.body + sizeof(struct msg_trace_events);
+	struct msg_trace_events m;
+	struct cred cred;
+	bool uprobe;
+	int err = 0;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	if (!m.len || m.len > c->msg.hdr.len - sizeof(m) || text[m.len - 1])
+		return -EINVAL;
+	cred_get(c, &cred);
+	if (!cred_sys_admin(&cred))
+		return -EACCES;
+	uprobe = m.flags & TRACE_EVENTS_UPROBE;
+	if (m.flags & TRACE_EVENTS_CLEAR)
+		err = dyn_events_clear(dyn, uprobe);
+	return err ? err : dyn_events_write(dyn, uprobe, text);
 }

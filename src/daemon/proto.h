@@ -49,6 +49,7 @@ enum msg_type {
 	MSG_PERF_IOCTL = 21, /* struct msg_perf_ioctl; fd 0 = perf event, 1 = program -> what the request gives */
 	MSG_CALL_TESTS = 22, /* struct msg_call_tests -> u32: what a test run of a program around functions returns */
 	MSG_SYSCALLS = 24,   /* fd of an ELF file -> struct msg_syscall for each place in it that calls the kernel */
+	MSG_TRACE_EVENTS = 27, /* struct msg_trace_events, text: lines written to kprobe_events or uprobe_events */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -264,6 +265,13 @@ struct msg_perf_ioctl {
 	u32 pad;
 	u64 arg;
 };
+
+struct msg_trace_events {
+	u32 flags; /* TRACE_EVENTS_* */
+	u32 len;   /* bytes with NUL */
+};
+#define TRACE_EVENTS_UPROBE 1u
+#define TRACE_EVENTS_CLEAR 2u /* before anything else, all of the file go */
 
 struct msg_call_tests {
 	u32 attach_type;

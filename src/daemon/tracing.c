@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "daemon/daemon.h"
+#include "link/dyn_event.h"
 #include "link/perf_event.h"
 
 #define DEVICES "/sys/bus/event_source/devices"
@@ -40,6 +41,25 @@ static int make_dirs(struct daemon *d, const char *const *dirs, u32 n)
 		if (mkdirat(d->dir_fd, dirs[i], 0755) && errno != EEXIST)
 			return -errno;
 	return 0;
+}
+
+static void remove_tree(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir && fd >= 0)
+		close(fd);
+	while (dir && (e = readdir(dir))) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		if (unlinkat(fd, e->d_name, 0))
+			remove_tree(fd, e->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	unlinkat(at, name, AT_REMOVEDIR);
 }
 
 /* --- /sys/kernel/tracing --- */
@@ -76,6 +96,73 @@ static int link_events(struct daemon *d)
 	return 0;
 }
 
+/* --- what clients define --- */
+
+/* A directory of ours, not one of the installed ones, which are links. */
+static int open_group(struct daemon *d, const char *group)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "tracing/events/%s", group);
+	mkdirat(d->dir_fd, path, 0755);
+	fd = openat(d->dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -EEXIST : fd;
+}
+
+static int dyn_added(void *arg, const struct dyn_event *ev)
+{
+	int group = open_group(arg, ev->group), err;
+	char path[160], text[512];
+
+	if (group < 0)
+		return group;
+	err = mkdirat(group, ev->name, 0755) ? -errno : 0;
+	close(group);
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "tracing/events/%s/%s/id", ev->group, ev->name);
+	snprintf(text, sizeof(text), "%u\n", ev->id);
+	err = write_text(arg, path, text);
+	snprintf(path, sizeof(path), "tracing/events/%s/%s/format", ev->group, ev->name);
+	snprintf(text, sizeof(text),
+		 "name: %s\nID: %u\nformat:\n"
+		 "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
+		 "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
+		 "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n"
+		 "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n"
+		 "\tfield:unsigned long __probe_ip;\toffset:8;\tsize:8;\tsigned:0;\n\n"
+		 "print fmt: \"(%%lx)\", REC->__probe_ip\n",
+		 ev->name, ev->id);
+	return err ? err : write_text(arg, path, text);
+}
+
+static void dyn_removed(void *arg, const struct dyn_event *ev)
+{
+	int group = open_group(arg, ev->group);
+
+	if (group < 0)
+		return;
+	remove_tree(group, ev->name);
+	close(group);
+}
+
+static void dyn_changed(void *arg)
+{
+	struct daemon *d = arg;
+
+	for (u32 uprobe = 0; uprobe < 2; uprobe++) {
+		FILE *f = create(d, uprobe ? "tracing/uprobe_events" : "tracing/kprobe_events");
+
+		if (!f)
+			continue;
+		dyn_events_print(perf_events_dyn(sys_perf_events(d->sys)), uprobe, f);
+		fclose(f);
+	}
+}
+
+static const struct dyn_event_ops dyn_ops = {dyn_added, dyn_removed, dyn_changed};
+
 static int make_tracing(struct daemon *d)
 {
 	static const char *const dirs[] = {"tracing", "tracing/events"};
@@ -85,7 +172,11 @@ static int make_tracing(struct daemon *d)
 		err = write_functions(d);
 	if (!err)
 		err = write_text(d, "tracing/trace_pipe", ""); /* the pipe goes on it */
-	return err ? err : link_events(d);
+	if (!err)
+		err = link_events(d);
+	dyn_events_set_ops(perf_events_dyn(sys_perf_events(d->sys)), &dyn_ops, d);
+	dyn_changed(d);
+	return err;
 }
 
 /* --- /sys/bus/event_source/devices --- */
@@ -150,25 +241,6 @@ int tracing_make(struct daemon *d)
 	if (!err)
 		link_devices(d);
 	return err;
-}
-
-static void remove_tree(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	if (!dir && fd >= 0)
-		close(fd);
-	while (dir && (e = readdir(dir))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (unlinkat(fd, e->d_name, 0))
-			remove_tree(fd, e->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	unlinkat(at, name, AT_REMOVEDIR);
 }
 
 void tracing_remove(struct daemon *d)

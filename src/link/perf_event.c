@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "helper/proc_text.h"
+#include "link/dyn_event.h"
 #include "link/perf_event.h"
 
 #define MAX_SAMPLE_RATE 100000u /* kernel.perf_event_max_sample_rate */
@@ -14,6 +15,7 @@ struct perf_events {
 	struct list list;
 	struct hooks *hooks;
 	struct probes *probes;
+	struct dyn_events *dyn;
 	u64 last_id;
 };
 
@@ -34,7 +36,8 @@ struct perf_event_obj {
 	struct probe_point point;
 	u64 probe;
 	char *name;			      /* function or file; NULL */
-	const struct trace_event *tracepoint; /* PERF_TYPE_TRACEPOINT */
+	const struct trace_event *tracepoint; /* PERF_TYPE_TRACEPOINT, ... */
+	struct dyn_event *dyn;		      /* ... or one that a client defined */
 	u64 addr;			      /* kprobe without a name */
 	bool override;			      /* its function may be overridden */
 };
@@ -45,6 +48,11 @@ struct perf_events *perf_events_new(struct hooks *hooks, struct probes *probes)
 
 	if (!all)
 		return NULL;
+	all->dyn = dyn_events_new(trace_event_next_id());
+	if (!all->dyn) {
+		free(all);
+		return NULL;
+	}
 	list_init(&all->list);
 	pthread_mutex_init(&all->lock, NULL);
 	all->hooks = hooks;
@@ -56,8 +64,14 @@ void perf_events_free(struct perf_events *all)
 {
 	if (!all)
 		return;
+	dyn_events_free(all->dyn);
 	pthread_mutex_destroy(&all->lock);
 	free(all);
+}
+
+struct dyn_events *perf_events_dyn(struct perf_events *all)
+{
+	return all->dyn;
 }
 
 /* --- objects --- */
@@ -70,6 +84,7 @@ static void release(struct obj *o)
 	pthread_mutex_lock(&e->all->lock);
 	list_del(&e->node);
 	pthread_mutex_unlock(&e->all->lock);
+	dyn_event_put(e->all->dyn, e->dyn);
 }
 
 static void event_free(struct obj *o)
@@ -106,16 +121,6 @@ struct perf_event *perf_event_public(struct perf_event_obj *e)
 }
 
 /* --- opening: which place --- */
-
-static int open_tracepoint(struct perf_event_obj *e, const struct perf_open *o)
-{
-	e->tracepoint = trace_event_by_id(o->attr.config);
-	if (!e->tracepoint)
-		return -EINVAL;
-	e->point.kind = e->tracepoint->kind;
-	e->point.nr = e->tracepoint->nr;
-	return 0;
-}
 
 static int copy_name(struct perf_event_obj *e, const char *name)
 {
@@ -168,6 +173,31 @@ static int open_uprobe(struct perf_event_obj *e, const struct perf_open *o)
 	e->point.ino = st.st_ino;
 	e->point.file = fcntl(o->file, F_DUPFD_CLOEXEC, 0);
 	return e->point.file < 0 ? -errno : copy_name(e, o->name);
+}
+
+/* What a client defined as a tracepoint is the same as what it can open without. */
+static int open_dyn(struct perf_event_obj *e, const struct perf_open *o)
+{
+	struct perf_open as = *o;
+
+	e->dyn = dyn_event_get(e->all->dyn, o->attr.config);
+	if (!e->dyn)
+		return -EINVAL;
+	as.name = *e->dyn->place ? e->dyn->place : NULL;
+	as.file = e->dyn->file;
+	as.attr.config = e->dyn->ret | e->dyn->ref_ctr_offset << PERF_UPROBE_REF_SHIFT;
+	as.attr.probe_offset = as.name ? e->dyn->offset : e->dyn->addr;
+	return e->dyn->uprobe ? open_uprobe(e, &as) : open_kprobe(e, &as);
+}
+
+static int open_tracepoint(struct perf_event_obj *e, const struct perf_open *o)
+{
+	e->tracepoint = trace_event_by_id(o->attr.config);
+	if (!e->tracepoint)
+		return open_dyn(e, o);
+	e->point.kind = e->tracepoint->kind;
+	e->point.nr = e->tracepoint->nr;
+	return 0;
 }
 
 static int open_clock(struct perf_event_obj *e, const struct perf_open *o)
@@ -295,7 +325,7 @@ static bool is_clock(const struct perf_event_obj *e)
 
 static bool is_uprobe(const struct perf_event_obj *e)
 {
-	return e->type == PERF_TYPE_UPROBE;
+	return !e->hook && (e->point.kind == PROBE_UPROBE || e->point.kind == PROBE_URETPROBE);
 }
 
 /* Bytes of a tracepoint's record that programs may read. */
@@ -332,6 +362,11 @@ static int may_set(const struct perf_event_obj *e, const struct bpf_prog *prog)
 	return 0;
 }
 
+static bool same_place(const struct perf_event_obj *a, const struct perf_event_obj *b)
+{
+	return a->tracepoint == b->tracepoint && a->dyn == b->dyn;
+}
+
 /* Programs at a tracepoint count together, whatever event they are on. */
 static int join_tracepoint(struct perf_event_obj *e, const struct bpf_prog *prog, u64 cookie)
 {
@@ -339,7 +374,7 @@ static int join_tracepoint(struct perf_event_obj *e, const struct bpf_prog *prog
 	u32 n = 0;
 
 	list_for_each(o, &e->all->list, node) {
-		if (o->tracepoint != e->tracepoint || !o->prog)
+		if (!same_place(o, e) || !o->prog)
 			continue;
 		if (o->prog == prog && o->pub.bpf_cookie == cookie)
 			return -EEXIST;
@@ -390,7 +425,7 @@ int perf_event_set_prog(struct perf_event_obj *e, struct bpf_prog *prog, u64 coo
 	if (!err && e->prog)
 		err = -EEXIST;
 	pthread_mutex_lock(&e->all->lock);
-	if (!err && e->tracepoint)
+	if (!err && (e->tracepoint || e->dyn))
 		err = join_tracepoint(e, prog, cookie);
 	if (!err)
 		set(e, obj_to_prog(obj_get(&prog->obj)), cookie);
@@ -468,11 +503,11 @@ int perf_event_progs(struct perf_event_obj *e, u32 *ids, u32 room)
 	struct perf_event_obj *o;
 	u32 n = 0;
 
-	if (!e->tracepoint)
+	if (!e->tracepoint && !e->dyn)
 		return -EINVAL;
 	pthread_mutex_lock(&e->all->lock);
 	list_for_each(o, &e->all->list, node) {
-		if (o->tracepoint != e->tracepoint || !o->prog)
+		if (!same_place(o, e) || !o->prog)
 			continue;
 		if (n < room)
 			ids[n] = o->prog->aux->id;

@@ -29,7 +29,9 @@
 #define PERF_MAX_PROGS 64u	 /* on one tracepoint */
 
 struct perf_events; /* all of a service */
+struct dyn_events;
 struct perf_events *perf_events_new(struct hooks *hooks, struct probes *probes); /* NULL: no memory */
+struct dyn_events *perf_events_dyn(struct perf_events *all); /* dyn_event.h: tracepoints that clients define */
 void perf_events_free(struct perf_events *all); /* none is left */
 
 /* perf_event_open(2), its pointers followed. */

@@ -34,6 +34,11 @@ const struct trace_event *trace_event_at(u32 i)
 	return i < ARRAY_SIZE(events) ? &events[i] : NULL;
 }
 
+u32 trace_event_next_id(void)
+{
+	return FIRST_ID + ARRAY_SIZE(events);
+}
+
 u32 trace_event_id(const struct trace_event *ev)
 {
 	return FIRST_ID + (u32)(ev - events);

@@ -16,6 +16,7 @@ struct trace_event {
 };
 
 const struct trace_event *trace_event_at(u32 i); /* NULL at the end */
+u32 trace_event_next_id(void); /* after the last */
 u32 trace_event_id(const struct trace_event *ev); /* its number for perf_event_open(2) */
 const struct trace_event *trace_event_by_id(u64 id);
 const struct trace_event *trace_event_by_name(const char *system, const char *name);

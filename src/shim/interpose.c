@@ -96,16 +96,28 @@ static bool forget(int fd)
 	}));
 }
 
+/* What was written to a file of tracefs counts when it is closed. */
+static long written(int fd)
+{
+	if (likely(!shim_trace_files_open()) || !shim_active())
+		return 0;
+	return INSIDE(shim_trace_file_close(fd));
+}
+
 int i_close(int fd) INTERPOSE(close);
 int i_close(int fd)
 {
+	long err = written(fd);
+
 	if (shim_active() && fd >= 0 && forget(fd))
 		return ret_errno(-EBADF); /* the shim's own: not the program's to close */
-	return LIBC(close)(fd);
+	return LIBC(close)(fd) ?: ret_errno(err);
 }
 
 static int dup_onto(int old, int new, int flags)
 {
+	if (new != old)
+		written(new);
 	if (shim_active() && new >= 0 && new != old)
 		INSIDE(({
 			if (unlikely(shim.tracing))
@@ -344,6 +356,9 @@ ssize_t i_readlinkat(int dir, const char *path, char *buf, size_t len)
 
 static int open_special(const char *path, int flags)
 {
+	if (unlikely((flags & O_ACCMODE) != O_RDONLY) && shim_active() && path &&
+	    strstr(path, "/tracing/"))
+		return INSIDE(shim_trace_file_open(path, flags));
 	if (!proc_path(path, "/fdinfo/"))
 		return SHIM_ELSEWHERE;
 	return INSIDE(shim_open_fdinfo(path, flags));

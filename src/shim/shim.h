@@ -17,7 +17,7 @@
  *   host.c       what SYSCALL programs ask for       fail.c    faults on demand
  *   ring.c       epoll on ring buffers           agent*.c  programs attached to this process
  *   perf_ring.c  perf events of bpf output
- *   perf.c       perf_event_open, ioctl
+ *   perf.c       perf_event_open, ioctl        trace_files.c  kprobe_events, uprobe_events
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
  * goes straight to libc. Functions return the system call's value or negative errno; only
@@ -126,6 +126,11 @@ void shim_wake(struct exec_run *run, struct bpf_map *map);
 /* perf_ring.c: perf events of bpf output; SHIM_ELSEWHERE: another event */
 long shim_perf_ring_open(u64 uattr, int pid, int cpu, int group, unsigned long flags);
 long shim_perf_ring_ioctl(int fd, unsigned long cmd, u64 arg);
+/* trace_files.c: SHIM_ELSEWHERE: another file; close: 0 or the errno of what was written */
+long shim_trace_file_open(const char *path, int flags);
+bool shim_trace_files_open(void); /* were there any? */
+long shim_trace_file_close(int fd);
+
 /* perf.c: perf events of tracing clients; SHIM_ELSEWHERE: the machine's */
 long shim_perf_open(u64 uattr, int pid, int cpu, int group, unsigned long flags);
 long shim_perf_ioctl(int fd, unsigned long cmd, u64 arg);

@@ -73,3 +73,8 @@ int sys_call_tests(struct sys *sys, u32 attach_type, const struct exec_task *tas
 {
 	return hook_test_run(sys->hooks, attach_type, task, retval);
 }
+
+struct perf_events *sys_perf_events(struct sys *sys)
+{
+	return sys->perf_events;
+}

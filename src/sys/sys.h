@@ -97,6 +97,8 @@ int sys_perf_open(struct sys *sys, const struct perf_open *o);
 int sys_perf_ioctl(struct sys *sys, int fd, struct perf_ioctl *io);
 /* PROG_TEST_RUN of a program around functions, on behalf of @task (NULL: the thread's own) */
 struct exec_task;
+struct perf_events;
+struct perf_events *sys_perf_events(struct sys *sys);
 int sys_call_tests(struct sys *sys, u32 attach_type, const struct exec_task *task, u32 *retval);
 struct exec_timer;
 /* A bpf_timer helper of a program in another process; the caller holds the map of INIT. */

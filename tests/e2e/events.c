@@ -481,6 +481,117 @@ static void test_many(void)
 	IS("bad memory", -EFAULT, link_many("/proc/self/exe", (void *)8, NULL, 1));
 }
 
+static long number_of(const char *event)
+{
+	char path[128];
+	long id = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/events/%s/id", event);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	if (fscanf(f, "%ld", &id) != 1)
+		id = -1;
+	fclose(f);
+	return id;
+}
+
+/* --- system calls --- */
+
+static void test_syscalls(void)
+{
+	LIBBPF_OPTS(bpf_tracepoint_opts, opts, .bpf_cookie = 0x21);
+	struct bpf_link *l = bpf_program__attach_tracepoint_opts(prog("tracepoint"), "syscalls",
+								 "sys_enter_getpgid", &opts);
+	struct {
+		struct perf_event_query_bpf q;
+		unsigned int ids[4];
+	} query = {.q.ids_len = 4};
+	struct perf_event_attr a = {.size = sizeof(a), .type = PERF_TYPE_TRACEPOINT};
+	int fd;
+
+	fresh();
+	IS("attach", 0, libbpf_get_error(l));
+	getpgid(getpid());
+	IS("hits", 1, bss->seen[TRACEPOINT].hits);
+	IS("cookie", 0x21, bss->seen[TRACEPOINT].cookies);
+	IS("argument", getpid(), bss->seen[TRACEPOINT].arg);
+	IS("number", SYS_getpgid, bss->seen[TRACEPOINT].ret);
+	IS("whose", me(), bss->seen[TRACEPOINT].pid_tgid);
+	a.config = number_of("syscalls/sys_enter_getpgid");
+	fd = syscall(SYS_perf_event_open, &a, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	IS("query", 0, ioctl(fd, PERF_EVENT_IOC_QUERY_BPF, &query));
+	IS("programs", 1, query.q.prog_cnt);
+	close(fd);
+	bpf_link__destroy(l);
+	l = bpf_program__attach(prog("too_far"));
+	IS("beyond the record", -EACCES, libbpf_get_error(l));
+}
+
+/* --- the old way: a tracepoint of one's own --- */
+
+static int define(const char *file, const char *line)
+{
+	char path[64];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/%s", file);
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = dprintf(fd, "%s\n", line) < 0 ? -errno : 0;
+	if (close(fd))
+		err = -errno;
+	return err;
+}
+
+static int open_defined(const char *event)
+{
+	struct perf_event_attr a = {.size = sizeof(a), .type = PERF_TYPE_TRACEPOINT};
+
+	a.config = number_of(event);
+	return syscall(SYS_perf_event_open, &a, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static void test_defined(void)
+{
+	char line[4400];
+	int fd, err;
+
+	IS("define", 0, define("kprobe_events", "p:old bpf_fentry_test1"));
+	IS("twice", -EEXIST, define("kprobe_events", "p:old bpf_fentry_test1"));
+	IS("nonsense", -EINVAL, define("kprobe_events", "x:old bpf_fentry_test1"));
+	IS("what is not there", -ENOENT, define("kprobe_events", "-:older"));
+	fresh();
+	fd = open_defined("kprobes/old");
+	IS("open", 1, fd >= 0);
+	IS("in use", -EBUSY, define("kprobe_events", "-:old"));
+	IS("a program of the wrong kind", -1,
+	   ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog("tracepoint"))));
+	IS("set", 0, ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog("kprobe"))));
+	IS("run", 0, run("fentry"));
+	IS("hits", 1, bss->seen[KPROBE].hits);
+	close(fd);
+	for (int i = 0; i < 100 && (err = define("kprobe_events", "-:kprobes/old")) == -EBUSY; i++)
+		usleep(20000);
+	IS("taken away", 0, err);
+	IS("its file", -ENOENT, number_of("kprobes/old"));
+
+	snprintf(line, sizeof(line), "r:mine/back /proc/%d/exe:0x%zx", getpid(), offset_of(target));
+	IS("define", 0, define("uprobe_events", line));
+	fd = open_defined("mine/back");
+	IS("open", 1, fd >= 0);
+	fresh();
+	IS("set", 0, ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog("on_return"))));
+	IS("the function", 47, target(4, 7));
+	IS("hits", 1, bss->seen[URETPROBE].hits);
+	close(fd);
+	for (int i = 0; i < 100 && (err = define("uprobe_events", "-:mine/back")) == -EBUSY; i++)
+		usleep(20000);
+	IS("taken away", 0, err);
+}
+
 /* Attached by everything, until somebody has looked. */
 static int show(void)
 {
@@ -543,6 +654,8 @@ int main(int argc, char **argv)
 	test_fd_query();
 	test_uprobe();
 	test_many();
+	test_defined();
+	test_syscalls();
 	bpf_object__close(obj);
 	return wrong != 0;
 }

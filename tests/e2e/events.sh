@@ -56,3 +56,13 @@ for event in raw_syscalls/sys_enter raw_syscalls/sys_exit syscalls/sys_enter_ope
 	[ -r "/sys/kernel/tracing/events/$event/format" ] || continue
 	same "$event" "$(grep -v ^ID "/sys/kernel/tracing/events/$event/format")" "$(ub grep -v ^ID "/sys/kernel/tracing/events/$event/format")"
 done
+
+# the old way: tracepoints that a client defines
+ub sh -c "echo 'p:mine/at_test1 bpf_fentry_test1' >>/sys/kernel/tracing/kprobe_events" || fail "a line of kprobe_events"
+same "what is defined" "p:mine/at_test1 bpf_fentry_test1" "$(ub cat /sys/kernel/tracing/kprobe_events)"
+same "its number" "$(ub sed -n 's/^ID: //p' /sys/kernel/tracing/events/mine/at_test1/format)" "$(ub cat /sys/kernel/tracing/events/mine/at_test1/id)"
+ub sh -c "echo '-:mine/at_test1' >>/sys/kernel/tracing/kprobe_events" || fail "taking it away"
+ub test -e /sys/kernel/tracing/events/mine/at_test1 && fail "it is still there"
+ub sh -c "echo 'p:syscalls/x bpf_fentry_test1' >>/sys/kernel/tracing/kprobe_events"
+[ -e "$BUILD/src/link/tracing/syscalls/x" ] && fail "the installed files were written to"
+true
