@@ -154,8 +154,8 @@ int cg_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, fs_dir_cb *c
 
 /* expose.c. Names that ancestors pass on are visible, too: *inherited. */
 struct fs_expose *expose_find_locked(struct fs_inode *dir, const char *name, bool *inherited);
-/* Takes over @fd, of the group's directory (O_PATH). */
-int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool inherit, int fd);
+/* Takes over @fd, of the group's directory (O_PATH); @wd: notice_watch() of it. */
+int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o, mode_t mode, bool inherit, int fd, int wd);
 int expose_remove(struct fs_expose *e, const char *why); /* -ENODEV: was gone already */
 bool expose_is_at(struct fs_expose *e, struct cg_id group); /* made in that group, or gone */
 void expose_get_locked(struct fs_expose *e);
@@ -176,8 +176,12 @@ void expose_sweep(struct fs *fs, int wd); /* groups of that watch; -1: all */
 /* cg_notice.c */
 int notice_watch(struct fs_cg *cg, int fd); /* for the end of the group whose directory @fd is: a watch, or -1 */
 
-/* cg_file.c */
+/* cg_open.c, and a file for each kind of node that has content */
 int cg_open(struct fs_file *f, const struct cred *c, int flags);
+int cg_host_open(struct fs_file *f, const struct cred *c, int flags);
+int cg_entry_open(struct fs_file *f, const struct cred *c);
+int cg_procs_open(struct fs_file *f, const struct cred *c);
+int cg_open_check(const struct fs_file *f, const struct cred *c); /* may they, by mode and owner as last seen? */
 bool cg_is_rm(const char *buf, size_t len);
 
 /* procs.c: membership in own trees */

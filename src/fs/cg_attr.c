@@ -79,6 +79,22 @@ int cg_access(struct fs_inode *i, const struct cred *c, int mask)
 	return cg_may(i, c, mask);
 }
 
+static int wanted(const struct fs_file *f)
+{
+	return (f->readable ? R_OK : 0) | (f->writable ? W_OK : 0);
+}
+
+int cg_open_check(const struct fs_file *f, const struct cred *c)
+{
+	struct fs_inode *i = f->inode;
+	int err;
+
+	pthread_mutex_lock(&i->sb->fs->lock);
+	err = fs_access_locked(i, c, wanted(f));
+	fs_unlock(i->sb->fs);
+	return err;
+}
+
 static int setattr_entry(struct fs_inode *i, const struct cred *c, const struct stat *st,
 			 unsigned int set)
 {

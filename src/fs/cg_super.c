@@ -63,7 +63,9 @@ int fs_expose(struct fs_inode *dir, const struct cred *c, const char *name, stru
 		return -EPERM;
 	err = cg_may_change(dir, c);
 	fd = err ? err : cg_dir_open(dir);
-	return fd < 0 ? fd : expose_new(dir, c, name, o, mode, inherit, fd);
+	if (fd < 0)
+		return fd;
+	return expose_new(dir, c, name, o, mode, inherit, fd, notice_watch(dir->sb->fs->cg, fd));
 }
 
 static int cg_pin(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o,

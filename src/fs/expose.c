@@ -362,12 +362,12 @@ static void sweep_sometimes(struct fs *fs)
 }
 
 int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, struct obj *o,
-	       mode_t mode, bool inherit, int fd)
+	       mode_t mode, bool inherit, int fd, int wd)
 {
 	struct fs *fs = dir->sb->fs;
 	struct fs_inode *pin = fs_obj_inode(fs, o);
 	struct fs_expose *e = expose_alloc(fs, c, name, mode, inherit);
-	int err = !pin ? -ENXIO : !e ? -ENOMEM : 0, wd;
+	int err = !pin ? -ENXIO : !e ? -ENOMEM : 0;
 
 	if (err)
 		goto fail;
@@ -376,7 +376,6 @@ int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, str
 	if (err)
 		goto fail;
 	sweep_sometimes(fs);
-	wd = notice_watch(fs->cg, fd);
 	pthread_mutex_lock(&fs->lock);
 	err = !pin->obj ? -ENXIO : insert_locked(dir, e, fd, wd);
 	fs_unlock(fs);
