@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ENOTSUPP_ 524 /* of the kernel, no libc has it */
@@ -28,7 +29,7 @@ static int wrong;
 			printf("%s:%d: want %ld, got %ld\n", what, __LINE__, w, g); \
 	} while (0)
 
-enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, MANY, NR };
+enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, MANY, SYS_RAW, SYS_BTF, SYS_KPROBE, SYS_KRETPROBE, NR };
 
 struct bss {
 	struct seen {
@@ -529,6 +530,74 @@ static void test_syscalls(void)
 	IS("beyond the record", -EACCES, libbpf_get_error(l));
 }
 
+/* The same system call, seen from everywhere. */
+static void test_syscall_functions(void)
+{
+	LIBBPF_OPTS(bpf_kprobe_opts, opts, .bpf_cookie = 0x31);
+	struct bpf_link *raw = bpf_program__attach(prog("sys_raw")), *btf = bpf_program__attach(prog("sys_btf"));
+	struct bpf_link *entry = bpf_program__attach_kprobe_opts(prog("sys_kprobe"), "__x64_sys_getpgid", &opts);
+	struct bpf_link *ret;
+	int pid = getpid(), group;
+
+	opts.retprobe = true;
+	opts.bpf_cookie = 0x32;
+	ret = bpf_program__attach_kprobe_opts(prog("sys_kretprobe"), "__x64_sys_getpgid", &opts);
+	IS("attach", 0, libbpf_get_error(raw) | libbpf_get_error(btf) | libbpf_get_error(entry) | libbpf_get_error(ret));
+	fresh();
+	group = getpgid(pid);
+	IS("raw_tp", 1, bss->seen[SYS_RAW].hits);
+	IS("its argument", pid, bss->seen[SYS_RAW].arg);
+	IS("tp_btf", 1, bss->seen[SYS_BTF].hits);
+	IS("its argument", pid, bss->seen[SYS_BTF].arg);
+	IS("result", group, bss->seen[SYS_BTF].ret);
+	IS("kprobe", 1, bss->seen[SYS_KPROBE].hits);
+	IS("its argument", pid, bss->seen[SYS_KPROBE].arg);
+	IS("cookie", 0x31, bss->seen[SYS_KPROBE].cookies);
+	IS("kretprobe", 1, bss->seen[SYS_KRETPROBE].hits);
+	IS("result", group, bss->seen[SYS_KRETPROBE].ret);
+	IS("cookie", 0x32, bss->seen[SYS_KRETPROBE].cookies);
+	IS("whose", me(), bss->seen[SYS_KRETPROBE].pid_tgid);
+	bpf_link__destroy(entry);
+	entry = bpf_program__attach_kprobe(prog("override"), false, "__x64_sys_getpgid");
+	IS("nobody leaves system calls out", -EINVAL, libbpf_get_error(entry));
+	bpf_link__destroy(raw);
+	bpf_link__destroy(btf);
+	bpf_link__destroy(ret);
+}
+
+/* --- time --- */
+
+static void use_time(int ms)
+{
+	struct timespec t0, t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
+	do
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	while ((t.tv_sec - t0.tv_sec) * 1000 + (t.tv_nsec - t0.tv_nsec) / 1000000 < ms);
+}
+
+static void test_clock(void)
+{
+	struct perf_event_attr a = {.size = sizeof(a), .type = PERF_TYPE_SOFTWARE,
+				    .config = PERF_COUNT_SW_TASK_CLOCK, .freq = 1, .sample_freq = 100};
+	LIBBPF_OPTS(bpf_perf_event_opts, opts, .bpf_cookie = 0x41);
+	struct bpf_link *l;
+	int fd;
+
+	fd = syscall(SYS_perf_event_open, &a, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	IS("open", 1, fd >= 0);
+	l = bpf_program__attach_perf_event_opts(prog("sample"), fd, &opts);
+	IS("attach", 0, libbpf_get_error(l));
+	fresh();
+	use_time(300);
+	if ((bss->seen[SAMPLE].hits < 10 || bss->seen[SAMPLE].hits > 60) && ++wrong)
+		printf("samples in 0.3 s at 100 Hz: %llu\n", bss->seen[SAMPLE].hits);
+	IS("cookie", 0x41, bss->seen[SAMPLE].cookies);
+	IS("whose", me(), bss->seen[SAMPLE].pid_tgid);
+	bpf_link__destroy(l);
+}
+
 /* --- the old way: a tracepoint of one's own --- */
 
 static int define(const char *file, const char *line)
@@ -656,6 +725,8 @@ int main(int argc, char **argv)
 	test_many();
 	test_defined();
 	test_syscalls();
+	test_syscall_functions();
+	test_clock();
 	bpf_object__close(obj);
 	return wrong != 0;
 }

@@ -4,7 +4,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, MANY, NR };
+enum { KPROBE, KRETPROBE, MULTI, FENTRY, FEXIT, FMOD_RET, RAW_TP, TP_BTF, TRACEPOINT, SAMPLE, UPROBE, URETPROBE, MANY, SYS_RAW, SYS_BTF, SYS_KPROBE, SYS_KRETPROBE, NR };
 
 struct seen {
 	__u64 hits, cookies, ip, arg, ret, pid_tgid;
@@ -104,6 +104,45 @@ SEC("tracepoint/syscalls/sys_enter_getpgid")
 int tracepoint(struct trace_event_raw_sys_enter *ctx)
 {
 	note(ctx, TRACEPOINT, ctx->args[0], ctx->id);
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+int sys_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+	unsigned long pid = 0;
+
+	if (ctx->args[1] != 121) /* getpgid */
+		return 0;
+	bpf_probe_read_kernel(&pid, sizeof(pid), &regs->di);
+	note(ctx, SYS_RAW, pid, ctx->args[1]);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_btf, struct pt_regs *regs, long ret)
+{
+	if (regs->orig_ax == 121)
+		note(ctx, SYS_BTF, regs->di, ret);
+	return 0;
+}
+
+SEC("kprobe/__x64_sys_getpgid")
+int sys_kprobe(struct pt_regs *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)PT_REGS_PARM1(ctx);
+	unsigned long pid = 0;
+
+	bpf_probe_read_kernel(&pid, sizeof(pid), &regs->di);
+	note(ctx, SYS_KPROBE, pid, 0);
+	return 0;
+}
+
+SEC("kretprobe/__x64_sys_getpgid")
+int sys_kretprobe(struct pt_regs *ctx)
+{
+	note(ctx, SYS_KRETPROBE, 0, PT_REGS_RC(ctx));
 	return 0;
 }
 
