@@ -9,13 +9,14 @@ static const char *reason(int err)
 {
 	switch (err) {
 	case -ESRCH: return "there is no such process";
-	case -EPERM: return "the service may not trace it: another user's, or a security module forbids it";
+	case -EPERM:
+		return "the service may not trace it: another user's, or a security module forbids it";
 	case -EBUSY: return "another process traces it";
-	case -EAGAIN:
-		return "none of its threads came to a system call in time; try again";
+	case -EAGAIN: return "none of its threads came to a system call in time; try again";
 	case -ENXIO: return "it has no libc.so.6 (statically linked, or another libc)";
 	case -ENOEXEC: return "it runs no 64-bit code";
-	case -ELIBBAD: return "the preload library cannot be loaded there (another mount namespace?)";
+	case -ELIBBAD:
+		return "the preload library cannot be loaded there (another mount namespace?)";
 	case -ETIMEDOUT: return "the agent does not reach the service from there";
 	default: return strerror(-err);
 	}

@@ -30,7 +30,7 @@
 #include "link/probe.h"
 
 #define WAIT_MS	  1000
-#define STOP_MS	  500 /* until a thread of a process stands still */
+#define STOP_MS	  500  /* until a thread of a process stands still */
 #define FORGET_MS 5000 /* a process that could not be reached is left alone for so long */
 #define SKIPPED	  64u
 #define AT_ONCE	  16u
@@ -40,11 +40,11 @@ struct agent {
 	struct conn *c;
 	pid_t pid;
 	pthread_mutex_t order;
-	u64 sent;	/* messages to be answered; under order */
-	u64 answered;	/* under lock; UINT64_MAX when it is gone */
+	u64 sent;     /* messages to be answered; under order */
+	u64 answered; /* under lock; UINT64_MAX when it is gone */
 	bool synced;
-	bool slow;	/* did not answer in time: nobody waits for it until it does */
-	u32 users;	/* who waits or sends */
+	bool slow;		   /* did not answer in time: nobody waits for it until it does */
+	u32 users;		   /* who waits or sends */
 	struct msg_probe_ack last; /* answer; under lock */
 };
 
@@ -332,8 +332,7 @@ int agent_handle(struct conn *c)
 	put_snapshot(&s);
 	while (!err) {
 		err = wait_message(c) ? wire_recv(c->sock, &c->msg, NULL, NULL) : 0;
-		if (err <= 0 || c->msg.hdr.type < MSG_PROBE_ADD ||
-		    c->msg.hdr.type > MSG_PROBE_SYNC)
+		if (err <= 0 || c->msg.hdr.type < MSG_PROBE_ADD || c->msg.hdr.type > MSG_PROBE_SYNC)
 			break;
 		answered(as, &a, &c->msg);
 		err = 0;
@@ -365,8 +364,7 @@ static void skip(struct agents *as, pid_t pid, u64 started, const char *why)
 		if (as->skipped[i].pid == pid)
 			s = &as->skipped[i];
 	if (!s) {
-		s = &as->skipped[as->nr_skipped < SKIPPED ? as->nr_skipped++
-							   : now_ms() % SKIPPED];
+		s = &as->skipped[as->nr_skipped < SKIPPED ? as->nr_skipped++ : now_ms() % SKIPPED];
 	}
 	*s = (struct skipped){.pid = pid, .started = started, .at_ms = now_ms()};
 	snprintf(s->why, sizeof(s->why), "%s", why);
@@ -793,7 +791,8 @@ int agent_handle_attach(struct conn *c)
 
 /* --- status --- */
 
-void agents_describe(struct daemon *d, void (*each)(void *arg, pid_t pid, const char *why), void *arg)
+void agents_describe(struct daemon *d, void (*each)(void *arg, pid_t pid, const char *why),
+		     void *arg)
 {
 	struct agents *as = d->agents;
 	struct agent *a;
@@ -804,8 +803,8 @@ void agents_describe(struct daemon *d, void (*each)(void *arg, pid_t pid, const 
 	list_for_each(a, &as->list, node) {
 		char why[80];
 
-		snprintf(why, sizeof(why), "has %u places without their probe: %s", a->last.nr_failed,
-			 strerrorname_np(-a->last.err) ?: "?");
+		snprintf(why, sizeof(why), "has %u places without their probe: %s",
+			 a->last.nr_failed, strerrorname_np(-a->last.err) ?: "?");
 		each(arg, a->pid, NULL);
 		if (a->last.nr_failed)
 			each(arg, a->pid, why);

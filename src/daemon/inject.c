@@ -67,19 +67,21 @@ static int wait_stop(struct target *t, int *status, u64 until)
 	}
 }
 
-#define FUTEX_CMD_ 0x7f
+#define FUTEX_CMD_	   0x7f
 #define FUTEX_WAIT_BITSET_ 9 /* conditions, joins, semaphores; libc's own locks wait otherwise */
 
 /* No part of the memory allocator or the dynamic linker makes these. */
 static bool calm_nr(u64 nr, u64 second)
 {
-	static const u16 theirs[] = {SYS_mmap,	SYS_munmap, SYS_mremap,	  SYS_brk,    SYS_madvise,
-				     SYS_mprotect, SYS_openat,   SYS_open,   SYS_fstat,
-				     SYS_newfstatat, SYS_pread64, SYS_close, SYS_getdents64,
-				     SYS_rt_sigprocmask, SYS_sched_yield, SYS_getrandom,
-				     SYS_rt_sigreturn, SYS_clone, SYS_clone3, SYS_vfork, SYS_fork,
-				     SYS_execve, SYS_exit, SYS_exit_group, SYS_write, SYS_writev,
-				     SYS_prctl, SYS_arch_prctl, SYS_tgkill, SYS_set_robust_list};
+	static const u16 theirs[] = {
+		SYS_mmap,	  SYS_munmap,	      SYS_mremap,      SYS_brk,
+		SYS_madvise,	  SYS_mprotect,	      SYS_openat,      SYS_open,
+		SYS_fstat,	  SYS_newfstatat,     SYS_pread64,     SYS_close,
+		SYS_getdents64,	  SYS_rt_sigprocmask, SYS_sched_yield, SYS_getrandom,
+		SYS_rt_sigreturn, SYS_clone,	      SYS_clone3,      SYS_vfork,
+		SYS_fork,	  SYS_execve,	      SYS_exit,	       SYS_exit_group,
+		SYS_write,	  SYS_writev,	      SYS_prctl,       SYS_arch_prctl,
+		SYS_tgkill,	  SYS_set_robust_list};
 
 	if (nr == SYS_futex)
 		return (second & FUTEX_CMD_) == FUTEX_WAIT_BITSET_;
@@ -91,7 +93,8 @@ static bool calm_nr(u64 nr, u64 second)
 
 static bool calm_call(const struct inject *in, const struct user_regs_struct *r)
 {
-	return calm_nr(r->orig_rax, r->rsi) && r->rip - in->linker[0] > in->linker[1] - in->linker[0];
+	return calm_nr(r->orig_rax, r->rsi) &&
+	       r->rip - in->linker[0] > in->linker[1] - in->linker[0];
 }
 
 /* Blocked in a system call that a stop has interrupted. */
@@ -171,9 +174,9 @@ static int stop_thread(struct target *t)
 /* The kernel says EINTR of these after any stop, and a program that knows of no signal is surprised. */
 static bool eintr_after_stop(u64 nr)
 {
-	static const u16 calls[] = {SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2,
-				    SYS_rt_sigtimedwait, SYS_semop, SYS_semtimedop,
-				    SYS_io_getevents, SYS_io_pgetevents};
+	static const u16 calls[] = {SYS_epoll_wait,	 SYS_epoll_pwait,  SYS_epoll_pwait2,
+				    SYS_rt_sigtimedwait, SYS_semop,	   SYS_semtimedop,
+				    SYS_io_getevents,	 SYS_io_pgetevents};
 
 	for (u32 i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i] == nr)

@@ -115,7 +115,8 @@ u64 target_started(pid_t pid)
 		return 0;
 	p = strrchr(buf, ')');
 	if (!p ||
-	    sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	    sscanf(p + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 		   &t) != 1)
 		return 0;
 	return p[2] == 'Z' ? 0 : t;
@@ -126,7 +127,8 @@ static bool names_socket(const char *value, const char *sock, u64 ino)
 {
 	struct stat st;
 
-	return !strcmp(value, sock) || (!stat(value, &st) && S_ISSOCK(st.st_mode) && st.st_ino == ino);
+	return !strcmp(value, sock) ||
+	       (!stat(value, &st) && S_ISSOCK(st.st_mode) && st.st_ino == ino);
 }
 
 static bool was_told(pid_t pid, const char *sock, u64 ino, char *buf, size_t cap)
@@ -206,8 +208,8 @@ static const char *obstacle(pid_t pid)
 	if (read_file(pid, "status", its, sizeof(its)) <= 0 ||
 	    read_file(getpid(), "status", own, sizeof(own)) <= 0)
 		return "cannot be read";
-	if (field(its, "\nSeccomp:\t") == 1 || field(its, "\nSeccomp_filters:\t") >
-						       field(own, "\nSeccomp_filters:\t") + 1)
+	if (field(its, "\nSeccomp:\t") == 1 ||
+	    field(its, "\nSeccomp_filters:\t") > field(own, "\nSeccomp_filters:\t") + 1)
 		return "has a seccomp filter";
 	if (field(its, "\nTracerPid:\t"))
 		return "is traced by another process";
@@ -232,7 +234,7 @@ static void look(const struct target_lib *lib, pid_t pid, bool told,
 }
 
 int target_each(const struct target_lib *lib, const char *sock, u64 sock_ino, pid_t pid,
-	       void (*each)(void *arg, const struct target *p), void *arg)
+		void (*each)(void *arg, const struct target *p), void *arg)
 {
 	size_t cap = 256u << 10;
 	struct dirent *e;

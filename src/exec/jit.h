@@ -44,6 +44,7 @@ struct jit_code {
 	const u8 *code;
 	u32 code_len;
 	u32 nr_functions, nr_faults;
+	bool calls_c; /* else it uses general registers only, and so it does as a whole */
 	u32 fusions[JIT_MAX_FUSIONS]; /* how many of each kind (jit_fuse.h): what tests look at */
 	const struct jit_function *functions; /* by start */
 	const struct jit_fault *faults;	      /* by address */
@@ -53,6 +54,11 @@ struct jit_code {
 typedef u64 (*jit_enter_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run,
 			    const void *entry);
 
+/* False: it touches no vector register. */
+static inline bool jit_calls_c(const struct jit_code *jit)
+{
+	return jit->calls_c;
+}
 struct jit_code *jit_compile(const struct exec_image *img);
 void jit_free(struct jit_code *jit);
 /* Code of the function that begins at instruction @start; NULL: none does. */
@@ -122,6 +128,7 @@ struct jit {
 	struct jit_known known[12]; /* R0..R11 */
 	bool knows;		    /* anything of them */
 	bool calls, patient, leaves; /* leaves: something jumps out of it */
+	bool calls_c; /* functions in C: vector registers, perhaps */
 	u32 features; /* the CPU file's */
 };
 
@@ -182,6 +189,7 @@ int jit_emit_insn(struct jit *j, u32 i);
 #else
 
 static inline struct jit_code *jit_compile(const struct exec_image *img) { return NULL; }
+static inline bool jit_calls_c(const struct jit_code *jit) { return true; }
 static inline void jit_free(struct jit_code *jit) {}
 static inline const void *jit_entry(const struct jit_code *jit, u32 start) { return NULL; }
 typedef u64 (*jit_enter_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run, const void *entry);

@@ -13,20 +13,20 @@
 #define READY_MS  1000 /* a program waits for its probes at its start ... */
 #define RESCAN_MS 500  /* ... and when it loads a library */
 
-#define POLLIN_	  1
+#define POLLIN_ 1
 
 enum { OFF, STARTING, ON };
 
 static struct {
 	bool configured; /* atomic */
-	bool stay;	 /* was brought in from outside: children have nobody else to find the service */
-	u32 state;	 /* atomic */
-	u32 tid;	 /* of the thread, 0: none; the kernel clears it */
-	u32 ready;	 /* futex: 1 when what there was at the start is in place, or cannot be */
+	bool stay; /* was brought in from outside: children have nobody else to find the service */
+	u32 state; /* atomic */
+	u32 tid;   /* of the thread, 0: none; the kernel clears it */
+	u32 ready; /* futex: 1 when what there was at the start is in place, or cannot be */
 	u32 lock;
-	u32 forking;	 /* a thread is between the fork handlers */
-	int wake;	 /* eventfd: look at the mappings again */
-	u32 rescans;	 /* futex: counts when that was done */
+	u32 forking; /* a thread is between the fork handlers */
+	int wake;    /* eventfd: look at the mappings again */
+	u32 rescans; /* futex: counts when that was done */
 	struct client client;
 	char probes[sizeof(((struct sockaddr_un *)0)->sun_path) + 8]; /* the service's file */
 } agent;

@@ -34,9 +34,9 @@ static bool plan_of(const u8 *code, struct site_plan *plan)
 	static const u8 endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
 	bool begins = !memcmp(code, endbr, sizeof(endbr));
 
-	*plan = (struct site_plan){.insn = {.kind = begins ? SITE_NOP : SITE_COPY,
-					    .len = begins ? sizeof(endbr) : 1},
-				   .flags = SITE_F_ENTRY};
+	*plan = (struct site_plan){
+		.insn = {.kind = begins ? SITE_NOP : SITE_COPY, .len = begins ? sizeof(endbr) : 1},
+		.flags = SITE_F_ENTRY};
 	plan->free = plan->insn.len;
 	memcpy(plan->insn.bytes, code, plan->insn.len);
 	return begins || code[0] == 0xc3;

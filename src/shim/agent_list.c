@@ -7,6 +7,7 @@
  * never given back to the system.
  */
 #include "agent/patch.h"
+#include "exec/jit.h"
 #include "shim/agent.h"
 #include "shim/agent_probe.h"
 #include "base/raw.h"
@@ -30,7 +31,8 @@ static void *take(u32 size)
 
 	size = round_up(size, 64u);
 	if (list.left < size) {
-		p = raw_mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		p = raw_mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
 		if (IS_ERR(p))
 			return NULL;
 		list.chunk = p;
@@ -67,16 +69,6 @@ static struct agent_prog *prog_find(u32 id)
 	return g;
 }
 
-/* Code of ours that calls nothing uses general registers only. */
-static bool is_plain(const struct exec_image *img)
-{
-	for (u32 i = 0; i < img->len; i++)
-		if (img->insns[i].code == (BPF_JMP | BPF_CALL) &&
-		    img->insns[i].src_reg != BPF_PSEUDO_CALL)
-			return false;
-	return img->jit != NULL;
-}
-
 static struct agent_prog *prog_new(struct exec_image *img)
 {
 	struct agent_prog *g = list.free_progs;
@@ -87,7 +79,8 @@ static struct agent_prog *prog_new(struct exec_image *img)
 		g = take(sizeof(*g));
 	if (!g)
 		return NULL;
-	*g = (struct agent_prog){.next = list.progs, .img = img, .plain = is_plain(img)};
+	*g = (struct agent_prog){
+		.next = list.progs, .img = img, .plain = img->jit && !jit_calls_c(img->jit)};
 	list.progs = g;
 	return g;
 }

@@ -14,7 +14,9 @@ static u64 number(const char **at, u32 base)
 
 	for (;; (*at)++) {
 		char c = **at;
-		u32 digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10u : 99;
+		u32 digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10u
+						   : 99;
 
 		if (digit >= base)
 			return n;

@@ -16,6 +16,7 @@
 #include <asm/prctl.h>
 #include "agent/patch.h"
 #include "base/raw.h"
+#include "base/slot.h"
 #include "exec/probe_kind.h"
 #include "exec/trace_record.h"
 #include "shim/agent.h"
@@ -41,7 +42,7 @@ struct sys_file {
 	u64 dev, ino, base; /* base: where offset 0 would be */
 	struct msg_syscall *calls;
 	u32 nr;
-	size_t size;	    /* of the mapping of calls */
+	size_t size; /* of the mapping of calls */
 	bool seen;
 	struct place *places;
 };
@@ -63,6 +64,7 @@ static struct {
 	} chunk;
 	bool wanted[NR_MAX];
 	bool all;
+	bool exits; /* somebody wants to know how calls end */
 } sys;
 
 /* --- hits --- */
@@ -127,7 +129,7 @@ static void run_enter(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 		hit_exec(&p->hit, args, 0, &user);
 		return;
 	}
-	rec.ent = (struct trace_entry){.type = event_of(p), .pid = raw3(SYS_gettid, 0, 0, 0)};
+	rec.ent = (struct trace_entry){.type = event_of(p), .pid = (s32)slot_tid()};
 	rec.id = nr;
 	rec.args[0] = regs->rdi;
 	rec.args[1] = regs->rsi;
@@ -154,7 +156,7 @@ static void run_exit(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 		hit_exec(&p->hit, args, 0, &user);
 		return;
 	}
-	rec.ent = (struct trace_entry){.type = event_of(p), .pid = raw3(SYS_gettid, 0, 0, 0)};
+	rec.ent = (struct trace_entry){.type = event_of(p), .pid = (s32)slot_tid()};
 	rec.id = nr;
 	rec.ret = (s64)regs->rax;
 	hit_exec(&p->hit, &rec, 0, &user);
@@ -200,7 +202,8 @@ static void on_enter(void *arg, struct pt_regs *regs)
 
 	if (hit_inside)
 		return;
-	remember(at, regs->rsp, nr);
+	if (READ_ONCE(sys.exits))
+		remember(at, regs->rsp, nr);
 	r.rip = r.rcx = at->exit;
 	r.r11 = r.eflags;
 	r.orig_rax = nr;
@@ -266,8 +269,8 @@ static void put(struct patch **to, u64 addr, const struct site_plan *plan, struc
 		void (*fn)(void *arg, struct pt_regs *regs))
 {
 	batch.to[batch.nr] = to;
-	batch.req[batch.nr++] = (struct patch_req){
-		.addr = (void *)addr, .plan = plan, .hit = {.fn = fn, .arg = p}};
+	batch.req[batch.nr++] =
+		(struct patch_req){.addr = (void *)addr, .plan = plan, .hit = {.fn = fn, .arg = p}};
 	if (batch.nr == BATCH)
 		flush();
 }
@@ -286,6 +289,20 @@ static struct place *place_of(const struct sys_file *f, u64 enter)
 	return p;
 }
 
+static struct place *place_add(struct sys_file *f, const struct msg_syscall *c)
+{
+	struct place *p = place_new();
+
+	if (!p)
+		return NULL;
+	*p = (struct place){.next = f->places,
+			    .enter = f->base + c->enter,
+			    .exit = f->base + c->exit,
+			    .nr = c->nr};
+	f->places = p;
+	return p;
+}
+
 static void put_calls(struct sys_file *f)
 {
 	for (u32 i = 0; i < f->nr; i++) {
@@ -295,21 +312,15 @@ static void put_calls(struct sys_file *f)
 		if (!is_wanted(c->nr))
 			continue;
 		p = place_of(f, f->base + c->enter);
-		if (p) {
-			p->wanted = true;
-			continue;
-		}
-		p = place_new();
+		if (!p)
+			p = place_add(f, c);
 		if (!p)
 			return;
-		*p = (struct place){.next = f->places,
-				    .enter = f->base + c->enter,
-				    .exit = f->base + c->exit,
-				    .nr = c->nr,
-				    .wanted = true};
-		f->places = p;
-		put(&p->at_exit, p->exit, &c->exit_plan, p, on_exit);
-		put(&p->at_enter, p->enter, &c->enter_plan, p, on_enter);
+		p->wanted = true;
+		if (sys.exits && !p->at_exit)
+			put(&p->at_exit, p->exit, &c->exit_plan, p, on_exit);
+		if (!p->at_enter)
+			put(&p->at_enter, p->enter, &c->enter_plan, p, on_enter);
 	}
 }
 
@@ -418,7 +429,7 @@ static void publish(struct agent_probe *all)
 	u32 n = 0;
 
 	memset(sys.wanted, 0, sizeof(sys.wanted));
-	sys.all = false;
+	sys.all = sys.exits = false;
 	for (struct agent_probe *p = all; p; p = p->next)
 		n += agent_probe_is_sys(p);
 	if (n) {
@@ -434,6 +445,8 @@ static void publish(struct agent_probe *all)
 			continue;
 		l->p[l->nr++] = p;
 		l->plain &= p->prog->plain;
+		if (p->m.kind == PROBE_SYS_EXIT || p->m.kind == PROBE_SYS_KRETPROBE)
+			sys.exits = true;
 		if (p->m.nr < 0)
 			sys.all = true;
 		else if (p->m.nr < (s32)NR_MAX)

@@ -60,7 +60,8 @@ __attribute__((noinline, optimize("no-stack-protector"))) static long
 clone_thread(void *stack, void *tp, u32 *tid, void (*fn)(void))
 {
 	const long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-			   CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+			   CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+			   CLONE_CHILD_CLEARTID;
 	u64 *sp = (u64 *)stack - 1;
 	register long r10 __asm__("r10") = (long)tid;
 	register long r8 __asm__("r8") = (long)tp;
@@ -91,9 +92,7 @@ static u64 thread_pointer(void)
 	return 0;
 }
 
-static void make_tcb(u64 *tp)
-{
-}
+static void make_tcb(u64 *tp) {}
 
 static long clone_thread(void *stack, void *tp, u32 *tid, void (*fn)(void))
 {

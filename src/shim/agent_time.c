@@ -19,11 +19,11 @@
 #include "shim/agent_probe.h"
 #include "shim/shim.h"
 
-#define THREADS	 4096u
-#define PERIODS	 8u
-#define OVERRUNS 100
-#define LOOK_MS	 50 /* for new threads */
-#define MAGIC	 0x75627066u /* of our signals, in the upper half of their value */
+#define THREADS	      4096u
+#define PERIODS	      8u
+#define OVERRUNS      100
+#define LOOK_MS	      50		  /* for new threads */
+#define MAGIC	      0x75627066u	  /* of our signals, in the upper half of their value */
 #define CLOCK_OF(tid) ((~(tid) << 3) | 6) /* CPU time of a thread, as clock ids have it */
 
 struct thread_timer {
@@ -66,12 +66,27 @@ static void fill(struct sample_ctx *c, const ucontext_t *uc, u64 period)
 	const greg_t *g = uc->uc_mcontext.gregs;
 
 	memset(c, 0, sizeof(*c));
-	c->regs = (struct pt_regs){
-		.r15 = g[REG_R15], .r14 = g[REG_R14], .r13 = g[REG_R13], .r12 = g[REG_R12],
-		.rbp = g[REG_RBP], .rbx = g[REG_RBX], .r11 = g[REG_R11], .r10 = g[REG_R10],
-		.r9 = g[REG_R9],   .r8 = g[REG_R8],   .rax = g[REG_RAX], .rcx = g[REG_RCX],
-		.rdx = g[REG_RDX], .rsi = g[REG_RSI], .rdi = g[REG_RDI], .rip = g[REG_RIP],
-		.rsp = g[REG_RSP], .eflags = g[REG_EFL], .orig_rax = -1, .cs = 0x33, .ss = 0x2b};
+	c->regs = (struct pt_regs){.r15 = g[REG_R15],
+				   .r14 = g[REG_R14],
+				   .r13 = g[REG_R13],
+				   .r12 = g[REG_R12],
+				   .rbp = g[REG_RBP],
+				   .rbx = g[REG_RBX],
+				   .r11 = g[REG_R11],
+				   .r10 = g[REG_R10],
+				   .r9 = g[REG_R9],
+				   .r8 = g[REG_R8],
+				   .rax = g[REG_RAX],
+				   .rcx = g[REG_RCX],
+				   .rdx = g[REG_RDX],
+				   .rsi = g[REG_RSI],
+				   .rdi = g[REG_RDI],
+				   .rip = g[REG_RIP],
+				   .rsp = g[REG_RSP],
+				   .eflags = g[REG_EFL],
+				   .orig_rax = -1,
+				   .cs = 0x33,
+				   .ss = 0x2b};
 	c->sample_period = period;
 }
 
@@ -90,7 +105,8 @@ static void make_again(ucontext_t *uc)
 static void run_samples(ucontext_t *uc, u64 period)
 {
 	const struct sample_list *l;
-	struct bpf_perf_event_value value = {.counter = period, .enabled = period, .running = period};
+	struct bpf_perf_event_value value = {
+		.counter = period, .enabled = period, .running = period};
 	struct sample_ctx ctx;
 	struct exec_regs user;
 	u32 cpu = 0, slot;
@@ -114,13 +130,9 @@ static void run_samples(ucontext_t *uc, u64 period)
 
 #else
 
-static void make_again(ucontext_t *uc)
-{
-}
+static void make_again(ucontext_t *uc) {}
 
-static void run_samples(ucontext_t *uc, u64 period)
-{
-}
+static void run_samples(ucontext_t *uc, u64 period) {}
 
 #endif
 
@@ -287,8 +299,9 @@ void agent_time_place(struct agent_probe *all)
 		return;
 	stop_all();
 	if (!state.threads) {
-		state.threads = raw_mmap(NULL, THREADS * sizeof(*state.threads), PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		state.threads =
+			raw_mmap(NULL, THREADS * sizeof(*state.threads), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (IS_ERR(state.threads))
 			state.threads = NULL;
 	}

@@ -43,9 +43,8 @@ static void after_fork(void)
 	agent_after_fork(true);
 }
 
-static const struct fd_source source = {.describe = shim_describe,
-					.put_image = shim_image_put,
-					.put_inner = shim_inner_put};
+static const struct fd_source source = {
+	.describe = shim_describe, .put_image = shim_image_put, .put_inner = shim_inner_put};
 
 bool shim_make_state(const char *path)
 {
