@@ -348,8 +348,9 @@ static int check_tail_calls(const struct bpf_prog *prog)
 		struct bpf_map *map = prog->aux->used_maps[i];
 
 		if (map->map_type == BPF_MAP_TYPE_PROG_ARRAY &&
-		    !map_obj_prog_fits(map_obj_of(map), prog_type_resolved(prog),
-				       prog->expected_attach_type, prog->aux->attach_func_proto))
+		    (prog->kprobe_override ||
+		     !map_obj_prog_fits(map_obj_of(map), prog_type_resolved(prog),
+					prog->expected_attach_type, prog->aux->attach_func_proto)))
 			return -EINVAL;
 	}
 	return 0;

@@ -81,7 +81,8 @@ int map_obj_set_prog(struct map_obj *m, u32 index, struct bpf_prog *prog)
 		return -EINVAL;
 	if (index >= m->map.max_entries)
 		return -E2BIG;
-	if (prog->type == BPF_PROG_TYPE_EXT ||
+	/* what overrides is told by where it is attached, which a tail call hides */
+	if (prog->type == BPF_PROG_TYPE_EXT || prog->kprobe_override ||
 	    !map_obj_prog_fits(m, prog->type, prog->expected_attach_type,
 			       prog->aux->attach_func_proto))
 		return -EINVAL;

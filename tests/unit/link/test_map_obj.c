@@ -74,6 +74,9 @@ static void test_slots(void **state)
 	assert_int_equal(map_obj_set_prog(m, 0, &ext->prog), -EINVAL);
 	assert_int_equal(map_obj_set_prog(m, 3, &a->prog), -E2BIG);
 	assert_int_equal(map_obj_set_prog(plain, 0, &a->prog), -EINVAL);
+	a->prog.kprobe_override = 1;
+	assert_int_equal(map_obj_set_prog(m, 1, &a->prog), -EINVAL);
+	a->prog.kprobe_override = 0;
 	assert_int_equal(map_obj_set_prog(m, 1, &a->prog), 0);
 	assert_int_equal(a->prog.obj.refs, 2);
 	assert_int_equal(map_obj_set_prog(m, 0, &xdp->prog),
