@@ -20,6 +20,11 @@
  * only. Calls of subprograms that go round or too deep make the image one for the interpreter.
  * A tail call is a call whose result is returned: at most 33 in a run.
  *
+ * Compiling takes time in proportion to the program's length. Three passes write the same code: sizes with every jump
+ * long, then places, then code. Before, liveness (jit_live.c) tells which registers are read again; during the first, groups of instructions that are
+ * fewer for the CPU are found (jit_fuse.h), and what registers certainly are (jit_known) makes calls of helpers lookups, loops or
+ * direct calls. Jumps to BPF_EXIT go to one way out behind the function, jumps to gotos where these lead.
+ *
  * Loads that may fault: a row each. fault_handle() (fault.h) knows by exec_current() whose rows to
  * search; the load's register becomes zero.
  */

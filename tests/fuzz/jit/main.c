@@ -11,10 +11,10 @@
  * Without --seconds and --count: JIT_SECONDS (30 when unset).
  */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include "exec/jit_fuse.h"
 #include "isa/disasm.h"
 #include "prog.h"
 
@@ -382,7 +382,7 @@ static void put_function(struct rng *r, struct prog *p, u32 room, bool sub)
 
 struct fuzz {
 	u64 seed, count, programs, insns, refused;
-	u64 fusions[JIT_MAX_FUSIONS];
+	u64 fusions[16];
 	double seconds;
 };
 
@@ -390,6 +390,36 @@ struct outcome {
 	u64 ret;
 	u8 mem[MEM + 8];
 };
+
+#if defined(__x86_64__)
+#include "exec/jit_fuse.h"
+
+static void count_fusions(struct fuzz *f, const struct jit_code *jit)
+{
+	for (u32 i = 0; i < JIT_NR_FUSIONS; i++)
+		f->fusions[i] += jit->fusions[i];
+}
+
+/* Each must have been met. */
+static bool all_fused(const struct fuzz *f)
+{
+	bool all = true;
+
+	printf("fused:");
+	for (u32 i = 1; i < JIT_NR_FUSIONS; i++) {
+		printf(" %s %llu", jit_fusion_names[i], f->fusions[i]);
+		all &= f->fusions[i] || f->programs < 20000;
+	}
+	printf("\n");
+	return all;
+}
+#else
+static void count_fusions(struct fuzz *f, const struct jit_code *jit) {}
+static bool all_fused(const struct fuzz *f)
+{
+	return true;
+}
+#endif
 
 static bool run(struct fuzz *f, const struct prog *p, const u8 *mem, bool jit, struct outcome *o)
 {
@@ -408,8 +438,8 @@ static bool run(struct fuzz *f, const struct prog *p, const u8 *mem, bool jit, s
 	ok = !jit || img.jit;
 	if (ok)
 		o->ret = exec_run(&img, o->mem + MEM / 2, &run);
-	for (u32 i = 0; jit && ok && i < JIT_MAX_FUSIONS; i++)
-		f->fusions[i] += img.jit->fusions[i];
+	if (jit && ok)
+		count_fusions(f, img.jit);
 	exec_image_put(&img);
 	return ok;
 }
@@ -489,18 +519,11 @@ static bool parse(struct fuzz *f, int argc, char **argv)
 	return true;
 }
 
-/* Each fusion must have been met. */
-static bool all_fused(const struct fuzz *f)
-{
-	bool all = true;
+static volatile sig_atomic_t stopped;
 
-	printf("fused:");
-	for (u32 i = 1; i < JIT_NR_FUSIONS; i++) {
-		printf(" %s %llu", jit_fusion_names[i], f->fusions[i]);
-		all &= f->fusions[i] || f->programs < 20000;
-	}
-	printf("\n");
-	return all;
+static void stop(int sig)
+{
+	stopped = 1;
 }
 
 int main(int argc, char **argv)
@@ -515,7 +538,9 @@ int main(int argc, char **argv)
 	printf("no JIT for this CPU\n");
 	return 77;
 #endif
-	for (u64 i = 0; ok && (!f.count || i < f.count); i++) {
+	signal(SIGINT, stop); /* the figures are printed all the same */
+	signal(SIGTERM, stop);
+	for (u64 i = 0; ok && !stopped && (!f.count || i < f.count); i++) {
 		if (f.seconds && !(i % 256) && now() - start > f.seconds)
 			break;
 		ok = one(&f, i);

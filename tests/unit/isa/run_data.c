@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include "cover.h"
 #include "exec/exec.h"
-#include "exec/jit_fuse.h"
 #include "isa/disasm.h"
 
 struct state {
@@ -16,6 +15,8 @@ struct state {
 };
 
 #if defined(__x86_64__)
+#include "exec/jit_fuse.h"
+
 /* The fusions of compiled code, as cases have them. */
 static bool fused_right(const struct isa_case *c, const struct jit_code *jit)
 {
