@@ -14,10 +14,11 @@ mkdir "$host/a" "$host/b"
 ub mkdir $B
 ub "$BUILD/tests/e2e/view_write" "$OBJ/control.bpf.o" $B "$host/a" "$host/b" "$(id_of "$host/a")" >"$T/out" 2>&1 || fail "the sequence:"
 cat "$T/out"
+same "beyond" OK "$(ub "$view" load "$OBJ/control.bpf.o" beyond)"
 for t in "EACCES beyond" "EACCES scribble" "EINVAL show" "ENOENT unknown" "EINVAL awake"; do
 	same "${t#* }" "${t% *}" "$(ub "$view" attach "$OBJ/control.bpf.o" "${t#* }")"
 done
-same "userbpf verify" "5 5" "$("$USERBPF" verify "$OBJ/control.bpf.o" | awk '/^verified/ { v++ } /^refused/ { r++ } END { print v, r }')"
+same "userbpf verify" "6 4" "$("$USERBPF" verify "$OBJ/control.bpf.o" | awk '/^verified/ { v++ } /^refused/ { r++ } END { print v, r }')"
 # others write, too, and may not end the file with a word
 m=$(mirror "$T/mnt1")
 same "a user writes" "ok" "$(as_user "$ex" write "$m/a/limit" 9)"
