@@ -238,9 +238,7 @@ static void on_signal(struct daemon *d)
 
 static void event(struct daemon *d, int fd)
 {
-	if (fd == d->sock)
-		conn_accept(d);
-	else if (fd == d->signal_fd)
+	if (fd == d->signal_fd)
 		on_signal(d);
 	else if (fd == d->timer_fd)
 		on_timer(d);
@@ -257,8 +255,12 @@ static void loop(struct daemon *d)
 	while (!d->stopping) {
 		int n = epoll_wait(d->epfd, e, ARRAY_SIZE(e), -1);
 
+		for (int i = 0; i < n; i++) /* who comes does not wait for what others left */
+			if (e[i].data.fd == d->sock)
+				conn_accept(d);
 		for (int i = 0; i < n; i++)
-			event(d, e[i].data.fd);
+			if (e[i].data.fd != d->sock)
+				event(d, e[i].data.fd);
 	}
 }
 
