@@ -201,24 +201,12 @@ s32 gen_value_slot(const struct gen_trace *t, const struct gen_call *c)
 	return -1;
 }
 
-static bool is_value(const struct gen_seg *s)
-{
-	return s->ptr.seg == GEN_ATTR && s->ptr.off == offsetof(union bpf_attr, value);
-}
-
-static bool all_zero(const struct gen_seg *s)
-{
-	const u8 *p = s->data;
-
-	return !s->len || (!p[0] && !memcmp(p, p + 1, s->len - 1));
-}
-
 /* At the end, where neither a file nor a header has them. */
 static bool wants_zeros(struct gen_layout *l, u32 call, const struct gen_seg *s)
 {
 	const struct gen_call *c = &l->trace->calls[call];
 
-	return is_value(s) && gen_value_slot(l->trace, c) >= 0 && all_zero(s);
+	return gen_seg_is_value(s) && gen_value_slot(l->trace, c) >= 0 && gen_seg_is_zero(s);
 }
 
 /* Many calls have the same: the license, and a key of zeros, which the result before the first call is, too. */
@@ -234,7 +222,7 @@ static bool is_common(const struct gen_call *c, const struct gen_seg *s)
 
 static u32 add_common(struct gen_layout *l, const struct gen_seg *s)
 {
-	if (s->len <= 8 && all_zero(s))
+	if (s->len <= 8 && gen_seg_is_zero(s))
 		return 0;
 	for (u32 i = 0; i < l->nr_common; i++)
 		if (!memcmp(l->data + l->common[i], s->data, s->len))
@@ -374,7 +362,7 @@ static void patch_value(struct gen_layout *l, u32 call)
 	s32 slot = gen_value_slot(l->trace, c);
 
 	for (u32 i = 0; slot >= 0 && i < c->nr_segs; i++)
-		if (is_value(&c->segs[i]))
+		if (gen_seg_is_value(&c->segs[i]))
 			add_patch(l, l->seg_off[call][i],
 				  l->ctx_off[slot] + offsetof(struct gen_map_desc, initial_value),
 				  c->segs[i].len, true);

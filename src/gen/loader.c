@@ -297,7 +297,8 @@ static int why(const struct gen_loader *l, gen_bpf_fn bpf, int map, int err, con
 	attr.map_fd = map;
 	attr.key = (uintptr_t)&key;
 	attr.value = (uintptr_t)value;
-	told = value ? bpf(BPF_MAP_LOOKUP_ELEM, &attr, offsetofend(union bpf_attr, flags)) : -ENOMEM;
+	told = value ? bpf(BPF_MAP_LOOKUP_ELEM, &attr, offsetofend(union bpf_attr, flags))
+		     : -ENOMEM;
 	if (!told) {
 		told = userbpf_first_error(value, l->nr_steps, &step);
 		*failed = told ? l->steps[step] : NULL;

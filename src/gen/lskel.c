@@ -440,6 +440,10 @@ static void emit_load(const struct lskel *s)
 
 		if (!lskel_has_data(s->l->trace, d->slot))
 			continue;
+		if (!initial_value(s, d->slot))
+			emit(s,
+			     "\tif (!err)\n\t\terr = userbpf_data_fill(skel->%s, %u, skel->maps.%s.map_fd);\n",
+			     ident, lskel_attr(s->l->trace, d->slot)->value_size, ident);
 		emit(s,
 		     "\tif (!err)\n\t\terr = userbpf_data_map(skel->%s, %llu, %s, skel->maps.%s.map_fd);\n",
 		     ident, lskel_data_size(s->l->trace, d->slot),

@@ -464,9 +464,18 @@ static inline void userbpf_set_version(void *at, size_t size)
 
 /* --- global data --- */
 
+static inline size_t userbpf_page_size(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return 4096;
+#else
+	return (size_t)sysconf(_SC_PAGESIZE);
+#endif
+}
+
 static inline size_t userbpf_pages(size_t size)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = userbpf_page_size();
 
 	return (size + page - 1) / page * page;
 }
@@ -474,7 +483,7 @@ static inline size_t userbpf_pages(size_t size)
 /* Bytes of a ring buffer: a power of two of pages. */
 static inline __u32 userbpf_ring_size(__u32 least)
 {
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = userbpf_page_size();
 
 	while (size < least)
 		size *= 2;
@@ -487,6 +496,22 @@ static inline void *userbpf_memory(size_t size)
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | USERBPF_MAP_ANONYMOUS, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Variables that are zero in the object, and so in the new map: what the caller said instead. */
+static inline int userbpf_data_fill(const void *p, size_t size, int map_fd)
+{
+	const char *c = (const char *)p;
+	struct userbpf_map_elem update;
+	__u32 key = 0;
+
+	if (!size || (!c[0] && !memcmp(c, c + 1, size - 1)))
+		return 0;
+	memset(&update, 0, sizeof(update));
+	update.map_fd = (__u32)map_fd;
+	update.key = userbpf_ptr(&key);
+	update.value = userbpf_ptr(p);
+	return (int)userbpf_sys(USERBPF_MAP_UPDATE_ELEM, &update, sizeof(update));
 }
 
 /* The map itself in place of it, at the same address. A constant one is no other than what is there. */

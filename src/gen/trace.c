@@ -207,11 +207,55 @@ s32 gen_call_subject(const struct gen_call *c)
 	return slot;
 }
 
-static bool is_needed(const struct needed *n, const struct gen_call *c)
+bool gen_seg_is_zero(const struct gen_seg *s)
+{
+	const u8 *p = s->data;
+
+	return !s->len || (!p[0] && !memcmp(p, p + 1, s->len - 1));
+}
+
+bool gen_seg_is_value(const struct gen_seg *s)
+{
+	return s->ptr.seg == GEN_ATTR && s->ptr.off == offsetof(union bpf_attr, value);
+}
+
+/* Calls that make something run, which then wants its variables. */
+static bool starts_something(const struct gen_trace *t)
+{
+	for (u32 i = 0; i < t->nr_calls; i++)
+		if (t->calls[i].cmd == BPF_LINK_CREATE ||
+		    t->calls[i].cmd == BPF_RAW_TRACEPOINT_OPEN)
+			return true;
+	return false;
+}
+
+static bool is_update(const struct gen_call *c, u32 slot)
+{
+	return c->cmd == BPF_MAP_UPDATE_ELEM && gen_call_subject(c) == (s32)slot;
+}
+
+/* The first value of variables, which a new map has anyway. Who has others writes them into the map when it is there. */
+static bool says_nothing(const struct gen_trace *t, const struct gen_call *c, s32 about)
+{
+	const struct gen_slot *s = about < 0 ? NULL : &t->slots[about];
+
+	if (!s || !s->data || !s->mmapable || !is_update(c, about) ||
+	    t->calls[s->call].attr.map_flags & BPF_F_RDONLY_PROG)
+		return false;
+	for (const struct gen_call *i = t->calls; i < c; i++)
+		if (is_update(i, about))
+			return false;
+	for (u32 i = 0; i < c->nr_segs; i++)
+		if (gen_seg_is_value(&c->segs[i]) && !gen_seg_is_zero(&c->segs[i]))
+			return false;
+	return !starts_something(t);
+}
+
+static bool is_needed(const struct needed *n, const struct gen_trace *t, const struct gen_call *c)
 {
 	s32 about = c->slot >= 0 ? c->slot : gen_call_subject(c);
 
-	return about >= 0 && n->slots[about];
+	return about >= 0 && n->slots[about] && !says_nothing(t, c, about);
 }
 
 static void mark(struct needed *n, const struct gen_trace *t)
@@ -219,7 +263,7 @@ static void mark(struct needed *n, const struct gen_trace *t)
 	for (u32 i = 0; i < t->nr_calls; i++) {
 		const struct gen_call *c = &t->calls[i];
 
-		if (!is_needed(n, c))
+		if (!is_needed(n, t, c))
 			continue;
 		n->calls[i] = true;
 		for (u32 j = 0; j < c->nr_refs; j++)

@@ -101,11 +101,14 @@ int gen_call_ref(struct gen_call *c, const struct gen_ref *ref);
 int gen_trace_slot(struct gen_trace *t, u32 call, enum gen_obj_kind kind, const char *name);
 /* Names one anew; @ident NULL: made of the name. Unique among exported ones of its kind, so export first. */
 int gen_slot_name(struct gen_trace *t, u32 slot, const char *name, const char *ident);
+bool gen_seg_is_zero(const struct gen_seg *s);
+bool gen_seg_is_value(const struct gen_seg *s); /* of MAP_UPDATE_ELEM */
 /* The slot that a call without an fd is about, or -1. */
 s32 gen_call_subject(const struct gen_call *c);
 /*
  * Leaves what exported objects need: calls that make them, what those refer to, and what is stored in
- * all of that. Probes of a loader and what it closed again go.
+ * all of that. Probes of a loader and what it closed again go, and zeros as the first value of
+ * variables (.bss).
  */
 int gen_trace_prune(struct gen_trace *t);
 
