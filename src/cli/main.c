@@ -19,6 +19,11 @@ static const struct cli_cmd cmds[] = {
 	 "  OPTIONs go to userbpfd.\n", "+d:vJ", cmd_up},
 	{"down", "[--dir DIR]", "stop the service", NULL, "d:v", cmd_down},
 	{"status", "[--dir DIR] [--json]", "show what the service holds", NULL, "d:vj", cmd_status},
+	{"map", "top [--dir DIR] [--once] [--interval SECONDS] [--json]", "show how maps are used, as it changes",
+	 "  Operations per second (bpf(2) and programs; not the look-ups that are part of compiled code), elements, memory. Nothing is counted while\n"
+	 "  nobody looks. A ring buffer's elements are bytes that were not read, its updates records. --once: one list, after one interval.\n"
+	 "  --json: an object per list and line.\n",
+	 "d:vjOI:", cmd_map},
 	{"attach", "[--dir DIR] PID...", "let programs be attached to a running process, too",
 	 "  Processes under `userbpf run` need no attach. PID gets the preload library and a thread of ours, with which uprobes, USDT and the\n"
 	 "  like reach it and the children it forks, until the service goes; what it does itself is not changed.\n",
@@ -92,6 +97,8 @@ static const struct option options[] = {
 	{"root", required_argument, NULL, 'R'},
 	{"inherit", no_argument, NULL, 'i'},
 	{"mode", required_argument, NULL, 'M'},
+	{"once", no_argument, NULL, 'O'},
+	{"interval", required_argument, NULL, 'I'},
 	{"btf", required_argument, NULL, 'b'},
 	{"pin", required_argument, NULL, 'P'},
 	{"log", required_argument, NULL, 'l'},

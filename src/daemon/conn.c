@@ -147,6 +147,7 @@ static const struct {
 	[MSG_TRACE_EVENTS] = {sizeof(struct msg_trace_events) + 1, perf_handle_trace_events},
 	[MSG_CALL_TESTS] = {sizeof(struct msg_call_tests), perf_handle_call_tests},
 	[MSG_SYSCALLS] = {0, syscalls_handle},
+	[MSG_MAP_TOP] = {0, map_top_handle},
 	[MSG_STATUS] = {sizeof(struct msg_status), status_handle},
 	[MSG_MOUNT] = {sizeof(struct msg_mount), mount_handle_mount},
 	[MSG_REMOUNT] = {sizeof(struct msg_mount), mount_handle_remount},
@@ -201,6 +202,7 @@ static void conn_free(struct conn *c)
 {
 	struct daemon *d = c->d;
 
+	map_top_end(c);
 	wire_msg_free(&c->msg);
 	reply_reset(&c->reply);
 	free(c->reply.data);

@@ -78,6 +78,7 @@ struct daemon {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;   /* no connection left */
 	struct list conns;
+	u32 map_watchers; /* atomic: connections that count operations of maps (map_top.c) */
 	u32 nr_conns;
 	u64 served;	       /* atomic: requests */
 	u64 body_bytes;	       /* atomic */
@@ -109,6 +110,7 @@ struct conn {
 	struct wire_msg msg;
 	struct reply reply;
 	u64 charged;	  /* of daemon->body_bytes */
+	bool counts;	  /* has asked for MSG_MAP_TOP */
 };
 
 /* conn.c */
@@ -162,6 +164,10 @@ int expose_handle_why(struct conn *c);
 struct fs_inode *mount_path_inode(struct conn *c, const char *path, bool nofollow, struct fs_super **sb, struct cred *cred);
 const char *mount_req_path(struct conn *c, struct msg_fs_req *h); /* NULL: malformed */
 int status_handle(struct conn *c);
+
+/* map_top.c */
+int map_top_handle(struct conn *c);
+void map_top_end(struct conn *c); /* the connection ends */
 int trace_handle_printk(struct conn *c);
 
 /* cred.c */

@@ -62,6 +62,7 @@ enum msg_type {
 	MSG_UMOUNT = 40,     /* struct msg_fs_req, label: drops an instance without mounts; -EBUSY: it has some; -EPERM: the default one */
 	MSG_EXPOSE = 41,     /* struct msg_expose, path of a pin, path to be: shows the pin's object in a group */
 	MSG_WHY = 42,	     /* struct msg_fs_req, virtual path -> text: what stands behind it */
+	MSG_MAP_TOP = 44,    /* -> struct msg_map_top of each map; operations are counted until the asking connection ends */
 	MSG_ATTACH = 43,     /* struct msg_attach: the agent comes into a running process */
 	/* 48 (PRELOAD_DONE) is retired: the driver reports on its fd 3 */
 	/* agents */
@@ -284,6 +285,15 @@ struct msg_status {
 	u32 pad;
 };
 #define STATUS_JSON 1u
+
+struct msg_map_top {
+	u32 id, type, max_entries, value_size;
+	u64 used;     /* elements; bytes of a ring buffer */
+	u64 memory;   /* bytes that the machine gave */
+	u64 count[4]; /* enum map_count: since counting began */
+	char name[BPF_OBJ_NAME_LEN];
+	char kind[24];
+};
 
 /*
  * MSG_MOUNT: struct, options text, label text. fds: 0 = /dev/fuse fd, already mounted with it; 1 = O_PATH fd of the mounted root (for its st_dev). Without fds:

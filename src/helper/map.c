@@ -24,6 +24,7 @@ HELPER_FN(map_lookup_elem)
 
 	if (unlikely(map->ops->fd_values))
 		return lookup_inner(map, (const void *)(uintptr_t)r2, run);
+	map_count(map, MAP_LOOKUPS);
 	return (u64)map->ops->lookup(map, (const void *)(uintptr_t)r2);
 }
 
@@ -42,6 +43,7 @@ HELPER_FN(map_update_elem)
 
 	if (err)
 		return (u64)err;
+	map_count(map, MAP_UPDATES);
 	return (u64)(long)map->ops->update(map, (const void *)(uintptr_t)r2,
 					   (const void *)(uintptr_t)r3, r4);
 }
@@ -53,22 +55,26 @@ HELPER_FN(map_delete_elem)
 
 	if (err)
 		return (u64)err;
+	map_count(map, MAP_DELETES);
 	return (u64)(long)map->ops->delete (map, (const void *)(uintptr_t)r2);
 }
 
 /* Only kinds without keys get past the verifier. */
 HELPER_FN(map_push_elem)
 {
+	map_count(to_map(r1), MAP_UPDATES);
 	return (u64)(long)to_map(r1)->ops->push(to_map(r1), (const void *)(uintptr_t)r2, r3);
 }
 
 HELPER_FN(map_pop_elem)
 {
+	map_count(to_map(r1), MAP_DELETES);
 	return (u64)(long)to_map(r1)->ops->pop(to_map(r1), (void *)(uintptr_t)r2);
 }
 
 HELPER_FN(map_peek_elem)
 {
+	map_count(to_map(r1), MAP_LOOKUPS);
 	return (u64)(long)to_map(r1)->ops->peek(to_map(r1), (void *)(uintptr_t)r2);
 }
 

@@ -267,6 +267,7 @@ int map_sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 
 	if (flags & ~(u64)BPF_F_LOCK || (flags && !map->attr.lock_at))
 		return -EINVAL;
+	map_count(map, MAP_LOOKUPS);
 	if (map->ops->sys_lookup)
 		return map->ops->sys_lookup(map, key, value, flags);
 	at = map->ops->lookup(map, key);
@@ -322,6 +323,7 @@ int map_sys_update(struct bpf_map *map, const void *key, const void *value, u64 
 	w = write_begin(map, &tmp);
 	if (IS_ERR(w))
 		return PTR_ERR(w);
+	map_count(w, MAP_UPDATES);
 	if (flags & BPF_F_LOCK && !map->attr.lock_at)
 		err = -EINVAL;
 	else if (w->ops->sys_update)
@@ -340,6 +342,7 @@ int map_sys_delete(struct bpf_map *map, const void *key)
 	w = write_begin(map, &tmp);
 	if (IS_ERR(w))
 		return PTR_ERR(w);
+	map_count(w, MAP_DELETES);
 	err = w->ops->delete (w, key);
 	write_end(map, w);
 	return err;
@@ -364,9 +367,18 @@ int map_sys_take(struct bpf_map *map, const void *key, void *value, u64 flags)
 	w = write_begin(map, &tmp);
 	if (IS_ERR(w))
 		return PTR_ERR(w);
+	map_count(w, MAP_DELETES);
 	err = is_queue(map) ? w->ops->pop(w, value) : w->ops->take(w, key, value, flags);
 	write_end(map, w);
 	return err;
+}
+
+u64 map_used(struct bpf_map *map)
+{
+	if (map->ops->used)
+		return map->ops->used(map);
+	return map->ops->indexed ? map->max_entries
+				 : __atomic_load_n(&map->shm->used, __ATOMIC_RELAXED);
 }
 
 int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key)

@@ -56,7 +56,14 @@ struct map_attr {
 struct map_shm {
 	u32 frozen;	/* set by BPF_MAP_FREEZE; read by clients so that their own updates answer -EPERM */
 	u32 watched;	/* kinds with events: somebody waits for elements */
+	u32 counting;	/* somebody looks at struct map_counts */
 	u64 used;	/* elements present, for kinds that count */
+};
+
+/* Operations since counting began, at the end of the first page: what `userbpf map top` shows. */
+enum map_count { MAP_LOOKUPS, MAP_UPDATES, MAP_DELETES, MAP_COUNTS };
+struct map_counts {
+	u64 n[8];
 };
 
 /*
@@ -99,6 +106,9 @@ struct bpf_map_ops {
 	int (*push)(struct bpf_map *map, const void *value, u64 flags);
 	int (*pop)(struct bpf_map *map, void *value);
 	int (*peek)(struct bpf_map *map, void *value);
+
+	/* how many elements there are; NULL: the header's count */
+	u64 (*used)(struct bpf_map *map);
 
 	/* bpf(2) side: copies; for kinds without per-CPU values NULL means "use lookup/update
 	 * with value_size bytes" */
@@ -219,6 +229,18 @@ int map_sys_delete(struct bpf_map *map, const void *key);
 /* BPF_MAP_LOOKUP_AND_DELETE_ELEM; -ENOTSUPP: not of this kind. */
 int map_sys_take(struct bpf_map *map, const void *key, void *value, u64 flags);
 int map_sys_next_key(struct bpf_map *map, const void *key, void *next_key);
+static inline struct map_counts *map_counts(const struct bpf_map *map)
+{
+	return (struct map_counts *)((char *)map->shm + 4096) - 1;
+}
+/* An operation by bpf(2) or by a program's helper. */
+static inline void map_count(const struct bpf_map *map, enum map_count what)
+{
+	if (unlikely(__atomic_load_n(&map->shm->counting, __ATOMIC_RELAXED)) && !map->rdonly)
+		__atomic_fetch_add(&map_counts(map)->n[what], 1, __ATOMIC_RELAXED);
+}
+/* Elements of @map, as far as its kind knows. */
+u64 map_used(struct bpf_map *map);
 /* May bpf(2)'s caller map the values at all? */
 static inline bool map_can_mmap(const struct bpf_map *map)
 {

@@ -233,6 +233,14 @@ static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *ar
 	return false;
 }
 
+static u64 used(struct bpf_map *map)
+{
+	const struct queue_geom *g = geom_of(map);
+	u64 head = load(g, &g->page->head), tail = load(g, &g->page->tail);
+
+	return head >= tail ? head - tail : g->slots - tail + head;
+}
+
 #define OPS(lower)                                     \
 	const struct bpf_map_ops map_##lower##_ops = { \
 		.name = #lower,                        \
@@ -249,6 +257,7 @@ static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *ar
 		.sys_update = sys_update,              \
 		.get_next_key = next_key,              \
 		.release_dead = release_dead,          \
+		.used = used,                          \
 	}
 
 OPS(queue);

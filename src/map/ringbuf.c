@@ -119,6 +119,7 @@ void *map_ringbuf_reserve(struct bpf_map *map, u64 size)
 	if (bucket_lock(&g->producer->lock, &stolen))
 		return NULL;
 	h = take(map, (u32)size);
+	map_count(map, MAP_UPDATES);
 	bucket_unlock(&g->producer->lock);
 	return h ? h + 1 : NULL;
 }
@@ -298,6 +299,12 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 	return -ENOTSUPP;
 }
 
+/* Bytes that were not read. */
+static u64 used(struct bpf_map *map)
+{
+	return map_ringbuf_query(map, BPF_RB_AVAIL_DATA);
+}
+
 #define OPS(lower)                                     \
 	const struct bpf_map_ops map_##lower##_ops = { \
 		.name = #lower,                        \
@@ -310,6 +317,7 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 		.sys_lookup = sys_lookup,              \
 		.get_next_key = next_key,              \
 		.release_dead = release_dead,          \
+		.used = used,                          \
 		.window = window,                      \
 		.ready = ready,                        \
 		.events = true,                        \
