@@ -349,5 +349,5 @@ void callback_body(struct gen *g)
 }
 
 static const struct piece pieces[] = {{p_branch, 16},  {p_loop, 4},	 {p_call, 4},
-				      {p_callback, 3}, {p_open_loop, 3}, {p_handed_on, 2}};
+				      {p_callback, 3}, {p_open_loop, 3}, {p_handed_on, 5}};
 THEME(gen_flow, pieces);

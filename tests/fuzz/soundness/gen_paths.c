@@ -210,6 +210,16 @@ static void spoil(struct gen *g, s32 at, u32 slots)
 		emit(g, BPF_ST_MEM(BPF_DW, REG_FP, at + 8 * (s32)below(g->r, slots), 0));
 }
 
+static void dynptr_at(struct gen *g, s32 d)
+{
+	emit_value(g, 1, MAP_ONE, 0);
+	emit(g, BPF_MOV64_IMM(2, 8));
+	emit(g, BPF_MOV64_IMM(3, 0));
+	fp_plus(g, 4, d);
+	emit(g, BPF_EMIT_CALL(BPF_FUNC_dynptr_from_mem));
+	clobbered(g, K_NONE);
+}
+
 static void p_dynptr_on_one(struct gen *g)
 {
 	s32 d = -120 - 8 * (s32)below(g->r, 2);
@@ -217,14 +227,14 @@ static void p_dynptr_on_one(struct gen *g)
 
 	if (!room(g) || g->p->unpriv)
 		return;
-	emit_value(g, 1, MAP_ONE, 0);
-	emit(g, BPF_MOV64_IMM(2, 8));
-	emit(g, BPF_MOV64_IMM(3, 0));
-	fp_plus(g, 4, d);
-	emit(g, BPF_EMIT_CALL(BPF_FUNC_dynptr_from_mem));
-	clobbered(g, K_NONE);
+	dynptr_at(g, d);
 	over = other_path(g, fork_here(g));
-	spoil(g, d, 2);
+	if (chance(g->r, 30)) { /* halves of two others in its place */
+		dynptr_at(g, d - 8);
+		dynptr_at(g, d + 8);
+	} else {
+		spoil(g, d, 2);
+	}
 	meet(g, over);
 	fp_plus(g, 1, d);
 	emit(g, BPF_MOV64_IMM(2, 0));
@@ -233,6 +243,34 @@ static void p_dynptr_on_one(struct gen *g)
 	emit(g, BPF_JMP_IMM(BPF_JEQ, 0, 0, 1));
 	access_value(g, 0, 0);
 	done(g);
+}
+
+/* A zero on one path, a pointer on the other, and a callback that may overwrite it. */
+static void p_promise(struct gen *g)
+{
+	s32 slot = -8 * (s32)(3 + below(g->r, 4));
+	u32 over;
+
+	if (!room(g) || g->p->unpriv || !can_call(g))
+		return;
+	emit_value(g, 7, MAP_ONE, 0);
+	g->kind[7] = K_CTX;
+	over = fork_here(g);
+	emit(g, BPF_ST_MEM(BPF_DW, REG_FP, slot, 0));
+	over = other_path(g, over);
+	emit(g, BPF_STX_MEM(BPF_DW, REG_FP, 7, slot));
+	meet(g, over);
+	emit(g, BPF_MOV64_IMM(1, 1 + below(g->r, 4)));
+	fp_plus(g, 3, slot);
+	emit(g, BPF_MOV64_IMM(4, 0));
+	note_call(g, g->func + 1, true);
+	emit_imm64(g, 2, BPF_PSEUDO_FUNC, 0);
+	emit(g, BPF_EMIT_CALL(BPF_FUNC_loop));
+	emit(g, BPF_LDX_MEM(BPF_DW, 8, REG_FP, slot));
+	emit(g, BPF_JMP_IMM(BPF_JEQ, 8, 0, 1));
+	access_value(g, 8, 0);
+	done(g);
+	g->written &= ~(1ull << (-slot / 8 - 1));
 }
 
 static void p_iterator_on_one(struct gen *g)
@@ -265,6 +303,7 @@ static void p_iterator_on_one(struct gen *g)
 }
 
 static const struct piece pieces[] = {
-	{p_record_size, 1}, {p_object_size, 2}, {p_memory_size, 1},   {p_number_plus_pointer, 1},
-	{p_decides, 1},	    {p_unwritten, 1},	{p_dynptr_on_one, 1}, {p_iterator_on_one, 2}};
+	{p_record_size, 1},	    {p_object_size, 2},	    {p_memory_size, 1},
+	{p_number_plus_pointer, 1}, {p_decides, 1},	    {p_unwritten, 1},
+	{p_dynptr_on_one, 1},	    {p_iterator_on_one, 2}, {p_promise, 2}};
 THEME(gen_paths, pieces);
