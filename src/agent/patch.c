@@ -9,6 +9,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include "agent/engine.h"
+#include "base/raw.h"
+
+#define ARCH_SHSTK_STATUS 0x5005 /* Linux 6.6 */
 
 #define JMP	   0xe9
 #define INT3	   0xcc
@@ -503,8 +506,18 @@ static void init(void)
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
+/* A shadow stack wants every return to have its call; here some have none. */
+static bool has_shadow_stack(void)
+{
+	u64 features = 0;
+
+	return !raw3(SYS_arch_prctl, ARCH_SHSTK_STATUS, &features, 0) && features;
+}
+
 int patch_init(void)
 {
+	if (has_shadow_stack())
+		return -EOPNOTSUPP;
 	return -pthread_once(&once, init);
 }
 
@@ -663,7 +676,13 @@ int patch_add_many(struct patch_req *reqs, u32 nr)
 
 	if (!garbage)
 		return -ENOMEM;
-	patch_init();
+	first = patch_init();
+	for (u32 i = 0; first && i < nr; i++)
+		reqs[i] = (struct patch_req){reqs[i].addr, reqs[i].plan, reqs[i].hit, NULL, first};
+	if (first) {
+		free(garbage);
+		return first;
+	}
 	pthread_mutex_lock(&lock);
 	for (u32 i = 0; i < nr; i++) {
 		reqs[i].patch = NULL;

@@ -85,6 +85,8 @@ static struct hit_thread *make(s32 self)
 
 struct hit_thread *thread_get(void)
 {
+	/* errno itself is a call that the compiler may make at any time */
+	int *(*volatile where)(void) = __errno_location;
 	s32 self = (s32)raw3(SYS_gettid, 0, 0, 0);
 	struct hit_thread *t = take_dead(self);
 
@@ -92,10 +94,16 @@ struct hit_thread *thread_get(void)
 		t = make(self);
 	if (!t)
 		return NULL;
-	t->busy = 1; /* libc is asked, which may be probed */
+	/* libc is asked, which may be probed: whatever it hits is missed */
+	t->outer_sp = UINT64_MAX;
+	t->on_own = true;
+	t->busy = 1;
 	hit_thread = t;
-	t->err = &errno;
+	asm volatile("" ::: "memory");
+	t->err = where();
+	asm volatile("" ::: "memory");
 	t->busy = 0;
+	t->on_own = false;
 	return t;
 }
 

@@ -264,6 +264,9 @@ int plan_open(int fd, struct plan_file **out)
 		err = starts_by_unwind(f);
 	if (!err)
 		err = starts_by_symbols(f);
+	if (!err) /* _start, in stripped programs, too */
+		err = push(&f->twice, &f->nr_twice, &f->max_twice,
+			   ((Elf64_Ehdr *)f->data)->e_entry);
 	if (!err && ZYAN_FAILED(ZydisDecoderInit(&f->decoder, ZYDIS_MACHINE_MODE_LONG_64,
 						 ZYDIS_STACK_WIDTH_64)))
 		err = -ENOEXEC;
@@ -328,11 +331,6 @@ static int mark_targets(struct plan_file *f, struct segment *to)
 	return 0;
 }
 
-static bool is_short_branch(u8 op)
-{
-	return (op & 0xf0) == 0x70 || op == 0xeb || (op & 0xfc) == 0xe0;
-}
-
 /* The function start, at or in front of @vaddr, from which instructions can be followed; 0: none near. */
 static u64 start_before(const struct plan_file *f, u64 vaddr)
 {
@@ -349,7 +347,50 @@ static u64 start_before(const struct plan_file *f, u64 vaddr)
 	return lo && vaddr - f->start[lo - 1] < SWEEP_MAX ? f->start[lo - 1] : 0;
 }
 
-/* How far from @vaddr, below @len, no short branch leads; @step(): the next place to look at. */
+/* Do the four bytes at @at end an instruction, when followed from where its function begins? Yes where that
+ * is not known. */
+static bool ends_insn(const struct plan_file *f, const struct segment *s, u64 at)
+{
+	u64 p = start_before(f, at);
+	ZydisDecodedInstruction in;
+
+	if (!p || p < s->vaddr)
+		return true;
+	while (p < at) {
+		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&f->decoder, NULL,
+							      f->data + s->offset + (p - s->vaddr),
+							      s->vaddr + s->size - p, &in)))
+			return true;
+		p += in.length;
+	}
+	return p == at + 4;
+}
+
+/* Whoever may be a branch to @to: is one of them? */
+static bool is_target(const struct plan_file *f, u64 to)
+{
+	for (u32 i = 0; i < f->nr_text; i++) {
+		const struct segment *s = &f->text[i];
+		const u8 *p = f->data + s->offset;
+
+		for (u64 j = 2; j + 4 <= s->size; j++) {
+			s32 rel;
+
+			memcpy(&rel, p + j, 4);
+			if (s->vaddr + j + 4 + (u64)(s64)rel == to && may_be_branch(p + j) &&
+			    ends_insn(f, s, s->vaddr + j))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_short_branch(u8 op)
+{
+	return (op & 0xf0) == 0x70 || op == 0xeb || (op & 0xfc) == 0xe0;
+}
+
+/* How far from @vaddr, below @len, no short branch leads. */
 static u32 free_of_short(const struct plan_file *f, const struct segment *s, u64 vaddr, u32 len)
 {
 	u64 low = vaddr - s->vaddr > SHORT ? vaddr - SHORT : s->vaddr;
@@ -359,15 +400,17 @@ static u32 free_of_short(const struct plan_file *f, const struct segment *s, u64
 
 	for (p = follow ? p : low; p + 2 <= end;) {
 		const u8 *code = f->data + s->offset + (p - s->vaddr);
-		u64 left = s->vaddr + s->size - p, to;
-		u32 step = 1;
+		bool known =
+			follow && ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
+					  &f->decoder, NULL, code, s->vaddr + s->size - p, &in));
+		u32 step = known ? in.length : 1;
+		/* where instructions cannot be followed, every byte may begin one */
+		bool branch = known ? in.raw.imm[0].is_relative && in.raw.imm[0].size == 8
+				    : is_short_branch(code[0]);
+		u64 to = p + (known ? step : 2);
 
-		if (follow &&
-		    ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&f->decoder, NULL, code, left, &in)))
-			step = in.length;
-		code += step > 2 ? step - 2 : 0; /* prefixes */
-		to = p + max(step, 2u) + (u64)(s64)(s8)code[1];
-		if (is_short_branch(code[0]) && to > vaddr && to < vaddr + len)
+		to += branch ? (u64)(s64)(s8)(known ? in.raw.imm[0].value.s : code[1]) : 0;
+		if (branch && to > vaddr && to < vaddr + len)
 			len = (u32)(to - vaddr);
 		p += step;
 	}
@@ -384,7 +427,8 @@ static int free_bytes(struct plan_file *f, struct segment *s, u64 vaddr, u32 len
 	for (u32 i = 1; i < len; i++) {
 		u64 byte = vaddr - s->vaddr + i;
 
-		if (byte < s->size && s->targets[byte / 64] >> byte % 64 & 1)
+		if (byte < s->size && s->targets[byte / 64] >> byte % 64 & 1 &&
+		    is_target(f, vaddr + i))
 			len = i;
 	}
 	return len > 1 ? (int)free_of_short(f, s, vaddr, len) : 1;
@@ -501,6 +545,17 @@ static bool goes_elsewhere(const ZydisDecodedInstruction *in)
 	       in->mnemonic == ZYDIS_MNEMONIC_UD2 || in->mnemonic == ZYDIS_MNEMONIC_HLT;
 }
 
+/* What is called has a return address on the stack; the head of a PLT, which unwind information takes for a
+ * function, finds the number of a relocation there. */
+static bool is_plt_head(const struct segment *s, const u8 *code, u64 offset)
+{
+	u64 left = s->offset + s->size - offset;
+
+	return left >= 16 && code[0] == 0xff && code[1] == 0x35 &&
+	       ((code[6] == 0xff && code[7] == 0x25) ||
+		(code[6] == 0xf2 && code[7] == 0xff && code[8] == 0x25));
+}
+
 static bool starts_within(const struct plan_file *f, u64 from, u64 to)
 {
 	for (; from < to; from++)
@@ -557,7 +612,7 @@ int plan_site(struct plan_file *f, u64 offset, struct site_plan *plan)
 	if (err < 0)
 		return err;
 	plan->free = (u8)err;
-	if (has(f->start, f->nr_start, vaddr))
+	if (has(f->start, f->nr_start, vaddr) && !is_plt_head(s, f->data + offset, offset))
 		plan->flags |= SITE_F_ENTRY;
 	if (has(f->twice, f->nr_twice, vaddr))
 		plan->flags |= SITE_F_NO_RETURN_PROBE;
