@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <linux/close_range.h>
 #include <mntent.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -29,6 +30,7 @@ static struct {
 	int (*openat)(int, const char *, int, mode_t);
 	FILE *(*fopen)(const char *, const char *);
 	struct mntent *(*getmntent)(FILE *);
+	int (*ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 	int (*epoll_wait)(int, struct epoll_event *, int, int);
 	int (*epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
 	int (*epoll_pwait2)(int, struct epoll_event *, int, const struct timespec *,
@@ -47,6 +49,7 @@ void interpose_init(void)
 	libc.open = dlsym(RTLD_NEXT, "open64");
 	libc.openat = dlsym(RTLD_NEXT, "openat64");
 	libc.fopen = dlsym(RTLD_NEXT, "fopen64");
+	libc.ppoll = dlsym(RTLD_NEXT, "ppoll");
 	libc.epoll_wait = dlsym(RTLD_NEXT, "epoll_wait");
 	libc.epoll_pwait = dlsym(RTLD_NEXT, "epoll_pwait");
 	libc.epoll_pwait2 = dlsym(RTLD_NEXT, "epoll_pwait2");
@@ -562,6 +565,49 @@ int i_dl_iterate_phdr(int (*each)(struct dl_phdr_info *, size_t, void *), void *
 int i_dl_iterate_phdr(int (*each)(struct dl_phdr_info *, size_t, void *), void *arg)
 {
 	return patch_dl_iterate_phdr(each, arg);
+}
+
+/* poll: handles are replaced in a copy */
+
+#define POLL_FEW 64u
+
+static int do_ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *ts, const sigset_t *mask)
+{
+	struct pollfd copy[POLL_FEW];
+	int ret;
+
+	if (!shim_active() || !nr || nr > POLL_FEW)
+		return LIBC(ppoll)(fds, nr, ts, mask);
+	memcpy(copy, fds, nr * sizeof(*fds));
+	if (!INSIDE(shim_poll_begin(copy, nr)))
+		return LIBC(ppoll)(fds, nr, ts, mask);
+	ret = LIBC(ppoll)(copy, nr, ts, mask);
+	for (nfds_t i = 0; ret >= 0 && i < nr; i++)
+		fds[i].revents = copy[i].revents;
+	return ret;
+}
+
+int i_poll(struct pollfd *fds, nfds_t nr, int ms) INTERPOSE(poll);
+int i_poll(struct pollfd *fds, nfds_t nr, int ms)
+{
+	struct timespec ts = {ms / 1000, ms % 1000 * 1000000l};
+
+	return do_ppoll(fds, nr, ms < 0 ? NULL : &ts, NULL);
+}
+
+int i_ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *ts, const sigset_t *mask)
+	INTERPOSE(ppoll);
+int i_ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *ts, const sigset_t *mask)
+{
+	return do_ppoll(fds, nr, ts, mask);
+}
+
+int i_poll_chk(struct pollfd *fds, nfds_t nr, int ms, size_t size) INTERPOSE(__poll_chk);
+int i_poll_chk(struct pollfd *fds, nfds_t nr, int ms, size_t size)
+{
+	if (size / sizeof(*fds) < nr)
+		__builtin_trap();
+	return i_poll(fds, nr, ms);
 }
 
 /* syscall(2): numbers whose function is replaced go to the replacement. */

@@ -12,6 +12,7 @@
  * number. It goes with EPOLL_CTL_DEL or when the epoll fd is closed here; not with the handle, as
  * in the kernel, where a mapping of the ring keeps the file.
  */
+#include <poll.h>
 #include <sys/epoll.h>
 #include "exec/exec.h"
 #include "base/raw.h"
@@ -100,25 +101,32 @@ static int fetch_event(const struct bpf_map *map)
 	return fd;
 }
 
-/* exec_host.wake */
-void shim_wake(struct exec_run *run, struct bpf_map *map)
+/* The eventfd that a view has, for as long as the view is there; negative errno. */
+static int view_event(const struct bpf_map *map)
 {
 	struct fd_obj *view = map->priv;
 	u32 none = 0, event = __atomic_load_n(&view->event, __ATOMIC_ACQUIRE);
+	int fd;
 
-	if (!event) {
-		int fd = fetch_event(map);
+	if (event)
+		return event;
+	fd = fetch_event(map);
+	if (fd < 0)
+		return fd;
+	if (__atomic_compare_exchange_n(&view->event, &none, (u32)fd, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return fd;
+	raw_close(fd);
+	return none;
+}
 
-		if (fd < 0)
-			return;
-		event = fd;
-		if (!__atomic_compare_exchange_n(&view->event, &none, event, false,
-						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-			raw_close(fd);
-			event = none;
-		}
-	}
-	set_ready(map, event);
+/* exec_host.wake */
+void shim_wake(struct exec_run *run, struct bpf_map *map)
+{
+	int event = view_event(map);
+
+	if (event >= 0)
+		set_ready(map, event);
 }
 
 /* --- epoll --- */
@@ -160,15 +168,18 @@ static struct fd_obj *entry_free(struct watch *w)
 }
 
 /* Ready exactly when the map is; what comes meanwhile is seen. */
-static void level(const struct watch *w)
+static void level_event(const struct bpf_map *map, int event)
 {
-	const struct bpf_map *map = w->o->map;
-
 	if (map->ops->ready(map))
 		return;
-	set_idle(map, w->event);
+	set_idle(map, event);
 	if (map->ops->ready(map))
-		set_ready(map, w->event);
+		set_ready(map, event);
+}
+
+static void level(const struct watch *w)
+{
+	level_event(w->o->map, w->event);
 }
 
 void shim_epoll_sweep(void)
@@ -316,4 +327,41 @@ unsigned int shim_epoll_next_fd(unsigned int first)
 			lowest = w->event;
 	unlock();
 	return lowest;
+}
+
+/* --- poll --- */
+
+/* What stands for @p when it is a handle that can be waited for: its eventfd, and which events mean it. */
+static bool stand_in(struct pollfd *p)
+{
+	struct fd_obj *o = p->fd < 0 ? NULL : fdtab_peek(shim.fds, p->fd);
+	int event = -1;
+
+	if (o && o->unmapped) { /* nobody has touched it yet */
+		fdtab_put(shim.fds, o);
+		o = fdtab_get(shim.fds, p->fd);
+		o = IS_ERR(o) ? NULL : o;
+	}
+	if (o && can_wait(o)) {
+		event = view_event(o->map);
+		if (event >= 0 && o->map->ops->ready(o->map))
+			set_ready(o->map, event);
+		else if (event >= 0)
+			level_event(o->map, event);
+		p->events &= waits_for_room(o->map) ? POLLOUT | POLLWRNORM : POLLIN | POLLRDNORM;
+	}
+	fdtab_put(shim.fds, o);
+	if (event < 0)
+		return false;
+	p->fd = event;
+	return true;
+}
+
+bool shim_poll_begin(struct pollfd *fds, unsigned long nr)
+{
+	bool any = false;
+
+	for (unsigned long i = 0; i < nr; i++)
+		any |= stand_in(&fds[i]);
+	return any;
 }

@@ -117,6 +117,8 @@ void shim_inner_after_fork(void);
 /* ring.c: epoll on ring buffers. Of fds that epoll_ctl(2) refuses: SHIM_ELSEWHERE when it is right. */
 struct epoll_event;
 long shim_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
+struct pollfd;
+bool shim_poll_begin(struct pollfd *fds, unsigned long nr); /* puts eventfds in the place of handles; true: there were any */
 void shim_epoll_sweep(void); /* the thread is about to wait */
 void shim_epoll_drop(unsigned int first, unsigned int last); /* these were closed */
 unsigned int shim_epoll_next_fd(unsigned int first); /* from @first on; ~0u: none */

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,25 @@ static void mapping(struct app *a)
 	IS("second half", 0, p == MAP_FAILED ? errno : 0);
 	if (p != MAP_FAILED)
 		munmap(p, 4096);
+}
+
+/* poll(2) on the map itself. */
+static void polled(struct app *a, struct ring_buffer *rb, int fd)
+{
+	struct pollfd p[2] = {{.fd = -1, .events = POLLIN}, {.fd = fd, .events = POLLIN | POLLOUT}};
+	double t = now();
+	pid_t pid;
+
+	ring_buffer__consume(rb);
+	IS("empty", 0, poll(p, 2, 100));
+	IS("sleeps", 1, now() - t > 0.09);
+	pid = writer(a, "reserve", 1, 50);
+	IS("one fd", 1, poll(p, 2, 5000));
+	IS("readable", POLLIN, p[1].revents);
+	IS("still", 1, poll(p, 2, 0));
+	reap(pid);
+	ring_buffer__consume(rb);
+	IS("read", 0, poll(p, 2, 0));
 }
 
 static void empty(struct app *a, struct ring_buffer *rb)
@@ -292,6 +312,7 @@ int main(int argc, char **argv)
 	mapping(&a);
 	empty(&a, rb);
 	woken(&a, rb);
+	polled(&a, rb, map_fd(&a, "ring"));
 	many(&a, rb);
 	wakeups(&a, rb);
 	query(&a, rb);
