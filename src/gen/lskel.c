@@ -278,7 +278,7 @@ static void emit_attach_prog(const struct lskel *s, const struct gen_desc *d)
 	     "static inline int @__attach_%s(struct @ *skel, const struct userbpf_attach_opts *opts)\n"
 	     "{\n"
 	     "\tint prog_fd = skel->progs.%s.prog_fd;\n"
-	     "\tint fd = prog_fd > 0 ? %s : -EBADF;\n\n"
+	     "\tint fd = !userbpf_opts_ok(opts, opts ? opts->sz : 0) ? -EINVAL : prog_fd > 0 ? %s : -EBADF;\n\n"
 	     "\tif (fd < 0) {\n\t\terrno = -fd;\n\t\treturn fd;\n\t}\n"
 	     "\tif (skel->links.%s_fd > 0)\n\t\tclose(skel->links.%s_fd);\n"
 	     "\tskel->links.%s_fd = fd;\n"
@@ -384,9 +384,11 @@ static void emit_open(const struct lskel *s)
 	for_each_desc(s, GEN_MAP, d)
 		data |= lskel_has_data(s->l->trace, d->slot);
 	emit(s,
-	     "/* NULL and errno when there is no memory. */\n"
+	     "/* NULL and errno when there is no memory, or opts->sz is not set. */\n"
 	     "static inline struct @ *@__open_opts(const struct userbpf_open_opts *opts)\n{\n"
-	     "\tstruct @ *skel = (struct @ *)userbpf_memory(@__size());\n%s\n"
+	     "\tstruct @ *skel;\n%s\n"
+	     "\tif (!userbpf_opts_ok(opts, opts ? opts->sz : 0)) {\n\t\terrno = EINVAL;\n\t\treturn NULL;\n\t}\n"
+	     "\tskel = (struct @ *)userbpf_memory(@__size());\n"
 	     "\tif (!skel)\n\t\treturn NULL;\n",
 	     data ? "\tchar *at;\n" : "");
 	if (data)

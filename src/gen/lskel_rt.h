@@ -77,6 +77,12 @@ struct userbpf_attach_opts {
 	__u64 ref_ctr_off;  /* uprobe: offset of a semaphore in the file */
 };
 
+/* Who forgets sz would be told nothing: what else is there would not count. */
+static inline bool userbpf_opts_ok(const void *opts, size_t sz)
+{
+	return !opts || sz >= sizeof(size_t);
+}
+
 /* --- bpf(2) --- */
 
 struct userbpf_map_create {

@@ -128,13 +128,21 @@ static void test_half_way(void)
 
 static void test_bad_opts(void)
 {
+	struct userbpf_attach_opts no_size;
+	struct userbpf_open_opts none;
 	struct xdp *s = xdp__open_and_load();
 
+	memset(&no_size, 0, sizeof(no_size));
+	memset(&none, 0, sizeof(none));
+	no_size.ifindex = 1;
+	EXPECT(!xdp__open_opts(&none) && errno == EINVAL);
 	EXPECT(s != NULL);
 	if (!s)
 		return;
 	EXPECT(xdp__attach(s) == 0); /* needs a device: left alone */
 	EXPECT(xdp__attach_filter(s, NULL) == -EINVAL && errno == EINVAL);
+	errno = 0;
+	EXPECT(xdp__attach_filter(s, &no_size) == -EINVAL && errno == EINVAL);
 	xdp__destroy(s);
 }
 
