@@ -103,9 +103,11 @@ static u32 other_condition(const struct bpf_insn *in)
 	return jit_conditions[BPF_OP(in->code) >> 4] ^ 1;
 }
 
+/* Constants stay behind jumps: they would need a register first, which costs more than it saves where
+ * the jump is predicted. */
 static bool is_select(const struct bpf_insn *mov)
 {
-	return BPF_OP(mov->code) == BPF_MOV && !mov->off &&
+	return BPF_OP(mov->code) == BPF_MOV && BPF_SRC(mov->code) == BPF_X && !mov->off &&
 	       (BPF_CLASS(mov->code) == BPF_ALU || BPF_CLASS(mov->code) == BPF_ALU64);
 }
 
@@ -121,19 +123,27 @@ u32 jit_match_select(struct jit *j, u32 i)
 	return jit_is_goto(leave) && jit_target(leave, i + 2) == jit_target(in, i) ? 3 : 0;
 }
 
+/* The instruction in front of @i, from where alone control comes, left the upper half of @reg zero. */
+static bool is_narrow(const struct jit *j, u32 i, u32 reg)
+{
+	const struct bpf_insn *in = &j->img->insns[i] - 1;
+
+	return !(j->flags[i] & (JIT_FUNCTION | JIT_LEADER)) && BPF_CLASS(in->code) == BPF_ALU &&
+	       BPF_OP(in->code) != BPF_END && in->dst_reg == reg;
+}
+
 void jit_emit_select(struct jit *j, u32 i, u32 span)
 {
 	const struct bpf_insn *in = &j->img->insns[i], *mov = in + 1;
-	u32 from = TMP, w = BPF_CLASS(mov->code) == BPF_ALU64;
+	u32 from = jit_hw[mov->src_reg];
+	bool w = BPF_CLASS(mov->code) == BPF_ALU64, narrow = !w && is_narrow(j, i, mov->dst_reg);
 
-	if (BPF_SRC(mov->code) == BPF_K)
-		x86_mov_imm(j, TMP, w ? (u64)(s64)mov->imm : (u32)mov->imm);
-	else if (w)
-		from = jit_hw[mov->src_reg];
-	else
-		x86_mov(j, 0, TMP, jit_hw[mov->src_reg]);
+	if (!w && !narrow) {
+		x86_mov(j, 0, TMP, from);
+		from = TMP;
+	}
 	jit_emit_compare(j, in);
-	x86_rr(j, 1, 0x0f40 | other_condition(in), jit_hw[mov->dst_reg], from);
+	x86_rr(j, !narrow, 0x0f40 | other_condition(in), jit_hw[mov->dst_reg], from);
 	if (span == 3)
 		jit_emit_jump(j, i, (u32)jit_target(in, i), -1);
 }
