@@ -70,15 +70,11 @@ static void emit_indexed(struct jit *j, const struct bpf_map *map)
 	x86_land(j, none);
 }
 
-/* In a map that is known: no call, or one of its kind's own function. */
 static bool emit_lookup(struct jit *j, const struct bpf_map *map)
 {
-	if (!map || map->ops->fd_values || !map->ops->lookup)
+	if (!map || !is_indexed(map))
 		return false;
-	if (is_indexed(map))
-		emit_indexed(j, map);
-	else
-		jit_emit_c_call(j, map->ops->lookup);
+	emit_indexed(j, map);
 	return true;
 }
 

@@ -271,7 +271,7 @@ static void test_lookup_unknown(void **state)
 	static const char text[] = "r2 = r1\nr3 = *(u32 *)(r1 +0)\nr1 = map_fd[0]\n"
 				   "if r3 == 0 goto out\nr1 = map_fd[1]\nout:\n"
 				   "call bpf_map_lookup_elem\nexit\n";
-	static struct bpf_map other = {.ops = &other_ops};
+	static struct bpf_map other = {.ops = &other_ops, .shm = (void *)memory};
 	struct bpf_map *both[] = {&map, &other};
 	struct asm_error err;
 	struct prog p;
