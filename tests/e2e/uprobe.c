@@ -3,6 +3,7 @@
  * uprobe.c - attaches the programs of uprobe.bpf.o with plain libbpf and says what they saw.
  *
  *	uprobe OBJECT PROBE... -- COMMAND...    runs the command; then a line per cookie
+ *	uprobe OBJECT PROBE... -N               attaches and detaches N times
  *	uprobe OBJECT PROBE... -                reads lines from standard input: any: a line per cookie, end: ends
  *
  * PROBE: KIND,COOKIE,PID,FILE,WHAT
@@ -130,6 +131,25 @@ static void report(int map)
 	fflush(stdout);
 }
 
+/* As often as 20 times a second. */
+static int cycles(struct bpf_object *obj, char **probes, int n, int times)
+{
+	struct bpf_link *link;
+	char text[1024];
+
+	while (times--) {
+		for (int i = 0; i < n; i++) {
+			snprintf(text, sizeof(text), "%s", probes[i]);
+			link = attach(obj, text);
+			if (!link)
+				return fail(probes[i], errno);
+			bpf_link__destroy(link);
+		}
+		usleep(10000);
+	}
+	return 0;
+}
+
 static int run(char **argv)
 {
 	int status = 0;
@@ -153,6 +173,8 @@ int main(int argc, char **argv)
 	obj = argc > 2 ? bpf_object__open_file(argv[1], NULL) : NULL;
 	if (!obj || bpf_object__load(obj))
 		return fail("load", errno);
+	if (argc > 3 && argv[argc - 1][0] == '-' && atoi(argv[argc - 1] + 1))
+		return cycles(obj, argv + 2, argc - 3, atoi(argv[argc - 1] + 1));
 	for (; i < argc && argv[i][0] != '-'; i++) {
 		links[nr] = attach(obj, argv[i]);
 		if (!links[nr++])
