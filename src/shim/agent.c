@@ -297,8 +297,10 @@ static void wait_ready(void)
 void agent_begin(void)
 {
 	if (agent.configured && !raw4(SYS_faccessat, AT_FDCWD, agent.probes, 0, 0) &&
-	    userbpf_agent_start() >= 0)
+	    userbpf_agent_start() >= 0) {
 		wait_ready();
+		agent_proc_exec();
+	}
 }
 
 /* The service's file stands beside its socket. */

@@ -8,7 +8,7 @@
  *   agent.c        the thread's life and its conversation        agent_list.c   the probes, their places
  *   agent_thread.c a thread that libc does not know of           agent_maps.c   what is mapped where
  *   agent_dl.c     libraries loaded later                        agent_sys.c    system calls
- *   agent_time.c   samples
+ *   agent_time.c   samples                                       agent_proc.c   exec, fork, exit
  *
  * There is none while nobody attaches anything. It begins in the constructor when the service has
  * probes in processes (one access(2)), when the service calls userbpf_agent_start() in here, and in
@@ -47,6 +47,11 @@ bool agent_on(void);
 
 void agent_lock(void);
 void agent_unlock(void);
+
+/* --- agent_proc.c --- */
+
+/* This process executes another program since a moment. */
+void agent_proc_exec(void);
 
 /* --- agent_thread.c --- */
 

@@ -257,6 +257,7 @@ void agent_list_place(void)
 
 	agent_sys_place(list.all);
 	agent_time_place(list.all);
+	agent_proc_place(list.all);
 	for (struct agent_probe *p = list.all; p; p = p->next) {
 		any |= in_file(p);
 		for (u32 i = 0; i < SITES; i++)
@@ -371,6 +372,7 @@ static void end_all(struct agent_probe *gone)
 	busy = sites_out(gone);
 	agent_sys_place(list.all);
 	agent_time_place(list.all);
+	agent_proc_place(list.all);
 	busy |= !hit_quiesce(1000);
 	while (gone) {
 		struct agent_probe *next = gone->next;

@@ -42,9 +42,11 @@ struct agent_probe {
 	struct agent_sem sem[AGENT_SITES];
 };
 
+/* The kernel hears of forks and ends by system calls, and so do we. */
 static inline bool agent_probe_is_sys(const struct agent_probe *p)
 {
-	return p->m.kind >= PROBE_SYS_ENTER && p->m.kind <= PROBE_SYS_KRETPROBE;
+	return (p->m.kind >= PROBE_SYS_ENTER && p->m.kind <= PROBE_SYS_KRETPROBE) ||
+	       p->m.kind == PROBE_PROC_FORK || p->m.kind == PROBE_PROC_EXIT;
 }
 
 /* agent_time.c: samples. The agent's thread looks for new threads every so often (ms; 0: never). */
@@ -54,6 +56,12 @@ u32 agent_time_look(void);
 bool agent_time_tick(const siginfo_t *info, void *ucontext);
 void agent_time_after_fork(void);
 #define AGENT_TIME_SIGNAL SIGSTKFLT
+
+/* agent_proc.c: sched:sched_process_exec, _fork, _exit of this process. Between hit_begin() and hit_end(). */
+struct pt_regs;
+void agent_proc_fork(struct agent_probe *p, struct pt_regs *regs);
+void agent_proc_exit(struct agent_probe *p, struct pt_regs *regs);
+void agent_proc_place(struct agent_probe *all);
 
 /* agent_sys.c: what is attached to system calls has changed, or what is mapped. */
 void agent_sys_place(struct agent_probe *all);

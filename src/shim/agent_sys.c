@@ -99,10 +99,20 @@ static s32 recall(const struct place *at, u64 sp, bool child)
 	return child ? at->nr : -1;
 }
 
+static const s32 forks[] = {SYS_clone, SYS_fork, SYS_vfork, SYS_clone3};
+static const s32 ends[] = {SYS_exit, SYS_exit_group};
+
+static bool is_one_of(const s32 *list, u32 n, s32 nr)
+{
+	for (u32 i = 0; i < n; i++)
+		if (list[i] == nr)
+			return true;
+	return false;
+}
+
 static bool begins_child(const struct place *at, u64 ret)
 {
-	return !ret && (at->nr == SYS_clone || at->nr == SYS_fork || at->nr == SYS_vfork ||
-			at->nr == SYS_clone3);
+	return !ret && is_one_of(forks, ARRAY_SIZE(forks), at->nr);
 }
 
 static u16 event_of(const struct agent_probe *p)
@@ -117,6 +127,10 @@ static void run_enter(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 	struct pt_regs call;
 	u64 args[2];
 
+	if (p->m.kind == PROBE_PROC_EXIT) {
+		agent_proc_exit(p, regs);
+		return;
+	}
 	if (p->m.kind == PROBE_SYS_KPROBE) {
 		call = *regs;
 		call.rdi = (u64)regs;
@@ -146,6 +160,11 @@ static void run_exit(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 	struct trace_event_raw_sys_exit rec;
 	u64 args[2];
 
+	if (p->m.kind == PROBE_PROC_FORK) {
+		if ((s64)regs->rax > 0)
+			agent_proc_fork(p, regs);
+		return;
+	}
 	if (p->m.kind == PROBE_SYS_KRETPROBE) {
 		hit_exec(&p->hit, regs, 0, &user);
 		return;
@@ -166,6 +185,10 @@ static bool wants(const struct agent_probe *p, bool enter, s32 nr)
 {
 	u32 k = p->m.kind;
 
+	if (k == PROBE_PROC_FORK)
+		return !enter && is_one_of(forks, ARRAY_SIZE(forks), nr);
+	if (k == PROBE_PROC_EXIT)
+		return enter && is_one_of(ends, ARRAY_SIZE(ends), nr);
 	if (p->m.nr >= 0 && p->m.nr != nr)
 		return false;
 	return enter ? k == PROBE_SYS_ENTER || k == PROBE_SYS_KPROBE
@@ -423,6 +446,12 @@ static void file_free(struct sys_file *f)
 
 /* --- the list --- */
 
+static void want(const s32 *nr, u32 n)
+{
+	while (n--)
+		sys.wanted[nr[n]] = true;
+}
+
 static void publish(struct agent_probe *all)
 {
 	struct probe_list *old = sys.list, *l = NULL;
@@ -445,9 +474,14 @@ static void publish(struct agent_probe *all)
 			continue;
 		l->p[l->nr++] = p;
 		l->plain &= p->prog->plain;
-		if (p->m.kind == PROBE_SYS_EXIT || p->m.kind == PROBE_SYS_KRETPROBE)
+		if (p->m.kind == PROBE_SYS_EXIT || p->m.kind == PROBE_SYS_KRETPROBE ||
+		    p->m.kind == PROBE_PROC_FORK)
 			sys.exits = true;
-		if (p->m.nr < 0)
+		if (p->m.kind == PROBE_PROC_FORK)
+			want(forks, ARRAY_SIZE(forks));
+		else if (p->m.kind == PROBE_PROC_EXIT)
+			want(ends, ARRAY_SIZE(ends));
+		else if (p->m.nr < 0)
 			sys.all = true;
 		else if (p->m.nr < (s32)NR_MAX)
 			sys.wanted[p->m.nr] = true;
