@@ -28,7 +28,7 @@ u32 patch_forms = ~0u;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool can_trap;
+static bool can_trap, no_lasting_traps;
 static u32
 	stopped; /* jumps that became traps for their neighbours' sake, since the last look at them */
 static u32 left; /* sites without hits that are still patched */
@@ -169,7 +169,7 @@ static int stop_punning(struct site *s)
 	const u8 int3 = INT3;
 	int err;
 
-	if (!can_trap || text_trap_kills())
+	if (!can_trap || no_lasting_traps || text_trap_kills())
 		return -EADDRNOTAVAIL;
 	err = ready_neighbours(s->addr, s->now, &int3, 1);
 	if (!err)
@@ -313,7 +313,7 @@ static int install_trap(struct site *s)
 	u64 lo, hi, at;
 	u8 now[JUMP_LEN];
 
-	if (!can_trap || text_trap_kills())
+	if (!can_trap || no_lasting_traps || text_trap_kills())
 		return -EADDRNOTAVAIL;
 	reach(s->addr, s->was, JUMP_LEN, &lo, &hi);
 	at = stub_in(s, lo, hi);
@@ -525,6 +525,13 @@ void patch_can_trap(bool yes)
 {
 	pthread_mutex_lock(&lock);
 	can_trap = yes;
+	pthread_mutex_unlock(&lock);
+}
+
+void patch_lasting_traps(bool yes)
+{
+	pthread_mutex_lock(&lock);
+	no_lasting_traps = !yes;
 	pthread_mutex_unlock(&lock);
 }
 

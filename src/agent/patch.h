@@ -58,6 +58,9 @@ struct patch_hit {
 int patch_init(void);
 /* From now on SIGTRAP reaches patch_trap(). */
 void patch_can_trap(bool yes);
+/* Whether probes that come may be an int3 for good (they may, at first). Not where code runs with all signals
+ * blocked at times, as libc's does: who runs into a trap then is killed. */
+void patch_lasting_traps(bool yes);
 
 /* Puts @hit at @addr; the code runs it when this returns. Hits of one address run in the order they
  * came. @plan and @hit are copied.

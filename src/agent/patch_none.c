@@ -8,6 +8,7 @@ int patch_init(void)
 }
 
 void patch_can_trap(bool yes) {}
+void patch_lasting_traps(bool yes) {}
 
 int patch_add_many(struct patch_req *reqs, u32 nr)
 {

@@ -6,7 +6,10 @@
 
 #define LINE_MAX_ 4608u /* a path and what is before it */
 
-static char buf[2 * LINE_MAX_]; /* under agent_lock() */
+/* Under agent_lock(). */
+static char buf[2 * LINE_MAX_];
+static struct map_line last; /* of a file */
+static char last_path[LINE_MAX_];
 
 static u64 number(const char **at, u32 base)
 {
@@ -55,6 +58,28 @@ static bool parse(const char *at, struct map_line *m)
 	return true;
 }
 
+/* A page of code that the engine has put a copy in the place of (patch.h) is still the file's. */
+static void as_file(struct map_line *m)
+{
+	size_t len;
+
+	if (m->ino) {
+		last = *m;
+		len = strlen(m->path);
+		memcpy(last_path, m->path, min(len + 1, sizeof(last_path)));
+		last_path[sizeof(last_path) - 1] = '\0';
+		last.path = last_path;
+	} else if (m->exec && !m->path[0] && last.ino && last.end == m->start) {
+		m->off = last.off + (last.end - last.start);
+		m->dev = last.dev;
+		m->ino = last.ino;
+		m->path = last_path;
+		last.off = m->off;
+		last.start = m->start;
+		last.end = m->end;
+	}
+}
+
 /* Whole lines of what is in the buffer; -> bytes used. */
 static u32 take_lines(u32 len, void (*each)(void *arg, const struct map_line *m), void *arg)
 {
@@ -65,8 +90,10 @@ static u32 take_lines(u32 len, void (*each)(void *arg, const struct map_line *m)
 		if (buf[i] != '\n')
 			continue;
 		buf[i] = '\0';
-		if (parse(buf + begin, &m))
+		if (parse(buf + begin, &m)) {
+			as_file(&m);
 			each(arg, &m);
+		}
 		begin = i + 1;
 	}
 	return begin;
@@ -80,6 +107,7 @@ int maps_each(void (*each)(void *arg, const struct map_line *m), void *arg)
 
 	if (fd < 0)
 		return fd;
+	last.ino = 0;
 	while ((n = raw_read(fd, buf + len, sizeof(buf) - len)) > 0) {
 		u32 used;
 

@@ -107,8 +107,8 @@ static void run_exec(struct agent_probe *p)
 	n = max(n, 0l);
 	u.rec.__data[n] = '\0';
 	u.rec.ent = entry();
-	u.rec.__data_loc_filename = (u32)(n + 1) << 16 |
-				    offsetof(struct trace_event_raw_sched_process_exec, __data);
+	u.rec.__data_loc_filename =
+		(u32)(n + 1) << 16 | offsetof(struct trace_event_raw_sched_process_exec, __data);
 	u.rec.pid = u.rec.old_pid = u.rec.ent.pid;
 	run(p, &u.rec, NULL, NULL);
 }

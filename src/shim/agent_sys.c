@@ -278,11 +278,17 @@ static struct {
 	u32 nr;
 } batch;
 
+/*
+ * Without traps: libc makes calls with all signals blocked (when threads begin and end, to unblock them
+ * again), and the kernel kills who runs into a breakpoint then.
+ */
 static void flush(void)
 {
 	if (!batch.nr)
 		return;
+	patch_lasting_traps(false);
 	patch_add_many(batch.req, batch.nr);
+	patch_lasting_traps(true);
 	for (u32 i = 0; i < batch.nr; i++)
 		*batch.to[i] = batch.req[i].err ? NULL : batch.req[i].patch;
 	batch.nr = 0;

@@ -99,8 +99,7 @@ void sigchain_init(void)
 void sigchain_probes(void)
 {
 	chain(ARRAY_SIZE(sigs));
-	if (ours == ARRAY_SIZE(sigs))
-		patch_can_trap(true);
+	patch_can_trap(ours == ARRAY_SIZE(sigs));
 }
 
 int sigchain_set(int sig, const struct sigaction *act, struct sigaction *old)
