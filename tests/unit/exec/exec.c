@@ -88,9 +88,10 @@ static long each(struct bpf_map *map,
 static const struct bpf_map_ops array_ops = {
 	.direct_value = value_at, .lookup = lookup, .for_each = each};
 static const struct bpf_map_ops prog_ops = {.fd_values = true};
+static struct map_shm array_shm;
 static struct bpf_map prog_array = {.ops = &prog_ops, .max_entries = SLOTS};
 static struct bpf_map array = {
-	.ops = &array_ops, .max_entries = SLOTS, .value_size = 8, .key_size = 4};
+	.ops = &array_ops, .shm = &array_shm, .max_entries = SLOTS, .value_size = 8, .key_size = 4};
 static struct bpf_map *maps[] = {&prog_array, &array};
 static const struct exec_host host = {.tail_target = tail_target};
 
