@@ -11,7 +11,7 @@ mkdir "$T/loaders"
 . "$SRC/tests/e2e/gen_loaders.sh"
 . "$SRC/tests/e2e/lskel_lib.sh"
 lskel_build userbpf
-for name in sample view; do
+for name in sample view control; do
 	"$USERBPF" gen skeleton -L "$OBJ/$name.bpf.o" >"$name.lskel.h" || fail "gen skeleton $name"
 done
 check "compile lskel_c.c" $cc -std=gnu99 -Wall -Wextra -Werror -I. -o lskel_c "$SRC/tests/e2e/lskel_c.c"
