@@ -83,6 +83,23 @@ static bool map_sizes(const struct walk *w, u32 *key_size, u32 *value_size)
 
 /* --- rules: one per RULE() of fields.def --- */
 
+#define MAX_BATCH_FDS 1000u /* as many as a message takes */
+
+/* Values that go in are fds in some maps. */
+static int visit_fds_among(const struct walk *w, const struct abi_field *f, u64 uaddr)
+{
+	u32 n = min((u32)abi_field_value(w->attr, f->len_off, 4), MAX_BATCH_FDS);
+	int fd, err = 0;
+
+	if (f->kind != ABI_IN || f->len != LEN_VALUE || !f->len_off || !w->v->fd_values ||
+	    !w->v->fd_values(w->arg, command_map_fd(w)))
+		return 0;
+	for (u32 i = 0; i < n && !err; i++)
+		if (readable(w, &fd, uaddr + i * sizeof(fd), sizeof(fd)))
+			err = visit_fd(w, f, fd);
+	return err;
+}
+
 static int rule_map_value(const struct walk *w, const struct abi_field *f, u64 uaddr)
 {
 	u32 key_size, value_size;
@@ -464,7 +481,7 @@ static int visit_field(const struct walk *w, const struct abi_field *f)
 	case LEN_FIELD:
 		return visit_mem(w, f, value, abi_field_value(w->attr, f->len_off, 4) * f->unit);
 	case LEN_KEY:
-	case LEN_VALUE: return visit_map_mem(w, f, value);
+	case LEN_VALUE: return visit_map_mem(w, f, value) ?: visit_fds_among(w, f, value);
 	case LEN_STR:
 		if (f->kind == ABI_PATH)
 			return w->v->path ? w->v->path(w->arg, f, value) : 0;

@@ -409,7 +409,7 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 	.alloc_check = hash_alloc_check, .shm_size = hash_shm_size, .bind = hash_bind,  \
 	.update = update, .delete = delete, .take = take_out, .sys_lookup = sys_lookup, \
 	.get_next_key = hash_next_key, .for_each = hash_for_each, .walk = hash_walk,    \
-	.release_dead = hash_release_dead, .used = hash_used
+	.release_dead = hash_release_dead, .used = hash_used, .in_bucket = hash_in_bucket
 
 #define PERCPU_OPS                                                                           \
 	.lookup = lookup_this_cpu, .lookup_percpu = lookup_percpu, .sys_update = sys_update, \
@@ -449,6 +449,7 @@ const struct bpf_map_ops map_hash_of_maps_ops = {
 	.alloc_check = hash_alloc_check,
 	.shm_size = hash_shm_size,
 	.used = hash_used,
+	.in_bucket = hash_in_bucket,
 	.bind = hash_bind,
 	.lookup = lookup,
 	.update = update,

@@ -191,6 +191,7 @@ bool hash_make_room(const struct bpf_map *map);
 int hash_next_key(struct bpf_map *map, const void *key, void *next_key);
 long hash_for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *), void *arg);
 int hash_walk(struct bpf_map *map, u64 *pos, void *key, void **value);
+int hash_in_bucket(struct bpf_map *map, u64 bucket, u32 n, void *key);
 const void *hash_key_of(struct bpf_map *map, const void *value, u32 *index);
 void hash_free_fields(struct bpf_map *map);
 

@@ -115,6 +115,16 @@ int hash_walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 	return -ENOENT;
 }
 
+int hash_in_bucket(struct bpf_map *map, u64 bucket, u32 n, void *key)
+{
+	u64 pos = bucket << 32 | n;
+	void *value;
+
+	if (bucket > geom_of(map)->bucket_mask)
+		return -ERANGE;
+	return hash_walk(map, &pos, key, &value) || pos >> 32 != bucket ? -ENOENT : 0;
+}
+
 const void *hash_key_of(struct bpf_map *map, const void *value, u32 *index)
 {
 	const struct hash_geom *g = geom_of(map);

@@ -133,6 +133,8 @@ struct bpf_map_ops {
 	 * kinds). -ENOENT at the end; NULL op: the kind cannot be iterated.
 	 */
 	int (*walk)(struct bpf_map *map, u64 *pos, void *key, void **value);
+	/* hash kinds: the key of element @n of a bucket; -ENOENT: it has fewer; -ERANGE: no such bucket */
+	int (*in_bucket)(struct bpf_map *map, u64 bucket, u32 n, void *key);
 	/* the key of the element @value is the value of, or NULL: it is none's; an array's key is
 	 * put into *index. Kinds that may hold timers */
 	const void *(*key_of)(struct bpf_map *map, const void *value, u32 *index);

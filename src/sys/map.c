@@ -278,14 +278,14 @@ long sys_map_lookup(struct sys_req *r)
 	return ret;
 }
 
-static int update_with_map(struct sys_req *r, struct elem *e, u32 fd)
+static int update_with_map(struct sys_req *r, struct elem *e, u32 fd, u64 flags)
 {
 	struct map_obj *inner = req_map(r, fd, NULL);
 	int err;
 
 	if (IS_ERR(inner))
 		return PTR_ERR(inner);
-	err = map_obj_put_inner(e->m, e->key, inner, r->attr.flags);
+	err = map_obj_put_inner(e->m, e->key, inner, flags);
 	obj_put(&inner->obj);
 	return err;
 }
@@ -306,7 +306,7 @@ static int update_with_ring(struct sys_req *r, struct elem *e, u32 fd)
 }
 
 /* Prog arrays, maps of maps: the value is an fd. Indices are checked before it is. */
-static int update_fd_value(struct sys_req *r, struct elem *e)
+static int update_fd_value(struct sys_req *r, struct elem *e, u64 flags)
 {
 	struct bpf_prog *prog;
 	u32 index, fd;
@@ -314,16 +314,16 @@ static int update_fd_value(struct sys_req *r, struct elem *e)
 
 	memcpy(&fd, e->value, sizeof(fd));
 	if (e->map->map_type == BPF_MAP_TYPE_HASH_OF_MAPS)
-		return update_with_map(r, e, fd);
+		return update_with_map(r, e, fd, flags);
 	memcpy(&index, e->key, sizeof(index));
-	if (r->attr.flags != BPF_ANY)
+	if (flags != BPF_ANY)
 		return -EINVAL;
 	if (index >= e->map->max_entries)
 		return -E2BIG;
 	if (e->map->map_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY)
 		return update_with_ring(r, e, fd);
 	if (e->map->ops->map_values)
-		return update_with_map(r, e, fd);
+		return update_with_map(r, e, fd, flags);
 	prog = req_prog(r, fd);
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
@@ -344,7 +344,7 @@ long sys_map_update(struct sys_req *r)
 	if (!ret)
 		ret = elem_value(r, &e, true);
 	if (!ret)
-		ret = e.map->ops->fd_values ? update_fd_value(r, &e)
+		ret = e.map->ops->fd_values ? update_fd_value(r, &e, r->attr.flags)
 					    : map_sys_update(e.map, e.key, e.value, r->attr.flags);
 	elem_close(&e);
 	return ret;
@@ -444,11 +444,13 @@ static bool batch_kind(const struct bpf_map *map, int cmd)
 	switch (map->map_type) {
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
 		return cmd == BPF_MAP_LOOKUP_BATCH || cmd == BPF_MAP_UPDATE_BATCH;
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_PERCPU_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
-	case BPF_MAP_TYPE_LRU_PERCPU_HASH: return true;
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+	case BPF_MAP_TYPE_HASH_OF_MAPS: return true;
 	case BPF_MAP_TYPE_LPM_TRIE: return cmd != BPF_MAP_LOOKUP_AND_DELETE_BATCH;
 	default: return false;
 	}
@@ -471,45 +473,113 @@ static int batch_write(struct batch *b, struct elem *e)
 	if (req_copy_in(b->r, e->key, a->batch.keys + i * b->map->key_size, b->map->key_size))
 		return -EFAULT;
 	if (b->r->cmd == BPF_MAP_DELETE_BATCH)
-		return map_sys_delete(b->map, e->key);
+		return b->map->ops->fd_values ? delete_fd_value(e) : map_sys_delete(b->map, e->key);
 	if (req_copy_in(b->r, e->value, a->batch.values + i * b->value_size, b->value_size))
 		return -EFAULT;
+	if (b->map->ops->fd_values)
+		return update_fd_value(b->r, e, a->batch.elem_flags);
 	return map_sys_update(b->map, e->key, e->value, a->batch.elem_flags);
+}
+
+/* The element with e->key: its value, and it may go. */
+static int batch_value(struct batch *b, struct elem *e, bool take)
+{
+	int err;
+
+	if (!b->map->ops->fd_values)
+		return take ? map_sys_take(b->map, e->key, e->value, b->r->attr.batch.elem_flags)
+			    : map_sys_lookup(b->map, e->key, e->value, b->r->attr.batch.elem_flags);
+	err = lookup_inner(e);
+	return err ?: take ? delete_fd_value(e) : 0;
+}
+
+static int batch_out(struct batch *b, const struct elem *e)
+{
+	const union bpf_attr *a = &b->r->attr;
+	u64 i = b->done;
+
+	if (req_copy_out(b->r, a->batch.keys + i * b->map->key_size, e->key, b->map->key_size) ||
+	    req_copy_out(b->r, a->batch.values + i * b->value_size, e->value, b->value_size))
+		return -EFAULT;
+	b->done++;
+	return 0;
+}
+
+#define BUCKET_MAX 4096u
+
+/* A whole bucket, or nothing of it: -ENOSPC. @keys has room for BUCKET_MAX. */
+static int batch_bucket(struct batch *b, struct elem *e, u32 bucket, char *keys)
+{
+	u32 n = 0, size = b->map->key_size;
+	bool take = b->r->cmd == BPF_MAP_LOOKUP_AND_DELETE_BATCH;
+	int err = 0;
+
+	while (n < BUCKET_MAX && !b->map->ops->in_bucket(b->map, bucket, n, keys + (u64)n * size))
+		n++;
+	if (n > b->count - b->done)
+		return -ENOSPC;
+	for (u32 i = 0; i < n && !err; i++) {
+		memcpy(e->key, keys + (u64)i * size, size);
+		err = batch_value(b, e, take);
+		err = err == -ENOENT ? 0 /* deleted meanwhile */ : err ?: batch_out(b, e);
+	}
+	return err;
+}
+
+/* Kernel: __htab_map_lookup_and_delete_batch(). The cursor is a bucket's number. */
+static int batch_buckets(struct batch *b, struct elem *e)
+{
+	const union bpf_attr *a = &b->r->attr;
+	char *keys = malloc((u64)BUCKET_MAX * b->map->key_size);
+	u32 bucket = 0;
+	int err = keys ? 0 : -ENOMEM;
+
+	if (!err && a->batch.in_batch)
+		err = req_copy_in(b->r, &bucket, a->batch.in_batch, sizeof(bucket));
+	if (!err && b->map->ops->in_bucket(b->map, bucket, 0, keys) == -ERANGE) {
+		free(keys);
+		return -ENOENT;
+	}
+	while (!err) {
+		err = batch_bucket(b, e, bucket, keys);
+		if (!err && b->map->ops->in_bucket(b->map, ++bucket, 0, keys) == -ERANGE)
+			err = -ENOENT;
+	}
+	if (err == -ENOSPC && b->done)
+		err = 0;
+	free(keys);
+	if (err != -EFAULT && err != -ENOMEM &&
+	    req_copy_out(b->r, a->batch.out_batch, &bucket, sizeof(bucket)))
+		return -EFAULT;
+	return err;
 }
 
 static int batch_read(struct batch *b, struct elem *e, void *next, bool *have_key)
 {
-	const union bpf_attr *a = &b->r->attr;
-	u64 i = b->done;
-	int err;
+	int err = map_sys_next_key(b->map, *have_key ? e->key : NULL, next);
 
-	err = map_sys_next_key(b->map, *have_key ? e->key : NULL, next);
 	if (err)
 		return err;
-	err = map_sys_lookup(b->map, next, e->value, 0);
-	if (err == -ENOENT && batch_kind(b->map, BPF_MAP_DELETE_BATCH))
-		return -EAGAIN; /* deleted meanwhile */
-	if (err)
-		return err;
-	if (req_copy_out(b->r, a->batch.keys + i * b->map->key_size, next, b->map->key_size) ||
-	    req_copy_out(b->r, a->batch.values + i * b->value_size, e->value, b->value_size))
-		return -EFAULT;
-	if (b->r->cmd != BPF_MAP_LOOKUP_AND_DELETE_BATCH) {
-		memcpy(e->key, next, b->map->key_size);
-		*have_key = true;
-		return 0;
-	}
-	return map_sys_delete(b->map, next);
+	memcpy(e->key, next, b->map->key_size);
+	*have_key = true;
+	err = batch_value(b, e, false);
+	if (err == -ENOENT &&
+	    b->map->map_type != BPF_MAP_TYPE_ARRAY) /* a hole, or deleted meanwhile */
+		return -EAGAIN;
+	return err ?: batch_out(b, e);
+}
+
+static bool reads_batch(int cmd)
+{
+	return cmd == BPF_MAP_LOOKUP_BATCH || cmd == BPF_MAP_LOOKUP_AND_DELETE_BATCH;
 }
 
 static int batch_run(struct batch *b, struct elem *e)
 {
 	const union bpf_attr *a = &b->r->attr;
-	bool reads = b->r->cmd == BPF_MAP_LOOKUP_BATCH ||
-		     b->r->cmd == BPF_MAP_LOOKUP_AND_DELETE_BATCH,
-	     have_key = false;
+	bool reads = reads_batch(b->r->cmd), have_key = false;
 	void *next = calloc(1, b->map->key_size + 4);
-	u32 retries = 0;
+	u64 holes = 2 * (u64)b->map->max_entries + 16; /* while others delete, or lie */
 	int err = 0;
 
 	if (!next)
@@ -520,12 +590,10 @@ static int batch_run(struct batch *b, struct elem *e)
 	}
 	while (!err && b->done < b->count) {
 		err = reads ? batch_read(b, e, next, &have_key) : batch_write(b, e);
-		if (err == -EAGAIN && retries++ < 3) {
-			err = 0;
-			continue;
-		}
-		if (!err)
+		if (!err && !reads)
 			b->done++;
+		if (err == -EAGAIN && holes--)
+			err = 0;
 	}
 	if (reads && (!err || err == -ENOENT) && b->done &&
 	    req_copy_out(b->r, a->batch.out_batch, have_key ? e->key : next, b->map->key_size))
@@ -553,7 +621,9 @@ long sys_map_batch(struct sys_req *r)
 		b.value_size = map_sys_value_size(e.map);
 		e.key = calloc(1, e.map->key_size + 1);
 		e.value = calloc(1, b.value_size + 1);
-		ret = e.key && e.value ? batch_run(&b, &e) : -ENOMEM;
+		ret = !e.key || !e.value			     ? -ENOMEM
+		      : reads_batch(r->cmd) && e.map->ops->in_bucket ? batch_buckets(&b, &e)
+								     : batch_run(&b, &e);
 		if (ret != -EFAULT && req_put_attr(r, batch.count, b.done))
 			ret = -EFAULT;
 	}
