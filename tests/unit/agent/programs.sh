@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs of the distribution with probes at random places of libc, libcrypto and themselves (everywhere.c) say the same as without.
 #   usage: programs.sh LIBRARY [SEEDS [PROBES]]
-lib=$1 seeds=${2:-2} nr=${3:-100}
+# The library is named by its whole path: a child may run elsewhere.
+lib=$(realpath "$1") seeds=${2:-2} nr=${3:-100}
 T=$(mktemp -d) && trap 'rm -rf "$T"' EXIT
 export PROBES_LOG="$T/log" PROBES_NR=$nr
 seq 1 3000 | awk '{ print ($1 * 7919) % 3001, $1 }' >"$T/in"
