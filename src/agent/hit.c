@@ -22,10 +22,25 @@ static u64 clock_ns(void)
 	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
+void (*hit_counted)(void);
+static u32 counted;
+
+void hit_counted_seen(void)
+{
+	__atomic_store_n(&counted, 0, __ATOMIC_RELEASE);
+}
+
+static void tell(void)
+{
+	if (hit_counted && !__atomic_exchange_n(&counted, 1, __ATOMIC_ACQ_REL))
+		hit_counted();
+}
+
 static void count(struct hit *h, u64 since)
 {
 	__atomic_add_fetch(&h->runs, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&h->ns, clock_ns() - since, __ATOMIC_RELAXED);
+	tell();
 }
 
 bool hit_begin(u32 *slot)
@@ -46,7 +61,7 @@ static u64 execute(struct hit *h, void *ctx, struct exec_run *run)
 
 	run->host = h->host;
 	run->cookie = h->cookie;
-	since = unlikely(READ_ONCE(h->stats)) ? clock_ns() : 0;
+	since = unlikely(slot_stats()) ? clock_ns() : 0;
 	ret = exec_run(h->img, ctx, run);
 	if (unlikely(since))
 		count(h, since);
@@ -93,7 +108,10 @@ u64 hit_run(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user)
 	u32 slot;
 
 	if (!hit_begin(&slot)) {
-		__atomic_add_fetch(&h->missed, 1, __ATOMIC_RELAXED);
+		if (!hit_inside) {
+			__atomic_add_fetch(&h->missed, 1, __ATOMIC_RELAXED);
+			tell();
+		}
 		return 0;
 	}
 	ret = hit_exec(h, ctx, ip, user);

@@ -22,8 +22,7 @@ struct hit {
 	const struct exec_host *host;
 	u64 cookie;
 	u32 dead;			/* atomic: does nothing any more */
-	u32 stats;			/* atomic: runs are to be counted */
-	u64 runs, ns;			/* atomic */
+	u64 runs, ns;			/* atomic; while somebody wants statistics (slot_stats()) */
 	u64 missed;			/* atomic: hits inside programs */
 };
 
@@ -37,6 +36,10 @@ u64 hit_exec(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user);
 u64 hit_exec_perf(struct hit *h, void *ctx, const struct exec_regs *user,
 		  const struct bpf_perf_event_value *value);
 void hit_end(u32 slot);
+
+/* Called when something was counted, once until hit_counted_seen(). From hits. */
+extern void (*hit_counted)(void);
+void hit_counted_seen(void);
 
 /* No hit is running that began before the call; false after @ms. The caller is not inside one. */
 bool hit_quiesce(u32 ms);

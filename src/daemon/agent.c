@@ -274,6 +274,26 @@ static void answered(struct agents *as, struct agent *a, const struct wire_msg *
 	pthread_mutex_unlock(&as->lock);
 }
 
+/* Of programs that are attached. What a process says of them it could bring about as well. */
+static void take_stats(struct agents *as, const struct wire_msg *m)
+{
+	struct msg_probe_stats s;
+	struct entry *e;
+
+	if (m->hdr.len < sizeof(s))
+		return;
+	memcpy(&s, m->body, sizeof(s));
+	pthread_mutex_lock(&as->lock);
+	list_for_each(e, &as->entries, node) {
+		if (e->p->prog->aux->id != s.prog_id)
+			continue;
+		prog_account(e->p->prog, s.runs, s.ns);
+		__atomic_add_fetch(&e->p->prog->misses, s.missed, __ATOMIC_RELAXED);
+		break;
+	}
+	pthread_mutex_unlock(&as->lock);
+}
+
 static int enlist(struct agents *as, struct agent *a, struct snapshot *s)
 {
 	int err;
@@ -332,9 +352,13 @@ int agent_handle(struct conn *c)
 	put_snapshot(&s);
 	while (!err) {
 		err = wait_message(c) ? wire_recv(c->sock, &c->msg, NULL, NULL) : 0;
-		if (err <= 0 || c->msg.hdr.type < MSG_PROBE_ADD || c->msg.hdr.type > MSG_PROBE_SYNC)
+		if (err <= 0 || c->msg.hdr.type < MSG_PROBE_ADD ||
+		    c->msg.hdr.type > MSG_PROBE_STATS)
 			break;
-		answered(as, &a, &c->msg);
+		if (c->msg.hdr.type == MSG_PROBE_STATS)
+			take_stats(as, &c->msg);
+		else
+			answered(as, &a, &c->msg);
 		err = 0;
 	}
 	delist(as, &a);

@@ -69,6 +69,7 @@ enum msg_type {
 	MSG_AGENT = 64,	     /* struct msg_agent: the connection turns round, see below */
 	MSG_PROBE_ADD = 65,  /* struct msg_probe, plan, image as in the reply to MSG_IMAGE (with its fds) */
 	MSG_PROBE_DEL = 66,  /* struct msg_probe_del */
+	MSG_PROBE_STATS = 68, /* from the agent, no answer: struct msg_probe_stats */
 	MSG_PROBE_SYNC = 67, /* nothing: these were all there are for you; what you have besides goes */
 };
 
@@ -399,6 +400,11 @@ struct msg_syscall {
 struct msg_probe_del {
 	u64 first;	/* ids */
 	u64 n;
+};
+
+struct msg_probe_stats {
+	u32 prog_id, pad;
+	u64 runs, ns, missed; /* since the last one */
 };
 
 struct msg_probe_ack {

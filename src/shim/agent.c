@@ -12,6 +12,7 @@
 
 #define READY_MS  1000 /* a program waits for its probes at its start ... */
 #define RESCAN_MS 500  /* ... and when it loads a library */
+#define COUNT_MS  20   /* statistics are so late */
 
 #define POLLIN_ 1
 
@@ -24,9 +25,12 @@ static struct {
 	u32 tid;   /* of the thread, 0: none; the kernel clears it */
 	u32 ready; /* futex: 1 when what there was at the start is in place, or cannot be */
 	u32 lock;
-	u32 forking; /* a thread is between the fork handlers */
-	int wake;    /* eventfd: look at the mappings again */
-	u32 rescans; /* futex: counts when that was done */
+	u32 forking;	 /* a thread is between the fork handlers */
+	int wake;	 /* eventfd: look at the mappings again */
+	u32 rescans;	 /* futex: counts when that was done */
+	u32 want_rescan; /* atomic */
+	bool counted;	 /* soon the service is told */
+	int sock;	 /* in the conversation, -1: not */
 	struct client client;
 	char probes[sizeof(((struct sockaddr_un *)0)->sun_path) + 8]; /* the service's file */
 } agent;
@@ -168,11 +172,41 @@ static void look_again(void)
 
 	if (raw_read(agent.wake, &n, sizeof(n)) != sizeof(n))
 		return;
+	agent.counted = true;
+	if (!__atomic_exchange_n(&agent.want_rescan, 0, __ATOMIC_ACQ_REL))
+		return;
 	agent_lock();
 	agent_list_place();
 	agent_unlock();
 	__atomic_add_fetch(&agent.rescans, 1, __ATOMIC_RELEASE);
 	raw4(SYS_futex, &agent.rescans, FUTEX_WAKE_PRIVATE, 1 << 30, NULL);
+}
+
+void agent_account(struct msg_probe_stats *s)
+{
+	struct msg_hdr h = {.type = MSG_PROBE_STATS, .len = sizeof(*s)};
+	struct iovec iov[] = {{&h, sizeof(h)}, {s, sizeof(*s)}};
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
+
+	if (agent.sock >= 0)
+		raw_sendmsg(agent.sock, &m, MSG_NOSIGNAL);
+}
+
+static void account(void)
+{
+	agent.counted = false;
+	hit_counted_seen();
+	agent_lock();
+	agent_list_account();
+	agent_unlock();
+}
+
+static void wake(void)
+{
+	u64 one = 1;
+
+	if (agent.wake >= 0)
+		raw_write(agent.wake, &one, sizeof(one));
 }
 
 /* Until there is a message. */
@@ -185,12 +219,14 @@ static int wait_message(int sock)
 	long n;
 
 	for (;;) {
-		u32 ms = agent_time_look();
+		u32 ms = agent_time_look() ?: agent.counted ? COUNT_MS : 0;
 		struct timespec ts = {.tv_nsec = ms * 1000000l};
 
 		n = raw6(SYS_ppoll, (long)p, 2, ms ? (long)&ts : 0, 0, 8, 0);
 		if (n < 0 && n != -EINTR)
 			return n;
+		if (agent.counted && !n)
+			account();
 		if (n > 0 && p[1].revents)
 			look_again();
 		if (!client_owns_fd(&agent.client, sock))
@@ -212,6 +248,7 @@ static int converse(void)
 	if (err)
 		return err;
 	err = r.result;
+	agent.sock = r.conn->fd;
 	agent_lock();
 	agent_list_mark();
 	agent_unlock();
@@ -222,6 +259,7 @@ static int converse(void)
 		if (!err)
 			err = serve(&r);
 	}
+	agent.sock = -1;
 	client_broken(&r);
 	client_done(&r);
 	return err;
@@ -309,7 +347,8 @@ void agent_init(const char *path)
 	const char *slash = strrchr(path, '/');
 	size_t dir = slash ? slash + 1 - path : 0;
 
-	agent.wake = -1;
+	agent.wake = agent.sock = -1;
+	hit_counted = wake;
 	if (client_init(&agent.client, path))
 		return;
 	agent.client.slots = shim_take_slots;
@@ -345,7 +384,7 @@ void agent_after_fork(bool child)
 	agent.state = OFF;
 	if (agent.wake >= 0)
 		raw_close(agent.wake);
-	agent.wake = -1;
+	agent.wake = agent.sock = -1;
 	client_after_fork(&agent.client);
 	hit_after_fork();
 	agent_list_after_fork();
@@ -360,8 +399,10 @@ void agent_rescan(void)
 	u32 seen = __atomic_load_n(&agent.rescans, __ATOMIC_ACQUIRE);
 	u64 one = 1;
 
-	if (!agent_on() || agent.forking || agent.wake < 0 ||
-	    raw_write(agent.wake, &one, sizeof(one)) != sizeof(one))
+	if (!agent_on() || agent.forking || agent.wake < 0)
+		return;
+	__atomic_store_n(&agent.want_rescan, 1, __ATOMIC_RELEASE);
+	if (raw_write(agent.wake, &one, sizeof(one)) != sizeof(one))
 		return;
 	raw4(SYS_futex, &agent.rescans, FUTEX_WAIT_PRIVATE, seen, &left);
 }

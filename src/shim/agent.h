@@ -95,5 +95,9 @@ void agent_list_clear(void);
 void agent_list_failures(struct msg_probe_ack *ack);
 bool agent_list_has_files(void);
 void agent_list_after_fork(void);
+void agent_list_account(void); /* agent_account() of all that was counted */
+
+/* agent.c: tells the service. */
+void agent_account(struct msg_probe_stats *s);
 
 #endif

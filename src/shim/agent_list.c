@@ -360,6 +360,24 @@ static bool sites_out(struct agent_probe *gone)
 	}
 }
 
+static void account(struct agent_probe *p)
+{
+	struct msg_probe_stats s = {
+		.prog_id = p->m.prog_id,
+		.runs = __atomic_exchange_n(&p->hit.runs, 0, __ATOMIC_RELAXED),
+		.ns = __atomic_exchange_n(&p->hit.ns, 0, __ATOMIC_RELAXED),
+		.missed = __atomic_exchange_n(&p->hit.missed, 0, __ATOMIC_RELAXED)};
+
+	if (s.runs || s.missed)
+		agent_account(&s);
+}
+
+void agent_list_account(void)
+{
+	for (struct agent_probe *p = list.all; p; p = p->next)
+		account(p);
+}
+
 /* Mappings may have gone unnoticed: nothing is written to what came in their place. */
 static void end_all(struct agent_probe *gone)
 {
@@ -377,6 +395,7 @@ static void end_all(struct agent_probe *gone)
 	while (gone) {
 		struct agent_probe *next = gone->next;
 
+		account(gone);
 		prog_put(gone->prog, busy);
 		if (!busy) {
 			gone->next = list.free;
