@@ -54,6 +54,7 @@ struct site {
 
 /* All sites ever, by address, readable at any time: slots go from NULL to a site, never back. */
 struct site_table {
+	struct site_table *old; /* the smaller one before */
 	u32 mask, nr;
 	struct site *slot[];
 };

@@ -12,7 +12,7 @@
 #include "base/raw.h"
 
 #define GRANULE	   16u
-#define BREAK_ROOM (256ul << 20)
+#define BREAK_ROOM (64ul << 20) /* a break that cannot grow makes malloc() go elsewhere */
 #define STACK_ROOM (128ul << 20)
 #define USER_END   0x7ffffffff000ul
 #define LOWEST	   0x10000ul /* vm.mmap_min_addr */

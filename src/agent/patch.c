@@ -71,6 +71,7 @@ static bool grow_table(void)
 	if (!t)
 		return false;
 	t->mask = size - 1;
+	t->old = old;
 	for (u32 i = 0; old && i <= old->mask; i++)
 		if (old->slot[i])
 			put_site(t, old->slot[i]);

@@ -27,7 +27,7 @@ struct plan_file {
 	ZydisDecoder decoder;
 };
 
-/* Their callers must not see another return address: they keep it, or look at it, or it is none. */
+/* They must not see another return address: they keep it, or look who called them, or it is none. */
 static const char *const no_return[] = {
 	"setjmp",
 	"_setjmp",
@@ -47,6 +47,8 @@ static const char *const no_return[] = {
 	"_dl_runtime_resolve_xsavec",
 	"_dl_runtime_resolve_fxsave",
 	"__morestack",
+	"dlsym",
+	"dlvsym",
 	"mcount",
 	"_mcount",
 	"__fentry__",
@@ -690,7 +692,8 @@ static int syscalls_of(struct plan_file *f, struct segment *s, u64 from, u64 to,
 	return err;
 }
 
-int plan_syscalls(struct plan_file *f, int (*each)(void *arg, const struct plan_syscall *c), void *arg)
+int plan_syscalls(struct plan_file *f, int (*each)(void *arg, const struct plan_syscall *c),
+		  void *arg)
 {
 	int err = 0;
 

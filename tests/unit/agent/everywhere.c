@@ -24,6 +24,31 @@ EXPORT int _dl_find_object(void *pc, struct dl_find_object *result)
 }
 #endif
 
+/* As the shim does it: SIGTRAP stays open. */
+EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	static int (*next)(int, const sigset_t *, sigset_t *);
+	sigset_t open = {};
+
+	if (!next)
+		next = dlsym(RTLD_NEXT, "pthread_sigmask");
+	if (set) {
+		open = *set;
+		if (how != SIG_UNBLOCK)
+			sigdelset(&open, SIGTRAP);
+	}
+	return next(how, set ? &open : NULL, old);
+}
+
+EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	int err = pthread_sigmask(how, set, old);
+
+	if (err)
+		errno = err;
+	return err ? -1 : 0;
+}
+
 static u64 hits[3];
 static struct patch_req reqs[MAX];
 static struct site_plan plans[MAX];
