@@ -754,6 +754,8 @@ static int bring_lib(struct agents *as, struct target *p)
 	long result = 0;
 	int err;
 
+	if (!fn && !target_readable(p->pid))
+		return -EPERM;
 	if (!fn)
 		return -ENXIO;
 	err = call_in(as, p->pid, fn, as->d->preload.shim, 2 /* RTLD_NOW */, &result);

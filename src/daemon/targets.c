@@ -106,6 +106,18 @@ static ssize_t read_file(pid_t pid, const char *name, char *buf, size_t cap)
 	return len;
 }
 
+bool target_readable(pid_t pid)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 u64 target_started(pid_t pid)
 {
 	unsigned long long t = 0;

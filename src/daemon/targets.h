@@ -27,6 +27,7 @@ int target_lib_open(struct target_lib *lib, const char *path);
 /* All processes told @sock (@sock_ino: its inode), or only @pid, which need not have been. */
 int target_each(const struct target_lib *lib, const char *sock, u64 sock_ino, pid_t pid,
 	       void (*each)(void *arg, const struct target *p), void *arg);
+bool target_readable(pid_t pid); /* may we look at its memory? */
 u64 target_started(pid_t pid); /* 0: gone */
 /* Where the dynamic linker is; false: there is none, or none yet. */
 bool target_linker(pid_t pid, u64 range[2]);

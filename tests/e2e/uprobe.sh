@@ -215,6 +215,15 @@ for i in /proc/$pid/task/*; do echo "$(cat $i/comm) $(cat $i/schedstat)"; done >
 [ "${hits:-0}" -ge 60 ] && [ "$hits" -le 140 ] || fail "2 s at 50 Hz: $hits samples"
 client_stop
 
+# --- the example: one pair of programs for many functions ---
+"$USERBPF" run --dir "$RT" -- "$BUILD/examples/calltime/calltime" "$BUILD/examples/calltime/calltime.bpf.o" 3 "$LIBC:getppid" "$LIBC:getpgid" >"$T/calltime" 2>&1 &
+example=$!
+sleep 1.5
+tell getppid 50
+wait $example
+grep -q 'getppid: 50 calls, ' "$T/calltime" || { fail "calltime"; cat "$T/calltime"; }
+grep -q 'getpgid: 0 calls' "$T/calltime" || fail "calltime: another function"
+
 # --- the service's end ---
 client_start u,1,0,$LIBC,getppid
 tell getppid 3
