@@ -5,6 +5,7 @@
  * engine.h - what the files behind patch.h share.
  *
  *   patch.c   sites, the hits at each, coming and going
+ *   mem.c     memory for the former
  *   text.c    reading and writing code that other threads run
  *   near.c    memory at the places where a jump can lead
  *   stub.c    the stub's code: call the hits, run the displaced instruction, go on
@@ -70,6 +71,10 @@ static inline u32 site_hash(u64 addr)
 {
 	return (u32)((addr * 0x9e3779b97f4a7c15ull) >> 32);
 }
+
+/* --- mem.c --- */
+void *mem_get(size_t size); /* zeroed; NULL */
+void mem_put(void *p);
 
 /* --- text.c --- */
 int text_read(u64 addr, void *to, size_t len);

@@ -7,7 +7,6 @@
  * jump will lead to then, or the first site traps instead.
  */
 #include <pthread.h>
-#include <stdlib.h>
 #include "agent/engine.h"
 #include "base/raw.h"
 
@@ -26,12 +25,22 @@ struct patch {
 struct site_table *patch_sites;
 u32 patch_forms = ~0u;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static u32 locked; /* atomic; no mutex of libc, which may take none in a process with one thread */
 static bool can_trap, no_lasting_traps;
 static u32
 	stopped; /* jumps that became traps for their neighbours' sake, since the last look at them */
 static u32 left; /* sites without hits that are still patched */
+
+static void lock(void)
+{
+	while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE))
+		raw3(SYS_sched_yield, 0, 0, 0);
+}
+
+static void unlock(void)
+{
+	__atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
+}
 
 /* --- the table --- */
 
@@ -67,7 +76,7 @@ static bool grow_table(void)
 
 	if (old && old->nr < (old->mask + 1) / 2)
 		return true;
-	t = calloc(1, sizeof(*t) + size * sizeof(t->slot[0]));
+	t = mem_get(sizeof(*t) + size * sizeof(t->slot[0]));
 	if (!t)
 		return false;
 	t->mask = size - 1;
@@ -100,7 +109,7 @@ static struct site *get_site(u64 addr, const struct site_plan *plan)
 	struct site *s = site_find(addr);
 
 	if (!s) {
-		if (!grow_table() || !(s = calloc(1, sizeof(*s))))
+		if (!grow_table() || !(s = mem_get(sizeof(*s))))
 			return NULL;
 		s->addr = addr;
 		s->plan = *plan;
@@ -445,7 +454,7 @@ static u32 nr_hits(const struct hits *h)
 static struct hits *hits_with(const struct hits *old, struct patch *p)
 {
 	u32 nr = nr_hits(old), at = p->hit.ret ? nr : old ? old->nr_entry : 0;
-	struct hits *h = malloc(sizeof(*h) + (nr + 1) * sizeof(h->row[0]));
+	struct hits *h = mem_get(sizeof(*h) + (nr + 1) * sizeof(h->row[0]));
 
 	if (!h)
 		return NULL;
@@ -470,7 +479,7 @@ static int hits_without(struct hits *old, struct patch *p, struct hits **out)
 		at++;
 	if (nr <= 1)
 		return 0;
-	h = malloc(sizeof(*h) + (nr - 1) * sizeof(h->row[0]));
+	h = mem_get(sizeof(*h) + (nr - 1) * sizeof(h->row[0]));
 	if (!h) {
 		__atomic_store_n(&old->row[at].fn, hit_nothing, __ATOMIC_RELEASE);
 		return -ENOMEM;
@@ -487,23 +496,23 @@ static int hits_without(struct hits *old, struct patch *p, struct hits **out)
 
 static void before_fork(void)
 {
-	pthread_mutex_lock(&lock);
+	lock();
 }
 
 static void after_fork_parent(void)
 {
-	pthread_mutex_unlock(&lock);
+	unlock();
 }
 
 static void after_fork_child(void)
 {
 	thread_after_fork();
-	pthread_mutex_unlock(&lock);
+	unlock();
 }
 
-static void init(void)
+/* At the library's start: later the caller may be a thread that libc does not know of. */
+__attribute__((constructor)) static void init(void)
 {
-	thread_init();
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
@@ -519,21 +528,22 @@ int patch_init(void)
 {
 	if (has_shadow_stack())
 		return -EOPNOTSUPP;
-	return -pthread_once(&once, init);
+	thread_init();
+	return 0;
 }
 
 void patch_can_trap(bool yes)
 {
-	pthread_mutex_lock(&lock);
+	lock();
 	can_trap = yes;
-	pthread_mutex_unlock(&lock);
+	unlock();
 }
 
 void patch_lasting_traps(bool yes)
 {
-	pthread_mutex_lock(&lock);
+	lock();
 	no_lasting_traps = !yes;
-	pthread_mutex_unlock(&lock);
+	unlock();
 }
 
 static int check(const struct patch_req *r)
@@ -601,9 +611,9 @@ static int add(struct patch_req *r, struct hits **garbage)
 	if (err)
 		return err;
 	s = get_site((u64)r->addr, r->plan);
-	p = malloc(sizeof(*p));
+	p = mem_get(sizeof(*p));
 	if (!s || !p) {
-		free(p);
+		mem_put(p);
 		return -ENOMEM;
 	}
 	*p = (struct patch){s, r->hit};
@@ -613,14 +623,14 @@ static int add(struct patch_req *r, struct hits **garbage)
 		err = check_bytes(s, r->plan);
 	h = err ? NULL : hits_with(old, p);
 	if (!h) {
-		free(p);
+		mem_put(p);
 		return err ? err : -ENOMEM;
 	}
 	__atomic_store_n(&s->hits, h, __ATOMIC_RELEASE);
 	if (!s->patched && (err = install(s))) {
 		__atomic_store_n(&s->hits, old, __ATOMIC_RELEASE);
-		free(h);
-		free(p);
+		mem_put(h);
+		mem_put(p);
 		return err;
 	}
 	*garbage = old;
@@ -671,27 +681,27 @@ static bool settle(struct hits **garbage, u32 nr)
 	bool quiet = thread_quiesce(QUIET_MS);
 
 	for (u32 i = 0; i < nr && quiet; i++)
-		free(garbage[i]);
-	free(garbage);
+		mem_put(garbage[i]);
+	mem_put(garbage);
 	return quiet;
 }
 
 int patch_add_many(struct patch_req *reqs, u32 nr)
 {
-	struct hits **garbage = calloc(nr ? nr : 1, sizeof(*garbage));
+	struct hits **garbage;
 	bool any = false;
-	int first = 0;
+	int first = patch_init();
 
-	if (!garbage)
-		return -ENOMEM;
-	first = patch_init();
 	for (u32 i = 0; first && i < nr; i++)
 		reqs[i] = (struct patch_req){reqs[i].addr, reqs[i].plan, reqs[i].hit, NULL, first};
-	if (first) {
-		free(garbage);
+	if (first)
 		return first;
+	lock();
+	garbage = mem_get(nr * sizeof(*garbage));
+	if (!garbage) {
+		unlock();
+		return -ENOMEM;
 	}
-	pthread_mutex_lock(&lock);
 	for (u32 i = 0; i < nr; i++) {
 		reqs[i].patch = NULL;
 		reqs[i].err = add(&reqs[i], &garbage[i]);
@@ -704,19 +714,19 @@ int patch_add_many(struct patch_req *reqs, u32 nr)
 	if (any)
 		settle(garbage, nr);
 	else
-		free(garbage);
-	pthread_mutex_unlock(&lock);
+		mem_put(garbage);
+	unlock();
 	return first;
 }
 
 int patch_del_many(struct patch_req *reqs, u32 nr)
 {
-	struct hits **garbage = calloc(nr ? nr : 1, sizeof(*garbage));
-	struct hits *one = NULL;
+	struct hits **garbage, *one = NULL;
 	int first = 0;
 	bool quiet;
 
-	pthread_mutex_lock(&lock);
+	lock();
+	garbage = mem_get(nr * sizeof(*garbage));
 	for (u32 i = 0; i < nr; i++) /* without memory for the list, what hits read is lost */
 		del(&reqs[i], garbage ? &garbage[i] : &one);
 	take_out_left();
@@ -725,12 +735,12 @@ int patch_del_many(struct patch_req *reqs, u32 nr)
 	text_done();
 	quiet = settle(garbage, garbage ? nr : 0);
 	for (u32 i = 0; i < nr; i++) {
-		free(reqs[i].patch);
+		mem_put(reqs[i].patch);
 		if (!quiet)
 			reqs[i].err = -EBUSY;
 		first = first ? first : reqs[i].err;
 	}
-	pthread_mutex_unlock(&lock);
+	unlock();
 	return first;
 }
 
@@ -755,7 +765,7 @@ void patch_unmapped(u64 start, u64 end)
 {
 	struct site_table *t;
 
-	pthread_mutex_lock(&lock);
+	lock();
 	t = patch_sites;
 	for (u32 i = 0; t && i <= t->mask; i++) {
 		struct site *s = t->slot[i];
@@ -764,5 +774,5 @@ void patch_unmapped(u64 start, u64 end)
 			continue;
 		forget(s);
 	}
-	pthread_mutex_unlock(&lock);
+	unlock();
 }
