@@ -199,10 +199,23 @@ static bool scalar_struct(struct venv *env, const struct btf *btf, const struct 
 	return true;
 }
 
+/* Kernels let NULL pass for memory of any size; a function need not expect it. */
+static int real_mem(struct venv *env, u32 regno, u32 size)
+{
+	const struct vreg *mem = vfy_reg(env, regno);
+
+	if (size && (reg_is_null(mem) || (mem->type & PTR_MAYBE_NULL))) {
+		vlog(env, "R%d type=%s expected=%s\n", regno, vfy_type_text(env, mem->type),
+		     vfy_type_text(env, PTR_TO_STACK));
+		return -EACCES;
+	}
+	return vfy_mem_arg(env, regno, size);
+}
+
 /* Memory of the length in the next register, whatever that is. */
 static int sized_mem(struct venv *env, u32 regno)
 {
-	const struct vreg *mem = vfy_reg(env, regno), *len = vfy_reg(env, regno + 1);
+	const struct vreg *len = vfy_reg(env, regno + 1);
 	int err;
 
 	if (len->type != SCALAR_VALUE) {
@@ -219,12 +232,7 @@ static int sized_mem(struct venv *env, u32 regno)
 		     regno + 1);
 		return -EACCES;
 	}
-	if (len->umax64 && (reg_is_null(mem) || (mem->type & PTR_MAYBE_NULL))) {
-		vlog(env, "R%d type=%s expected=%s\n", regno, vfy_type_text(env, mem->type),
-		     vfy_type_text(env, PTR_TO_STACK));
-		return -EACCES;
-	}
-	err = vfy_mem_arg(env, regno, len->umax64);
+	err = real_mem(env, regno, len->umax64);
 	return err ? err : vfy_precise(env, regno + 1);
 }
 
@@ -255,7 +263,7 @@ static int mem_arg(struct venv *env, u32 *i, const struct btf_type *to, const st
 		     vfy_kind_name(to), name_of(btf, to), PTR_ERR(t));
 		return -EINVAL;
 	}
-	return vfy_mem_arg(env, *i + 1, size) ? -EINVAL : 0;
+	return real_mem(env, *i + 1, size) ? -EINVAL : 0;
 }
 
 static int object_arg(struct venv *env, u32 i, const struct btf_type *to, u32 to_id,
