@@ -18,7 +18,7 @@ try() {
 	wait_for 15 settled || fail "$1: still running"
 	preload_of >"$T/reason"
 	same "$1: lines of the reason" 1 "$(wc -l <"$T/reason")"
-	same "$1: lines of the status" 6 "$("$USERBPF" status --dir "$RT" | wc -l)"
+	same "$1: lines of the status" 7 "$("$USERBPF" status --dir "$RT" | wc -l)"
 	grep -qE "^failed: $3" "$T/reason" || fail "$1: the reason is '$(cat "$T/reason")'"
 	LC_ALL=C grep -q '[^ -~]' "$T/reason" && fail "$1: control characters in the reason"
 	"$USERBPF" status --dir "$RT" --json >"$T/json"
