@@ -11,6 +11,7 @@
  *   field: lock 4              the values of the map before are a struct with a bpf_spin_lock (timer: bpf_timer) at byte 4;
  *                              kptr 8 NAME, kptr_ref 8 NAME: a pointer to that struct of the service
  *   typedef                    ... and the type of the values is a typedef of that struct
+ *   number                     the values of the map before are an int
  *   inner: array 4 8 1         the map before is one of maps like this
  *   value: text                ... and its first value is this; no program and no system call writes to it
  *   attach: TRACE_FENTRY       expected_attach_type, without BPF_
@@ -92,7 +93,7 @@ struct test_case {
 			u32 at;
 		} field[4];
 		u32 nr_fields;
-		bool of_maps, is_typedef;
+		bool of_maps, is_typedef, is_number;
 		char *value;
 		struct map_attr inner;
 	} more[8];
@@ -225,6 +226,10 @@ static void read_key(struct test_case *t, char *line)
 	}
 	if (!strcmp(line, "typedef") && t->nr_maps) {
 		t->more[t->nr_maps - 1].is_typedef = true;
+		return;
+	}
+	if (!strcmp(line, "number") && t->nr_maps) {
+		t->more[t->nr_maps - 1].is_number = true;
 		return;
 	}
 	if (!value)
@@ -555,12 +560,12 @@ static void open_map(const struct test_case *t, struct bpf_map *map, u32 i)
 		map->map_flags |= BPF_F_RDONLY_PROG;
 		map->frozen = true;
 	}
-	if (t->more[i].nr_fields) {
+	if (t->more[i].nr_fields || t->more[i].is_number) {
 		map->btf = value_btf(map->value_size, t->more[i].field, t->more[i].nr_fields,
 				     &map->btf_value_type_id);
 		map->btf_key_type_id = 1;
 		if (!t->more[i].is_typedef)
-			map->btf_value_type_id = 4;
+			map->btf_value_type_id = t->more[i].is_number ? 1 : 4;
 	}
 	if (t->more[i].of_maps) {
 		map->inner_map_meta = calloc(1, sizeof(*map));
