@@ -184,8 +184,9 @@ static bool tail_call_taken(struct hcall *c)
 	c->h = happens(m, BPF_FUNC_get_prandom_u32, 0);
 	c->h->r0 = rnd_interesting(&m->r);
 	clobber(m, c->h->r0, SAME);
-	if (m->held)
-		return violation(m, "a tail call with %u references", m->held);
+	if (m->held != m->f[m->depth].held)
+		return violation(m, "a tail call with %u references",
+				 m->held - m->f[m->depth].held);
 	if (m->locked)
 		return violation(m, "a tail call with a lock");
 	pkt_changed(m);

@@ -248,7 +248,7 @@ static bool store(struct machine *m, const struct bpf_insn *in)
 	return go_to(m, m->pc + 1);
 }
 
-/* LD_ABS, LD_IND: bytes of the packet in network order, or the end of the program. */
+/* LD_ABS, LD_IND: bytes of the packet in network order, or the end of the function. */
 static bool ld_packet(struct machine *m, const struct bpf_insn *in)
 {
 	struct cframe *f = &m->f[m->depth];
@@ -261,7 +261,8 @@ static bool ld_packet(struct machine *m, const struct bpf_insn *in)
 	if ((ind && f->how[in->src_reg] != SAME) || off < 0)
 		unpair(m); /* (negative ones count from elsewhere) */
 	if (off < 0 || (u64)off + size > m->pkt_len) {
-		if (m->held || m->locked)
+		/* it ends the function: what callers hold stays theirs */
+		if ((m->depth == f->base && m->held != f->held) || m->locked)
 			return violation(m, "LD_ABS may leave with a reference or a lock");
 		f->regs[0] = 0;
 		f->how[0] = SAME;
