@@ -40,6 +40,15 @@ void expose_put_locked(struct fs_expose *e)
 	free(e);
 }
 
+static void expose_put(struct fs_expose *e)
+{
+	struct fs *fs = e->fs;
+
+	pthread_mutex_lock(&fs->lock);
+	expose_put_locked(e);
+	fs_unlock(fs);
+}
+
 bool expose_alive_locked(const struct fs_expose *e)
 {
 	return e->group && e->pin->obj;
@@ -333,14 +342,9 @@ int expose_remove(struct fs_expose *e, const char *why)
 	e->refs++;
 	was = detach_locked(e, why);
 	fs_unlock(fs);
-	if (was && fs_unwatch_inode(fs, &e->watch)) {
-		pthread_mutex_lock(&fs->lock);
-		expose_put_locked(e); /* the watch's */
-		fs_unlock(fs);
-	}
-	pthread_mutex_lock(&fs->lock);
-	expose_put_locked(e);
-	fs_unlock(fs);
+	if (was && fs_unwatch_inode(fs, &e->watch))
+		expose_put(e); /* the watch's */
+	expose_put(e);
 	return was ? 0 : -ENODEV;
 }
 
@@ -372,6 +376,7 @@ int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, str
 	if (err)
 		goto fail;
 	e->pin = pin;
+	e->refs++; /* ours: from here on the pin may end at any time, and the watch's goes then */
 	err = fs_watch_inode(pin, &e->watch) ? -ENXIO : 0;
 	if (err)
 		goto fail;
@@ -379,14 +384,12 @@ int expose_new(struct fs_inode *dir, const struct cred *c, const char *name, str
 	pthread_mutex_lock(&fs->lock);
 	err = !pin->obj ? -ENXIO : insert_locked(dir, e, fd, wd);
 	fs_unlock(fs);
-	if (!err)
-		return 0;
-	close(fd);
-	if (fs_unwatch_inode(fs, &e->watch)) {
-		pthread_mutex_lock(&fs->lock);
-		expose_put_locked(e);
-		fs_unlock(fs);
+	if (err) {
+		close(fd);
+		if (fs_unwatch_inode(fs, &e->watch))
+			expose_put(e);
 	}
+	expose_put(e);
 	return err;
 fail:
 	close(fd);
@@ -449,9 +452,7 @@ void expose_group_gone(struct fs *fs, struct cg_id id)
 	if (fd_is_gone(fd, kind))
 		while ((e = first_of(fs, id))) {
 			expose_remove(e, "the group was removed");
-			pthread_mutex_lock(&fs->lock);
-			expose_put_locked(e);
-			fs_unlock(fs);
+			expose_put(e);
 		}
 	close(fd);
 }

@@ -19,6 +19,7 @@ struct state {
 	struct fs *fs;
 	struct fs_super *bpffs, *sb;
 	struct fs_inode *pins, *top;
+	struct obj *shared; /* pinned by one thread, exposed by others */
 	char dir[32];
 };
 
@@ -467,7 +468,7 @@ static void test_why(void **s)
 
 /* --- readers against pins that come and go --- */
 
-static int stop;
+static int stop, exposers;
 
 static void *reader(void *arg)
 {
@@ -512,6 +513,59 @@ static void test_readers(void **s)
 		whole += (long)ret;
 	}
 	printf("%ld whole answers\n", whole);
+	fs_inode_put(g, 1);
+}
+
+/* Entries made of a pin that ends meanwhile: there with it, or never. */
+static void *exposer(void *arg)
+{
+	struct state *st = arg;
+	struct fs_inode *g = fs_lookup(st->top, NULL, "g");
+	long made = 0;
+	char name[16];
+	int err;
+
+	snprintf(name, sizeof(name), "v%d", __atomic_fetch_add(&exposers, 1, __ATOMIC_RELAXED));
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		err = fs_expose(g, NULL, name, st->shared, 0600, false);
+		assert_true(!err || err == -ENXIO || err == -EEXIST);
+		made += !err;
+	}
+	fs_inode_put(g, 1);
+	return (void *)made;
+}
+
+static void test_pin_ends_meanwhile(void **s)
+{
+	struct state *st = *s;
+	struct fs_inode *g = group(st->top, "g");
+	time_t end = time(NULL) + 2;
+	pthread_t t[4];
+	long made = 0;
+	void *ret;
+
+	stop = exposers = 0;
+	st->shared = thing_new("x");
+	assert_int_equal(fs_expose(st->top, NULL, "w", pin(st, "q", "w"), 0600, false), 0);
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
+		pthread_create(&t[i], NULL, exposer, st);
+	while (time(NULL) < end) {
+		pthread_mutex_lock(&st->fs->lock);
+		st->fs->cg->sweep_at = 0; /* making one takes its time */
+		fs_unlock(st->fs);
+		assert_int_equal(fs_pin(st->pins, NULL, "p", st->shared, 0600, false), 0);
+		sched_yield();
+		assert_int_equal(fs_unlink(st->pins, NULL, "p"), 0);
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++) {
+		pthread_join(t[i], &ret);
+		made += (long)ret;
+	}
+	assert_int_equal(st->fs->cg->exposes.count, 1);
+	assert_string_equal(names(g), ". .. ");
+	printf("%ld made\n", made);
+	obj_put(st->shared);
 	fs_inode_put(g, 1);
 }
 
@@ -641,6 +695,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_procs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_why, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_readers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pin_ends_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_churn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_wakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_noticed, setup, teardown),
