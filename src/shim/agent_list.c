@@ -6,6 +6,8 @@
  * whenever one appears; its semaphore is counted up in every mapping that has that. Records are
  * never given back to the system.
  */
+#include <gnu/libc-version.h>
+#include <sys/auxv.h>
 #include "agent/patch.h"
 #include "exec/jit.h"
 #include "shim/agent.h"
@@ -143,13 +145,16 @@ static struct {
 	struct patch_req req[BATCH];
 	struct agent_site *site[BATCH];
 	u32 nr;
+	bool deaf; /* places in code that runs with all signals blocked at times */
 } batch;
 
 static void batch_add(void)
 {
 	if (!batch.nr)
 		return;
+	patch_lasting_traps(!batch.deaf);
 	patch_add_many(batch.req, batch.nr);
+	patch_lasting_traps(true);
 	for (u32 i = 0; i < batch.nr; i++) {
 		batch.site[i]->err = batch.req[i].err;
 		batch.site[i]->patch = batch.req[i].err ? NULL : batch.req[i].patch;
@@ -163,7 +168,16 @@ static bool may_change(int err)
 	return err == -EILSEQ || err == -EADDRNOTAVAIL || err == -ENOMEM || err == -ENOSPC;
 }
 
-static void want_site(struct agent_probe *p, u64 addr)
+/* libc blocks all signals when it makes processes and threads, the dynamic linker when libraries come
+ * and go; the kernel kills who runs into a trap then. */
+static bool is_deaf(const struct map_line *l)
+{
+	u64 libc = (u64)gnu_get_libc_version, linker = getauxval(AT_BASE);
+
+	return (libc >= l->start && libc < l->end) || (linker && l->start - l->off == linker);
+}
+
+static void want_site(struct agent_probe *p, u64 addr, bool deaf)
 {
 	struct agent_site *s = NULL;
 
@@ -181,6 +195,9 @@ static void want_site(struct agent_probe *p, u64 addr)
 	if (!s)
 		return;
 	*s = (struct agent_site){.p = p, .addr = addr, .seen = true};
+	if (batch.deaf != deaf)
+		batch_add();
+	batch.deaf = deaf;
 	batch.site[batch.nr] = s;
 	batch.req[batch.nr++] = (struct patch_req){
 		.addr = (void *)addr,
@@ -223,7 +240,7 @@ static void look_at(void *arg, const struct map_line *l)
 		    !maps_is_file(l, p->m.dev, p->m.ino))
 			continue;
 		if (l->exec && has_offset(l, p->m.offset))
-			want_site(p, l->start + p->m.offset - l->off);
+			want_site(p, l->start + p->m.offset - l->off, is_deaf(l));
 		if (l->write && !l->shared && p->m.ref_ctr_offset &&
 		    has_offset(l, p->m.ref_ctr_offset))
 			want_sem(p, l->start + p->m.ref_ctr_offset - l->off);

@@ -174,6 +174,17 @@ static void say(const char *what)
 	fclose(f);
 }
 
+/* libc makes processes and threads with all signals blocked: no traps for good in it. */
+static void add_of(struct loaded *l, u32 nr)
+{
+	u32 before = nr_reqs;
+
+	want_of(l, nr);
+	patch_lasting_traps(!strstr(l->path, "/libc.so"));
+	patch_add_many(reqs + before, nr_reqs - before);
+	patch_lasting_traps(true);
+}
+
 /* Whoever looks at the core finds the instruction where the program has it. */
 static void on_fault(int sig, siginfo_t *info, void *uc)
 {
@@ -193,8 +204,7 @@ __attribute__((constructor)) static void start(void)
 	object_of(0);
 	for (u32 i = 0; i < nr_loaded; i++)
 		if (!i || strstr(loaded[i].path, "/libc.so") || strstr(loaded[i].path, "libcrypto"))
-			want_of(&loaded[i], nr);
-	patch_add_many(reqs, nr_reqs);
+			add_of(&loaded[i], nr);
 	say("begins");
 }
 
