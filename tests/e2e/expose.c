@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * expose.c - one bpf(2) or file call per command, and its errno by name: for tests that have to know it.
- *   expose get PATH | pin PIN PATH | raw PATH (pins an object that is pinned nowhere)
+ *   expose get PATH | pin PIN PATH | raw map|prog|LINK PATH (pins a new map, program or link like the one pinned as LINK)
  *   expose read PATH | write PATH TEXT (\0, \n as written) | open PATH r|w|rw | unlink PATH | rmdir PATH | mkdir PATH
  *   expose late PIN PATH: opens PATH, unlinks PIN, reads from PATH
  *   expose bench N PATH: microseconds of open, read and close, the best of N and the mean
@@ -47,11 +47,35 @@ static int pin(const char *from, const char *to)
 	return done(bpf_obj_pin(fd, to));
 }
 
-static int pin_raw(const char *to)
+/* A new link of the program of the link pinned as @like. */
+static int new_link(const char *like)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "raw", 4, 4, 1, NULL);
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	int link = bpf_obj_get(like);
 
-	return fd < 0 ? 2 : done(bpf_obj_pin(fd, to));
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+		return -1;
+	return bpf_link_create(bpf_prog_get_fd_by_id(info.prog_id), 0, BPF_TRACE_ITER, NULL);
+}
+
+static int pin_raw(const char *what, const char *to)
+{
+	struct bpf_insn ret[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+				 {.code = BPF_JMP | BPF_EXIT}};
+	int fd;
+
+	if (!strcmp(what, "map"))
+		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "raw", 4, 4, 1, NULL);
+	else if (!strcmp(what, "prog"))
+		fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "raw", "GPL", ret, 2, NULL);
+	else
+		fd = new_link(what);
+	if (fd < 0) {
+		printf("no %s: %s\n", what, strerrorname_np(errno));
+		return 2;
+	}
+	return done(bpf_obj_pin(fd, to));
 }
 
 static int read_all(int fd)
@@ -298,8 +322,8 @@ int main(int argc, char **argv)
 		return done(bpf_obj_get(argv[2]));
 	if (!strcmp(op, "pin") && argc == 4)
 		return pin(argv[2], argv[3]);
-	if (!strcmp(op, "raw"))
-		return pin_raw(argv[2]);
+	if (!strcmp(op, "raw") && argc == 4)
+		return pin_raw(argv[2], argv[3]);
 	if (!strcmp(op, "read")) {
 		fd = open(argv[2], O_RDONLY);
 		return fd < 0 ? done(fd) : read_all(fd);
