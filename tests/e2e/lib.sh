@@ -57,7 +57,7 @@ cleanup() {
 		status=1
 	fi
 	if [ $status = 0 ] || [ $status = 77 ]; then
-		rm -rf "$T"
+		rm -rf --one-file-system "$T" # not what a mount that stayed shows
 	else
 		echo "left for a look: $T"
 	fi
