@@ -64,7 +64,7 @@ tell() {
 lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 # client_start PROBE...: attaches; ask: its report is in $T/c.out
 client_start() {
-	rm -f "$T/c.in"
+	rm -f "$T/c.in" "$T/c.out" # of the client before
 	mkfifo "$T/c.in"
 	"$USERBPF" run --dir "$RT" -- "$U" "$UO" "$@" - <"$T/c.in" >"$T/c.out" 2>"$T/c.err" &
 	client=$!
