@@ -79,6 +79,7 @@ struct map_line {
 int maps_each(void (*each)(void *arg, const struct map_line *m), void *arg);
 /* Is it the file @dev, @ino? */
 bool maps_is_file(const struct map_line *m, u64 dev, u64 ino);
+bool maps_is_libc(const struct map_line *l); /* or the dynamic linker */
 
 /* --- agent_list.c, all under agent_lock() --- */
 

@@ -6,8 +6,6 @@
  * whenever one appears; its semaphore is counted up in every mapping that has that. Records are
  * never given back to the system.
  */
-#include <gnu/libc-version.h>
-#include <sys/auxv.h>
 #include "agent/patch.h"
 #include "exec/jit.h"
 #include "shim/agent.h"
@@ -168,15 +166,6 @@ static bool may_change(int err)
 	return err == -EILSEQ || err == -EADDRNOTAVAIL || err == -ENOMEM || err == -ENOSPC;
 }
 
-/* libc blocks all signals when it makes processes and threads, the dynamic linker when libraries come
- * and go; the kernel kills who runs into a trap then. */
-static bool is_deaf(const struct map_line *l)
-{
-	u64 libc = (u64)gnu_get_libc_version, linker = getauxval(AT_BASE);
-
-	return (libc >= l->start && libc < l->end) || (linker && l->start - l->off == linker);
-}
-
 static void want_site(struct agent_probe *p, u64 addr, bool deaf)
 {
 	struct agent_site *s = NULL;
@@ -240,7 +229,7 @@ static void look_at(void *arg, const struct map_line *l)
 		    !maps_is_file(l, p->m.dev, p->m.ino))
 			continue;
 		if (l->exec && has_offset(l, p->m.offset))
-			want_site(p, l->start + p->m.offset - l->off, is_deaf(l));
+			want_site(p, l->start + p->m.offset - l->off, maps_is_libc(l));
 		if (l->write && !l->shared && p->m.ref_ctr_offset &&
 		    has_offset(l, p->m.ref_ctr_offset))
 			want_sem(p, l->start + p->m.ref_ctr_offset - l->off);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* agent_maps.c - /proc/self/maps, without libc's files. */
+#include <gnu/libc-version.h>
+#include <sys/auxv.h>
 #include <sys/sysmacros.h>
 #include "shim/agent.h"
 #include "base/raw.h"
@@ -133,4 +135,13 @@ bool maps_is_file(const struct map_line *m, u64 dev, u64 ino)
 		return true;
 	return m->path[0] == '/' && !raw4(SYS_newfstatat, AT_FDCWD, m->path, &st, 0) &&
 	       st.st_dev == dev && st.st_ino == ino;
+}
+
+/* libc blocks all signals when it makes processes and threads, the dynamic linker when libraries come
+ * and go; the kernel kills who runs into a trap then. */
+bool maps_is_libc(const struct map_line *l)
+{
+	u64 libc = (u64)gnu_get_libc_version, linker = getauxval(AT_BASE);
+
+	return (libc >= l->start && libc < l->end) || (linker && l->start - l->off == linker);
 }

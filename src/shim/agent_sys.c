@@ -429,7 +429,8 @@ static void see_mapping(void *arg, const struct map_line *l)
 	u64 base = l->start - l->off, here = (u64)see_mapping;
 	struct sys_file *f = sys.files;
 
-	if (!l->exec || !l->ino || l->path[0] != '/')
+	/* elsewhere the same two bytes may be a table's (libcrypto has some between its functions) */
+	if (!l->exec || !l->ino || l->path[0] != '/' || !maps_is_libc(l))
 		return;
 	if (here >= l->start && here < l->end)
 		sys.own = l->ino;

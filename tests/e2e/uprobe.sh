@@ -131,7 +131,7 @@ same "a pid's child is not its business" 300 "$(seen "$T/c.out" 101 hits)"
 cp "$T/c.out" "$T/c.first"
 "$USERBPF" status --dir "$RT" >"$T/status"
 client_stop
-code_is_clean $pid || fail "code is not what it was after detaching"
+wait_for 5 code_is_clean $pid || fail "code is not what it was after detaching"
 tell getppid 10
 
 # --- everybody, children too; a library that is loaded later ---
@@ -205,7 +205,7 @@ for c in 1 2 3 4; do
 	[ "$(seen "$T/c.out" $c hits)" -ge 50 ] || fail "system calls, cookie $c: $(seen "$T/c.out" $c hits)"
 done
 client_stop
-code_is_clean $pid || fail "code is not what it was after system calls"
+wait_for 5 code_is_clean $pid || fail "code is not what it was after system calls"
 
 # --- samples ---
 client_start s,5,$pid,task,50
