@@ -5,30 +5,9 @@
 #include <ucontext.h>
 
 #define FAULT_HAS_TABLE 1
-#define FAULT_LOAD(name, insn)                                                                       \
-	static inline int name(u64 *v, const void *p)                                                \
-	{                                                                                            \
-		u64 val;                                                                             \
-		int err = 0;                                                                         \
-                                                                                                     \
-		asm volatile("1: " insn "\n"                                                         \
-			     "2:\n"                                                                  \
-			     ".subsection 1\n"                                                       \
-			     "3: xorl %k0, %k0\n"                                                    \
-			     "movl %3, %1\n"                                                         \
-			     "jmp 2b\n"                                                              \
-			     ".previous\n"                                                           \
-			     ".pushsection fault_table, \"a\"\n"                                     \
-			     ".balign 4\n"                                                           \
-			     ".long 1b - .\n"                                                        \
-			     ".long 3b - .\n"                                                        \
-			     ".popsection\n"                                                         \
-			     : "=&r"(val), "+r"(err)                                                 \
-			     : "r"(p), "i"(-EFAULT)                                                  \
-			     : "memory");                                                            \
-		*v = val;                                                                            \
-		return err;                                                                          \
-	}
+/* %0 the value, %1 the error, %2 the address, %3 -EFAULT */
+#define FAULT_RESUME "xorl %k0, %k0\nmovl %3, %1\njmp 2b\n"
+#include "exec/fault_load.h"
 FAULT_LOAD(fault_load8, "movzbl (%2), %k0")
 FAULT_LOAD(fault_load16, "movzwl (%2), %k0")
 FAULT_LOAD(fault_load32, "movl (%2), %k0")

@@ -17,19 +17,9 @@
 #include <unistd.h>
 #include <userbpf/view_libbpf.h>
 
+#include "check.h"
+
 #define SPIN_SECONDS 3
-
-static int failures;
-
-#define CHECK(cond, ...)                                           \
-	do {                                                       \
-		if (!(cond)) {                                     \
-			printf("line %d: %s: ", __LINE__, #cond);  \
-			printf(__VA_ARGS__);                       \
-			printf(" (%s)\n", strerrorname_np(errno)); \
-			failures++;                                \
-		}                                                  \
-	} while (0)
 
 struct place {
 	char pin[256], file[256];

@@ -12,17 +12,7 @@
 #include <unistd.h>
 #include <userbpf/view_libbpf.h>
 
-static int failures;
-
-#define CHECK(cond, ...)                                           \
-	do {                                                       \
-		if (!(cond)) {                                     \
-			printf("line %d: %s: ", __LINE__, #cond);  \
-			printf(__VA_ARGS__);                       \
-			printf(" (%s)\n", strerrorname_np(errno)); \
-			failures++;                                \
-		}                                                  \
-	} while (0)
+#include "check.h"
 
 static struct bpf_object *obj;
 static const char *bpffs, *group, *other;

@@ -9,6 +9,7 @@
 
 #include "btf/core.h"
 #include "cases.h"
+#include "../refuse.h"
 
 static const char *vmlinux_path;
 static u8 blob[1 << 16];
@@ -256,35 +257,6 @@ static void test_hostile_vmlinux(void **state)
 
 /* --- allocation failure: the n-th one fails --- */
 
-static u32 allocs, fail_at;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool refused(void)
-{
-	return ++allocs == fail_at;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return refused() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return refused() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return refused() ? NULL : __real_realloc(p, n);
-}
-
 /* Each allocation refused once: -ENOMEM and nothing kept (the leak check of `make asan` looks),
  * until one round needs none of it. */
 static void test_no_memory(void **state)
@@ -295,11 +267,10 @@ static void test_no_memory(void **state)
 		for (n = 1;; n++) {
 			struct btf *btf;
 
-			allocs = 0;
-			fail_at = n;
+			refuse_at(n);
 			btf = from_words(words, ARRAY_SIZE(words), strings, sizeof(strings), NULL,
 					 kernel);
-			fail_at = 0;
+			refuse_at(0);
 			if (!IS_ERR(btf)) {
 				btf_put(btf);
 				break;

@@ -10,32 +10,7 @@
 #include "exec/test_run.h"
 #include "isa/asm.h"
 #include "prog/prog.h"
-
-static u32 allocs, fail_at;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool refused(void)
-{
-	return ++allocs == fail_at;
-}
-void *__wrap_malloc(size_t n)
-{
-	return refused() ? NULL : __real_malloc(n);
-}
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return refused() ? NULL : __real_calloc(n, size);
-}
-void *__wrap_realloc(void *p, size_t n)
-{
-	return refused() ? NULL : __real_realloc(p, n);
-}
+#include "../refuse.h"
 
 /* Grows in every pass: dead code, context access, division, packet load, a call. */
 static const char text[] =
@@ -60,10 +35,9 @@ static struct bpf_prog *load(u32 fail)
 	req.attr.prog_type = BPF_PROG_TYPE_SCHED_CLS;
 	req.attr.insn_cnt = n;
 	log_init(&log, 0, 0);
-	allocs = 0;
-	fail_at = fail;
+	refuse_at(fail);
 	p = prog_load(&env, &req, &log);
-	fail_at = 0;
+	refuse_at(0);
 	return p;
 }
 
@@ -98,10 +72,9 @@ static void running(void **state)
 		t.attr.test.data_in = t.attr.test.ctx_in = 1;
 		t.attr.test.data_size_in = sizeof(data);
 		t.attr.test.ctx_size_in = sizeof(ctx);
-		allocs = 0;
-		fail_at = n;
+		refuse_at(n);
 		err = test_run(p->image, &host, &t);
-		fail_at = 0;
+		refuse_at(0);
 		if (!err)
 			break;
 		assert_int_equal(err, -ENOMEM);

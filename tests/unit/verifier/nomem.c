@@ -8,39 +8,7 @@
 
 #include "isa/asm.h"
 #include "prog/prog.h"
-
-static long countdown = -1;
-static bool for_good;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t m);
-void *__real_realloc(void *p, size_t n);
-
-static bool refuse(void)
-{
-	if (countdown < 0)
-		return false;
-	if (countdown)
-		return countdown--, false;
-	if (!for_good)
-		countdown = -1;
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return refuse() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t m)
-{
-	return refuse() ? NULL : __real_calloc(n, m);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return refuse() ? NULL : __real_realloc(p, n);
-}
+#include "../refuse.h"
 
 static const char text[] = "r6 = r1\n"
 			   "r7 = *(u32 *)(r6 +0)\n"
@@ -98,25 +66,28 @@ static int check_once(void)
 static void nth_allocation(void **state)
 {
 	int last = check_once();
-	long n = 0;
+	u32 n = 0;
 
 	for (u32 mode = 0; mode < 2; mode++)
-		for (n = 0; n < 2000; n++) {
+		for (n = 1; n < 2000; n++) {
+			bool all;
 			int err;
 
-			for_good = mode;
-			countdown = n;
+			if (mode)
+				refuse_from(n);
+			else
+				refuse_at(n);
 			err = check_once();
-			if (countdown > 0) {
-				countdown = -1;
+			all = refuse_seen < n;
+			refuse_at(0);
+			if (all) {
 				assert_int_equal(err, last);
 				break;
 			}
-			countdown = -1;
 			if (err != last)
 				assert_true(err == -ENOMEM || err == -EFAULT);
 		}
-	assert_true(n > 3 && n < 2000);
+	assert_true(n > 4 && n < 2000);
 }
 
 int main(void)
