@@ -41,19 +41,28 @@ u32 hash_key(const struct bpf_map *map, const void *key)
 	return key_hash(map, key);
 }
 
+/* @e is the element that it was when its gen was read: what was read of it since is its. */
+static inline bool unchanged(const struct elem *e, u32 gen)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return likely(word(&e->gen) == gen);
+}
+
 /*
- * Without lock: the reference of the element with @key, or 0; *gen is the element's when it was
- * found.
+ * Without lock: the element with @key of a chain, or NULL; *gen is the element's when it was found, *found its
+ * reference.
  *
  * Standing on @prev, known to be in the chain when its gen was @prev_gen, we read @link, then the
  * gen of the element it leads to, then see that @link and
  * @prev's gen have not changed: then that element was in the chain too, with that gen.
  */
-static inline u32 find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen)
+static inline struct elem *find_in_chain(const struct bpf_map *map, const u32 *head,
+					 const void *key, u32 hash, u32 *gen, u32 *found)
 {
 	const struct hash_geom *g = geom_of(map);
-	const u32 *head = &g->heads[hash & g->bucket_mask], *link = head;
-	const struct elem *prev = NULL, *e;
+	const u32 *link = head;
+	const struct elem *prev = NULL;
+	struct elem *e;
 	u32 left = g->nr_elems + RETRIES; /* a hostile peer may have tied the chain into a ring */
 	u32 prev_gen = 0, ref;
 
@@ -64,11 +73,11 @@ static inline u32 find(const struct bpf_map *map, const void *key, u32 hash, u32
 		if (unlikely(ref_load(link) != ref || (prev && gen_of(prev) != prev_gen)))
 			goto again;
 		if (!e)
-			return 0;
+			return NULL;
 		if (likely(elem_is(e, hash, key, map->key_size))) {
-			__atomic_thread_fence(__ATOMIC_ACQUIRE);
-			if (likely(__atomic_load_n(&e->gen, __ATOMIC_RELAXED) == *gen))
-				return ref;
+			*found = ref;
+			if (unchanged(e, *gen))
+				return e;
 			goto again;
 		}
 		prev = e;
@@ -79,33 +88,85 @@ static inline u32 find(const struct bpf_map *map, const void *key, u32 hash, u32
 		prev = NULL;
 		link = head;
 	}
-	return 0;
+	return NULL;
 }
 
-u32 hash_find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen)
+/* Which home to look at first, without a branch that nobody can foretell. */
+static inline u32 likely_home(const struct hash_geom *g, u32 bucket, u32 hash)
 {
-	return find(map, key, hash, gen);
+	return g->homes == 2 ? word(&home_at(g, bucket, 1)->hash) == hash : 0;
 }
 
-/* With the bucket locked: the place that refers to the element with @key, and its reference (0 when
- * absent). */
-static u32 *find_locked(const struct bpf_map *map, u32 bucket, const void *key, u32 hash, u32 *ref)
+/* Elements do not move between homes and chains: who is in neither is not there. *ref is not set for homes. */
+static inline struct elem *find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen,
+				u32 *ref)
 {
 	const struct hash_geom *g = geom_of(map);
-	u32 *link = &g->heads[bucket];
+	u32 bucket = hash & g->bucket_mask, first = likely_home(g, bucket, hash);
+
+	for (u32 i = 0; i < g->homes; i++) {
+		struct elem *e = home_at(g, bucket, i ^ first);
+
+		*gen = gen_of(e);
+		if (home_taken(*gen) && elem_is(e, hash, key, map->key_size) && unchanged(e, *gen))
+			return e;
+	}
+	return find_in_chain(map, head_at(g, bucket), key, hash, gen, ref);
+}
+
+const struct elem *hash_find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen)
+{
+	u32 ref;
+
+	return find(map, key, hash, gen, &ref);
+}
+
+/* Where an element is: behind @link, or at home. */
+struct place {
+	struct elem *e;
+	u32 *link, ref;
+};
+
+static bool find_home(const struct bpf_map *map, u32 bucket, const void *key, u32 hash,
+		      struct place *at)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 first = likely_home(g, bucket, hash);
+
+	for (u32 i = 0; i < g->homes; i++) {
+		struct elem *e = home_at(g, bucket, i ^ first);
+
+		if (!home_taken(word(&e->gen)) || !elem_is(e, hash, key, map->key_size))
+			continue;
+		*at = (struct place){e};
+		return true;
+	}
+	return false;
+}
+
+/* With the bucket locked: where the element with @key is. */
+static bool find_locked(const struct bpf_map *map, u32 bucket, const void *key, u32 hash,
+			struct place *at)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 *link = head_at(g, bucket);
 	u32 left = g->nr_elems;
 
+	if (find_home(map, bucket, key, hash, at))
+		return true;
 	while (left--) {
-		struct elem *e = elem_at(g, *ref = ref_load(link));
+		u32 ref = ref_load(link);
+		struct elem *e = elem_at(g, ref);
 
 		if (!e)
 			break;
-		if (elem_is(e, hash, key, map->key_size))
-			return link;
+		if (elem_is(e, hash, key, map->key_size)) {
+			*at = (struct place){e, link, ref};
+			return true;
+		}
 		link = &e->next;
 	}
-	*ref = 0;
-	return NULL;
+	return false;
 }
 
 /* --- values --- */
@@ -113,19 +174,11 @@ static u32 *find_locked(const struct bpf_map *map, u32 bucket, const void *key, 
 /* How an update writes values: a program writes its slot's, bpf(2) all of them. */
 enum who { BY_PROGRAM, BY_SYSCALL };
 
-static void write_value(const struct bpf_map *map, u32 ref, const void *value, enum who who,
-			bool fresh)
+static void write_pcpu(const struct bpf_map *map, u32 ref, const void *value, enum who who,
+		       bool fresh)
 {
-	const struct hash_geom *g = geom_of(map);
-	char *at = (char *)elem_at(g, ref) + g->value_off;
 	u32 mine;
 
-	if (!g->pcpu) {
-		map_value_write(map, at, value, 0);
-		if (fresh && map_value_special(map))
-			map_value_init_special(map, at);
-		return;
-	}
 	if (who == BY_SYSCALL) {
 		for (u32 cpu = 0; cpu < map->attr.nr_cpus; cpu++)
 			race_copy(pcpu_value(map, ref, cpu),
@@ -142,6 +195,22 @@ static void write_value(const struct bpf_map *map, u32 ref, const void *value, e
 		race_copy(pcpu_value(map, ref, mine), value, map->value_size);
 }
 
+/* @ref matters to per-CPU values only: they are kept by it. */
+static void write_value(const struct bpf_map *map, struct elem *e, u32 ref, const void *value,
+			enum who who, bool fresh)
+{
+	const struct hash_geom *g = geom_of(map);
+	char *at = (char *)e + g->value_off;
+
+	if (g->pcpu) {
+		write_pcpu(map, ref, value, who, fresh);
+		return;
+	}
+	map_value_write(map, at, value, 0);
+	if (fresh && map_value_special(map))
+		map_value_init_special(map, at);
+}
+
 void hash_free_value(const struct bpf_map *map, u32 ref)
 {
 	const struct hash_geom *g = geom_of(map);
@@ -150,17 +219,25 @@ void hash_free_value(const struct bpf_map *map, u32 ref)
 		map_value_free_fields(map, (char *)elem_at(g, ref) + g->value_off);
 }
 
-static void fill(const struct bpf_map *map, u32 ref, const void *key, u32 hash, const void *value,
-		 enum who who)
+static void fill(const struct bpf_map *map, struct elem *e, u32 ref, const void *key, u32 hash,
+		 const void *value, enum who who)
+{
+	race_copy(e->key, key, map->key_size);
+	write_value(map, e, ref, value, who, true);
+	set_word(&e->hash, hash);
+}
+
+/* One of the pool. */
+static struct elem *fill_ref(const struct bpf_map *map, u32 ref, const void *key, u32 hash,
+			     const void *value, enum who who)
 {
 	struct elem *e = elem_at(geom_of(map), ref);
 
 	gen_bump(e);
-	race_copy(e->key, key, map->key_size);
-	write_value(map, ref, value, who, true);
-	set_word(&e->hash, hash);
+	fill(map, e, ref, key, hash, value, who);
 	if (geom_of(map)->marks)
 		__atomic_store_n(&geom_of(map)->marks[ref - 1], 0, __ATOMIC_RELAXED);
+	return e;
 }
 
 /* --- updates; the bucket is locked --- */
@@ -175,11 +252,29 @@ void hash_drop(const struct bpf_map *map, u32 *link, u32 ref)
 	hash_pool_push(map, ref);
 }
 
-/* One store is as good as another element, for who reads. */
-static bool write_at_once(const struct bpf_map *map, u32 ref, const void *value)
+static void leave_home(const struct bpf_map *map, struct elem *e)
 {
-	void *at = (char *)elem_at(geom_of(map), ref) + geom_of(map)->value_off;
-	u64 v;
+	u32 ref = ref_load(&e->free_next);
+
+	set_word(&e->gen, word(&e->gen) + 1);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	if (likely(elem_at(geom_of(map), ref)))
+		hash_pool_push(map, ref);
+}
+
+static void drop(const struct bpf_map *map, const struct place *at)
+{
+	if (at->link)
+		hash_drop(map, at->link, at->ref);
+	else
+		leave_home(map, at->e);
+}
+
+/* One store is as good as another element, for who reads. */
+static bool write_at_once(const struct bpf_map *map, const struct elem *e, const void *value)
+{
+	void *at = (char *)e + geom_of(map)->value_off;
+	u64 v = 0;
 
 	if (geom_of(map)->pcpu || map_value_special(map))
 		return false;
@@ -187,48 +282,64 @@ static bool write_at_once(const struct bpf_map *map, u32 ref, const void *value)
 		__atomic_store_n((u32 *)at, map_load_u32(value), __ATOMIC_RELEASE);
 		return true;
 	}
-	if (map->value_size != sizeof(v))
+	if (map->value_size > sizeof(v))
 		return false;
-	memcpy(&v, value, sizeof(v));
+	memcpy(&v, value, map->value_size); /* there is room for a word */
 	__atomic_store_n((u64 *)at, v, __ATOMIC_RELEASE);
 	return true;
 }
 
-static void replace(const struct bpf_map *map, u32 bucket, u32 *link, u32 ref, const void *key,
+static void replace(const struct bpf_map *map, u32 bucket, const struct place *at, const void *key,
 		    u32 hash, const void *value, enum who who)
 {
-	struct elem *old = elem_at(geom_of(map), ref);
+	struct elem *e;
 	u32 new;
 
-	mark(map, ref);
-	if (write_at_once(map, ref, value))
+	mark(map, at->ref);
+	if (write_at_once(map, at->e, value))
 		return;
 	/* per-CPU values in place, as the kernel */
 	new = geom_of(map)->pcpu ? 0 : hash_spare_take(map, bucket);
 	if (!new) { /* or the spare went with a dead writer */
-		write_value(map, ref, value, who, false);
+		write_value(map, at->e, at->ref, value, who, false);
 		return;
 	}
-	fill(map, new, key, hash, value, who);
+	e = fill_ref(map, new, key, hash, value, who);
 	mark(map, new);
-	ref_store(&elem_at(geom_of(map), new)->next, ref_load(&old->next));
-	gen_bump(old);
-	ref_store(link, new);
-	hash_free_value(map, ref);
-	hash_spare_give(map, bucket, ref);
+	ref_store(&e->next, ref_load(&at->e->next));
+	gen_bump(at->e);
+	ref_store(at->link, new);
+	hash_free_value(map, at->ref);
+	hash_spare_give(map, bucket, at->ref);
+}
+
+static struct elem *free_home(const struct hash_geom *g, u32 bucket)
+{
+	for (u32 i = 0; i < g->homes; i++)
+		if (!home_taken(word(&home_at(g, bucket, i)->gen)))
+			return home_at(g, bucket, i);
+	return NULL;
 }
 
 static int insert(const struct bpf_map *map, u32 bucket, const void *key, u32 hash,
 		  const void *value, enum who who)
 {
 	const struct hash_geom *g = geom_of(map);
-	u32 *head = &g->heads[bucket], new = hash_pool_pop(map), first;
+	u32 *head = head_at(g, bucket), new = hash_pool_pop(map), first;
+	struct elem *home, *e;
 
 	if (unlikely(!new))
 		return -E2BIG;
-	fill(map, new, key, hash, value, who);
+	home = free_home(g, bucket);
+	if (home) {
+		fill(map, home, 0, key, hash, value, who);
+		ref_store(&home->free_next, new);
+		__atomic_store_n(&home->gen, word(&home->gen) + 1, __ATOMIC_RELEASE);
+		return 0;
+	}
+	e = fill_ref(map, new, key, hash, value, who);
 	first = ref_load(head);
-	ref_store(&elem_at(g, new)->next, first ? first : END | bucket);
+	ref_store(&e->next, first ? first : END | bucket);
 	ref_store(head, new);
 	return 0;
 }
@@ -251,7 +362,9 @@ void hash_unlock(const struct bpf_map *map, u32 bucket)
 static int update_once(struct bpf_map *map, const void *key, const void *value, u64 flags,
 		       enum who who)
 {
-	u32 hash, bucket, ref, *link;
+	struct place at;
+	u32 hash, bucket;
+	bool there;
 	int err;
 
 	if (unlikely((flags & ~(u64)BPF_F_LOCK) > BPF_EXIST ||
@@ -264,14 +377,13 @@ static int update_once(struct bpf_map *map, const void *key, const void *value, 
 	err = hash_lock(map, bucket);
 	if (unlikely(err))
 		return err;
-	link = find_locked(map, bucket, key, hash, &ref);
-	if (link && flags & BPF_F_LOCK && !(flags & BPF_NOEXIST)) /* in place: its lock is there */
-		map_value_write(map, (char *)elem_at(geom_of(map), ref) + geom_of(map)->value_off,
-				value, flags);
-	else if (link && flags & BPF_NOEXIST)
+	there = find_locked(map, bucket, key, hash, &at);
+	if (there && flags & BPF_F_LOCK && !(flags & BPF_NOEXIST)) /* in place: its lock is there */
+		map_value_write(map, (char *)at.e + geom_of(map)->value_off, value, flags);
+	else if (there && flags & BPF_NOEXIST)
 		err = -EEXIST;
-	else if (link)
-		replace(map, bucket, link, ref, key, hash, value, who);
+	else if (there)
+		replace(map, bucket, &at, key, hash, value, who);
 	else
 		err = flags & BPF_EXIST ? -ENOENT : insert(map, bucket, key, hash, value, who);
 	hash_unlock(map, bucket);
@@ -309,13 +421,13 @@ static int sys_update(struct bpf_map *map, const void *key, const void *value, u
 	return update_as(map, key, value, flags, BY_SYSCALL);
 }
 
-static void copy_value(const struct bpf_map *map, u32 ref, void *value, u64 flags)
+static void copy_value(const struct bpf_map *map, const struct elem *e, u32 ref, void *value,
+		       u64 flags)
 {
 	const struct hash_geom *g = geom_of(map);
+	void *at = (char *)e + g->value_off;
 
 	if (!g->pcpu) {
-		void *at = (char *)elem_at(g, ref) + g->value_off;
-
 		if (map_value_special(map))
 			map_value_read_special(map, value, at, flags);
 		else
@@ -331,7 +443,9 @@ static void copy_value(const struct bpf_map *map, u32 ref, void *value, u64 flag
 static int take_out(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
 	const struct hash_geom *g = geom_of(map);
-	u32 hash, bucket, ref, *link;
+	struct place at;
+	u32 hash, bucket;
+	bool there;
 	int err;
 
 	if (unlikely(map->rdonly))
@@ -341,13 +455,13 @@ static int take_out(struct bpf_map *map, const void *key, void *value, u64 flags
 	err = hash_lock(map, bucket);
 	if (unlikely(err))
 		return err;
-	link = find_locked(map, bucket, key, hash, &ref);
-	if (link && value)
-		copy_value(map, ref, value, flags);
-	if (link)
-		hash_drop(map, link, ref);
+	there = find_locked(map, bucket, key, hash, &at);
+	if (there && value)
+		copy_value(map, at.e, at.ref, value, flags);
+	if (there)
+		drop(map, &at);
 	hash_unlock(map, bucket);
-	return link ? 0 : -ENOENT;
+	return there ? 0 : -ENOENT;
 }
 
 static int delete (struct bpf_map *map, const void *key)
@@ -359,13 +473,13 @@ static int delete (struct bpf_map *map, const void *key)
 
 static void *lookup(struct bpf_map *map, const void *key)
 {
-	const struct hash_geom *g = geom_of(map);
-	u32 gen, ref = find(map, key, key_hash(map, key), &gen);
+	u32 gen, ref = 0;
+	struct elem *e = find(map, key, key_hash(map, key), &gen, &ref);
 
-	if (unlikely(!ref))
+	if (unlikely(!e))
 		return NULL;
 	mark(map, ref);
-	return (char *)elem_at(g, ref) + g->value_off;
+	return (char *)e + geom_of(map)->value_off;
 }
 
 static void *lookup_percpu(struct bpf_map *map, const void *key, u32 cpu)
@@ -374,8 +488,7 @@ static void *lookup_percpu(struct bpf_map *map, const void *key, u32 cpu)
 
 	if (unlikely(cpu >= map->attr.nr_cpus))
 		return NULL;
-	ref = find(map, key, key_hash(map, key), &gen);
-	if (!ref)
+	if (!find(map, key, key_hash(map, key), &gen, &ref))
 		return NULL;
 	mark(map, ref);
 	return pcpu_value(map, ref, cpu);
@@ -389,17 +502,16 @@ static void *lookup_this_cpu(struct bpf_map *map, const void *key)
 /* A copy that belongs to @key: done again when the element went to another key meanwhile. */
 static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
-	const struct hash_geom *g = geom_of(map);
 	u32 hash = key_hash(map, key);
 
 	for (u32 i = 0; i < RETRIES; i++) {
-		u32 gen, ref = find(map, key, hash, &gen);
+		u32 gen, ref = 0;
+		const struct elem *e = find(map, key, hash, &gen, &ref);
 
-		if (!ref)
+		if (!e)
 			return -ENOENT;
-		copy_value(map, ref, value, flags);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (likely(__atomic_load_n(&elem_at(g, ref)->gen, __ATOMIC_RELAXED) == gen))
+		copy_value(map, e, ref, value, flags);
+		if (unchanged(e, gen))
 			return 0;
 	}
 	return 0; /* written to faster than we can read: torn, as any concurrent copy may be */

@@ -6,7 +6,7 @@
  *
  *   page 0     struct map_shm, struct hash_shm (the pool)
  *   locks      a cache line each, for every so many'th bucket
- *   buckets    head of a chain each, 2^n of them, n as in the kernel
+ *   buckets    head of a chain each, 2^n of them, n as in the kernel; or a cache line each (below)
  *   elems      { next, hash, gen, free_next, key, value } per element
  *   values     per-CPU maps: slot after slot, one value per element
  *   marks      LRU kinds: a byte per element, set when it is used
@@ -25,6 +25,12 @@
  *
  * The pool has max_entries elements: it is empty when the map is full. Each lock has one element
  * more, its spare: a new value is written there, and what it replaces is the spare from then on.
+ *
+ * Homes. Where elements are small and a value is a word, which is replaced by one store, so that an element
+ * stays where it is until it is deleted, a bucket is a cache line with room for one or two elements: its homes.
+ * A look-up then mostly ends where it begins. A home is taken while its gen is odd, and keeps (in free_next) the
+ * element of the pool that it was paid with and that goes back when it is deleted: so the pool still
+ * says how full the map is. What finds no home goes to the chain, whose head is the first home's next.
  *
  * LRU kinds never are full: who finds no room throws out an element first. A hand goes round over the
  * elements; one that was used since the hand came by loses its mark, the first without goes. That
@@ -79,14 +85,16 @@ struct elem {
 
 /* Private geometry; addresses of this process. */
 struct hash_geom {
-	u32 *heads; /* reference, or 0 = END | this bucket */
+	char *buckets; /* each begins with a reference, or 0 = END | this bucket */
 	char *elems;
 	char *pcpu;	 /* per-CPU values, NULL for the plain kind */
 	u64 pcpu_stride; /* one slot's values to the next's */
 	u32 elem_size, nr_elems;
 	u32 bucket_mask;
-	u16 lock_mask, shard_mask;
-	u32 value_off; /* of the value in the element */
+	u8 lock_mask, shard_mask;
+	u8 bucket_shift; /* its bytes */
+	u8 homes;	 /* elements in a bucket */
+	u32 value_off;	 /* of the value in the element */
 	u32 seed;
 	u8 *marks; /* LRU kinds, else NULL */
 };
@@ -132,7 +140,34 @@ static inline struct elem *elem_at(const struct hash_geom *g, u32 ref)
 		       : NULL;
 }
 
-/* The element was used. */
+/* Where the chain of @bucket begins. */
+static inline u32 *head_at(const struct hash_geom *g, u32 bucket)
+{
+	return (u32 *)(g->buckets + ((u64)bucket << g->bucket_shift));
+}
+
+static inline struct elem *home_at(const struct hash_geom *g, u32 bucket, u32 i)
+{
+	return (struct elem *)((char *)head_at(g, bucket) + (u64)i * g->elem_size);
+}
+
+static inline bool home_taken(u32 gen)
+{
+	return gen & 1;
+}
+
+static inline bool is_home(const struct hash_geom *g, const struct elem *e)
+{
+	return (const char *)e < g->elems;
+}
+
+/* The reference of an element that is no home. */
+static inline u32 ref_of(const struct hash_geom *g, const struct elem *e)
+{
+	return (u32)((u64)((const char *)e - g->elems) / g->elem_size) + 1;
+}
+
+/* The element was used; LRU kinds have no homes. */
 static inline void mark(const struct bpf_map *map, u32 ref)
 {
 	u8 *marks = geom_of(map)->marks;
@@ -162,8 +197,8 @@ static inline void gen_bump(struct elem *e)
 
 /* hash.c */
 u32 hash_key(const struct bpf_map *map, const void *key);
-/* Without lock: the reference of the element with @key, or 0; *gen is the element's when it was found. */
-u32 hash_find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen);
+/* Without lock: the element with @key, or NULL; *gen is the element's when it was found. */
+const struct elem *hash_find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen);
 /* Takes the element that @link refers to off its chain and gives it back to the pool; its bucket is locked. */
 void hash_drop(const struct bpf_map *map, u32 *link, u32 ref);
 int hash_lock(const struct bpf_map *map, u32 bucket);

@@ -4,11 +4,11 @@
 
 #define LOCKS_MAX 256u
 #define LOCKS_FEW 16u /* below this each bucket has its own */
-_Static_assert(LOCKS_MAX <= UINT16_MAX, "lock_mask");
+_Static_assert(LOCKS_MAX - 1 <= UINT8_MAX, "lock_mask");
 
 struct hash_layout {
 	u64 buckets_off, elems_off, pcpu_off, pcpu_stride, marks_off, end;
-	u32 nr_buckets, nr_locks, nr_elems, elem_size;
+	u32 nr_buckets, nr_locks, nr_elems, elem_size, bucket_shift, homes;
 };
 
 static bool is_percpu(u32 map_type)
@@ -27,18 +27,29 @@ static u32 nr_locks(u32 nr_buckets)
 	return min(min(nr_buckets, LOCKS_MAX), max(LOCKS_FEW, nr_buckets / 8));
 }
 
+/* How many elements a bucket has room for: their values must be words that one store replaces. */
+static u32 nr_homes(const struct map_attr *attr, u32 elem_size)
+{
+	if (is_percpu(attr->map_type) || is_lru(attr->map_type) || attr->value_size > sizeof(u64) ||
+	    attr->lock_at || attr->timer_at || attr->nr_kptrs)
+		return 0;
+	return HASH_LINE / elem_size;
+}
+
 static void layout(const struct map_attr *attr, struct hash_layout *l)
 {
 	bool percpu = is_percpu(attr->map_type);
 	u64 value = round_up((u64)attr->value_size, 8);
 
-	l->nr_buckets = map_index_mask(attr->max_entries) + 1;
-	l->nr_locks = nr_locks(l->nr_buckets);
-	l->nr_elems = attr->max_entries + l->nr_locks;
 	l->elem_size = round_up(
 		sizeof(struct elem) + round_up((u64)attr->key_size, 8) + (percpu ? 0 : value), 8);
+	l->homes = nr_homes(attr, l->elem_size);
+	l->bucket_shift = l->homes ? __builtin_ctz(HASH_LINE) : __builtin_ctz(sizeof(u32));
+	l->nr_buckets = (map_index_mask(attr->max_entries) / max(l->homes, 1u)) + 1;
+	l->nr_locks = nr_locks(l->nr_buckets);
+	l->nr_elems = attr->max_entries + l->nr_locks;
 	l->buckets_off = MAP_PAGE + map_page_up(l->nr_locks * sizeof(struct hash_lock));
-	l->elems_off = l->buckets_off + map_page_up((u64)l->nr_buckets * sizeof(u32));
+	l->elems_off = l->buckets_off + map_page_up((u64)l->nr_buckets << l->bucket_shift);
 	l->pcpu_off = l->elems_off + map_page_up((u64)l->nr_elems * l->elem_size);
 	l->pcpu_stride = percpu ? round_up(l->nr_elems * value, 64) : 0;
 	l->marks_off = l->pcpu_off + map_page_up(l->pcpu_stride * attr->nr_cpus);
@@ -93,7 +104,7 @@ int hash_bind(struct bpf_map *map)
 	struct hash_layout l;
 
 	layout(&map->attr, &l);
-	g->heads = (u32 *)((char *)map->shm + l.buckets_off);
+	g->buckets = (char *)map->shm + l.buckets_off;
 	g->elems = (char *)map->shm + l.elems_off;
 	g->pcpu = is_percpu(map->map_type) ? (char *)map->shm + l.pcpu_off : NULL;
 	g->pcpu_stride = l.pcpu_stride;
@@ -101,6 +112,8 @@ int hash_bind(struct bpf_map *map)
 	g->elem_size = l.elem_size;
 	g->nr_elems = l.nr_elems;
 	g->bucket_mask = l.nr_buckets - 1;
+	g->bucket_shift = l.bucket_shift;
+	g->homes = l.homes;
 	g->lock_mask = l.nr_locks - 1;
 	g->shard_mask = min(map_index_mask(map->attr.nr_cpus), HASH_SHARDS - 1);
 	g->value_off = sizeof(struct elem) + round_up(map->key_size, 8);

@@ -6,7 +6,7 @@
 static u32 *find_ref(const struct bpf_map *map, u32 bucket, u32 ref)
 {
 	const struct hash_geom *g = geom_of(map);
-	u32 *link = &g->heads[bucket], at;
+	u32 *link = head_at(g, bucket), at;
 
 	for (u32 left = g->nr_elems; left--; link = &elem_at(g, at)->next) {
 		at = ref_load(link);

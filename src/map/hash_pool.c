@@ -159,20 +159,41 @@ void hash_spare_give(const struct bpf_map *map, u32 bucket, u32 ref)
 
 /* --- after a death --- */
 
-/* Elements that chains and locks have are marked in the pool's links, which nobody else reads now.
+/* Elements that buckets and locks have are marked in the pool's links, which nobody else reads now.
  * One met twice ends the walk: such a chain was tampered with. */
-static void mark_chains(const struct bpf_map *map)
+static void mark_chain(const struct hash_geom *g, u32 bucket)
+{
+	u32 ref = ref_load(head_at(g, bucket));
+	struct elem *e;
+
+	for (; (e = elem_at(g, ref)) && ref_load(&e->free_next) != END; ref = ref_load(&e->next))
+		ref_store(&e->free_next, END);
+}
+
+/* What homes were paid with; what was paid twice (by a hostile peer) is the first one's. */
+static void mark_homes(const struct hash_geom *g, u32 bucket)
+{
+	for (u32 i = 0; i < g->homes; i++) {
+		struct elem *home = home_at(g, bucket, i), *paid;
+
+		if (!home_taken(word(&home->gen)))
+			continue;
+		paid = elem_at(g, ref_load(&home->free_next));
+		if (paid && ref_load(&paid->free_next) != END)
+			ref_store(&paid->free_next, END);
+		else
+			ref_store(&home->free_next, END);
+	}
+}
+
+static void mark_buckets(const struct bpf_map *map)
 {
 	const struct hash_geom *g = geom_of(map);
 
-	for (u64 b = 0; b <= g->bucket_mask; b++) {
-		u32 ref = ref_load(&g->heads[b]);
-		struct elem *e;
-
-		for (; (e = elem_at(g, ref)) && ref_load(&e->free_next) != END;
-		     ref = ref_load(&e->next))
-			ref_store(&e->free_next, END);
-	}
+	for (u64 b = 0; b <= g->bucket_mask; b++)
+		mark_chain(g, b);
+	for (u64 b = 0; g->homes && b <= g->bucket_mask; b++)
+		mark_homes(g, b);
 }
 
 /* The first element at or after @ref that was ever used; elements no shard took are not touched. */
@@ -224,7 +245,7 @@ void hash_pool_rebuild(const struct bpf_map *map)
 
 	for (u32 ref = 1; (ref = used_from(map, ref)); ref++)
 		ref_store(&elem_at(g, ref)->free_next, 0);
-	mark_chains(map);
+	mark_buckets(map);
 	mark_spares(map);
 	for (u32 i = 0; i <= g->shard_mask; i++) {
 		struct hash_shard *s = &shm->shard[i];

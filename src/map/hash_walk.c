@@ -2,32 +2,57 @@
 /* hash_walk.c - the elements of a hash map one after the other. */
 #include "map/hash.h"
 
-static u32 first_from(const struct hash_geom *g, u32 bucket)
+static struct elem *taken_home(const struct hash_geom *g, u32 bucket, u32 i)
 {
-	for (; bucket <= g->bucket_mask; bucket++) {
-		u32 ref = ref_load(&g->heads[bucket]);
-
-		if (elem_at(g, ref))
-			return ref;
-	}
-	return 0;
+	for (; i < g->homes; i++)
+		if (home_taken(gen_of(home_at(g, bucket, i))))
+			return home_at(g, bucket, i);
+	return NULL;
 }
 
-/* The reference behind the element with @key, an end mark behind the last of a chain; 0 when there
- * is no such key. */
-static u32 find_next(const struct bpf_map *map, const void *key, u32 hash)
+static u32 home_index(const struct hash_geom *g, u32 bucket, const struct elem *e)
 {
-	for (u32 i = 0; i < RETRIES; i++) {
-		u32 gen, ref = hash_find(map, key, hash, &gen), next;
-		const struct elem *e = elem_at(geom_of(map), ref);
+	return ((const char *)e - (const char *)home_at(g, bucket, 0)) / g->elem_size;
+}
 
-		if (!e)
-			return 0;
-		next = ref_load(&e->next);
-		if (likely(gen_of(e) == gen))
-			return next;
+/* The element of @bucket behind @e, the first one behind NULL; NULL: there is none. */
+static struct elem *behind(const struct hash_geom *g, u32 bucket, const struct elem *e)
+{
+	struct elem *home;
+
+	if (e && !is_home(g, e))
+		return elem_at(g, ref_load(&e->next));
+	home = taken_home(g, bucket, e ? home_index(g, bucket, e) + 1 : 0);
+	return home ? home : elem_at(g, ref_load(head_at(g, bucket)));
+}
+
+static struct elem *first_from(const struct hash_geom *g, u64 bucket)
+{
+	for (; bucket <= g->bucket_mask; bucket++) {
+		struct elem *e = behind(g, bucket, NULL);
+
+		if (e)
+			return e;
 	}
-	return 0;
+	return NULL;
+}
+
+/* *e becomes the element of the bucket behind the one with @key, or NULL. false: there is no such key. */
+static bool find_next(const struct bpf_map *map, const void *key, u32 hash, struct elem **e)
+{
+	const struct hash_geom *g = geom_of(map);
+
+	for (u32 i = 0; i < RETRIES; i++) {
+		u32 gen;
+		const struct elem *at = hash_find(map, key, hash, &gen);
+
+		if (!at)
+			return false;
+		*e = behind(g, hash & g->bucket_mask, at);
+		if (likely(gen_of(at) == gen))
+			return true;
+	}
+	return false;
 }
 
 /* A key that was written while it was copied is none: false. */
@@ -37,7 +62,7 @@ static bool copy_key(const struct bpf_map *map, const struct elem *e, void *key)
 
 	race_copy(key, e->key, map->key_size);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return word(&e->gen) == gen;
+	return word(&e->gen) == gen && (!is_home(geom_of(map), e) || home_taken(gen));
 }
 
 int hash_next_key(struct bpf_map *map, const void *key, void *next_key)
@@ -46,18 +71,25 @@ int hash_next_key(struct bpf_map *map, const void *key, void *next_key)
 	u32 hash = key ? hash_key(map, key) : 0;
 
 	for (u32 i = 0; i < RETRIES; i++) {
-		u32 next = key ? find_next(map, key, hash) : 0;
+		struct elem *next = NULL;
 
-		if (!next)
+		if (!key || !find_next(map, key, hash, &next))
 			next = first_from(g, 0);
-		else if (!elem_at(g, next))
-			next = first_from(g, (hash & g->bucket_mask) + 1);
+		else if (!next)
+			next = first_from(g, (u64)(hash & g->bucket_mask) + 1);
 		if (!next)
 			return -ENOENT;
-		if (likely(copy_key(map, elem_at(g, next), next_key)))
+		if (likely(copy_key(map, next, next_key)))
 			break;
 	}
 	return 0;
+}
+
+static void *value_of(const struct bpf_map *map, struct elem *e, u32 cpu)
+{
+	const struct hash_geom *g = geom_of(map);
+
+	return g->pcpu ? pcpu_value(map, ref_of(g, e), cpu) : (char *)e + g->value_off;
 }
 
 long hash_for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, void *, void *),
@@ -70,20 +102,20 @@ long hash_for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, voi
 
 	if (g->pcpu && cpu >= map->attr.nr_cpus)
 		return 0;
+	left += g->homes * ((u64)g->bucket_mask + 1);
 	for (u64 bucket = 0; bucket <= g->bucket_mask; bucket++) {
-		u32 ref = ref_load(&g->heads[bucket]), next;
-		struct elem *e;
+		struct elem *e = behind(g, bucket, NULL), *next;
 
-		for (; (e = elem_at(g, ref)); ref = next) {
-			void *value =
-				g->pcpu ? pcpu_value(map, ref, cpu) : (char *)e + g->value_off;
-
+		for (; e; e = next) {
 			if (!left--)
 				return seen;
-			next = ref_load(&e->next);
+			/* the callback may delete it */
+			next = is_home(g, e) ? NULL : behind(g, bucket, e);
 			seen++;
-			if (cb(map, e->key, value, arg))
+			if (cb(map, e->key, value_of(map, e, cpu), arg))
 				return seen;
+			if (is_home(g, e))
+				next = behind(g, bucket, e);
 		}
 	}
 	return seen;
@@ -91,23 +123,21 @@ long hash_for_each(struct bpf_map *map, long (*cb)(struct bpf_map *, void *, voi
 
 #define CHAIN_MAX 4096u /* no honest chain is longer; a ring has no end */
 
-/* Position: bucket << 32 | how many elements of the chain come before. */
+/* Position: bucket << 32 | how many elements of the bucket come before. */
 int hash_walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 {
 	const struct hash_geom *g = geom_of(map);
 	u32 skip = *pos;
 
 	for (u64 bucket = *pos >> 32; bucket <= g->bucket_mask; bucket++, skip = 0) {
-		u32 ref = ref_load(&g->heads[bucket]);
-		struct elem *e;
+		struct elem *e = behind(g, bucket, NULL);
 
-		for (u32 n = 0; n < CHAIN_MAX && (e = elem_at(g, ref));
-		     n++, ref = ref_load(&e->next)) {
+		for (u32 n = 0; n < CHAIN_MAX && e; n++, e = behind(g, bucket, e)) {
 			if (n < skip)
 				continue;
 			if (!copy_key(map, e, key)) /* it goes */
 				continue;
-			*value = g->pcpu ? NULL : (char *)e + g->value_off;
+			*value = g->pcpu ? NULL : value_of(map, e, 0);
 			*pos = bucket << 32 | n;
 			return 0;
 		}

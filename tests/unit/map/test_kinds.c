@@ -171,6 +171,30 @@ static void test_hash_sizes(void **state)
 	}
 }
 
+/* Values of a word and less are replaced where they are, longer ones by another element: all are whole. */
+static void test_replace(void **state)
+{
+	for (u32 size = 1; size <= 17; size++) {
+		struct bpf_map map;
+		u8 value[24], got[24];
+
+		open_map(&map, H, 4, size, 64, 0);
+		for (u32 i = 0; i < 64 * 8; i++) {
+			u32 key = i % 64;
+
+			memset(value, i * 7 + 1, sizeof(value));
+			assert_int_equal(map_sys_update(&map, &key, value, BPF_ANY), 0);
+			memset(got, 0, sizeof(got));
+			assert_int_equal(map_sys_lookup(&map, &key, got, 0), 0);
+			assert_memory_equal(got, value, size);
+			assert_int_equal(got[size], 0);
+			if (i % 5 == 0)
+				assert_int_equal(del(&map, key), 0);
+		}
+		map_close(&map);
+	}
+}
+
 static long count_cb(struct bpf_map *map, void *key, void *value, void *arg)
 {
 	u32 *left = arg;
@@ -247,8 +271,9 @@ int main(void)
 		cmocka_unit_test(test_steps),	   cmocka_unit_test(test_lookup_flags),
 		cmocka_unit_test(test_pointers),   cmocka_unit_test(test_direct_value),
 		cmocka_unit_test(test_percpu),	   cmocka_unit_test(test_percpu_hash_fresh),
-		cmocka_unit_test(test_hash_sizes), cmocka_unit_test(test_walks),
-		cmocka_unit_test(test_drain),	   cmocka_unit_test(test_prog_array),
+		cmocka_unit_test(test_hash_sizes), cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_walks),	   cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_prog_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,8 @@ static int said(const u8 *value)
 
 static const u32 types[] = {BPF_MAP_TYPE_QUEUE,	   BPF_MAP_TYPE_STACK,
 			    BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
-			    BPF_MAP_TYPE_LPM_TRIE, BPF_MAP_TYPE_BLOOM_FILTER};
+			    BPF_MAP_TYPE_LPM_TRIE, BPF_MAP_TYPE_BLOOM_FILTER,
+			    BPF_MAP_TYPE_HASH};
 
 static void open_kind(struct bpf_map *map, u32 type)
 {
