@@ -8,7 +8,7 @@
  * A kernel verifies this at every load, which takes longer than running it, so an instruction is worth saving and a branch three: a verifier walks both
  * ways. So no call's result is tested. The sign of each goes into the number of the next command, and -1 is none, which the kernel refuses without
  * looking further: after an error nothing happens any more. What failed is said by the results in the value (layout.h). Fds that the caller gets are in
- * the context from the moment they are there, and after an error it is for the runner to close them.
+ * the context from the moment they are there, and after an error it is for the runner to close them. The object's BTF alone may be refused.
  */
 #include <stdlib.h>
 
@@ -362,7 +362,61 @@ static void sys_bpf(struct emit *e, u32 call, bool named)
 	load_address(e, BPF_REG_2, e->l->attr_off[call]);
 	emit(e, BPF_MOV64_IMM(BPF_REG_3, gen_attr_size(&e->l->trace->calls[call])));
 	emit(e, BPF_EMIT_CALL(BPF_FUNC_sys_bpf));
-	store(e, BPF_DW, at(e, e->l->result_off[call]), BPF_REG_0);
+}
+
+/* --- BTF that a kernel does not take --- */
+
+static void forget(struct emit *e, u32 call, u32 off)
+{
+	const u8 *field = (const u8 *)&e->l->trace->calls[call].attr + off;
+	struct mem m;
+	u32 value;
+
+	memcpy(&value, field, sizeof(value));
+	if (!value)
+		return;
+	m = at(e, e->l->attr_off[call] + off);
+	emit(e, BPF_ST_MEM(BPF_W, m.reg, m.off, 0));
+}
+
+/* What points into the BTF; its fd counts for nothing then. */
+static void forget_types(struct emit *e, u32 call)
+{
+	static const u32 map[] = {offsetof(union bpf_attr, btf_key_type_id),
+				  offsetof(union bpf_attr, btf_value_type_id)};
+	static const u32 prog[] = {offsetof(union bpf_attr, func_info_cnt),
+				   offsetof(union bpf_attr, line_info_cnt)};
+	const u32 *off = e->l->trace->calls[call].cmd == BPF_MAP_CREATE ? map : prog;
+
+	forget(e, call, off[0]);
+	forget(e, call, off[1]);
+}
+
+/* R0: no error, and no fd either (layout.c's "nothing yet"), unless something failed before. */
+static void no_result(struct emit *e, u32 call, bool named)
+{
+	emit(e, BPF_MOV32_IMM(BPF_REG_0, INT32_MIN));
+	if (!call && !named)
+		return;
+	load(e, BPF_W, BPF_REG_1, at(e, sign_before(e, call)));
+	emit(e, BPF_ALU64_IMM(BPF_LSH, BPF_REG_1, 32));
+	emit(e, BPF_ALU64_REG(BPF_OR, BPF_REG_0, BPF_REG_1));
+}
+
+static void go_on_without(struct emit *e, u32 call, bool named)
+{
+	const struct gen_trace *t = e->l->trace;
+	u32 taken = jump(e, BPF_JMP_IMM(BPF_JSGE, BPF_REG_0, 0, 0));
+	bool r9_set = e->r9_set;
+	u32 r9 = e->r9;
+
+	for (u32 i = call + 1; i < t->nr_calls; i++)
+		for (u32 j = 0; j < t->calls[i].nr_refs; j++)
+			if (gen_refers_to(&t->calls[i].refs[j], t->calls[call].slot))
+				forget_types(e, i);
+	no_result(e, call, named);
+	land(e, taken);
+	e->r9_set = r9_set && e->r9_set && e->r9 == r9;
 }
 
 static void emit_refs(struct emit *e, u32 call)
@@ -395,6 +449,9 @@ static void emit_call(struct emit *e, u32 call, bool named)
 
 	emit_refs(e, call);
 	sys_bpf(e, call, named);
+	if (gen_may_lack(e->l, call))
+		go_on_without(e, call, named);
+	store(e, BPF_DW, at(e, e->l->result_off[call]), BPF_REG_0);
 	if (c->slot >= 0)
 		give_fd(e, call, c->slot);
 }

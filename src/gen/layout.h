@@ -60,6 +60,11 @@ s32 gen_value_slot(const struct gen_trace *t, const struct gen_call *c);
 u32 gen_name_id_off(const struct gen_layout *l, const struct gen_name *n);
 u32 gen_name_fd_off(const struct gen_layout *l, const struct gen_name *n);
 
+/* lack.c */
+/* Call @call may fail without the loader failing: it goes on without its BTF. */
+bool gen_may_lack(const struct gen_layout *l, u32 call);
+bool gen_refers_to(const struct gen_ref *r, u32 slot);
+
 /* emit.c */
 int gen_emit(const struct gen_layout *l, struct bpf_insn **insns, u32 *cnt);
 

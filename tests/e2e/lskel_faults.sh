@@ -16,7 +16,7 @@ for name in ${LSKEL_SET:-$names}; do
 	n=$(grep -c '"cmd": "BPF_' trace.json)
 	[ "$n" -gt 4 ] || fail "$name: only $n calls"
 	total=$((total + n))
-	ub ./lskel faults "$name" "$n" >out 2>&1 || { fail "$name: a fault is lost or leaves something"; head -20 out; }
+	ub ./lskel faults "$name" "$n" 0 >out 2>&1 || { fail "$name: a fault is lost or leaves something"; head -20 out; }
 done
 echo "$total faults"
 

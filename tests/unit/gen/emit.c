@@ -278,7 +278,128 @@ static void test_names(void **state)
 	c->refs[1].weak = false;
 	l = built(&ctx);
 	assert_int_equal(gen_loader_run(l, bpf, ctx, &failed), -ENOENT);
-	assert_string_equal(failed, "kernel variable no_such_variable");
+	assert_string_equal(failed, "kernel variable no_such_variable for program p");
+	done(l, ctx, 0, before);
+}
+
+/* @kind: of the first type; 99 is of no kernel. */
+static u32 new_btf(u32 kind)
+{
+	const struct {
+		struct btf_header h;
+		struct btf_type t;
+		u32 bits;
+		char strings[4];
+	} btf = {.h = {.magic = BTF_MAGIC,
+		       .version = 1,
+		       .hdr_len = sizeof(btf.h),
+		       .type_len = 16,
+		       .str_off = 16,
+		       .str_len = 3},
+		 .t = {.name_off = 1, .info = kind << 24, .size = 4},
+		 .bits = 32,
+		 .strings = "\0x"};
+	union bpf_attr attr = {.btf_size = sizeof(btf) - 1};
+	int call = gen_trace_call(t, BPF_BTF_LOAD, &attr, 28);
+
+	gen_call_seg(&t->calls[call], (struct gen_place){GEN_ATTR, offsetof(union bpf_attr, btf)},
+		     NULL, &btf, sizeof(btf) - 1);
+	return gen_trace_slot(t, call, GEN_BTF, "btf");
+}
+
+/* A map and a program described by BTF of that kind; that of a program with relocations is not for nothing. */
+static struct gen_loader *described(u32 kind, bool relos, bool map_first, char **ctx)
+{
+	static const struct bpf_insn narrow[] = {
+		BPF_LD_MAP_VALUE(BPF_REG_1, 0, 0),
+		BPF_LDX_MEM(BPF_W, BPF_REG_0, BPF_REG_1, 0),
+		BPF_EXIT_INSN(),
+	};
+	u32 other = map_first ? new_map(BPF_MAP_TYPE_HASH, 4, 0) : 0, btf = new_btf(kind),
+	    m = new_map(BPF_MAP_TYPE_ARRAY, 4, 0), p;
+	struct gen_call *c = &t->calls[t->slots[m].call];
+
+	if (map_first)
+		t->slots[other].exported = true;
+	c->attr.max_entries = 1;
+	c->attr.btf_key_type_id = c->attr.btf_value_type_id = 1;
+	ref(c, GEN_REF_FD, GEN_ATTR, offsetof(union bpf_attr, btf_fd), btf);
+	p = prog(narrow, ARRAY_SIZE(narrow), m, 0);
+	c = &t->calls[t->slots[p].call];
+	c->attr_size = offsetofend(union bpf_attr, core_relo_rec_size);
+	c->attr.func_info_rec_size = 8;
+	c->attr.func_info_cnt = kind == 99; /* never looked at */
+	c->attr.core_relo_cnt = relos;
+	ref(c, GEN_REF_FD, GEN_ATTR, offsetof(union bpf_attr, prog_btf_fd), btf);
+	t->slots[m].exported = t->slots[p].exported = true;
+	return built(ctx);
+}
+
+static u32 value_type(int map)
+{
+	struct bpf_map_info info = {0};
+	union bpf_attr attr = {0};
+
+	attr.info.bpf_fd = map;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uintptr_t)&info;
+	assert_int_equal(bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)), 0);
+	return info.btf_value_type_id;
+}
+
+static void test_btf(void **state)
+{
+	int before = objects();
+	char *ctx;
+	struct gen_loader *l = described(BTF_KIND_INT, false, false, &ctx);
+
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), 0);
+	assert_int_equal(value_type(fd_in(l, ctx, 0)), 1);
+	wait_for_objects(before + 3);
+	done(l, ctx, 2, before);
+}
+
+static void test_btf_refused(void **state)
+{
+	int before = objects();
+	char *ctx;
+	struct gen_loader *l = described(99, false, false, &ctx);
+
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), 0);
+	assert_int_equal(value_type(fd_in(l, ctx, 0)), 0);
+	wait_for_objects(before + 2);
+	done(l, ctx, 2, before);
+}
+
+/* What failed before it still has. */
+static void test_btf_after_error(void **state)
+{
+	int before = objects();
+	const char *failed;
+	char *ctx;
+	struct gen_loader *l = described(99, false, true, &ctx);
+	struct gen_map_desc *d = (void *)(ctx + sizeof(struct gen_loader_ctx));
+
+	assert_int_equal(gen_loader_run(l, bpf, ctx, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		close(fd_in(l, ctx, i));
+	memset(ctx, 0, l->ctx_sz);
+	gen_loader_ctx(l, ctx);
+	d->max_entries = ~0u;
+	assert_int_equal(gen_loader_run(l, bpf, ctx, &failed), -E2BIG);
+	assert_string_equal(failed, "map m");
+	done(l, ctx, 0, before);
+}
+
+static void test_btf_needed(void **state)
+{
+	int before = objects();
+	const char *failed;
+	char *ctx;
+	struct gen_loader *l = described(99, true, false, &ctx);
+
+	assert_int_equal(gen_loader_run(l, bpf, ctx, &failed), -EINVAL);
+	assert_string_equal(failed, "BTF");
 	done(l, ctx, 0, before);
 }
 
@@ -323,8 +444,10 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_failure), T(test_success), T(test_overrides),
-		T(test_names),	 T(test_far),	  T(test_refused),
+		T(test_failure),    T(test_success),	 T(test_overrides),
+		T(test_names),	    T(test_far),	 T(test_refused),
+		T(test_btf),	    T(test_btf_refused), T(test_btf_after_error),
+		T(test_btf_needed),
 	};
 
 	vmlinux = argc > 1 ? argv[1] : NULL;
