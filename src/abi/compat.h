@@ -26,6 +26,8 @@
 
 /* PROG_LOAD's attr beyond Linux 6.1's: log_true_size (6.4), prog_token_fd (6.9), and what we know of
  * it, fd_array_cnt (6.14), at this offset. */
+#define BPF_ATTR_LOG_TRUE_SIZE 140
+#define BPF_ATTR_PROG_TOKEN_FD 144
 #define BPF_ATTR_FD_ARRAY_CNT 148
 #define BPF_ATTR_LOAD_SIZE 152
 

@@ -456,6 +456,25 @@ static u32 put_fields(struct out *o, const struct abi_field *f, u32 nr, const un
 	return end;
 }
 
+/* PROG_LOAD's fields of later kernels, shown when they say something; -> where they end. */
+static u32 put_later(struct out *o, const u8 *raw, u32 have, u32 end)
+{
+	static const struct abi_field later[] = {
+		{"log_true_size", BPF_ATTR_LOG_TRUE_SIZE, 4, .kind = ABI_SCALAR},
+		{"prog_token_fd", BPF_ATTR_PROG_TOKEN_FD, 4, .kind = ABI_SCALAR},
+		{"fd_array_cnt", BPF_ATTR_FD_ARRAY_CNT, 4, .kind = ABI_SCALAR},
+	};
+
+	for (u32 i = 0; o->cmd == BPF_PROG_LOAD && i < ARRAY_SIZE(later); i++) {
+		if (later[i].off + later[i].size > have)
+			break;
+		if (value_at(raw, &later[i]))
+			put_field(o, &later[i], raw, NULL);
+		end = later[i].off + later[i].size;
+	}
+	return end;
+}
+
 static void put_attr(struct out *o, const struct abi_command *row, const union bpf_attr *attr,
 		     const u8 *raw, u32 have, u32 size)
 {
@@ -468,7 +487,8 @@ static void put_attr(struct out *o, const struct abi_command *row, const union b
 	open_bracket(o, '{');
 	end = put_fields(o, row->fields, nr, attr, size);
 	more_end = put_fields(o, more, nr_more, attr, size);
-	put_tail(o, max(end, more_end), raw, have, size);
+	end = put_later(o, raw, have, max(end, more_end));
+	put_tail(o, end, raw, have, size);
 	close_bracket(o, '}');
 }
 

@@ -81,6 +81,17 @@ void abi_rec_attr(const struct abi_rec *rec, union bpf_attr *attr, bool after)
 			memcpy(attr, abi_rec_data(p), min((size_t)p->len, sizeof(*attr)));
 }
 
+u32 abi_rec_fd_array_cnt(const struct abi_rec *rec)
+{
+	const struct abi_rec_part *p = abi_rec_next(rec, NULL);
+	u32 cnt = 0;
+
+	if (rec->cmd == BPF_PROG_LOAD && p && p->kind == ABI_PART_ATTR &&
+	    p->len >= BPF_ATTR_LOAD_SIZE)
+		memcpy(&cnt, (const char *)abi_rec_data(p) + BPF_ATTR_FD_ARRAY_CNT, sizeof(cnt));
+	return cnt;
+}
+
 static const struct abi_rec_fd *find_fd(const struct abi_rec *rec, u16 kind, int fd)
 {
 	for (const struct abi_rec_part *p = NULL; (p = abi_rec_next(rec, p));) {
@@ -160,9 +171,17 @@ static bool on_fd_values(void *arg, int fd)
 	return i && i->fd_values;
 }
 
+static u32 on_fd_array_cnt(void *arg)
+{
+	const struct abi_rec_memory *m = arg;
+
+	return abi_rec_fd_array_cnt(m->rec);
+}
+
 const struct abi_visitor abi_rec_visitor = {
 	.read = on_read,
 	.map_sizes = on_map_sizes,
 	.fd_kind = on_fd_kind,
 	.fd_values = on_fd_values,
+	.fd_array_cnt = on_fd_array_cnt,
 };

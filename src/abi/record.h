@@ -89,13 +89,15 @@ static inline const void *abi_rec_data(const struct abi_rec_part *p)
 }
 /* Zero-padded copy; @after: as the call left it. */
 void abi_rec_attr(const struct abi_rec *rec, union bpf_attr *attr, bool after);
+/* Beyond what union bpf_attr has; 0 for other commands than PROG_LOAD. */
+u32 abi_rec_fd_array_cnt(const struct abi_rec *rec);
 /* What @fd was when the call was made, or NULL. */
 const struct abi_rec_fd *abi_rec_fd(const struct abi_rec *rec, int fd);
 const struct abi_rec_fd *abi_rec_result(const struct abi_rec *rec);
 /* Client memory at @uaddr: bytes available there, 0 when it was not recorded. @out: as the call left it. */
 u32 abi_rec_mem(const struct abi_rec *rec, u64 uaddr, bool out, const void **data);
 
-/* For abi_walk() and abi_print(): read, map_sizes, fd_kind and fd_values from the record; arg = struct abi_rec_memory. */
+/* For abi_walk() and abi_print(): read, map_sizes, fd_kind, fd_values and fd_array_cnt from the record; arg = struct abi_rec_memory. */
 struct abi_rec_memory {
 	const struct abi_rec *rec;
 	bool out; /* memory as the call left it */

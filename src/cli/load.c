@@ -56,14 +56,14 @@ static void close_all(struct load *ld)
 
 /* --- why it failed --- */
 
-static bool kernel_before(int major, int minor)
+static bool kernel_is_before(const struct gen_need *n)
 {
 	struct utsname u;
 	int a, b;
 
 	if (getenv("USERBPF_SOCKET") || uname(&u) || sscanf(u.release, "%d.%d", &a, &b) != 2)
 		return false;
-	return a < major || (a == major && b < minor);
+	return a < n->major || (a == n->major && b < n->minor);
 }
 
 /* BTF and programs that were accepted leave logs, too: no reason for what failed after them. A name that was not found has no log. */
@@ -75,12 +75,6 @@ static bool tells_why(const char *log, int err)
 /* @log: it was shown */
 static const char *advice(const struct load *ld, int err, bool log)
 {
-	if (kernel_before(5, 15))
-		return "loader programs need Linux 5.15";
-	if (gen_loader_needs(ld->l) & GEN_NEEDS_CORE_RELOS && kernel_before(5, 17))
-		return "its CO-RE relocations need Linux 5.17; load the object with libbpf";
-	if (gen_loader_needs(ld->l) & GEN_NEEDS_LINKS && kernel_before(5, 18))
-		return "its links need Linux 5.18";
 	switch (err) {
 	case -EPERM:
 		return "it takes CAP_BPF, and CAP_PERFMON or CAP_NET_ADMIN by program type; or userbpf run";
@@ -110,6 +104,7 @@ static void show_log(const char *log)
 /* Once more, with a log. */
 static int failed(struct load *ld, int err)
 {
+	const struct gen_need *need = gen_loader_needs(ld->l);
 	struct gen_loader_ctx *c = (void *)ld->ctx;
 	char *log = calloc(1, LOG_SIZE);
 	bool why = false;
@@ -127,6 +122,10 @@ static int failed(struct load *ld, int err)
 			show_log(log);
 		free(log);
 	}
+	if (kernel_is_before(need))
+		return cli_fail(
+			"%s cannot be loaded: %s; %s needs Linux %u.%u: load the object with libbpf",
+			ld->file, strerror(-err), need->what, need->major, need->minor);
 	return cli_fail("%s cannot be loaded: %s%s%s; %s", ld->file, ld->failed ?: "",
 			ld->failed ? ": " : "", strerror(-err), advice(ld, err, why));
 }

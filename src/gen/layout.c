@@ -56,12 +56,14 @@ static bool has_ref(const struct gen_call *c, enum gen_ref_kind kind)
 
 bool gen_wants_fd_array(const struct gen_call *c)
 {
-	return c->cmd == BPF_PROG_LOAD &&
+	return c->cmd == BPF_PROG_LOAD && !c->fd_array_cnt &&
 	       (has_ref(c, GEN_REF_FD_INSN) || has_ref(c, GEN_REF_KFUNC));
 }
 
 u32 gen_attr_size(const struct gen_call *c)
 {
+	if (c->fd_array_cnt)
+		return BPF_ATTR_LOAD_SIZE;
 	if (gen_wants_fd_array(c))
 		return max(c->attr_size, (u32)offsetofend(union bpf_attr, fd_array));
 	return c->attr_size;
@@ -86,8 +88,15 @@ static void place_attrs(struct gen_layout *l)
 {
 	const struct gen_trace *t = l->trace;
 
-	for (u32 i = 0; i < t->nr_calls; i++)
-		l->attr_off[i] = add_data(l, &t->calls[i].attr, gen_attr_size(&t->calls[i]));
+	for (u32 i = 0; i < t->nr_calls; i++) {
+		const struct gen_call *c = &t->calls[i];
+		u8 attr[ABI_ATTR_MAX] = {0};
+
+		memcpy(attr, &c->attr, sizeof(c->attr));
+		if (c->fd_array_cnt)
+			memcpy(attr + BPF_ATTR_FD_ARRAY_CNT, &c->fd_array_cnt, 4);
+		l->attr_off[i] = add_data(l, attr, gen_attr_size(c));
+	}
 }
 
 /* --- names --- */

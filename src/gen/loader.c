@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -57,10 +58,17 @@ static u32 needs_of(const struct gen_trace *t)
 {
 	u32 needs = t->core_relos ? GEN_NEEDS_CORE_RELOS : 0;
 
-	for (u32 i = 0; i < t->nr_calls; i++)
-		if (t->calls[i].cmd == BPF_LINK_CREATE ||
-		    t->calls[i].cmd == BPF_RAW_TRACEPOINT_OPEN)
+	for (u32 i = 0; i < t->nr_calls; i++) {
+		const struct gen_call *c = &t->calls[i];
+
+		if (c->cmd == BPF_LINK_CREATE || c->cmd == BPF_RAW_TRACEPOINT_OPEN)
 			needs |= GEN_NEEDS_LINKS;
+		if (c->fd_array_cnt)
+			needs |= GEN_NEEDS_FD_ARRAY_CNT;
+		for (u32 j = 0; j < c->nr_refs; j++)
+			if (c->refs[j].kind == GEN_REF_KSYM_ADDR)
+				needs |= GEN_NEEDS_KSYMS;
+	}
 	return needs;
 }
 
@@ -69,36 +77,48 @@ static u32 needs_of(const struct gen_trace *t)
 static const char *const kinds[] = {
 	[GEN_MAP] = "map", [GEN_PROG] = "program", [GEN_LINK] = "link", [GEN_BTF] = "BTF"};
 
-static int add_step(struct gen_loader *l, const char *what, const char *name)
+static int add_step(struct gen_loader *l, const char *fmt, ...) __printf(2, 3);
+static int add_step(struct gen_loader *l, const char *fmt, ...)
 {
-	int n = asprintf(&l->steps[l->nr_steps], "%s%s%s", what, *name ? " " : "", name);
+	va_list ap;
+	int n;
 
+	va_start(ap, fmt);
+	n = vasprintf(&l->steps[l->nr_steps], fmt, ap);
+	va_end(ap);
 	if (n < 0)
 		return -ENOMEM;
 	l->nr_steps++;
 	return 0;
 }
 
+/* With the program that wants it first. */
 static int add_name_step(struct gen_loader *l, const struct gen_name *n)
 {
+	s32 slot = l->trace->calls[n->before].slot;
 	const char *what = !n->btf_kind			  ? "symbol"
 			   : n->btf_kind == BTF_KIND_FUNC ? "kernel function"
 			   : n->btf_kind == BTF_KIND_VAR  ? "kernel variable"
 							  : "kernel type";
 
-	return add_step(l, what, n->name);
+	if (slot < 0)
+		return add_step(l, "%s %s", what, n->name);
+	return add_step(l, "%s %s for %s %s", what, n->name, kinds[l->trace->slots[slot].kind],
+			l->trace->slots[slot].name);
 }
 
 static int add_call_step(struct gen_loader *l, const struct gen_call *c)
 {
 	s32 about = c->slot >= 0 ? c->slot : gen_call_subject(c);
-	const struct gen_slot *s = &l->trace->slots[about];
+	const struct gen_slot *s = l->trace->slots + max(about, 0);
 
 	if (about < 0)
-		return add_step(l, "a call", "");
+		return add_step(l, "a call");
 	if (c->slot < 0 && s->kind == GEN_MAP)
-		return add_step(l, "contents of map", s->name);
-	return add_step(l, kinds[s->kind], s->kind == GEN_BTF ? "" : s->name);
+		return add_step(l, "contents of map %s", s->name);
+	if (s->kind == GEN_BTF)
+		return add_step(l, "BTF");
+	return add_step(l, "%s %s", kinds[s->kind], s->name);
 }
 
 /* In the order of layout.c's results. */
@@ -110,7 +130,7 @@ static int add_steps(struct gen_loader *l, const struct gen_layout *lay)
 	l->steps = calloc(lay->nr_results, sizeof(*l->steps));
 	if (!l->steps)
 		return -ENOMEM;
-	err = add_step(l, "", "");
+	err = add_step(l, "%s", "");
 	for (u32 i = 0; i < l->trace->nr_calls && !err; i++) {
 		for (; name < lay->nr_names && lay->names[name].before == i && !err; name++)
 			err = add_name_step(l, &lay->names[name]);
@@ -170,9 +190,22 @@ void gen_loader_free(struct gen_loader *l)
 	free(l);
 }
 
-u32 gen_loader_needs(const struct gen_loader *l)
+/* Newest first: what none has needs the kernel that began with loader programs. */
+static const struct gen_need needs[] = {
+	{GEN_NEEDS_FD_ARRAY_CNT, 6, 14, "its fd_array_cnt"},
+	{GEN_NEEDS_LINKS, 5, 18, "the links it makes"},
+	{GEN_NEEDS_CORE_RELOS, 5, 17, "its CO-RE relocations"},
+	{GEN_NEEDS_KSYMS, 5, 16, "its kernel symbols without a type"},
+	{0, 5, 15, "a loader program"},
+};
+
+const struct gen_need *gen_loader_needs(const struct gen_loader *l)
 {
-	return l->needs;
+	const struct gen_need *n = needs;
+
+	while (n->bit & ~l->needs)
+		n++;
+	return n;
 }
 
 /* --- running one --- */

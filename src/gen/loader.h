@@ -63,14 +63,21 @@ struct gen_loader {
 	bool owns_trace;
 };
 
-/* What the kernel that runs the loader must have; gen_loader_needs() tells, for clear errors on older ones. */
+/* What the kernel that runs the loader must have. */
 #define GEN_NEEDS_CORE_RELOS 1u	/* 5.17 */
-#define GEN_NEEDS_FD_ARRAY_CNT 2u /* 6.14; never set by what we emit */
+#define GEN_NEEDS_FD_ARRAY_CNT 2u /* 6.14 */
 #define GEN_NEEDS_LINKS 4u	/* 5.18 */
+#define GEN_NEEDS_KSYMS 8u	/* 5.16 */
 
 int gen_loader_build(struct gen_trace *t, struct gen_loader **out, struct log *log);
 void gen_loader_free(struct gen_loader *l);
-u32 gen_loader_needs(const struct gen_loader *l);
+/* The Linux version a loader needs, and for what: for clear errors on older ones. */
+struct gen_need {
+	u32 bit; /* GEN_NEEDS_*, 0: none of them */
+	u8 major, minor;
+	const char *what;
+};
+const struct gen_need *gen_loader_needs(const struct gen_loader *l);
 
 /* A loader in a file (x.loader): magic, version, sections; all little or big endian as its header says. */
 int gen_loader_write(const struct gen_loader *l, int fd);

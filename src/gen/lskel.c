@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdarg.h>
-#include "gen/lskel_priv.h"
+#include "gen/lskel.h"
+#include "gen/lskel_attach.h"
+#include "gen/lskel_types.h"
 
 #define MAX_ZEROS 512
+
+extern const char lskel_rt_text[]; /* lskel_rt.h, which every skeleton carries */
 
 static void emit(const struct lskel *s, const char *fmt, ...) __printf(2, 3);
 
@@ -65,19 +69,6 @@ static bool any_link(const struct lskel *s)
 		if (attaches(s, d, expr, sizeof(expr)))
 			return true;
 	return count(s, GEN_LINK);
-}
-
-bool lskel_has_data(const struct gen_trace *t, u32 slot)
-{
-	return t->slots[slot].kind == GEN_MAP && t->slots[slot].exported && t->slots[slot].data &&
-	       t->slots[slot].mmapable;
-}
-
-u64 lskel_data_size(const struct gen_trace *t, u32 slot)
-{
-	const union bpf_attr *a = lskel_attr(t, slot);
-
-	return round_up((u64)a->value_size, 8) * a->max_entries;
 }
 
 /* Nobody changes it after the load. */
@@ -463,16 +454,14 @@ static void emit_load(const struct lskel *s)
 
 static void emit_head(const struct lskel *s)
 {
-	u32 needs = gen_loader_needs(s->l);
+	const struct gen_need *needs = gen_loader_needs(s->l);
 
 	emit(s, "/* THIS FILE IS GENERATED (userbpf %s, light skeleton of %s). */\n",
 	     USERBPF_VERSION, s->l->trace->name);
 	emit(s,
-	     "/* Needs Linux %s or later, or userbpf. With structs among the variables: include the header that defines them first, or define\n"
+	     "/* Needs Linux %u.%u or later, or userbpf. With structs among the variables: include the header that defines them first, or define\n"
 	     "   @__TYPES. */\n",
-	     needs & GEN_NEEDS_LINKS	    ? "5.18"
-	     : needs & GEN_NEEDS_CORE_RELOS ? "5.17"
-					    : "5.15");
+	     needs->major, needs->minor);
 	emit(s, "#ifndef USERBPF_LSKEL_@_H\n#define USERBPF_LSKEL_@_H\n\n");
 	fputs(lskel_rt_text, s->out);
 	fputs("\n#if defined(__GNUC__)\n#pragma GCC diagnostic push\n"

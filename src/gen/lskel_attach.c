@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lskel_attach.c - how a program is attached: by its type, and by what its SEC() says behind the first slash. */
-#include "gen/lskel_priv.h"
+#include "gen/lskel_attach.h"
+#include "gen/lskel_data.h"
 
 #define TCX_INGRESS 46 /* 6.6 */
 #define TCX_EGRESS  47

@@ -6,7 +6,7 @@
 #include <bpf/btf.h>
 #include <ctype.h>
 #include <stdlib.h>
-#include "gen/lskel_priv.h"
+#include "gen/lskel_types.h"
 
 struct types {
 	const struct lskel *s;

@@ -4,6 +4,8 @@
 #include "gen/record.h"
 #include "isa/insn.h"
 
+#define MAX_FD_ARRAY 65536u
+
 struct record {
 	struct gen_trace *t;
 	const struct gen_client *client;
@@ -63,7 +65,9 @@ static int on_mem(void *arg, const struct abi_field *f, u64 addr, u64 len, bool 
 	struct gen_place ptr = {GEN_ATTR, f->off};
 	int seg;
 
-	if (!in || f->kind == ABI_FD_ARRAY)
+	if (!in ||
+	    f->kind ==
+		    ABI_FD_ARRAY) /* the latter when instructions look into it, or whole: record_fd_array() */
 		return 0;
 	if (len > INT32_MAX)
 		return -E2BIG;
@@ -113,6 +117,11 @@ static const struct abi_visitor visitor = {
 
 /* --- fds and ids in the memory of single commands --- */
 
+static bool insn_has_fd_index(const struct bpf_insn *insn)
+{
+	return insn->src_reg == BPF_PSEUDO_MAP_IDX || insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE;
+}
+
 static int find_seg(const struct gen_call *c, u32 attr_off)
 {
 	for (u32 i = 0; i < c->nr_segs; i++)
@@ -147,12 +156,60 @@ static int fd_array_at(struct record *r, u32 idx, int *fd)
 	return addr ? on_read(r, fd, addr + idx * sizeof(*fd), sizeof(*fd)) : -EPROTO;
 }
 
+/* Each of its fds is bound to the program, so it stays an array of its own. */
+static int record_fd_array(struct record *r)
+{
+	struct gen_place ptr = {GEN_ATTR, offsetof(union bpf_attr, fd_array)};
+	u32 cnt = r->call->fd_array_cnt;
+	int seg, fd, err = 0;
+
+	if (cnt > MAX_FD_ARRAY)
+		return -E2BIG;
+	seg = gen_call_seg(r->call, ptr, NULL, NULL, cnt * sizeof(fd));
+	for (u32 i = 0; i < cnt && seg >= 0 && !err; i++)
+		err = fd_array_at(r, i, &fd)
+			      ?: add_fd(r, (struct gen_place){seg, i * sizeof(fd)}, "fd_array", fd);
+	return seg < 0 ? seg : err;
+}
+
+/* In such an array it may stand behind the fds that count: a kernel looks for indices only where they lead. */
+static int own_array_insn(struct record *r, struct bpf_insn *insn, struct gen_place at)
+{
+	int seg = find_seg(r->call, offsetof(union bpf_attr, fd_array)), fd, slot, err;
+	bool by_index = insn_has_fd_index(insn);
+	struct gen_seg *s = &r->call->segs[seg];
+	u32 index = s->len / sizeof(fd);
+	void *more;
+
+	if (by_index && (u32)insn->imm < r->call->fd_array_cnt)
+		return 0;
+	fd = insn->imm;
+	err = by_index ? fd_array_at(r, insn->imm, &fd) : 0;
+	if (err)
+		return err;
+	slot = r->client->slot(r->client->arg, fd);
+	if (slot < 0)
+		return unknown_fd(r, "PROG_LOAD", fd);
+	more = realloc(s->data, s->len + sizeof(fd));
+	if (!more)
+		return -ENOMEM;
+	s->data = more;
+	s->len += sizeof(fd);
+	insn->imm = index;
+	insn->src_reg = insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_IDX
+				? BPF_PSEUDO_MAP_IDX
+				: BPF_PSEUDO_MAP_IDX_VALUE;
+	return add_fd(r, (struct gen_place){seg, index * sizeof(fd)}, "PROG_LOAD", fd);
+}
+
 /* A load of a map's address or value: by fd from now on, whatever it was. */
 static int map_insn(struct record *r, struct bpf_insn *insn, struct gen_place at)
 {
 	int fd = insn->imm, slot, err;
 
-	if (insn->src_reg == BPF_PSEUDO_MAP_IDX || insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE) {
+	if (r->call->fd_array_cnt)
+		return own_array_insn(r, insn, at);
+	if (insn_has_fd_index(insn)) {
 		err = fd_array_at(r, insn->imm, &fd);
 		if (err)
 			return err;
@@ -192,6 +249,10 @@ static int kfunc_insn(struct record *r, struct bpf_insn *insn, struct gen_place 
 
 	if (!insn->imm) /* a weak one that was not found */
 		return 0;
+	if (r->call->fd_array_cnt) { /* where it loads it may be in a module, whose fd would have to be there */
+		log_printf(r->log, "a call of a kernel function beside fd_array_cnt\n");
+		return -EOPNOTSUPP;
+	}
 	if (insn->off)
 		err = fd_array_at(r, insn->off, &fd);
 	err = err ?: btf_symbol(r, fd, insn->imm, &sym);
@@ -260,7 +321,9 @@ static int record_attach(struct record *r, const union bpf_attr *attr)
 static int record_prog_load(struct record *r, const union bpf_attr *attr)
 {
 	union bpf_attr *a = &r->call->attr;
-	int err = record_insns(r) ?: record_attach(r, attr);
+	int err = r->call->fd_array_cnt ? record_fd_array(r) : 0;
+
+	err = err ?: record_insns(r) ?: record_attach(r, attr);
 
 	a->log_level = a->log_size = 0;
 	a->log_buf = 0;
@@ -374,6 +437,8 @@ int gen_record(struct gen_trace *t, const struct gen_client *c, int cmd, const u
 	if (idx < 0)
 		return idx;
 	r.call = &t->calls[idx];
+	if (cmd == BPF_PROG_LOAD && c->fd_array_cnt)
+		r.call->fd_array_cnt = c->fd_array_cnt(c->arg);
 	err = record_call(&r, row, &copy);
 	if (err)
 		gen_trace_drop(t);

@@ -26,6 +26,8 @@ struct gen_client {
 	int (*btf)(void *arg, int btf_fd, u32 id, struct gen_symbol *sym);
 	/* symbol at @addr, constants are asked for too; 0 or -ENOENT. May be NULL */
 	int (*ksym)(void *arg, u64 addr, struct gen_symbol *sym);
+	/* PROG_LOAD's, which lies beyond attr. NULL: 0 */
+	u32 (*fd_array_cnt)(void *arg);
 	void *arg;
 };
 

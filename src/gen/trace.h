@@ -50,6 +50,7 @@ struct gen_call {
 	int cmd;
 	union bpf_attr attr;
 	u32 attr_size;
+	u32 fd_array_cnt;	/* PROG_LOAD, beyond attr: fd_array is a segment then, and instructions have indices into that */
 	struct gen_seg *segs;
 	u32 nr_segs;
 	struct gen_ref *refs;

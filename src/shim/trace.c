@@ -274,6 +274,11 @@ static bool on_fd_values(void *arg, int fd)
 	return i && i->fd_values;
 }
 
+static u32 on_fd_array_cnt(void *arg)
+{
+	return abi_rec_fd_array_cnt(((struct recorder *)arg)->rec);
+}
+
 static const struct abi_visitor visitor = {
 	.mem = on_mem,
 	.fd = on_fd,
@@ -282,6 +287,7 @@ static const struct abi_visitor visitor = {
 	.map_sizes = on_map_sizes,
 	.fd_kind = on_fd_kind,
 	.fd_values = on_fd_values,
+	.fd_array_cnt = on_fd_array_cnt,
 };
 
 static void begin(struct recorder *r, u16 kind, int cmd, u32 size)

@@ -49,6 +49,15 @@ SH
 again filled sh "$T/fill"
 grep -q 03 "$T/filled.got.data" || fail "the value is not there: $(cat "$T/filled.got.data")"
 
+# maps that are bound to a program by fd_array_cnt alone
+check "compile" ${CC:-cc} -Wall -Wextra -Werror -o "$T/fdarray" "$SRC/tests/e2e/fdarray.c"
+again bound "$T/fdarray" /sys/fs/bpf/x
+"$USERBPF" run --dir "$RT" -- "$USERBPF" load --pin /sys/fs/bpf/y "$T/bound.loader" >/dev/null || fail "load what has fd_array_cnt"
+same "maps of a program with fd_array_cnt" 2 "$(ub bpftool --json prog show pinned /sys/fs/bpf/y/progs/bound | grep -o '"map_ids":\[[0-9,]*\]' | tr ',' '\n' | wc -l)"
+ub rm -rf /sys/fs/bpf/y
+"$USERBPF" trace --dir "$RT" -- "$T/fdarray" /sys/fs/bpf/x 2>&1 | grep -q 'fd_array=\[[^]]*\].*fd_array_cnt=2' || fail "trace does not show fd_array_cnt"
+ub rm -f /sys/fs/bpf/x
+
 # a link becomes a link: an iterator that is pinned can be read
 "$USERBPF" record --dir "$RT" -o "$T/it.loader" -- bpftool iter pin "$OBJ/iter.bpf.o" /sys/fs/bpf/it >/dev/null 2>&1 || fail "record an iterator"
 ub rm -f /sys/fs/bpf/it
@@ -112,7 +121,7 @@ grep -q 'loader files are made by userbpf gen loader' "$T/err" || fail "message:
 # the log of a program that was accepted is not why another has no target
 "$USERBPF" gen loader "$OBJ/lskel/tracing.bpf.o" -o "$T/tracing.loader" || fail "gen loader tracing"
 ub "$USERBPF" load "$T/tracing.loader" 2>"$T/err" && fail "tracing: loads without its targets"
-grep -q 'cannot be loaded: kernel [a-z]* [a-z_0-9]*: No such' "$T/err" || fail "tracing: what is missing: $(cat "$T/err")"
+grep -q 'cannot be loaded: kernel [a-z]* [a-z_0-9]* for program [a-z_0-9]*: No such' "$T/err" || fail "tracing: what is missing: $(cat "$T/err")"
 same "tracing: one line" 1 "$(wc -l <"$T/err")"
 USERBPF_FAIL=6:EXDEV ub "$USERBPF" load "$T/sample.loader" 2>"$T/err" && fail "a map that is not made"
 grep -q 'cannot be loaded: map ' "$T/err" || fail "which map: $(cat "$T/err")"

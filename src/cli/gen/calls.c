@@ -146,6 +146,11 @@ static int client_btf(void *arg, int btf_fd, u32 id, struct gen_symbol *sym)
 	return 0;
 }
 
+static u32 client_fd_array_cnt(void *arg)
+{
+	return abi_rec_fd_array_cnt(((struct calls *)arg)->rec);
+}
+
 /* --- names --- */
 
 static const struct gen_ref *attr_ref(const struct gen_call *call, u32 off)
@@ -317,7 +322,12 @@ static void left_out(struct calls *c, struct log *why)
 static int repeat(struct calls *c, const union bpf_attr *attr)
 {
 	const struct gen_client client = {
-		.read = client_read, .slot = client_slot, .btf = client_btf, .arg = c};
+		.read = client_read,
+		.slot = client_slot,
+		.btf = client_btf,
+		.fd_array_cnt = client_fd_array_cnt,
+		.arg = c,
+	};
 	const struct abi_rec_fd *fd = abi_rec_result(c->rec);
 	struct object *o = fd ? object_new(c, fd) : NULL;
 	struct log why;

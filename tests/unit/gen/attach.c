@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "gen/lskel_priv.h"
+#include "gen/lskel_attach.h"
 
 #define P(x) BPF_PROG_TYPE_##x
 

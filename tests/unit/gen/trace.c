@@ -47,7 +47,14 @@ static int ksym_at(void *arg, u64 addr, struct gen_symbol *sym)
 }
 
 static struct gen_trace *t;
-static struct gen_client client = {read_mem, slot_of, type_of, ksym_at, NULL};
+static u32 fd_array_cnt;
+
+static u32 cnt_of(void *arg)
+{
+	return fd_array_cnt;
+}
+
+static struct gen_client client = {read_mem, slot_of, type_of, ksym_at, cnt_of, NULL};
 static struct log text;
 
 static int setup(void **state)
@@ -55,6 +62,7 @@ static int setup(void **state)
 	t = gen_trace_new("obj");
 	client.arg = t;
 	log_init(&text, 1, 4096);
+	fd_array_cnt = 0;
 	return t ? 0 : -1;
 }
 
@@ -197,6 +205,41 @@ static void test_map_insns(void **state)
 	assert_int_equal(c->attr.license, 0);
 }
 
+/* Of fds that are all bound to the program the array stays; others that instructions want come behind. */
+static void test_fd_array_cnt(void **state)
+{
+	int a = new_map(BPF_MAP_TYPE_ARRAY, "a"), b = new_map(BPF_MAP_TYPE_ARRAY, "b"),
+	    c = new_map(BPF_MAP_TYPE_ARRAY, "c");
+	int fds[] = {b, a, c};
+	const struct bpf_insn insns[] = {
+		BPF_LD_IMM64_RAW_FULL(BPF_REG_1, BPF_PSEUDO_MAP_IDX, 0, 0, 1, 0),
+		BPF_LD_IMM64_RAW_FULL(BPF_REG_1, BPF_PSEUDO_MAP_IDX_VALUE, 0, 0, 2, 1),
+		BPF_LD_MAP_FD(BPF_REG_1, a),
+		BPF_EXIT_INSN(),
+	};
+	static const u32 slots[] = {1, 0, 2, 0};
+	const struct bpf_insn calls[] = {BPF_CALL_KFUNC(0, 5), BPF_EXIT_INSN()};
+	union bpf_attr attr = {.fd_array = (uintptr_t)fds};
+	const struct bpf_insn *got;
+	const struct gen_call *call;
+
+	fd_array_cnt = 2;
+	call = loaded(insns, ARRAY_SIZE(insns), attr);
+	got = call->segs[0].data;
+	assert_int_equal(call->fd_array_cnt, 2);
+	assert_int_equal(call->segs[2].len, 16);
+	for (u32 i = 0; i < 4; i++)
+		assert_int_equal(ref_at(call, 2, i * 4)->slot, slots[i]);
+	assert_int_equal(got[0].imm, 1);
+	assert_int_equal(got[2].imm, 2);
+	assert_int_equal(got[2].src_reg, BPF_PSEUDO_MAP_IDX_VALUE);
+	assert_int_equal(got[4].imm, 3);
+	assert_int_equal(got[4].src_reg, BPF_PSEUDO_MAP_IDX);
+	assert_int_equal(rec(BPF_PROG_LOAD, load(calls, 2, &attr)), -EOPNOTSUPP);
+	fd_array_cnt = 1 << 30;
+	assert_int_equal(rec(BPF_PROG_LOAD, load(insns, ARRAY_SIZE(insns), &attr)), -E2BIG);
+}
+
 static void test_symbols(void **state)
 {
 	int fds[] = {0, 900};
@@ -324,6 +367,7 @@ int main(void)
 		T(test_per_cpu),	 T(test_not_repeatable), T(test_map_insns),
 		T(test_symbols),	 T(test_attach),	 T(test_bad_programs),
 		T(test_log_is_left_out), T(test_idents),	 T(test_prune),
+		T(test_fd_array_cnt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
