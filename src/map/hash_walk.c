@@ -145,14 +145,25 @@ int hash_walk(struct bpf_map *map, u64 *pos, void *key, void **value)
 	return -ENOENT;
 }
 
+/* Buckets as a kernel has them, whose number a batch tells its caller: as many as its table's size says. */
 int hash_in_bucket(struct bpf_map *map, u64 bucket, u32 n, void *key)
 {
-	u64 pos = bucket << 32 | n;
-	void *value;
+	const struct hash_geom *g = geom_of(map);
+	u32 mask = map_index_mask(map->max_entries), here = bucket & g->bucket_mask;
+	struct elem *e;
 
-	if (bucket > geom_of(map)->bucket_mask)
+	if (bucket > mask)
 		return -ERANGE;
-	return hash_walk(map, &pos, key, &value) || pos >> 32 != bucket ? -ENOENT : 0;
+	e = behind(g, here, NULL);
+	for (u32 left = CHAIN_MAX; left-- && e; e = behind(g, here, e)) {
+		if ((word(&e->hash) & mask) != bucket)
+			continue;
+		if (n && n--)
+			continue;
+		if (copy_key(map, e, key))
+			return 0;
+	}
+	return -ENOENT;
 }
 
 const void *hash_key_of(struct bpf_map *map, const void *value, u32 *index)
