@@ -40,13 +40,17 @@ VALUES(queue, BPF_MAP_TYPE_QUEUE);
 VALUES(stack, BPF_MAP_TYPE_STACK);
 VALUES(bloom_filter, BPF_MAP_TYPE_BLOOM_FILTER);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2 * OPS);
-	__type(key, struct lpm_key);
-	__type(value, u64);
-} lpm_trie SEC(".maps");
+#define TRIE(name)                                    \
+	struct {                                      \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);  \
+		__uint(map_flags, BPF_F_NO_PREALLOC); \
+		__uint(max_entries, 2 * OPS);         \
+		__type(key, struct lpm_key);          \
+		__type(value, u64);                   \
+	} name SEC(".maps")
+
+TRIE(lpm_trie);
+TRIE(lpm_near);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -97,6 +101,11 @@ CYCLE(lru_percpu_hash)
 #define LPM struct lpm_key lpm = {.bits = 32, .addr = key}
 LOOP(lpm_trie_update, LPM; sum += bpf_map_update_elem(&lpm_trie, &lpm, &value, BPF_ANY))
 LOOP(lpm_trie_lookup, LPM; u64 *p = bpf_map_lookup_elem(&lpm_trie, &lpm); if (p) sum += *p;
+     sum += value)
+/* addresses of one network, as they stand in a packet: their first bytes are the same */
+#define NEAR struct lpm_key lpm = {.bits = 32, .addr = __builtin_bswap32(0x0a000000 | key)}
+LOOP(lpm_near_update, NEAR; sum += bpf_map_update_elem(&lpm_near, &lpm, &value, BPF_ANY))
+LOOP(lpm_near_lookup, NEAR; u64 *p = bpf_map_lookup_elem(&lpm_near, &lpm); if (p) sum += *p;
      sum += value)
 LOOP(lpm_trie_cycle, LPM; lpm.addr += OPS;
      sum += bpf_map_update_elem(&lpm_trie, &lpm, &value, BPF_NOEXIST);

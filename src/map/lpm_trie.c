@@ -2,14 +2,19 @@
 /*
  * lpm_trie.c - BPF_MAP_TYPE_LPM_TRIE: the value of the longest prefix that matches.
  *
- * Shared memory: [header page: struct map_shm, then struct trie_page][nodes]. A key is a number of bits
+ * Shared memory: [header page: struct map_shm, then struct trie_page][table][nodes]. A key is a number of bits
  * and the bits; a node holds one, its children by the next bit, and a value unless it only forks.
+ *
+ * There is a trie for each first byte (slot); the 255 prefixes that are shorter than a byte have a place
+ * each (shorts), where a binary heap would have them, and come after the others: a walk begins eight
+ * levels down, and only who finds nothing there looks at the shorts. A link (u64) says where the node is, how many bits it
+ * has and whether it only forks, so that a reader knows which child comes next before it has seen the node. On a way
+ * down bits only grow: that is what ends a walk in a trie that a hostile peer has tied into a ring.
  *
  * Readers take no lock: a walk is good when the version is the same before and after. Writers hold
  * the lock and bump the version first (a node that was taken out before then is in nobody's way any more); whatever they do to the trie is one
  * store, so it is whole when one dies, and who takes the lock over finds the lost nodes by looking
- * which ones the trie has (rebuild()). References are bounded when they are read, and walks go no
- * deeper than a key has bits.
+ * which ones the trie has (rebuild()). What a link says is bounded when it is read.
  */
 #include "map/bucket_lock.h"
 #include "map/map_kind.h"
@@ -17,33 +22,46 @@
 #define FLAGS	  (BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS)
 #define DATA_MAX  256u
 #define BITS_MAX  (8 * DATA_MAX)
-#define DEPTH_MAX (BITS_MAX + 1)
 #define TRIES	  1024
-#define MARK	  UINT32_MAX
+#define MARK	  UINT64_MAX
+#define NODES_MAX (UINT32_MAX - 1)
 /* Of the kernel's node: decides what is too big. */
 #define KERNEL_NODE 40u
+
+/* A link: offset of the node, a multiple of 8, << 13 | LINK_SET | LINK_FORK | bits. 0: none. */
+#define LINK_BITS  0xfffu
+#define LINK_FORK  0x1000u
+#define LINK_SET   0x2000u
+#define LINK_SHIFT 13
+_Static_assert(BITS_MAX <= LINK_BITS, "a link has room for the number of bits");
 
 struct trie_page {
 	u32 lock;
 	u32 version;
-	u32 root;
-	u32 free;  /* list through node.free */
 	u32 fresh; /* nodes from here on were never used */
+	u32 pad;
+	u64 free; /* offset + 1 of the first of a list through node.free */
 };
 
+#define SLOTS 256u
+
+struct trie_table {
+	u64 slot[SLOTS];   /* links, by the first byte */
+	u64 shorts[SLOTS]; /* 1 << bits | those bits */
+};
+_Static_assert(sizeof(struct trie_table) == MAP_PAGE, "the table is a page");
+
 struct trie_node {
-	u32 child[2]; /* references: index + 1, 0 none */
-	u32 bits;
-	u32 fork; /* no value */
-	u32 free;
-	u32 pad;
-	u8 data[]; /* then the value, aligned to 8 */
+	u64 free;
+	u64 child[2]; /* links */
+	u8 data[];    /* then the value, aligned to 8 */
 };
 
 struct trie_geom {
 	struct trie_page *page;
+	struct trie_table *table;
 	char *nodes;
-	u64 node_size;
+	u64 node_size, last; /* offset of the last node */
 	u32 nr_nodes, data_size, max_bits, value_off;
 };
 _Static_assert(sizeof(struct trie_geom) <= sizeof_field(struct bpf_map, geom), "geom too small");
@@ -86,12 +104,12 @@ static u64 node_size(const struct map_attr *attr)
 /* As many forks as keys, and the node that replaces another. */
 static u32 nr_nodes(const struct map_attr *attr)
 {
-	return min(2 * (u64)attr->max_entries + 2, (u64)MARK - 1);
+	return min(2 * (u64)attr->max_entries + 2, (u64)NODES_MAX);
 }
 
 static u64 shm_size(const struct map_attr *attr)
 {
-	return MAP_PAGE + map_page_up(nr_nodes(attr) * node_size(attr));
+	return 2 * MAP_PAGE + map_page_up(nr_nodes(attr) * node_size(attr));
 }
 
 static int bind(struct bpf_map *map)
@@ -99,42 +117,55 @@ static int bind(struct bpf_map *map)
 	struct trie_geom *g = geom_of(map);
 
 	g->page = (void *)((char *)map->shm + MAP_OWN_PART);
-	g->nodes = (char *)map->shm + MAP_PAGE;
+	g->table = (void *)((char *)map->shm + MAP_PAGE);
+	g->nodes = (char *)map->shm + 2 * MAP_PAGE;
 	g->node_size = node_size(&map->attr);
 	g->nr_nodes = nr_nodes(&map->attr);
+	g->last = (g->nr_nodes - 1) * g->node_size;
 	g->data_size = map->key_size - sizeof(u32);
 	g->max_bits = 8 * g->data_size;
 	g->value_off = value_off(&map->attr);
-	map->value_off = MAP_PAGE + g->value_off;
+	map->value_off = 2 * MAP_PAGE + g->value_off;
 	map->elem_stride = round_up(map->value_size, 8);
 	return 0;
 }
 
-/* --- nodes --- */
+/* --- links and nodes --- */
 
-static u32 load(const u32 *p)
+static u64 load(const u64 *p)
 {
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 
-static void store(u32 *p, u32 v)
+static void store(u64 *p, u64 v)
 {
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
-static struct trie_node *node_at(const struct trie_geom *g, u32 ref)
+static struct trie_node *node_at(const struct trie_geom *g, u64 off)
 {
-	return ref - 1 < g->nr_nodes ? (void *)(g->nodes + (ref - 1) * g->node_size) : NULL;
+	return off <= g->last ? (void *)(g->nodes + (off & ~7ull)) : NULL;
+}
+
+static inline u32 bits_of(u64 link)
+{
+	return link & LINK_BITS;
+}
+
+/* The node that @link leads to, or NULL. */
+static inline struct trie_node *follow(const struct trie_geom *g, u64 link)
+{
+	return likely(link) ? node_at(g, link >> LINK_SHIFT) : NULL;
+}
+
+static u64 link_to(const struct trie_geom *g, const struct trie_node *n, u32 bits)
+{
+	return (u64)((const char *)n - g->nodes) << LINK_SHIFT | LINK_SET | bits;
 }
 
 static char *value_of(const struct trie_geom *g, struct trie_node *n)
 {
 	return (char *)n + g->value_off;
-}
-
-static u32 bits_of(const struct trie_geom *g, const struct trie_node *n)
-{
-	return min(load(&n->bits), g->max_bits);
 }
 
 static u64 load_head(const u8 *data)
@@ -146,13 +177,15 @@ static u64 load_head(const u8 *data)
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "heads are big-endian numbers");
 
+/* --- prefixes --- */
+
 /* Bits are numbered from the most significant of the first byte; behind the last: 0. */
 static u32 bit_at(const struct trie_geom *g, const u8 *data, u32 i)
 {
 	return i < g->max_bits ? data[i / 8] >> (7 - i % 8) & 1 : 0;
 }
 
-static u32 prefix_bit(const struct trie_geom *g, const struct prefix *p, u32 i)
+static inline u32 prefix_bit(const struct trie_geom *g, const struct prefix *p, u32 i)
 {
 	return likely(i < 64) ? p->head << i >> 63 : bit_at(g, p->data, i);
 }
@@ -170,15 +203,24 @@ static u32 common_tail(const struct trie_geom *g, const struct trie_node *n, con
 	return i;
 }
 
-/* How many bits the two begin with in common. A node's data is followed by room up to 8 bytes. */
-static u32 common(const struct trie_geom *g, const struct trie_node *n, const struct prefix *p)
+/* How many of the first @limit bits, at most the prefix's, the two have in common. A node's data is followed by room
+ * up to 8 bytes. */
+static u32 common(const struct trie_geom *g, const struct trie_node *n, const struct prefix *p,
+		  u32 limit)
 {
-	u32 limit = min(bits_of(g, n), p->bits);
 	u64 differ = load_head(n->data) ^ p->head;
 
 	if (unlikely(!differ && limit > 64))
 		return common_tail(g, n, p, limit);
 	return min(limit, differ ? (u32)__builtin_clzll(differ) : 64u);
+}
+
+static inline bool matches(const struct trie_geom *g, const struct trie_node *n,
+			   const struct prefix *p, u32 bits)
+{
+	if (unlikely(bits > 64))
+		return common(g, n, p, bits) == bits;
+	return !((load_head(n->data) ^ p->head) >> (64 - bits));
 }
 
 static struct prefix prefix_of(const struct bpf_map *map, const void *key)
@@ -196,73 +238,82 @@ static struct prefix prefix_of(const struct bpf_map *map, const void *key)
 	return p;
 }
 
-/* --- walks --- */
+/* --- where walks begin --- */
 
-struct walk {
-	u32 ref, depth; /* where it ended: 0, or the node that does not lead on */
-	u32 common;
-	u32 path[DEPTH_MAX];
-};
+#define SHORT_MAX 7u /* bits of a prefix that is less than a byte */
 
-/* Down to the node that is the prefix, that parts from it, or that is missing. */
-static void descend(const struct trie_geom *g, const struct prefix *p, struct walk *w)
+static u64 *slot_of(const struct trie_geom *g, const struct prefix *p)
 {
-	struct trie_node *n;
-	u32 ref = load(&g->page->root);
-
-	w->depth = 0;
-	w->common = 0;
-	for (; (n = node_at(g, ref)) && w->depth < DEPTH_MAX;
-	     ref = load(&n->child[prefix_bit(g, p, bits_of(g, n))])) {
-		w->path[w->depth++] = ref;
-		w->common = common(g, n, p);
-		if (bits_of(g, n) != w->common || bits_of(g, n) == p->bits)
-			break;
-	}
-	w->ref = n && w->depth ? ref : 0;
+	return &g->table->slot[p->head >> 56];
 }
 
-static u32 longest(const struct trie_geom *g, const struct prefix *p)
+static u64 *short_of(const struct trie_geom *g, u32 slot, u32 bits)
 {
-	u32 ref = load(&g->page->root), found = 0;
-	struct trie_node *n;
-
-	for (u32 depth = 0; (n = node_at(g, ref)) && depth < DEPTH_MAX; depth++) {
-		u32 bits = bits_of(g, n);
-
-		if (common(g, n, p) < bits)
-			break;
-		if (!load(&n->fork))
-			found = ref;
-		if (bits == g->max_bits)
-			break;
-		ref = load(&n->child[prefix_bit(g, p, bits)]);
-	}
-	return found;
+	return &g->table->shorts[1u << bits | slot >> (8 - bits)];
 }
 
-static bool unchanged(const struct trie_geom *g, u32 version)
+/* --- reading --- */
+
+static u64 longest_short(const struct trie_geom *g, const struct prefix *p)
+{
+	for (u32 bits = min(p->bits, SHORT_MAX) + 1; bits--;) {
+		u64 link = load(short_of(g, p->head >> 56, bits));
+
+		if (follow(g, link))
+			return link;
+	}
+	return 0;
+}
+
+static inline u64 longest(const struct trie_geom *g, const struct prefix *p)
+{
+	u64 link = load(slot_of(g, p)), found = 0;
+	u32 more_than = SHORT_MAX;
+
+	for (;;) {
+		struct trie_node *n = node_at(g, link >> LINK_SHIFT);
+		u32 bits = bits_of(link);
+
+		/* no link has no bits, what is longer than the key is none of it */
+		if (bits <= more_than || bits > p->bits || !n || !matches(g, n, p, bits))
+			break;
+		if (!(link & LINK_FORK))
+			found = link;
+		if (bits == p->bits)
+			break;
+		link = load(&n->child[prefix_bit(g, p, bits)]);
+		more_than = bits;
+	}
+	return likely(found) ? found : longest_short(g, p);
+}
+
+static inline u32 version_of(const struct trie_geom *g)
+{
+	return __atomic_load_n(&g->page->version, __ATOMIC_ACQUIRE);
+}
+
+static inline bool unchanged(const struct trie_geom *g, u32 version)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return load(&g->page->version) == version;
+	return likely(version_of(g) == version);
 }
 
 static void *lookup(struct bpf_map *map, const void *key)
 {
 	const struct trie_geom *g = geom_of(map);
 	struct prefix p = prefix_of(map, key);
-	u32 found = 0;
+	u64 found = 0;
 
 	if (p.bits > g->max_bits)
 		return NULL;
 	for (u32 i = 0; i < TRIES; i++) {
-		u32 version = load(&g->page->version);
+		u32 version = version_of(g);
 
 		found = longest(g, &p);
 		if (unchanged(g, version))
 			break;
 	}
-	return found ? value_of(g, node_at(g, found)) : NULL;
+	return found ? value_of(g, follow(g, found)) : NULL;
 }
 
 static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
@@ -273,10 +324,11 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 	if (p.bits > g->max_bits)
 		return -ENOENT;
 	for (u32 i = 0; i < TRIES; i++) {
-		u32 version = load(&g->page->version), found = longest(g, &p);
+		u32 version = version_of(g);
+		u64 found = longest(g, &p);
 
 		if (found)
-			race_copy(value, value_of(g, node_at(g, found)), map->value_size);
+			race_copy(value, value_of(g, follow(g, found)), map->value_size);
 		if (unchanged(g, version))
 			return found ? 0 : -ENOENT;
 	}
@@ -285,46 +337,44 @@ static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 fla
 
 /* --- the pool; the lock is held --- */
 
-static u32 pool_pop(const struct trie_geom *g)
+static struct trie_node *pool_pop(const struct trie_geom *g)
 {
-	struct trie_node *n = node_at(g, g->page->free);
-	u32 ref = g->page->free;
+	u64 free = load(&g->page->free);
+	struct trie_node *n = free ? node_at(g, free - 1) : NULL;
+	u32 fresh;
 
 	if (n) {
 		store(&g->page->free, n->free);
-		return ref;
+		return n;
 	}
-	ref = g->page->fresh;
-	if (ref >= g->nr_nodes)
-		return 0;
-	store(&g->page->fresh, ref + 1);
-	return ref + 1;
+	fresh = g->page->fresh;
+	if (fresh >= g->nr_nodes)
+		return NULL;
+	__atomic_store_n(&g->page->fresh, fresh + 1, __ATOMIC_RELEASE);
+	return node_at(g, fresh * g->node_size);
 }
 
-static void pool_push(const struct trie_geom *g, u32 ref)
+static void pool_push(const struct trie_geom *g, struct trie_node *n)
 {
-	struct trie_node *n = node_at(g, ref);
-
-	if (!n)
-		return;
-	n->free = g->page->free;
-	store(&g->page->free, ref);
+	n->free = load(&g->page->free);
+	store(&g->page->free, (u64)((char *)n - g->nodes) + 1);
 }
 
-/* Marks what hangs on the root; -> how many values. A node met twice is not followed. */
-static u64 mark_used(const struct trie_geom *g)
+/* Marks what hangs on @link, at most *left nodes; -> how many values. A node met twice is not followed. */
+static u64 mark_used(const struct trie_geom *g, u64 link, u64 *left)
 {
-	u32 todo[DEPTH_MAX + 1], nr = 0;
-	u64 values = 0;
+	u64 todo[BITS_MAX + 2], values = 0;
+	u32 nr = 0;
 
-	todo[nr++] = load(&g->page->root);
-	while (nr) {
-		struct trie_node *n = node_at(g, todo[--nr]);
+	todo[nr++] = link;
+	while (nr && *left) {
+		struct trie_node *n = follow(g, link = todo[--nr]);
 
 		if (!n || n->free == MARK)
 			continue;
 		n->free = MARK;
-		values += !load(&n->fork);
+		--*left;
+		values += !(link & LINK_FORK);
 		for (u32 i = 0; i < 2 && nr < ARRAY_SIZE(todo); i++)
 			todo[nr++] = load(&n->child[i]);
 	}
@@ -335,26 +385,25 @@ static u64 mark_used(const struct trie_geom *g)
 static void rebuild(struct bpf_map *map)
 {
 	const struct trie_geom *g = geom_of(map);
-	u32 fresh = min(load(&g->page->fresh), g->nr_nodes), head = 0;
+	u32 fresh = min(__atomic_load_n(&g->page->fresh, __ATOMIC_ACQUIRE), g->nr_nodes);
+	u64 used = 0, left = g->nr_nodes;
 
-	for (u32 ref = 1; ref <= fresh; ref++)
-		node_at(g, ref)->free = 0;
-	__atomic_store_n(&map->shm->used, mark_used(g), __ATOMIC_RELAXED);
-	for (u32 ref = fresh; ref; ref--) {
-		struct trie_node *n = node_at(g, ref);
-
-		if (n->free == MARK)
-			continue;
-		n->free = head;
-		head = ref;
-	}
-	store(&g->page->free, head);
+	for (u32 i = 0; i < fresh; i++)
+		node_at(g, i * g->node_size)->free = 0;
+	for (u32 i = 0; i < SLOTS; i++)
+		used += mark_used(g, load(&g->table->slot[i]), &left) +
+			mark_used(g, load(&g->table->shorts[i]), &left);
+	__atomic_store_n(&map->shm->used, used, __ATOMIC_RELAXED);
+	store(&g->page->free, 0);
+	for (u32 i = fresh; i--;)
+		if (node_at(g, i * g->node_size)->free != MARK)
+			pool_push(g, node_at(g, i * g->node_size));
 }
 
 /* Before a reader could be misled: by a node that is used again, too. */
 static void bump(const struct trie_geom *g)
 {
-	store(&g->page->version, g->page->version + 1);
+	__atomic_store_n(&g->page->version, g->page->version + 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
@@ -378,99 +427,139 @@ static void unlock(struct bpf_map *map)
 
 /* --- changes --- */
 
-static u32 node_new(const struct trie_geom *g, const u8 *data, u32 bits, bool fork)
+/* Where a prefix is, or would be. */
+struct place {
+	u64 *at;  /* the link that leads there */
+	u64 link; /* what it says, and the node; 0, NULL: nobody is there */
+	struct trie_node *n;
+	u64 *up; /* the link to the node that @at is in, and that node; NULL in the table */
+	u64 up_link;
+	struct trie_node *parent;
+	u32 common; /* bits of the prefix that the node there begins with */
+};
+
+/* Down to the node that is the prefix, that parts from it, or that is missing. */
+static struct place descend(const struct trie_geom *g, const struct prefix *p)
 {
-	u32 ref = pool_pop(g);
-	struct trie_node *n = node_at(g, ref);
+	struct place w = {slot_of(g, p)};
+	struct trie_node *n;
+
+	if (p->bits <= SHORT_MAX) {
+		w.at = short_of(g, p->head >> 56, p->bits);
+		w.link = load(w.at);
+		w.n = follow(g, w.link);
+		w.common = p->bits;
+		return w;
+	}
+	for (u32 more_than = SHORT_MAX;;) {
+		u64 link = load(w.at);
+		u32 bits = bits_of(link);
+
+		n = follow(g, link);
+		if (!n || bits <= more_than || bits > g->max_bits)
+			return w;
+		w.common = common(g, n, p, min(bits, p->bits));
+		if (w.common < bits || bits == p->bits) {
+			w.link = link;
+			w.n = n;
+			return w;
+		}
+		w.up = w.at;
+		w.up_link = link;
+		w.parent = n;
+		w.at = &n->child[prefix_bit(g, p, bits)];
+		more_than = bits;
+	}
+}
+
+static bool is_exact(const struct place *w, const struct prefix *p)
+{
+	return w->n && bits_of(w->link) == p->bits && w->common == p->bits;
+}
+
+static struct trie_node *node_new(const struct trie_geom *g, const u8 *data)
+{
+	struct trie_node *n = pool_pop(g);
 
 	if (!n)
-		return 0;
+		return NULL;
 	store(&n->child[0], 0);
 	store(&n->child[1], 0);
-	store(&n->bits, bits);
-	store(&n->fork, fork);
 	race_copy(n->data, data, g->data_size);
-	return ref;
+	return n;
 }
 
-/* Where the reference to the last node but @up of the path stands. */
-static u32 *link_of(const struct trie_geom *g, const struct walk *w, u32 up, const struct prefix *p)
+/* @new takes the place of the node that parts from it, and has it as a child; or a fork has both. */
+static int put_above(const struct trie_geom *g, const struct place *w, const struct prefix *p,
+		     struct trie_node *new)
 {
-	struct trie_node *parent;
-
-	if (w->depth <= up)
-		return &g->page->root;
-	parent = w->depth - up >= 2 ? node_at(g, w->path[w->depth - up - 2]) : NULL;
-	return parent ? &parent->child[prefix_bit(g, p, bits_of(g, parent))] : &g->page->root;
-}
-
-/* The missing child of the last node on the path. */
-static u32 *free_link(const struct trie_geom *g, const struct walk *w, const struct prefix *p)
-{
-	struct trie_node *last = w->depth ? node_at(g, w->path[w->depth - 1]) : NULL;
-
-	return last ? &last->child[prefix_bit(g, p, bits_of(g, last))] : &g->page->root;
-}
-
-/* @new takes the place of the node that parts from it, and has it as a child. */
-static int put_above(const struct trie_geom *g, const struct walk *w, const struct prefix *p,
-		     u32 new)
-{
-	struct trie_node *old = node_at(g, w->ref);
-	u32 top = new;
+	struct trie_node *old = w->n, *top = new;
+	u64 link = link_to(g, new, p->bits);
 
 	if (w->common != p->bits) {
-		top = node_new(g, old->data, w->common, true);
+		top = node_new(g, old->data);
 		if (!top)
 			return -ENOSPC;
-		store(&node_at(g, top)->child[prefix_bit(g, p, w->common)], new);
+		store(&top->child[prefix_bit(g, p, w->common)], link);
+		link = link_to(g, top, w->common) | LINK_FORK;
 	}
-	store(&node_at(g, top)->child[bit_at(g, old->data, w->common)], w->ref);
-	store(link_of(g, w, 0, p), top);
+	store(&top->child[bit_at(g, old->data, w->common)], w->link);
+	store(w->at, link);
 	return 0;
 }
 
 /* @new takes the place of the node with the same prefix. */
-static void put_instead(const struct trie_geom *g, const struct walk *w, const struct prefix *p,
-			u32 new)
+static void put_instead(const struct trie_geom *g, const struct place *w, const struct prefix *p,
+			struct trie_node *new)
 {
-	struct trie_node *old = node_at(g, w->ref), *n = node_at(g, new);
+	struct trie_node *old = w->n;
 
-	store(&n->child[0], load(&old->child[0]));
-	store(&n->child[1], load(&old->child[1]));
-	store(link_of(g, w, 0, p), new);
-	pool_push(g, w->ref);
+	store(&new->child[0], load(&old->child[0]));
+	store(&new->child[1], load(&old->child[1]));
+	store(w->at, link_to(g, new, p->bits));
+	pool_push(g, old);
+}
+
+/* A value of a word is replaced by one store; the bits behind the prefix are those of the last update. */
+static bool write_at_once(const struct bpf_map *map, struct trie_node *n, const struct prefix *p,
+			  const void *value)
+{
+	const struct trie_geom *g = geom_of(map);
+	u64 v = 0;
+
+	if (map->value_size > sizeof(v) || !race_equal(n->data, p->data, g->data_size))
+		return false;
+	memcpy(&v, value, map->value_size); /* there is room for a word */
+	store((u64 *)value_of(g, n), v);
+	return true;
 }
 
 static int put(struct bpf_map *map, const struct prefix *p, const void *value, u64 flags)
 {
 	const struct trie_geom *g = geom_of(map);
-	struct trie_node *at;
-	struct walk w;
-	bool exact, there;
+	struct place w = descend(g, p);
+	bool exact = is_exact(&w, p), there = exact && !(w.link & LINK_FORK);
+	struct trie_node *new;
 	int err = 0;
-	u32 new;
 
-	descend(g, p, &w);
-	at = node_at(g, w.ref);
-	exact = at && bits_of(g, at) == w.common && w.common == p->bits;
-	there = exact && !load(&at->fork);
 	if (flags == BPF_NOEXIST && there)
 		return -EEXIST;
 	if (flags == BPF_EXIST && !there)
 		return -ENOENT;
+	if (there && write_at_once(map, w.n, p, value))
+		return 0;
 	if (!there && __atomic_load_n(&map->shm->used, __ATOMIC_RELAXED) >= map->max_entries)
 		return -ENOSPC;
-	new = node_new(g, p->data, p->bits, false);
+	new = node_new(g, p->data);
 	if (!new)
 		return -ENOSPC;
-	race_copy(value_of(g, node_at(g, new)), value, map->value_size);
+	race_copy(value_of(g, new), value, map->value_size);
 	if (exact)
 		put_instead(g, &w, p, new);
-	else if (at)
+	else if (w.n)
 		err = put_above(g, &w, p, new);
 	else
-		store(free_link(g, &w, p), new);
+		store(w.at, link_to(g, new, p->bits));
 	if (err)
 		pool_push(g, new);
 	else if (!there)
@@ -495,30 +584,25 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 
 static int take_out(const struct trie_geom *g, const struct prefix *p)
 {
-	struct trie_node *n, *parent;
-	struct walk w;
-	u32 child[2];
+	struct place w = descend(g, p);
+	u64 child[2];
 
-	descend(g, p, &w);
-	n = node_at(g, w.ref);
-	if (!n || bits_of(g, n) != w.common || w.common != p->bits || load(&n->fork))
+	if (!is_exact(&w, p) || w.link & LINK_FORK)
 		return -ENOENT;
-	child[0] = load(&n->child[0]);
-	child[1] = load(&n->child[1]);
-	parent = w.depth >= 2 ? node_at(g, w.path[w.depth - 2]) : NULL;
+	child[0] = load(&w.n->child[0]);
+	child[1] = load(&w.n->child[1]);
 	if (child[0] && child[1]) {
-		store(&n->fork, 1);
-	} else if (parent && load(&parent->fork) && !child[0] && !child[1]) {
-		/* a fork with one way left is none */
-		u32 side = prefix_bit(g, p, bits_of(g, parent));
-
-		store(link_of(g, &w, 1, p), load(&parent->child[!side]));
-		pool_push(g, w.path[w.depth - 2]);
-		pool_push(g, w.ref);
-	} else {
-		store(link_of(g, &w, 0, p), child[0] ? child[0] : child[1]);
-		pool_push(g, w.ref);
+		store(w.at, w.link | LINK_FORK);
+		return 0;
 	}
+	if (w.parent && w.up_link & LINK_FORK && !child[0] && !child[1]) {
+		/* a fork with one way left is none */
+		store(w.up, load(&w.parent->child[w.at == &w.parent->child[0]]));
+		pool_push(g, w.parent);
+	} else {
+		store(w.at, child[0] ? child[0] : child[1]);
+	}
+	pool_push(g, w.n);
 	return 0;
 }
 
@@ -541,65 +625,108 @@ static int delete (struct bpf_map *map, const void *key)
 
 /* --- iteration: children before their parent, 0 before 1 --- */
 
-/* The first of the trie under @ref, or 0. */
-static u32 first_of(const struct trie_geom *g, u32 ref)
+/* The first of the trie behind @link, or 0. */
+static u64 first_of(const struct trie_geom *g, u64 link)
 {
-	u32 found = 0;
 	struct trie_node *n;
+	u64 found = 0;
 
-	for (u32 depth = 0; (n = node_at(g, ref)) && depth < DEPTH_MAX; depth++) {
-		if (!load(&n->fork))
-			found = ref;
-		ref = load(&n->child[0]);
-		if (!node_at(g, ref) && !load(&n->fork))
-			ref = load(&n->child[1]);
+	for (u32 more_than = 0; (n = follow(g, link)) && bits_of(link) > more_than;) {
+		bool fork = link & LINK_FORK;
+
+		if (!fork)
+			found = link;
+		more_than = bits_of(link);
+		link = load(&n->child[0]);
+		if (!link && !fork)
+			link = load(&n->child[1]);
 	}
 	return found;
 }
 
-static u32 next_of(const struct trie_geom *g, const struct prefix *p)
+/* The first behind @slot; of the shorts that end with it those of at most @bits bits. */
+static u64 first_behind(const struct trie_geom *g, u32 slot, int bits)
 {
-	struct trie_node *n, *parent;
-	struct walk w;
-	u32 right;
+	for (;; bits = SHORT_MAX) {
+		u64 link;
 
-	descend(g, p, &w);
-	n = node_at(g, w.ref);
-	if (!n || bits_of(g, n) != w.common || w.common != p->bits || load(&n->fork))
-		return first_of(g, load(&g->page->root));
-	for (u32 at = w.depth - 1; at; at--) {
-		parent = node_at(g, w.path[at - 1]);
-		if (load(&parent->child[0]) == w.path[at]) {
-			right = load(&parent->child[1]);
-			if (node_at(g, right))
-				return first_of(g, right);
+		for (; bits >= 0 && !((slot + 1) & ((1u << (8 - bits)) - 1)); bits--) {
+			link = load(short_of(g, slot, bits));
+			if (follow(g, link))
+				return link;
 		}
-		if (!load(&parent->fork))
-			return w.path[at - 1];
+		if (++slot >= SLOTS)
+			return 0;
+		link = first_of(g, load(&g->table->slot[slot]));
+		if (link)
+			return link;
 	}
-	return 0;
+}
+
+static u64 first(const struct trie_geom *g)
+{
+	return first_of(g, load(&g->table->slot[0])) ?: first_behind(g, 0, SHORT_MAX);
+}
+
+static u64 behind_short(const struct trie_geom *g, const struct prefix *p)
+{
+	u32 slot = p->head >> 56, wide = 8 - p->bits;
+
+	if (!follow(g, load(short_of(g, slot, p->bits))))
+		return first(g);
+	return first_behind(g, slot | ((1u << wide) - 1), (int)p->bits - 1);
+}
+
+/* The one behind @p; without @p among them, the first. */
+static u64 next_of(const struct trie_geom *g, const struct prefix *p)
+{
+	u64 link = load(slot_of(g, p)), right = 0, up = 0;
+	u32 more_than = SHORT_MAX, bits;
+
+	if (p->bits <= SHORT_MAX)
+		return behind_short(g, p);
+	for (;; more_than = bits) {
+		struct trie_node *n = follow(g, link);
+		u32 side;
+
+		bits = bits_of(link);
+		if (!n || bits <= more_than || bits > p->bits || !matches(g, n, p, bits))
+			return first(g);
+		if (bits == p->bits)
+			break;
+		side = prefix_bit(g, p, bits);
+		if (!side && load(&n->child[1])) {
+			right = load(&n->child[1]);
+		} else if (!(link & LINK_FORK)) {
+			right = 0;
+			up = link;
+		}
+		link = load(&n->child[side]);
+	}
+	if (link & LINK_FORK)
+		return first(g);
+	return (right ? first_of(g, right) : up) ?: first_behind(g, p->head >> 56, SHORT_MAX);
 }
 
 static int next_key(struct bpf_map *map, const void *key, void *next)
 {
 	const struct trie_geom *g = geom_of(map);
 	struct prefix p = key ? prefix_of(map, key) : (struct prefix){UINT32_MAX};
-	struct trie_node *n = NULL;
+	u64 link = 0;
 
 	for (u32 i = 0; i < TRIES; i++) {
-		u32 version = load(&g->page->version), bits;
+		u32 version = version_of(g), bits;
 
-		n = node_at(g, p.bits > g->max_bits ? first_of(g, load(&g->page->root))
-						    : next_of(g, &p));
-		if (n) {
-			bits = bits_of(g, n);
+		link = p.bits > g->max_bits ? first(g) : next_of(g, &p);
+		if (link) {
+			bits = min(bits_of(link), g->max_bits);
 			memcpy(next, &bits, sizeof(bits));
-			race_copy((char *)next + sizeof(bits), n->data, g->data_size);
+			race_copy((char *)next + sizeof(bits), follow(g, link)->data, g->data_size);
 		}
 		if (unchanged(g, version))
 			break;
 	}
-	return n ? 0 : -ENOENT;
+	return link ? 0 : -ENOENT;
 }
 
 static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
