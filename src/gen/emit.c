@@ -279,59 +279,15 @@ static void (*const put[])(struct emit *e, const struct gen_ref *ref, u32 to) = 
 
 /* --- addresses --- */
 
-/* An address in the value, and where it belongs. */
-struct pointer {
-	u32 of, to;
-};
-
-static int by_address(const void *a, const void *b)
-{
-	const struct pointer *p = a, *q = b;
-
-	return p->of != q->of ? (p->of < q->of ? -1 : 1) : (p->to > q->to) - (p->to < q->to);
-}
-
-/* What the runner may say about is its own (layout.c): a log's address, which is one of user space. */
-static bool is_log(const struct gen_call *c, struct gen_place p)
-{
-	return p.seg == GEN_ATTR &&
-	       ((c->cmd == BPF_PROG_LOAD && p.off == offsetof(union bpf_attr, log_buf)) ||
-		(c->cmd == BPF_BTF_LOAD && p.off == offsetof(union bpf_attr, btf_log_buf)));
-}
-
-static u32 call_pointers(const struct gen_layout *l, u32 call, struct pointer *p)
-{
-	const struct gen_call *c = &l->trace->calls[call];
-	u32 nr = 0;
-
-	if (gen_wants_fd_array(c))
-		p[nr++] =
-			(struct pointer){0, l->attr_off[call] + offsetof(union bpf_attr, fd_array)};
-	for (u32 i = 0; i < c->nr_segs; i++)
-		if (!is_log(c, c->segs[i].ptr))
-			p[nr++] = (struct pointer){l->seg_off[call][i],
-						   gen_place_off(l, call, c->segs[i].ptr)};
-	return nr;
-}
-
 /* Of all memory of all calls; what many want is loaded once. */
 static void emit_pointers(struct emit *e)
 {
-	const struct gen_trace *t = e->l->trace;
-	struct pointer *p;
-	u32 nr = 0;
+	struct gen_pointer *p;
+	u32 nr;
 
-	for (u32 i = 0; i < t->nr_calls; i++)
-		nr += t->calls[i].nr_segs + 1;
-	p = malloc((nr ?: 1) * sizeof(*p));
-	if (!p) {
-		e->err = -ENOMEM;
+	e->err = e->err ?: gen_pointers(e->l, &p, &nr);
+	if (e->err)
 		return;
-	}
-	nr = 0;
-	for (u32 i = 0; i < t->nr_calls; i++)
-		nr += call_pointers(e->l, i, p + nr);
-	qsort(p, nr, sizeof(*p), by_address);
 	for (u32 i = 0; i < nr; i++) {
 		if (p[i].of != e->bias && (!i || p[i].of != p[i - 1].of))
 			load_address(e, BPF_REG_1, p[i].of);
@@ -366,32 +322,6 @@ static void sys_bpf(struct emit *e, u32 call, bool named)
 
 /* --- BTF that a kernel does not take --- */
 
-static void forget(struct emit *e, u32 call, u32 off)
-{
-	const u8 *field = (const u8 *)&e->l->trace->calls[call].attr + off;
-	struct mem m;
-	u32 value;
-
-	memcpy(&value, field, sizeof(value));
-	if (!value)
-		return;
-	m = at(e, e->l->attr_off[call] + off);
-	emit(e, BPF_ST_MEM(BPF_W, m.reg, m.off, 0));
-}
-
-/* What points into the BTF; its fd counts for nothing then. */
-static void forget_types(struct emit *e, u32 call)
-{
-	static const u32 map[] = {offsetof(union bpf_attr, btf_key_type_id),
-				  offsetof(union bpf_attr, btf_value_type_id)};
-	static const u32 prog[] = {offsetof(union bpf_attr, func_info_cnt),
-				   offsetof(union bpf_attr, line_info_cnt)};
-	const u32 *off = e->l->trace->calls[call].cmd == BPF_MAP_CREATE ? map : prog;
-
-	forget(e, call, off[0]);
-	forget(e, call, off[1]);
-}
-
 /* R0: no error, and no fd either (layout.c's "nothing yet"), unless something failed before. */
 static void no_result(struct emit *e, u32 call, bool named)
 {
@@ -405,15 +335,17 @@ static void no_result(struct emit *e, u32 call, bool named)
 
 static void go_on_without(struct emit *e, u32 call, bool named)
 {
-	const struct gen_trace *t = e->l->trace;
 	u32 taken = jump(e, BPF_JMP_IMM(BPF_JSGE, BPF_REG_0, 0, 0));
+	u32 r9 = e->r9, nr, *places;
 	bool r9_set = e->r9_set;
-	u32 r9 = e->r9;
 
-	for (u32 i = call + 1; i < t->nr_calls; i++)
-		for (u32 j = 0; j < t->calls[i].nr_refs; j++)
-			if (gen_refers_to(&t->calls[i].refs[j], t->calls[call].slot))
-				forget_types(e, i);
+	e->err = e->err ?: gen_type_places(e->l, call, &places, &nr);
+	for (u32 i = 0; !e->err && i < nr; i++) {
+		struct mem m = at(e, places[i]);
+
+		emit(e, BPF_ST_MEM(BPF_W, m.reg, m.off, 0));
+	}
+	free(e->err ? NULL : places);
 	no_result(e, call, named);
 	land(e, taken);
 	e->r9_set = r9_set && e->r9_set && e->r9 == r9;
@@ -430,17 +362,14 @@ static void emit_refs(struct emit *e, u32 call)
 /* R0 goes to the caller and wherever later calls want it. */
 static void give_fd(struct emit *e, u32 call, u32 slot)
 {
-	const struct gen_trace *t = e->l->trace;
+	u32 *places, nr;
 
 	if (e->l->ctx_off[slot] >= 0)
 		emit(e, BPF_STX_MEM(BPF_W, BPF_REG_6, BPF_REG_0, e->l->ctx_off[slot]));
-	for (u32 i = call + 1; i < t->nr_calls; i++)
-		for (u32 j = 0; j < t->calls[i].nr_refs; j++) {
-			const struct gen_ref *r = &t->calls[i].refs[j];
-
-			if (r->kind == GEN_REF_FD && r->slot == slot)
-				store(e, BPF_W, at(e, gen_place_off(e->l, i, r->at)), BPF_REG_0);
-		}
+	e->err = e->err ?: gen_fd_places(e->l, call, &places, &nr);
+	for (u32 i = 0; !e->err && i < nr; i++)
+		store(e, BPF_W, at(e, places[i]), BPF_REG_0);
+	free(e->err ? NULL : places);
 }
 
 static void emit_call(struct emit *e, u32 call, bool named)

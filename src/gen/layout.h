@@ -60,6 +60,16 @@ s32 gen_value_slot(const struct gen_trace *t, const struct gen_call *c);
 u32 gen_name_id_off(const struct gen_layout *l, const struct gen_name *n);
 u32 gen_name_fd_off(const struct gen_layout *l, const struct gen_name *n);
 
+/* places.c: where calls want what is known only when they are made. Arrays are the caller's to free. */
+struct gen_pointer {
+	u32 of, to; /* an address in the value, and where it belongs */
+};
+int gen_pointers(const struct gen_layout *l, struct gen_pointer **p, u32 *nr); /* by address */
+/* The fd that call @call makes. */
+int gen_fd_places(const struct gen_layout *l, u32 call, u32 **to, u32 *nr);
+/* Numbers of 4 bytes that mean nothing without the BTF that call @call loads. */
+int gen_type_places(const struct gen_layout *l, u32 call, u32 **to, u32 *nr);
+
 /* lack.c */
 /* Call @call may fail without the loader failing: it goes on without its BTF. */
 bool gen_may_lack(const struct gen_layout *l, u32 call);
@@ -67,5 +77,9 @@ bool gen_refers_to(const struct gen_ref *r, u32 slot);
 
 /* emit.c */
 int gen_emit(const struct gen_layout *l, struct bpf_insn **insns, u32 *cnt);
+
+/* replay.c */
+int gen_replay_make(const struct gen_layout *l, struct gen_replay *out);
+void gen_replay_free(struct gen_replay *r);
 
 #endif

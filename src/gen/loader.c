@@ -141,8 +141,9 @@ static int add_steps(struct gen_loader *l, const struct gen_layout *lay)
 
 static int take(struct gen_loader *l, struct gen_layout *lay)
 {
-	int err = gen_emit(lay, &l->insns, &l->insn_cnt) ?: add_descs(l, lay) ?: add_steps(l, lay);
+	int err = gen_emit(lay, &l->insns, &l->insn_cnt);
 
+	err = err ?: gen_replay_make(lay, &l->replay) ?: add_descs(l, lay) ?: add_steps(l, lay);
 	if (err)
 		return err;
 	l->data = lay->data;
@@ -183,6 +184,7 @@ void gen_loader_free(struct gen_loader *l)
 	for (u32 i = 0; i < l->nr_steps; i++)
 		free(l->steps[i]);
 	free(l->steps);
+	gen_replay_free(&l->replay);
 	free(l->insns);
 	free(l->data);
 	free(l->patches);

@@ -46,6 +46,28 @@ struct gen_patch {
 	u32 indirect; /* 0: 4 or 8 bytes from there; 1: @len bytes from the address there */
 };
 
+/*
+ * The same calls without the program, as a light skeleton makes them: the value in memory of the process, addresses and fds stored where calls want them. Layouts are
+ * struct userbpf_call's of lskel_rt.h. The kernel has not to verify anything then; only names need the program.
+ */
+struct gen_replay_call {
+	u32 cmd;
+	u32 attr, size;	      /* in the value */
+	u32 result;	      /* of it the fd */
+	u32 ctx;	      /* where its fd goes in the context; 0: closed at the end */
+	u32 nr_fds, nr_types; /* places in the value, the next of the list: for its fd, and those that are 0 when it is refused */
+	u32 flags;	      /* GEN_REPLAY_* */
+};
+#define GEN_REPLAY_FD 1u       /* it yields an fd */
+#define GEN_REPLAY_MAY_FAIL 2u /* its error is none */
+
+struct gen_replay {
+	struct gen_replay_call *calls; /* NULL: there are names */
+	u32 nr_calls;
+	u32 *places; /* first two for each address: of what, and where it goes; then those of the calls */
+	u32 nr_places, nr_pointers;
+};
+
 struct gen_loader {
 	struct bpf_insn *insns;
 	u32 insn_cnt;
@@ -56,6 +78,7 @@ struct gen_loader {
 	u32 nr_descs;
 	struct gen_patch *patches;
 	u32 nr_patches;
+	struct gen_replay replay; /* of one that was built */
 	char **steps;		/* what each result is about, "map counters" */
 	u32 nr_steps;
 	u32 needs;		/* GEN_NEEDS_* */

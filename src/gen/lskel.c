@@ -238,6 +238,31 @@ static void emit_steps(const struct lskel *s)
 	emit(s, "\t\t\"\";\n}\n\n");
 }
 
+/* Tables of a loader without names; of one with, none. */
+static void emit_calls(const struct lskel *s)
+{
+	const struct gen_replay *r = &s->l->replay;
+
+	emit(s, "static inline void @__calls(struct userbpf_loader *l)\n{\n");
+	if (!r->calls) {
+		emit(s, "\tl->calls = NULL;\n}\n\n");
+		return;
+	}
+	emit(s, "\tstatic const struct userbpf_call calls[] = {\n");
+	for (u32 i = 0; i < r->nr_calls; i++) {
+		const struct gen_replay_call *c = &r->calls[i];
+
+		emit(s, "\t\t{%u, %u, %u, %u, %u, %u, %u, %u},\n", c->cmd, c->attr, c->size,
+		     c->result, c->ctx, c->nr_fds, c->nr_types, c->flags);
+	}
+	emit(s, "\t\t{0, 0, 0, 0, 0, 0, 0, 0},\n\t};\n\tstatic const __u32 places[] = {");
+	for (u32 i = 0; i < r->nr_places; i++)
+		emit(s, "%s%u,", i % 16 ? " " : "\n\t\t", r->places[i]);
+	emit(s, "\n\t\t0,\n\t};\n\n\tl->calls = calls;\n\tl->nr_calls = %u;\n"
+		"\tl->places = places;\n\tl->nr_pointers = %u;\n}\n\n",
+	     r->nr_calls, r->nr_pointers);
+}
+
 /* Few zeros at the end are better written out, where a process need not copy all to add them. */
 static void emit_blobs(const struct lskel *s)
 {
@@ -424,7 +449,8 @@ static void emit_load(const struct lskel *s)
 	     "\tloader.steps = @__steps();\n"
 	     "\tloader.nr_maps = %u;\n"
 	     "\tloader.nr_fds = %u;\n"
-	     "\terr = userbpf_load_and_run(&skel->ctx, &loader, &skel->failed);\n"
+	     "\t@__calls(&loader);\n"
+	     "\terr = userbpf_load(&skel->ctx, &loader, &skel->failed);\n"
 	     "\tskel->loaded = !err;\n",
 	     s->l->data_sz, s->l->nr_steps, count(s, GEN_MAP),
 	     count(s, GEN_PROG) + count(s, GEN_LINK));
@@ -495,6 +521,7 @@ int gen_lskel_c(const struct gen_loader *l, const char *name, FILE *out, struct 
 	emit_blobs(&s);
 	emit_steps(&s);
 	emit_patches(&s);
+	emit_calls(&s);
 	emit_load(&s);
 	fputs("#if defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n\n", out);
 	emit(&s, "#endif\n");

@@ -40,7 +40,7 @@ extern long syscall(long number, ...); /* hidden by -std=c99 */
 /* The loader program's context: laid out as libbpf's loaders have it. */
 struct userbpf_loader_ctx {
 	__u32 sz;
-	__u32 flags;
+	__u32 flags; /* USERBPF_BY_PROGRAM */
 	__u32 log_level;
 	__u32 log_size;
 	__u64 log_buf;
@@ -53,6 +53,9 @@ struct userbpf_map_desc {
 struct userbpf_prog_desc {
 	int prog_fd;
 };
+
+/* By the loader program also where NAME__load() can make the calls itself. */
+#define USERBPF_BY_PROGRAM 1u
 
 /* For NAME__open_opts(): where programs' verifier logs go. */
 struct userbpf_open_opts {
@@ -183,6 +186,15 @@ static inline __u64 userbpf_ptr(const void *p)
 struct userbpf_patch {
 	__u32 to, from, len, indirect;
 };
+/* One of the calls that the loader program makes, for who makes them without it; all places are in the value. */
+struct userbpf_call {
+	__u32 cmd;
+	__u32 attr, size;
+	__u32 result;	      /* its fd */
+	__u32 ctx;	      /* where that goes in the context; 0: closed at the end */
+	__u32 nr_fds, nr_types; /* the next places of the list: for its fd; that are 0 when it is refused */
+	__u32 flags;	      /* 1: it yields an fd, 2: its error is none */
+};
 struct userbpf_loader {
 	const void *data; /* the first bytes of the loader map's value */
 	size_t data_sz;
@@ -193,6 +205,10 @@ struct userbpf_loader {
 	size_t nr_patches;
 	size_t nr_results; /* of 8 bytes, which the value begins with */
 	const char *steps; /* what each is about: texts one behind the other */
+	const struct userbpf_call *calls; /* NULL: there are names that only the kernel can look up */
+	size_t nr_calls;
+	const __u32 *places; /* of what and where for each address, then those of the calls */
+	size_t nr_pointers;
 	__u32 nr_maps;	   /* in the context: their descriptors, then fds of programs and links */
 	__u32 nr_fds;
 };
@@ -257,6 +273,18 @@ static inline int userbpf_loader_map_of(const void *data, __u32 data_sz)
 	return err;
 }
 
+/* The value, with what the caller said. */
+static inline char *userbpf_loader_value(const struct userbpf_loader *l, const void *ctx)
+{
+	char *value = (char *)calloc(1, l->value_sz);
+
+	if (value) {
+		memcpy(value, l->data, l->data_sz);
+		userbpf_patch_all(value, ctx, l->patches, l->nr_patches);
+	}
+	return value;
+}
+
 static inline int userbpf_loader_map(const struct userbpf_loader *l, const void *ctx)
 {
 	char *value;
@@ -264,11 +292,9 @@ static inline int userbpf_loader_map(const struct userbpf_loader *l, const void 
 
 	if (l->data_sz == l->value_sz && !userbpf_patch_any(l->data, ctx, l->patches, l->nr_patches))
 		return userbpf_loader_map_of(l->data, (__u32)l->value_sz);
-	value = (char *)calloc(1, l->value_sz);
+	value = userbpf_loader_value(l, ctx);
 	if (!value)
 		return -ENOMEM;
-	memcpy(value, l->data, l->data_sz);
-	userbpf_patch_all(value, ctx, l->patches, l->nr_patches);
 	fd = userbpf_loader_map_of(value, (__u32)l->value_sz);
 	free(value);
 	return fd;
@@ -368,13 +394,106 @@ static inline void userbpf_drop_fds(struct userbpf_loader_ctx *ctx, __u32 nr_map
 		userbpf_drop_fd(at);
 }
 
+/* A skeleton's fd of 0 says that there is none; with standard input closed the kernel gives that number away. */
+static inline int userbpf_high_fd(int fd)
+{
+	int high;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	high = fcntl(fd, 1030 /* F_DUPFD_CLOEXEC */, 3);
+	if (high < 0)
+		high = -errno;
+	close(fd);
+	return high;
+}
+
+/* --- the calls without the program: a kernel need not verify it, and it has no part in them but names --- */
+
+static inline void userbpf_put_pointers(const struct userbpf_loader *l, char *value)
+{
+	const __u32 *p = l->places;
+	size_t i;
+
+	for (i = 0; i < l->nr_pointers; i++, p += 2) {
+		__u64 address = userbpf_ptr(value + p[0]);
+
+		memcpy(value + p[1], &address, sizeof(address));
+	}
+}
+
+/* @n in the next @nr places of @p. */
+static inline const __u32 *userbpf_put_number(char *value, const __u32 *p, __u32 nr, int n)
+{
+	for (; nr; nr--, p++)
+		memcpy(value + *p, &n, sizeof(n));
+	return p;
+}
+
+/* 0 or the call's error; its fd goes wherever it is wanted. */
+static inline int userbpf_make_call(const struct userbpf_call *c, char *value, const __u32 **places,
+				    struct userbpf_loader_ctx *ctx)
+{
+	int ret = (int)userbpf_sys((int)c->cmd, value + c->attr, c->size);
+	bool without = ret < 0 && c->flags & 2;
+
+	if (c->flags & 1)
+		ret = userbpf_high_fd(ret);
+	if (ret < 0 && !without)
+		return ret;
+	if (c->flags & 1 && !without) {
+		memcpy(value + c->result, &ret, sizeof(ret));
+		if (c->ctx)
+			memcpy((char *)ctx + c->ctx, &ret, sizeof(ret));
+	}
+	*places = userbpf_put_number(value, *places, c->nr_fds, ret);
+	if (without)
+		userbpf_put_number(value, *places, c->nr_types, 0);
+	*places += c->nr_types;
+	return 0;
+}
+
+/* What nobody gets. Before a call was made its result is negative. */
+static inline void userbpf_close_rest(const struct userbpf_loader *l, const char *value)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < l->nr_calls; i++) {
+		memcpy(&fd, value + l->calls[i].result, sizeof(fd));
+		if (l->calls[i].flags & 1 && !l->calls[i].ctx && fd >= 0)
+			close(fd);
+	}
+}
+
+static inline int userbpf_make_calls(struct userbpf_loader_ctx *ctx, const struct userbpf_loader *l,
+				     const char **failed)
+{
+	const __u32 *places = l->places + 2 * l->nr_pointers;
+	char *value = userbpf_loader_value(l, ctx);
+	int err = 0;
+	size_t i;
+
+	if (!value)
+		return -ENOMEM;
+	userbpf_put_pointers(l, value);
+	for (i = 0; i < l->nr_calls && !err; i++)
+		err = userbpf_make_call(&l->calls[i], value, &places, ctx);
+	userbpf_close_rest(l, value);
+	if (err) {
+		*failed = userbpf_step_name(l, i); /* the first is no call's */
+		userbpf_drop_fds(ctx, l->nr_maps, l->nr_fds);
+	}
+	free(value);
+	return err;
+}
+
 /* 0 or negative errno of the call that failed; @failed: what that was about, NULL: the loader itself. */
-static inline int userbpf_load_and_run(struct userbpf_loader_ctx *ctx, const struct userbpf_loader *l,
+static inline int userbpf_run_program(struct userbpf_loader_ctx *ctx, const struct userbpf_loader *l,
 				       const char **failed)
 {
 	int map_fd = userbpf_loader_map(l, ctx), prog_fd, err;
 
-	*failed = NULL;
 	if (map_fd < 0)
 		return map_fd;
 	prog_fd = userbpf_loader_prog(l->insns, l->insns_sz, &map_fd);
@@ -389,6 +508,15 @@ static inline int userbpf_load_and_run(struct userbpf_loader_ctx *ctx, const str
 	}
 	close(map_fd);
 	return err < 0 ? err : 0;
+}
+
+static inline int userbpf_load(struct userbpf_loader_ctx *ctx, const struct userbpf_loader *l,
+			       const char **failed)
+{
+	*failed = NULL;
+	if (l->calls && !(ctx->flags & USERBPF_BY_PROGRAM))
+		return userbpf_make_calls(ctx, l, failed);
+	return userbpf_run_program(ctx, l, failed);
 }
 
 /* --- the machine --- */
@@ -542,20 +670,6 @@ static inline struct userbpf_attach_opts userbpf_opts(const struct userbpf_attac
 	if (opts)
 		memcpy(&o, opts, opts->sz < sizeof(o) ? opts->sz : sizeof(o));
 	return o;
-}
-
-/* A skeleton's fd of 0 says that there is none; with standard input closed the kernel gives that number away. */
-static inline int userbpf_high_fd(int fd)
-{
-	int high;
-
-	if (fd < 0 || fd > 2)
-		return fd;
-	high = fcntl(fd, 1030 /* F_DUPFD_CLOEXEC */, 3);
-	if (high < 0)
-		high = -errno;
-	close(fd);
-	return high;
 }
 
 static inline int userbpf_link(int prog_fd, __u32 target, __u32 attach_type,

@@ -9,6 +9,7 @@
  *   lskel log NAME LEVEL     loads with a log into a buffer, and prints that
  *   lskel data               global data of mapval and bigdata: set before the load, seen by the program, its writes seen by us;
  *                            max_entries of the caller's choice
+ * LSKEL_BY_PROGRAM in the environment: our skeletons load by their loader program, also where they need not.
  *   lskel bare NAME          loads and destroys, and makes no other bpf(2) call
  *   lskel faults NAME N B    the same N times, each in a process of its own in which the 1st, 2nd ... Nth call fails: load must
  *                            say so and leave nothing; and once more without a fault. Call B loads BTF, without which it may go on
@@ -115,6 +116,8 @@ static void *load(const struct skeleton *s, struct bpf_loader_ctx *opts)
 
 	if (!ctx)
 		return NULL;
+	if (getenv("LSKEL_BY_PROGRAM"))
+		ctx->flags = 1; /* USERBPF_BY_PROGRAM */
 	if (opts) {
 		ctx->log_level = opts->log_level;
 		ctx->log_size = opts->log_size;

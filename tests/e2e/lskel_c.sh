@@ -26,18 +26,36 @@ for name in $names; do
 	[ -z "$cxx" ] || $cxx -x c++ -std=c++11 -pedantic -Wall -Wextra -Werror -fsyntax-only one.c 2>err || { fail "$name: C++"; head -5 err; }
 done
 
-loaded=0 neither=
+# Without names to be looked up the skeleton makes the calls itself, and by the program when it is told to.
+by_calls() {
+	! grep -q 'l->calls = NULL' "$1.lskel.h"
+}
+by() { # program|calls CMD...
+	[ "$1" = calls ] || export LSKEL_BY_PROGRAM=1
+	shift
+	"$@"
+	set -- $?
+	unset LSKEL_BY_PROGRAM
+	return "$1"
+}
+loaded=0 calls=0 neither=
 for name in $names; do
 	if has "$name" kernel; then
 		ub ./lskel load "$name" >out 2>&1 && fail "$name: loads without its targets"
 		same "$name: what a missing target gives" ENOENT "$(cat out)"
 		continue
 	fi
-	ub ./lskel same "$name" "$L/$name.bpf.o" >out 2>&1
-	case $?:$name in
+	by_calls "$name" && calls=$((calls + 1))
+	for by in program calls; do
+		[ $by = program ] || by_calls "$name" || continue
+		by $by ub ./lskel same "$name" "$L/$name.bpf.o" >out 2>&1
+		status=$?
+		[ $status = 0 ] || break
+	done
+	case $status:$name in
 	0:*) loaded=$((loaded + 1)) ;;
 	4:o_*) neither="$neither ${name#o_}" ;;
-	*) fail "$name: skeleton and libbpf differ"; head -5 out; diff skeleton.txt libbpf.txt | head -20 ;;
+	*) fail "$name: skeleton (by $by) and libbpf differ"; head -5 out; diff skeleton.txt libbpf.txt | head -20 ;;
 	esac
 	if has "$name" attach; then
 		ub ./lskel attach "$name" >out 2>&1 || { fail "$name: attach"; tail -5 out; }
@@ -45,6 +63,7 @@ for name in $names; do
 done
 same "objects that load neither way" " bad hooks verify_licence verify_refused" "$neither"
 [ $loaded -ge 50 ] || fail "only $loaded objects loaded"
+[ $calls -ge 30 ] || fail "only $calls skeletons make their calls themselves"
 ub ./lskel log tracing 1 >out 2>&1 && fail "tracing: loads"
 ub ./lskel log maps 1 >out 2>&1 || { fail "log of an object that loads"; head -5 out; }
 grep -q 'processed [0-9]* insns' out || fail "no verifier log in the skeleton's buffer: $(head -c 300 out)"
@@ -81,14 +100,21 @@ same "recorded runs" "$(echo $objects | wc -w)" "$(grep -c ' same$' out)"
 
 # every call fails once; the object's BTF alone may be refused
 without=0
-for name in ${LSKEL_SET:-$(objects_without kernel)}; do
-	"$USERBPF" trace --dir "$RT" --json -o trace.json -- ./lskel bare "$name" >out 2>&1 || fail "$name: does not load: $(head -c 300 out)"
-	n=$(grep -c '"cmd": "BPF_' trace.json)
-	[ "$n" -gt 4 ] || fail "$name: only $n calls"
+faults() { # NAME program|calls
+	by $2 "$USERBPF" trace --dir "$RT" --json -o trace.json -- ./lskel bare "$1" >out 2>&1 || fail "$1: does not load: $(head -c 300 out)"
+	grep -o '"cmd": "BPF_[A-Z_]*"' trace.json >made
+	n=$(grep -c . made)
+	[ "$n" -ge 2 ] || fail "$1: only $n calls"
+	same "$1 by $2: loader programs run" "$([ "$2" = calls ] && echo 0 || echo 1)" "$(grep -c PROG_TEST_RUN made)"
 	# records are written as calls end: those of the loader program come before that of its test run, which began before them
-	btf=$(grep -o '"cmd": "BPF_[A-Z_]*"' trace.json | grep -n BTF_LOAD | head -1 | cut -d: -f1)
-	ub ./lskel faults "$name" "$n" $((${btf:--1} + 1)) >out 2>&1 || { fail "$name: a fault is lost or leaves something"; head -20 out; }
+	btf=$(grep -n BTF_LOAD made | head -1 | cut -d: -f1)
+	[ -z "$btf" ] || btf=$((btf + $(grep -c PROG_TEST_RUN made)))
+	by $2 ub ./lskel faults "$1" "$n" "${btf:-0}" >out 2>&1 || { fail "$1 (by $2): a fault is lost or leaves something"; head -20 out; }
 	! grep -q 'goes without BTF' out || without=$((without + 1))
+}
+for name in ${LSKEL_SET:-$(objects_without kernel)}; do
+	faults "$name" program
+	! by_calls "$name" || faults "$name" calls
 done
 [ -n "${LSKEL_SET-}" ] || [ $without -gt 10 ] || fail "only $without objects go without BTF"
 
