@@ -107,6 +107,8 @@ struct abi_visitor {
 	u32 (*fd_array_cnt)(void *arg);
 	/* true: values of the map behind @fd are fds (prog array) and travel too; NULL: no */
 	bool (*fd_values)(void *arg, int fd);
+	/* the same of keys (task storage) */
+	bool (*fd_keys)(void *arg, int fd);
 };
 int abi_walk(const struct abi_command *row, const union bpf_attr *attr, const struct abi_visitor *v, void *arg);
 

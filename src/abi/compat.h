@@ -34,6 +34,9 @@
 /* RAW_TRACEPOINT_OPEN: the cookie's offset (6.10) */
 #define BPF_ATTR_RAW_TP_COOKIE 16
 
+/* Storage of groups, Linux 6.2 */
+#define BPF_MAP_TYPE_CGRP_STORAGE ((enum bpf_map_type)32)
+
 /* uprobe_multi, Linux 6.6; the numbers are those of enum bpf_attach_type and bpf_link_type */
 #define BPF_TRACE_UPROBE_MULTI_NR 48
 #define BPF_LINK_TYPE_UPROBE_MULTI_NR 12

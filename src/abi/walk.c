@@ -458,15 +458,28 @@ static int (*const rules[NR_ABI_RULES])(const struct walk *w, const struct abi_f
 
 /* --- */
 
+/* The key of one element is an fd in some maps. */
+static int visit_key_fd(const struct walk *w, const struct abi_field *f, u64 uaddr)
+{
+	int fd;
+
+	if (f->kind != ABI_IN || f->len != LEN_KEY || !f->unit || !w->v->fd_keys ||
+	    !w->v->fd_keys(w->arg, command_map_fd(w)))
+		return 0;
+	return readable(w, &fd, uaddr, sizeof(fd)) ? visit_fd(w, f, fd) : 0;
+}
+
 static int visit_map_mem(const struct walk *w, const struct abi_field *f, u64 uaddr)
 {
 	u32 key_size, value_size;
 	u64 n;
+	int err;
 
 	if (!map_sizes(w, &key_size, &value_size))
 		return 0;
 	n = f->unit ? 1 : abi_field_value(w->attr, f->len_off, 4);
-	return visit_mem(w, f, uaddr, n * (f->len == LEN_KEY ? key_size : value_size));
+	err = visit_mem(w, f, uaddr, n * (f->len == LEN_KEY ? key_size : value_size));
+	return err ?: visit_key_fd(w, f, uaddr);
 }
 
 static int visit_field(const struct walk *w, const struct abi_field *f)

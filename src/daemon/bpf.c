@@ -265,6 +265,9 @@ static u32 add_description(struct conn *c, long res, u32 cmd)
 	if (cmd == BPF_MAP_CREATE && info.kind == OBJ_MAP && wants_memory(&info.map) &&
 	    !image_describe_memory(c, c->reply.fds[0], &info))
 		flags |= BPF_REPLY_MEMORY;
+	if (cmd == BPF_MAP_CREATE && info.kind == OBJ_MAP &&
+	    map_ops_of(info.map.map_type)->owner_keys)
+		sweep_storage_made(c->d);
 	reply_add(&c->reply, &info, sizeof(info));
 	return flags;
 }

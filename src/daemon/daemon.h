@@ -60,7 +60,7 @@ struct daemon {
 	bool foreground;
 	int ready_fd;
 	/* set at start */
-	int dir_fd, lock_fd, sock, epfd, wake_fd, spare_fd, signal_fd, timer_fd, slots_fd, reap_stop;
+	int dir_fd, lock_fd, sock, epfd, wake_fd, spare_fd, signal_fd, timer_fd, slots_fd, reap_stop, storage_timer;
 	int groups_fd; /* groups with entries went; -1: nobody tells */
 	bool dir_made;
 	pthread_t reaper;
@@ -200,6 +200,8 @@ void reap_end(struct daemon *d);
 
 /* sweep.c */
 void sweep_dead(struct daemon *d);
+void sweep_storage_made(struct daemon *d); /* a map with values of tasks or groups is there */
+void sweep_storage_due(struct daemon *d);  /* d->storage_timer */
 
 /* mount.c */
 void mount_wake(struct daemon *d);  /* main loop: stop FUSE mounts that ended */

@@ -297,6 +297,7 @@ int main(int argc, char **argv)
 		.timer_fd = -1,
 		.slots_fd = -1,
 		.reap_stop = -1,
+		.storage_timer = -1,
 		.trace_fd = -1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.idle = PTHREAD_COND_INITIALIZER,

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "exec/context.h"
+#include "helper/cgroup_id.h"
 #include "helper/fn.h"
 #include "helper/format.h"
 
@@ -59,12 +60,27 @@ HELPER_FN(get_netns_cookie)
 	return cookie;
 }
 
-/* Arrays of cgroups are always empty. */
+/* Is who runs the program in the group at @index? */
+static u64 under(const struct bpf_map *map, u32 index)
+{
+	u64 id = map_cgroup_array_id(map, index);
+
+	if (index >= map->max_entries)
+		return (u64)-E2BIG;
+	return id ? cgroup_id_has_current(id) : (u64)-EAGAIN;
+}
+
 HELPER_FN(current_task_under_cgroup)
 {
-	const struct bpf_map *map = (void *)r1;
+	return under((const struct bpf_map *)(uintptr_t)r1, (u32)r2);
+}
 
-	return (u32)r2 >= map->max_entries ? (u64)-E2BIG : (u64)-EAGAIN;
+/* A socket of a run is in the group of who runs it. */
+HELPER_FN(skb_under_cgroup)
+{
+	const struct sk_buff *skb = (const void *)(uintptr_t)r1;
+
+	return skb->sk ? under((const struct bpf_map *)(uintptr_t)r2, (u32)r3) : (u64)-ENOENT;
 }
 
 /* The ring of sockets a program may pick from is always empty. */

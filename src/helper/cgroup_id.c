@@ -61,19 +61,26 @@ static bool look(const char *path, struct statfs *fs)
 	return !syscall(SYS_statfs, path, fs) && is_v2(fs);
 }
 
+/* The id of the directory that is open as @fd, or at @path. */
+static u64 id_of(const struct statfs *fs, const char *path, int fd)
+{
+	struct stat st;
+
+	if (!is_v2(fs) || (path ? stat(path, &st) : fstat(fd, &st)) || !S_ISDIR(st.st_mode))
+		return 0;
+	return fs->f_ffree == STATFS_MARK ? (u64)fs->f_bfree : st.st_ino;
+}
+
 static u64 inode_at(const char *mount, const char *path, size_t len)
 {
 	char name[512];
 	struct statfs fs;
-	struct stat st;
 
 	if (strlen(mount) + len >= sizeof(name) || !look(mount, &fs))
 		return 0;
 	strcpy(name, mount);
 	strncat(name, path, len);
-	if (fs.f_ffree == STATFS_MARK)
-		return look(name, &fs) ? (u64)fs.f_bfree : 0;
-	return stat(name, &st) ? 0 : st.st_ino;
+	return look(name, &fs) ? id_of(&fs, name, -1) : 0;
 }
 
 u64 cgroup_id_current(s32 level)
@@ -89,4 +96,24 @@ u64 cgroup_id_current(s32 level)
 			     ?: inode_at("/sys/fs/cgroup/unified", path, (size_t)len);
 	errno = saved;
 	return id;
+}
+
+u64 cgroup_id_fd(int fd)
+{
+	int saved = errno;
+	struct statfs fs;
+	u64 id = syscall(SYS_fstatfs, fd, &fs) ? 0 : id_of(&fs, NULL, fd);
+
+	errno = saved;
+	return id;
+}
+
+bool cgroup_id_has_current(u64 id)
+{
+	s32 level = 0;
+	u64 at;
+
+	while (id && (at = cgroup_id_current(level)) && at != id)
+		level++;
+	return id && at;
 }

@@ -11,4 +11,9 @@
  * cgroup file system to ask. */
 u64 cgroup_id_current(s32 level);
 
+/* The id of the group (v2) whose directory @fd is, in the machine's tree or a mirror of it. 0: it is none. */
+u64 cgroup_id_fd(int fd);
+/* Is the process in the group with this id, or below it? As far as it sees the tree. */
+bool cgroup_id_has_current(u64 id);
+
 #endif

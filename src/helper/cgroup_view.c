@@ -402,6 +402,11 @@ struct cgroup *cgroup_get_own(const char *mount, const char *path)
 	return get_dir(mount, path, true);
 }
 
+bool cgroup_is_v2(const struct cgroup *cgrp)
+{
+	return group_of(cgrp)->h->v2;
+}
+
 struct cgroup *cgroup_get(const struct cgroup *cgrp)
 {
 	return objpool_get(&pool, cgrp);
@@ -481,6 +486,81 @@ struct cgroup *cgroup_get_id(u64 id)
 			}
 	errno = saved;
 	return c;
+}
+
+/* --- which ids there are --- */
+
+struct census {
+	const u64 *ids; /* in order */
+	u8 *found;	/* by index */
+	u32 nr;
+	char path[PATH_ROOM];
+};
+
+static void seen(struct census *c, u64 id)
+{
+	u32 lo = 0, hi = c->nr;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (c->ids[mid] < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < c->nr && c->ids[lo] == id; lo++)
+		c->found[lo] = 1;
+}
+
+static void count_dir(struct census *c, u32 level)
+{
+	size_t len = strlen(c->path);
+	struct proc_dir dir;
+	const char *name;
+	u64 ino;
+
+	if (proc_opendir(&dir, c->path))
+		return;
+	while ((name = proc_nextdir(&dir, &ino))) {
+		seen(c, ino);
+		if (level >= CGROUP_LEVELS || len + 1 + strlen(name) >= sizeof(c->path))
+			continue;
+		c->path[len] = '/';
+		strcpy(c->path + len + 1, name);
+		count_dir(c, level + 1);
+		c->path[len] = '\0';
+	}
+	proc_closedir(&dir);
+}
+
+static bool count_hierarchy(struct census *c, const struct hierarchy *h)
+{
+	struct stat st;
+
+	if (!h->v2 || !*h->mount || stat(h->mount, &st))
+		return false;
+	seen(c, st.st_ino);
+	strcpy(c->path, h->mount);
+	count_dir(c, 0);
+	return true;
+}
+
+void cgroup_find_ids(u64 *ids, u32 nr)
+{
+	struct census c = {.ids = ids, .found = proc_map(nr), .nr = nr};
+	bool any = false;
+	int saved = errno;
+
+	know_hierarchies();
+	for (u32 i = 0; i < reg.nr && c.found; i++)
+		any |= count_hierarchy(&c, &reg.h[i]);
+	for (u32 i = 0; i < nr; i++)
+		if (!any || c.found[i])
+			ids[i] = 0;
+	if (c.found)
+		proc_unmap((char *)c.found, nr);
+	errno = saved;
 }
 
 /* --- by directory --- */

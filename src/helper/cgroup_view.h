@@ -77,7 +77,10 @@ struct cgroup *cgroup_get_root(void); /* of the v2 hierarchy; NULL: there is non
 struct cgroup *cgroup_get_fd(int fd);
 /* By id, of the v2 hierarchy, else of any. NULL */
 struct cgroup *cgroup_get_id(u64 id);
+/* Of @ids, in order, those of groups that there are become 0; all of them when there is no v2 hierarchy to look in. */
+void cgroup_find_ids(u64 *ids, u32 nr);
 struct cgroup *cgroup_get(const struct cgroup *cgrp); /* any address; NULL when it is no group that is held */
+bool cgroup_is_v2(const struct cgroup *cgrp);
 void cgroup_put(struct cgroup *cgrp);		       /* NULL: nothing */
 void cgroup_refresh(struct cgroup *cgrp);
 

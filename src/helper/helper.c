@@ -45,7 +45,7 @@ const struct helper_proto *helper_by_id(u32 id)
 
 const char *helper_name(u32 id)
 {
-	const char *name = id < __BPF_FUNC_MAX_ID ? disasm_helper_name((int)id) : "unknown";
+	const char *name = id < HELPER_IDS_END ? disasm_helper_name((int)id) : "unknown";
 
 	return strncmp(name, "bpf_", 4) ? name : name + 4;
 }

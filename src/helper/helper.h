@@ -136,7 +136,7 @@ const struct helper_proto *helper_by_id(u32 id);
 /* The row for @id that a program whose type has @groups may call (a helper may have one row per
  * group where prototypes differ), or NULL. */
 const struct helper_proto *helper_for(u32 id, u32 groups);
-/* "unknown" beyond __BPF_FUNC_MAX_ID; otherwise the UAPI name without "bpf_", whether or not we
+/* "unknown" beyond HELPER_IDS_END; otherwise the UAPI name without "bpf_", whether or not we
  * have it. */
 const char *helper_name(u32 id);
 

@@ -11,20 +11,13 @@
 #include "helper/task_view.h"
 #include "map/kptr.h"
 
-#define TICK_NS 10000000u
-#define KEPT	64u
+#define KEPT 64u
 
 /* --- tasks --- */
 
 static u64 task_number_of(const void *object)
 {
-	struct task_struct *t = task_get(object);
-	u64 number = 0;
-
-	if (t)
-		number = task_number(t) | (t->start_boottime / TICK_NS) << 32;
-	task_put(t);
-	return number;
+	return task_identity(object);
 }
 
 static void *task_object(u64 number)

@@ -174,15 +174,6 @@ HELPER_FN(tcp_gen_syncookie)
 
 /* --- cgroups: a socket of a test run is in the cgroup of who runs it --- */
 
-HELPER_FN(skb_under_cgroup)
-{
-	const struct bpf_map *map = (const void *)(uintptr_t)r2;
-
-	if (!to_skb(r1)->sk)
-		return (u64)-ENOENT;
-	return (u32)r3 >= map->max_entries ? (u64)-E2BIG : (u64)-EAGAIN;
-}
-
 HELPER_FN(skb_cgroup_id)
 {
 	return to_skb(r1)->sk ? cgroup_id_current(-1) : 0;

@@ -49,4 +49,9 @@ HELPER_FN(sock_from_file)
 }
 
 /* functions, files and events of a kernel */
+NOWHERE(inode_storage_delete)
+HELPER_FN(inode_storage_get)
+{
+	return 0;
+}
 NOWHERE(read_branch_records)

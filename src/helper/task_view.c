@@ -494,6 +494,34 @@ u32 task_number(const struct task_struct *task)
 	return (u32)task->pid;
 }
 
+static u64 identity(u32 tid, u64 start_ticks)
+{
+	return tid ? tid | start_ticks << 32 : 0;
+}
+
+u64 task_identity(const struct task_struct *task)
+{
+	const char *at = (const char *)task;
+	u64 started;
+	int pid;
+
+	if (!task || fault_copy(&pid, at + offsetof(struct task_struct, pid), sizeof(pid)) ||
+	    fault_copy(&started, at + offsetof(struct task_struct, start_boottime),
+		       sizeof(started)))
+		return 0;
+	return pid > 0 ? identity((u32)pid, started / TICK_NS) : 0;
+}
+
+u64 task_identity_of(u32 tid)
+{
+	struct stat_text s;
+	char text[1024];
+
+	if (!tid || read_proc(tid, "stat", text, sizeof(text)) < 0 || parse_stat(&s, text))
+		return 0;
+	return identity(tid, s.f[STARTTIME]);
+}
+
 bool task_is_leader(const struct task_struct *task)
 {
 	return task->pid == task->tgid;

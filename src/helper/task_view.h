@@ -16,6 +16,9 @@ struct task_struct *task_get(const struct task_struct *task);
 void task_put(struct task_struct *task); /* NULL: nothing */
 
 u32 task_number(const struct task_struct *task);	/* its pid */
+/* What no other task ever was or will be: pid and when it was started. Of any address; 0: no task. */
+u64 task_identity(const struct task_struct *task);
+u64 task_identity_of(u32 tid); /* 0: there is none with this pid */
 bool task_is_leader(const struct task_struct *task); /* of its process */
 
 /* The process behind a pidfd: its pid, -ESRCH when it ended, -EINVAL when @fd is another kind of file. */

@@ -265,11 +265,11 @@ static bool st_call(struct as *a)
 			return false;
 		return emit(a, BPF_CALL_REL((s32)rel));
 	}
-	for (id = 1; id < __BPF_FUNC_MAX_ID; id++)
+	for (id = 1; id < HELPER_IDS_END; id++)
 		if (strlen(disasm_helper_name(id)) == (size_t)n &&
 		    !strncmp(a->s, disasm_helper_name(id), (size_t)n))
 			break;
-	if (id < __BPF_FUNC_MAX_ID || !strncmp(a->s, "unknown#", 8) ||
+	if (id < HELPER_IDS_END || !strncmp(a->s, "unknown#", 8) ||
 	    !strncmp(a->s, "kernel-function#", 16)) {
 		u8 src = a->s[0] == 'k' ? BPF_PSEUDO_KFUNC_CALL : 0;
 		s32 imm = id;

@@ -35,9 +35,14 @@ static const char *const signed_size_name[4] = {
 #define HELPER_NAME(x) [BPF_FUNC_##x] = "bpf_" #x
 static const char *const helper_names[] = {__BPF_FUNC_MAPPER(HELPER_NAME)};
 #undef HELPER_NAME
+static const char *const later_helper_names[] = {"bpf_cgrp_storage_get", "bpf_cgrp_storage_delete"};
 
 const char *disasm_helper_name(int id)
 {
+	int later = id - BPF_FUNC_cgrp_storage_get;
+
+	if (later >= 0 && later < (int)ARRAY_SIZE(later_helper_names))
+		return later_helper_names[later];
 	return id >= 0 && id < (int)ARRAY_SIZE(helper_names) && helper_names[id] ? helper_names[id]
 										 : "unknown";
 }

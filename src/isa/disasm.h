@@ -31,7 +31,7 @@ void disasm_insn(const struct disasm *d, const struct bpf_insn *insn, bool allow
  * snprintf() does. */
 int disasm_str(char *buf, size_t size, const struct bpf_insn *insn);
 
-/* "bpf_map_lookup_elem" for every id of the UAPI list, else "unknown". */
+/* "bpf_map_lookup_elem" for every id below HELPER_IDS_END, else "unknown". */
 const char *disasm_helper_name(int id);
 
 /* Kernel names of these tables, for messages: "+=" ..., "==" ..., "ldx" ... Entries without

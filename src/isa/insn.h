@@ -17,6 +17,11 @@
 #include <linux/bpf.h>
 #include "base/base.h"
 
+/* Helpers that headers before Linux 6.2 do not have, and where ids of helpers end whatever the header knows. */
+#define BPF_FUNC_cgrp_storage_get ((enum bpf_func_id)210)
+#define BPF_FUNC_cgrp_storage_delete ((enum bpf_func_id)211)
+#define HELPER_IDS_END (__BPF_FUNC_MAX_ID > 212 ? (int)__BPF_FUNC_MAX_ID : 212)
+
 /* isa stands below abi, so what it needs beyond the 6.1 header is spelled here too, word for
  * word as in abi/compat.h. */
 #ifndef BPF_MEMSX

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * data_path.c - kinds whose elements are objects of a kernel's data path: sockets, devices, CPUs,
- * cgroups, storage that hangs on its sockets.
+ * storage that hangs on its sockets and inodes.
  *
  * Nothing of that is here, so such a map is always empty: programs that use one can be verified
  * and test-run and find nothing in it, as on a machine where nobody has filled it. Each kind is a
@@ -23,14 +23,7 @@ struct data_path_kind {
 	int (*check)(const struct map_attr *attr);
 };
 
-static int check_fd_array(const struct map_attr *attr)
-{
-	if (attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
-		return -EINVAL;
-	return 0;
-}
-
-static int check_socket_storage(const struct map_attr *attr)
+static int check_storage(const struct map_attr *attr)
 {
 	if (!(attr->map_flags & BPF_F_NO_PREALLOC) || attr->max_entries || !attr->value_size)
 		return -EINVAL;
@@ -38,15 +31,6 @@ static int check_socket_storage(const struct map_attr *attr)
 }
 
 static const struct data_path_kind rows[] = {
-	{BPF_MAP_TYPE_CGROUP_ARRAY,
-	 4,
-	 {4},
-	 BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
-	 false,
-	 -ENOTSUPP,
-	 -EOPNOTSUPP,
-	 -ENOENT,
-	 check_fd_array},
 	{BPF_MAP_TYPE_DEVMAP,
 	 4,
 	 {4, 8},
@@ -118,7 +102,16 @@ static const struct data_path_kind rows[] = {
 	 -ENOENT,
 	 -EOPNOTSUPP,
 	 -ENOENT,
-	 check_socket_storage},
+	 check_storage},
+	{BPF_MAP_TYPE_INODE_STORAGE,
+	 4,
+	 {},
+	 BPF_F_NO_PREALLOC | BPF_F_CLONE,
+	 true,
+	 -ENOENT,
+	 -EOPNOTSUPP,
+	 -ENOENT,
+	 check_storage},
 };
 
 static const struct data_path_kind *row_of(u32 type)
@@ -139,7 +132,7 @@ static int check_key(const struct data_path_kind *k, u32 size)
 static int check(const struct map_attr *attr)
 {
 	const struct data_path_kind *k = row_of(attr->map_type);
-	bool storage = attr->map_type == BPF_MAP_TYPE_SK_STORAGE;
+	bool storage = k->check == check_storage;
 
 	if (attr->map_flags & ~k->flags || (!storage && !attr->max_entries))
 		return -EINVAL;
@@ -180,9 +173,7 @@ static int update(struct bpf_map *map, const void *key, const void *value, u64 f
 /* Arrays of fds say what an update says, the others what an array does. */
 static int outside_error(u32 type)
 {
-	return type == BPF_MAP_TYPE_CGROUP_ARRAY || type == BPF_MAP_TYPE_REUSEPORT_SOCKARRAY
-		       ? -E2BIG
-		       : -EINVAL;
+	return type == BPF_MAP_TYPE_REUSEPORT_SOCKARRAY ? -E2BIG : -EINVAL;
 }
 
 static int delete (struct bpf_map *map, const void *key)
@@ -213,7 +204,6 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 		.get_next_key = next_key,              \
 	}
 
-DATA_PATH(cgroup_array);
 DATA_PATH(devmap);
 DATA_PATH(devmap_hash);
 DATA_PATH(cpumap);
@@ -222,3 +212,4 @@ DATA_PATH(sockmap);
 DATA_PATH(sockhash);
 DATA_PATH(reuseport_sockarray);
 DATA_PATH(sk_storage);
+DATA_PATH(inode_storage);

@@ -206,7 +206,10 @@ static void write_value(const struct bpf_map *map, struct elem *e, u32 ref, cons
 		write_pcpu(map, ref, value, who, fresh);
 		return;
 	}
-	map_value_write(map, at, value, 0);
+	if (likely(value != NULL))
+		map_value_write(map, at, value, 0);
+	else
+		race_zero(at, map->value_size);
 	if (fresh && map_value_special(map))
 		map_value_init_special(map, at);
 }

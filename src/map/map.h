@@ -23,8 +23,8 @@
  * else's memfd. map_close() unmaps and closes. References to *other objects* inside maps (prog
  * arrays) are kept by the service, not here.
  */
-#include <linux/bpf.h>
 #include "base/base.h"
+#include "abi/compat.h"
 
 struct bpf_map;
 struct btf;
@@ -157,6 +157,7 @@ struct bpf_map_ops {
 	bool fd_values;	 /* values are fds at bpf(2) (prog array, maps of maps): lookup/update go through the service, programs may not touch them */
 	bool map_values; /* fd_values that are maps: programs look them up (exec_host.inner_map) */
 	bool asks_value; /* a lookup goes by the value, which comes in (bloom filter) */
+	bool owner_keys; /* keys are fds at bpf(2) and name what the value belongs to (local_storage.h) */
 	bool events;	 /* readers may wait for elements (exec_host.wake) */
 };
 
@@ -275,6 +276,11 @@ bool map_release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg),
  * A hint: whoever writes to the map can change it. */
 u32 map_prog_array_id(const struct bpf_map *map, u32 index);
 void map_prog_array_publish(struct bpf_map *map, u32 index, u32 prog_id); /* service only */
+
+/* Arrays of groups: the id of the group at @index, 0: none. A hint like the one of prog arrays. */
+u64 map_cgroup_array_id(const struct bpf_map *map, u32 index);
+/* Service only. 0 takes out; -E2BIG, -ENOENT: there was none to take out. */
+int map_cgroup_array_store(struct bpf_map *map, u32 index, u64 id);
 
 /* Maps of maps: the id of the map behind @key as last published by the service, 0 = none. A hint
  * like the one of prog arrays. */

@@ -9,23 +9,27 @@ static bool is_array_kind(u32 map_type)
 	return map_type == BPF_MAP_TYPE_ARRAY || map_type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
-/* Key of an array: a plain 32-bit integer, or nothing at all for the one-element arrays of global
- * data. */
-static int check_array_key(const struct map_attr *attr, const struct btf_type *key,
-			   const struct btf_type *value)
+/* A plain 32-bit integer. */
+static int check_int_key(const struct btf_type *key)
 {
 	u32 int_data;
 
-	if (btf_type_is_void(key)) {
-		if (attr->map_type != BPF_MAP_TYPE_ARRAY || attr->max_entries != 1 ||
-		    btf_type_kind(value) != BTF_KIND_DATASEC)
-			return -EINVAL;
-		return 0;
-	}
 	if (!btf_type_is_int(key))
 		return -EINVAL;
 	int_data = *(const u32 *)(key + 1);
 	return BTF_INT_BITS(int_data) != 32 || BTF_INT_OFFSET(int_data) ? -EINVAL : 0;
+}
+
+/* Key of an array: such an integer, or nothing at all for the one-element arrays of global data. */
+static int check_array_key(const struct map_attr *attr, const struct btf_type *key,
+			   const struct btf_type *value)
+{
+	if (!btf_type_is_void(key))
+		return check_int_key(key);
+	return attr->map_type != BPF_MAP_TYPE_ARRAY || attr->max_entries != 1 ||
+			       btf_type_kind(value) != BTF_KIND_DATASEC
+		       ? -EINVAL
+		       : 0;
 }
 
 /* Value fields with a meaning of their own, and the kinds that may hold them (6.1). */
@@ -39,7 +43,9 @@ static const struct special {
 	{"bpf_spin_lock", sizeof(struct bpf_spin_lock), 4, -ENOTSUPP,
 	 offsetof(struct map_attr, lock_at),
 	 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_ARRAY |
-		 1ull << BPF_MAP_TYPE_CGROUP_STORAGE | 1ull << BPF_MAP_TYPE_SK_STORAGE},
+		 1ull << BPF_MAP_TYPE_CGROUP_STORAGE | 1ull << BPF_MAP_TYPE_SK_STORAGE |
+		 1ull << BPF_MAP_TYPE_INODE_STORAGE | 1ull << BPF_MAP_TYPE_TASK_STORAGE |
+		 1ull << BPF_MAP_TYPE_CGRP_STORAGE},
 	{"bpf_timer", sizeof(struct bpf_timer), 8, -EOPNOTSUPP, offsetof(struct map_attr, timer_at),
 	 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_ARRAY},
 };
@@ -184,6 +190,10 @@ int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 ke
 	switch (attr->map_type) {
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY: return check_array_key(attr, key, value);
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_CGRP_STORAGE: return check_int_key(key);
 	case BPF_MAP_TYPE_BLOOM_FILTER: return btf_type_is_void(key) ? 0 : -EINVAL;
 	case BPF_MAP_TYPE_LPM_TRIE: return btf_type_kind(key) == BTF_KIND_STRUCT ? 0 : -EINVAL;
 	}

@@ -150,7 +150,7 @@ static int alloc_targets(struct bpf_map *map)
 {
 	u64 ram = (u64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 
-	if (!map->ops->fd_values || map->ops->map_values)
+	if (map->map_type != BPF_MAP_TYPE_PROG_ARRAY)
 		return 0;
 	if ((u64)map->max_entries * sizeof(void *) > ram)
 		return -ENOMEM;

@@ -76,6 +76,8 @@ bool prog_helper_allowed(u32 id, const struct vfy_prog *prog)
 		if (prog->type == BPF_PROG_TYPE_LSM)
 			return hook_sleepable(prog->type, func);
 		return prog_writes_file(prog->type, at) || hook_has_path(func);
+	case BPF_FUNC_inode_storage_get:
+	case BPF_FUNC_inode_storage_delete: return prog->type == BPF_PROG_TYPE_LSM;
 	case BPF_FUNC_sk_storage_get:
 	case BPF_FUNC_sk_storage_delete:
 		if (prog->type == BPF_PROG_TYPE_LSM || prog->target_type)

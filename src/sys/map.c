@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "helper/cgroup_id.h"
 #include "prog/perf_ring.h"
 #include "sys/priv.h"
 
@@ -102,14 +103,22 @@ static int create_perm(const struct sys_req *r)
 	return 0;
 }
 
-/* Storage of sockets is nothing without BTF. */
-static int create_storage(const struct sys_req *r)
+static bool is_storage(u32 map_type)
 {
-	if (r->attr.map_type != BPF_MAP_TYPE_SK_STORAGE)
-		return 0;
+	return map_type == BPF_MAP_TYPE_SK_STORAGE || map_type == BPF_MAP_TYPE_INODE_STORAGE ||
+	       map_type == BPF_MAP_TYPE_TASK_STORAGE || map_type == BPF_MAP_TYPE_CGRP_STORAGE;
+}
+
+/* Storage of tasks, sockets ... is nothing without BTF; values that are too large are refused last. */
+static int create_kind(const struct sys_req *r, const struct map_attr *ma)
+{
+	int err = map_check_attr(ma);
+
+	if (!is_storage(ma->map_type) || (err && err != -E2BIG))
+		return err;
 	if (!r->attr.btf_key_type_id || !r->attr.btf_value_type_id)
 		return -EINVAL;
-	return cred_bpf(r->cred) ? 0 : -EPERM;
+	return cred_bpf(r->cred) ? err : -EPERM;
 }
 
 static int create_inner(struct sys_req *r, struct map_obj *m)
@@ -146,7 +155,7 @@ long sys_map_create(struct sys_req *r)
 	if (ret)
 		return ret;
 	fill_attr(r, &ma);
-	ret = map_check_attr(&ma) ?: create_storage(r);
+	ret = create_kind(r, &ma);
 	if (!ret)
 		ret = req_name_check(a->map_name);
 	if (ret)
@@ -222,6 +231,8 @@ static int elem_key(struct sys_req *r, struct elem *e)
 	if (IS_ERR(key))
 		return PTR_ERR(key);
 	e->key = key;
+	if (e->map->ops->owner_keys) /* the caller's fd, as we have it */
+		*(int *)key = r->call->ops->fd(r->call, *(int *)key);
 	return 0;
 }
 
@@ -305,6 +316,15 @@ static int update_with_ring(struct sys_req *r, struct elem *e, u32 fd)
 	return err;
 }
 
+/* Kernel: cgroup_get_from_fd(). */
+static int update_with_group(struct sys_req *r, struct elem *e, u32 fd, u32 index)
+{
+	int local = r->call->ops->fd(r->call, (int)fd);
+	u64 id = local < 0 ? 0 : cgroup_id_fd(local);
+
+	return id ? map_cgroup_array_store(e->map, index, id) : -EBADF;
+}
+
 /* Prog arrays, maps of maps: the value is an fd. Indices are checked before it is. */
 static int update_fd_value(struct sys_req *r, struct elem *e, u64 flags)
 {
@@ -322,6 +342,8 @@ static int update_fd_value(struct sys_req *r, struct elem *e, u64 flags)
 		return -E2BIG;
 	if (e->map->map_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY)
 		return update_with_ring(r, e, fd);
+	if (e->map->map_type == BPF_MAP_TYPE_CGROUP_ARRAY)
+		return update_with_group(r, e, fd, index);
 	if (e->map->ops->map_values)
 		return update_with_map(r, e, fd, flags);
 	prog = req_prog(r, fd);
@@ -359,6 +381,8 @@ static int delete_fd_value(struct elem *e)
 		return -E2BIG;
 	if (e->map->ops->map_values)
 		return map_obj_del_inner(e->m, e->key);
+	if (e->map->map_type == BPF_MAP_TYPE_CGROUP_ARRAY)
+		return map_cgroup_array_store(e->map, index, 0);
 	return index >= e->map->max_entries ? -E2BIG : map_obj_del_prog(e->m, index);
 }
 

@@ -3,6 +3,7 @@
  * /proc/kallsyms, which are the helpers. */
 #include <stdio.h>
 
+#include "isa/insn.h"
 #include "helper/helper.h"
 #include "link/file_types.h"
 #include "sys/priv.h"
@@ -36,7 +37,7 @@ void sys_ksyms(void (*each)(void *arg, const char *name, u64 addr), void *arg)
 	s32 nr;
 
 	each(arg, "__bpf_call_base", CALL_BASE);
-	for (u32 id = 1; id < __BPF_FUNC_MAX_ID; id++) {
+	for (u32 id = 1; id < HELPER_IDS_END; id++) {
 		snprintf(name, sizeof(name), "bpf_%s", helper_name(id));
 		each(arg, name, CALL_BASE + id);
 	}

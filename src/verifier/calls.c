@@ -336,7 +336,7 @@ static int find_proto(struct venv *env, s32 id, struct vcall *call)
 {
 	const char *name = disasm_helper_name(id);
 
-	if (id < 0 || id >= __BPF_FUNC_MAX_ID) {
+	if (id < 0 || id >= HELPER_IDS_END) {
 		vlog(env, "invalid func %s#%d\n", name, id);
 		return -EINVAL;
 	}

@@ -31,7 +31,8 @@ static bool sleepable_map(u32 type)
 	case BPF_MAP_TYPE_USER_RINGBUF:
 	case BPF_MAP_TYPE_INODE_STORAGE:
 	case BPF_MAP_TYPE_SK_STORAGE:
-	case BPF_MAP_TYPE_TASK_STORAGE: return true;
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_CGRP_STORAGE: return true;
 	}
 	return false;
 }

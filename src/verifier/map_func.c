@@ -41,6 +41,7 @@ static const struct {
 	{M(SK_STORAGE), {F(sk_storage_get), F(sk_storage_delete)}},
 	{M(INODE_STORAGE), {F(inode_storage_get), F(inode_storage_delete)}},
 	{M(TASK_STORAGE), {F(task_storage_get), F(task_storage_delete)}},
+	{M(CGRP_STORAGE), {F(cgrp_storage_get), F(cgrp_storage_delete)}},
 	{M(BLOOM_FILTER), {F(map_peek_elem), F(map_push_elem)}},
 };
 
@@ -84,6 +85,8 @@ static const struct {
 	{F(inode_storage_delete), {M(INODE_STORAGE)}},
 	{F(task_storage_get), {M(TASK_STORAGE)}},
 	{F(task_storage_delete), {M(TASK_STORAGE)}},
+	{F(cgrp_storage_get), {M(CGRP_STORAGE)}},
+	{F(cgrp_storage_delete), {M(CGRP_STORAGE)}},
 };
 
 static bool listed(const u16 *list, u32 n, u32 x)

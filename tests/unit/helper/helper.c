@@ -6,15 +6,18 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/slot.h"
+#include "isa/insn.h"
 #include "exec/context.h"
 #include "exec/fault.h"
 #include "helper/build_id.h"
@@ -46,7 +49,7 @@ static void test_table(void **state)
 		}
 		nr++;
 		assert_int_equal(p->id, id);
-		if (id < __BPF_FUNC_MAX_ID)
+		if (id < HELPER_IDS_END)
 			assert_string_equal(p->name, helper_name(id));
 		assert_true(p->fn == exec_helpers[id]);
 		assert_true(p->fn || id == BPF_FUNC_tail_call);
@@ -62,7 +65,7 @@ static void test_table(void **state)
 	assert_string_equal(helper_name(1), "map_lookup_elem");
 	assert_string_equal(helper_name(0), "unspec");
 	assert_string_equal(helper_name(BPF_FUNC_user_ringbuf_drain), "user_ringbuf_drain");
-	assert_string_equal(helper_name(__BPF_FUNC_MAX_ID), "unknown");
+	assert_string_equal(helper_name(HELPER_IDS_END), "unknown");
 	assert_string_equal(helper_name(0xffffffff), "unknown");
 	assert_null(helper_by_id(0));
 	assert_null(helper_by_id(0xffffffff));
@@ -444,7 +447,6 @@ static void test_empty_maps(void **state)
 {
 	struct bpf_map dev = {.map_type = BPF_MAP_TYPE_DEVMAP, .max_entries = 4};
 	struct bpf_map cpu = {.map_type = BPF_MAP_TYPE_CPUMAP, .max_entries = 4};
-	struct bpf_map cgroups = {.map_type = BPF_MAP_TYPE_CGROUP_ARRAY, .max_entries = 4};
 
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, 0), XDP_ABORTED);
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, XDP_PASS), XDP_PASS);
@@ -453,8 +455,75 @@ static void test_empty_maps(void **state)
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, 1u << 5), XDP_ABORTED);
 	assert_int_equal(CALL(redirect_map, PTR(&cpu), 0, XDP_TX), XDP_TX);
 	assert_int_equal(CALL(redirect_map, PTR(&cpu), 0, BPF_F_BROADCAST | XDP_PASS), XDP_ABORTED);
-	assert_int_equal((s64)CALL(current_task_under_cgroup, PTR(&cgroups), 0), -EAGAIN);
-	assert_int_equal((s64)CALL(current_task_under_cgroup, PTR(&cgroups), 4), -E2BIG);
+}
+
+static void test_cgroup_array(void **state)
+{
+	const struct map_attr a = {.map_type = BPF_MAP_TYPE_CGROUP_ARRAY,
+				   .key_size = 4,
+				   .value_size = 4,
+				   .max_entries = 4,
+				   .nr_cpus = 1};
+	struct bpf_map map;
+	u64 own = CALL(get_current_cgroup_id);
+
+	assert_int_equal(map_open(&map, &a), 0);
+	assert_int_equal((s64)CALL(current_task_under_cgroup, PTR(&map), 0), -EAGAIN);
+	assert_int_equal((s64)CALL(current_task_under_cgroup, PTR(&map), 4), -E2BIG);
+	assert_int_equal(map_cgroup_array_store(&map, 0, own + 1), 0);
+	assert_int_equal(CALL(current_task_under_cgroup, PTR(&map), 0), 0);
+	if (own) { /* 0: no v2 hierarchy */
+		assert_int_equal(map_cgroup_array_store(&map, 0, own), 0);
+		assert_int_equal(CALL(current_task_under_cgroup, PTR(&map), 0), 1);
+		own = CALL(get_current_ancestor_cgroup_id, 0);
+		assert_int_equal(map_cgroup_array_store(&map, 0, own), 0);
+		assert_int_equal(CALL(current_task_under_cgroup, PTR(&map), 0), 1);
+	}
+	assert_int_equal(map_cgroup_array_store(&map, 0, 0), 0);
+	assert_int_equal(map_cgroup_array_store(&map, 0, 0), -ENOENT);
+	assert_int_equal(map_cgroup_array_store(&map, 4, 1), -E2BIG);
+	map_close(&map);
+}
+
+/* --- storage of tasks --- */
+
+static void test_task_storage(void **state)
+{
+	const struct map_attr a = {.map_type = BPF_MAP_TYPE_TASK_STORAGE,
+				   .key_size = 4,
+				   .value_size = 8,
+				   .map_flags = BPF_F_NO_PREALLOC,
+				   .nr_cpus = 1};
+	const struct task_struct *t = (void *)CALL(get_current_task_btf);
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0), file;
+	struct bpf_map map;
+	u64 v = 5, *p;
+
+	fault_init();
+	assert_int_equal(map_open(&map, &a), 0);
+	assert_int_equal(CALL(task_storage_get, PTR(&map), PTR(t), 0, 0), 0);
+	assert_int_equal(CALL(task_storage_get, PTR(&map), 0, 0, 1), 0);
+	assert_int_equal(CALL(task_storage_get, PTR(&map), 8, 0, 1), 0); /* leads nowhere */
+	assert_int_equal(CALL(task_storage_get, PTR(&map), PTR(t), 0, 3), 0);
+	p = (u64 *)CALL(task_storage_get, PTR(&map), PTR(t), PTR(&v), 1);
+	assert_non_null(p);
+	assert_int_equal(*p, 5);
+	assert_ptr_equal(CALL(task_storage_get, PTR(&map), PTR(t), 0, 0), p);
+	assert_int_equal(CALL(task_storage_get, PTR(&map), PTR(t->real_parent), 0, 0), 0);
+	if (fd >= 0) {
+		*p = 6;
+		assert_int_equal(map_sys_lookup(&map, &fd, &v, 0), 0);
+		assert_int_equal(v, 6);
+		close(fd);
+	}
+	file = open("/dev/null", O_RDONLY);
+	assert_int_equal(map_sys_lookup(&map, &file, &v, 0), -EBADF);
+	close(file);
+	assert_int_equal(map_sys_lookup(&map, &file, &v, 0), -EBADF);
+	assert_int_equal(CALL(task_storage_delete, PTR(&map), PTR(t)), 0);
+	assert_int_equal((s64)CALL(task_storage_delete, PTR(&map), PTR(t)), -ENOENT);
+	assert_int_equal((s64)CALL(task_storage_delete, PTR(&map), 0), -EINVAL);
+	map_close(&map);
 }
 
 /* --- struct task_struct --- */
@@ -627,18 +696,19 @@ static void test_build_ids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	   cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_strtol),	   cmocka_unit_test(test_strncmp),
-		cmocka_unit_test(test_probe),	   cmocka_unit_test(test_time),
-		cmocka_unit_test(test_random),	   cmocka_unit_test(test_task),
-		cmocka_unit_test(test_other_task), cmocka_unit_test(test_attached),
-		cmocka_unit_test(test_locks),	   cmocka_unit_test(test_printk),
-		cmocka_unit_test(test_snprintf),   cmocka_unit_test(test_seq),
-		cmocka_unit_test(test_btf),	   cmocka_unit_test(test_syscall),
-		cmocka_unit_test(test_empty_maps), cmocka_unit_test(test_stackid),
-		cmocka_unit_test(test_build_ids),  cmocka_unit_test(test_current_task),
-		cmocka_unit_test(test_tasks),	   cmocka_unit_test(test_task_memory),
-		cmocka_unit_test(test_cgroup_id),  cmocka_unit_test(test_ecn),
+		cmocka_unit_test(test_table),	     cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_strtol),	     cmocka_unit_test(test_strncmp),
+		cmocka_unit_test(test_probe),	     cmocka_unit_test(test_time),
+		cmocka_unit_test(test_random),	     cmocka_unit_test(test_task),
+		cmocka_unit_test(test_other_task),   cmocka_unit_test(test_attached),
+		cmocka_unit_test(test_locks),	     cmocka_unit_test(test_printk),
+		cmocka_unit_test(test_snprintf),     cmocka_unit_test(test_seq),
+		cmocka_unit_test(test_btf),	     cmocka_unit_test(test_syscall),
+		cmocka_unit_test(test_empty_maps),   cmocka_unit_test(test_cgroup_array),
+		cmocka_unit_test(test_task_storage), cmocka_unit_test(test_stackid),
+		cmocka_unit_test(test_build_ids),    cmocka_unit_test(test_current_task),
+		cmocka_unit_test(test_tasks),	     cmocka_unit_test(test_task_memory),
+		cmocka_unit_test(test_cgroup_id),    cmocka_unit_test(test_ecn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
