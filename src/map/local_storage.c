@@ -23,6 +23,8 @@ static struct map_attr table_attr(const struct map_attr *attr)
 	a.map_type = BPF_MAP_TYPE_HASH;
 	a.map_flags = BPF_F_NO_PREALLOC;
 	a.key_size = sizeof(u64);
+	a.value_size = max(a.value_size,
+			   2 * (u32)sizeof(u64)); /* none at home in its bucket: those are large */
 	a.max_entries =
 		(u32)min((u64)STORAGE_ELEMS_MAX, STORAGE_BYTES_MAX / round_up(a.value_size, 8u));
 	return a;
