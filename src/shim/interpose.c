@@ -3,9 +3,9 @@
  * interpose.c - the libc symbols this library replaces, and nothing else is visible from outside.
  *
  * Each function asks the shim when it is active for this process and thread, and otherwise is
- * libc's. Those libc functions that are cancellation points or variadic are reached through
- * dlsym(RTLD_NEXT); plain ones by the system call itself. The replaced names are bound by asm
- * labels, so that the headers' redirections (statfs -> statfs64 ...) do not get in between.
+ * libc's, which is called, so that programs attached to libc's function or to the system call it
+ * makes see the call as it was made. The replaced names are bound by asm labels, so that the
+ * headers' redirections (statfs -> statfs64 ...) do not get in between.
  */
 #include <dlfcn.h>
 #include <linux/close_range.h>
@@ -26,6 +26,23 @@
 static struct {
 	long (*syscall)(long, long, long, long, long, long, long);
 	int (*close)(int);
+	int (*close_range)(unsigned int, unsigned int, int);
+	int (*dup2)(int, int);
+	int (*dup3)(int, int, int);
+	void *(*mmap)(void *, size_t, int, int, int, off_t);
+	int (*statfs)(const char *, struct statfs *);
+	int (*fstatfs)(int, struct statfs *);
+	int (*mount)(const char *, const char *, const char *, unsigned long, const void *);
+	int (*mkdir)(const char *, mode_t);
+	int (*rmdir)(const char *);
+	int (*unlink)(const char *);
+	ssize_t (*readlink)(const char *, char *, size_t);
+	ssize_t (*readlinkat)(int, const char *, char *, size_t);
+	int (*ioctl)(int, unsigned long, unsigned long);
+	int (*epoll_ctl)(int, int, int, struct epoll_event *);
+	int (*poll)(struct pollfd *, nfds_t, int);
+	int (*sigprocmask)(int, const sigset_t *, sigset_t *);
+	sighandler_t (*signal)(int, sighandler_t);
 	int (*open)(const char *, int, mode_t);
 	int (*openat)(int, const char *, int, mode_t);
 	FILE *(*fopen)(const char *, const char *);
@@ -46,6 +63,22 @@ void interpose_init(void)
 		return;
 	libc.syscall = dlsym(RTLD_NEXT, "syscall");
 	libc.close = dlsym(RTLD_NEXT, "close");
+	libc.close_range = dlsym(RTLD_NEXT, "close_range");
+	libc.dup2 = dlsym(RTLD_NEXT, "dup2");
+	libc.dup3 = dlsym(RTLD_NEXT, "dup3");
+	libc.statfs = dlsym(RTLD_NEXT, "statfs64");
+	libc.fstatfs = dlsym(RTLD_NEXT, "fstatfs64");
+	libc.mount = dlsym(RTLD_NEXT, "mount");
+	libc.mkdir = dlsym(RTLD_NEXT, "mkdir");
+	libc.rmdir = dlsym(RTLD_NEXT, "rmdir");
+	libc.unlink = dlsym(RTLD_NEXT, "unlink");
+	libc.readlink = dlsym(RTLD_NEXT, "readlink");
+	libc.readlinkat = dlsym(RTLD_NEXT, "readlinkat");
+	libc.ioctl = dlsym(RTLD_NEXT, "ioctl");
+	libc.epoll_ctl = dlsym(RTLD_NEXT, "epoll_ctl");
+	libc.poll = dlsym(RTLD_NEXT, "poll");
+	libc.sigprocmask = dlsym(RTLD_NEXT, "sigprocmask");
+	libc.signal = dlsym(RTLD_NEXT, "signal");
 	libc.open = dlsym(RTLD_NEXT, "open64");
 	libc.openat = dlsym(RTLD_NEXT, "openat64");
 	libc.fopen = dlsym(RTLD_NEXT, "fopen64");
@@ -55,6 +88,7 @@ void interpose_init(void)
 	libc.epoll_pwait2 = dlsym(RTLD_NEXT, "epoll_pwait2");
 	libc.sigaction = dlsym(RTLD_NEXT, "sigaction");
 	libc.pthread_sigmask = dlsym(RTLD_NEXT, "pthread_sigmask");
+	__atomic_store_n(&libc.mmap, dlsym(RTLD_NEXT, "mmap64"), __ATOMIC_RELAXED);
 	libc.getmntent = dlsym(RTLD_NEXT, "getmntent");
 	__atomic_store_n(&libc.getmntent_r, dlsym(RTLD_NEXT, "getmntent_r"), __ATOMIC_RELEASE);
 }
@@ -73,6 +107,16 @@ static long ret_errno(long r)
 	errno = -r;
 	return -1;
 }
+
+/*
+ * libc's function, or the system call: of constructors that run before ours, and where it may be called
+ * by the lookup itself (mmap, of a malloc that replaces libc's).
+ */
+#define NEXT(name, raw, ...)                                                               \
+	({                                                                                 \
+		__auto_type next_ = __atomic_load_n(&libc.name, __ATOMIC_RELAXED);         \
+		likely(next_ != NULL) ? (long)next_(__VA_ARGS__) : ret_errno((long)(raw)); \
+	})
 
 /* Runs @expr (a shim function) without disturbing errno, unmarked threads only. */
 #define INSIDE(expr)                      \
@@ -117,7 +161,8 @@ int i_close(int fd)
 	return LIBC(close)(fd) ?: ret_errno(err);
 }
 
-static int dup_onto(int old, int new, int flags)
+/* @new becomes something else. */
+static void before_dup(int old, int new)
 {
 	if (new != old)
 		written(new);
@@ -129,55 +174,63 @@ static int dup_onto(int old, int new, int flags)
 			shim_epoll_drop(new, new);
 			0;
 		}));
-	return raw3(SYS_dup3, old, new, flags);
 }
 
 int i_dup2(int old, int new) INTERPOSE(dup2);
 int i_dup2(int old, int new)
 {
-	if (old == new)
-		return ret_errno(raw_fcntl(old, F_GETFD, 0) < 0 ? -EBADF : new);
-	return ret_errno(dup_onto(old, new, 0));
+	before_dup(old, new);
+	return NEXT(dup2,
+		    old == new ? raw_fcntl(old, F_GETFD, 0) < 0 ? -EBADF : new
+			       : raw3(SYS_dup3, old, new, 0),
+		    old, new);
 }
 
 int i_dup3(int old, int new, int flags) INTERPOSE(dup3);
 int i_dup3(int old, int new, int flags)
 {
-	return ret_errno(dup_onto(old, new, flags));
+	before_dup(old, new);
+	return NEXT(dup3, raw3(SYS_dup3, old, new, flags), old, new, flags);
 }
 
 #define TRACED_FDS 65535u /* as far as a trace sees close_range() */
 
+static void before_close_range(unsigned int first, unsigned int last)
+{
+	for (unsigned int fd = first; unlikely(shim.tracing) && fd <= min(last, TRACED_FDS); fd++)
+		shim_trace_close(fd);
+	fdtab_drop_range(shim.fds, first, last);
+	shim_epoll_drop(first, last);
+}
+
+static int next_close_range(unsigned int first, unsigned int last, int flags)
+{
+	return NEXT(close_range, raw3(SYS_close_range, first, last, flags), first, last, flags);
+}
+
 /* In pieces, around our own sockets. */
-static long close_pieces(unsigned int first, unsigned int last, int flags)
+static int close_pieces(unsigned int first, unsigned int last, int flags)
 {
 	unsigned int own;
 
-	if (first > last || flags & ~(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE))
-		return -EINVAL;
-	if (!(flags & CLOSE_RANGE_CLOEXEC)) {
-		for (unsigned int fd = first; unlikely(shim.tracing) && fd <= min(last, TRACED_FDS);
-		     fd++)
-			shim_trace_close(fd);
-		fdtab_drop_range(shim.fds, first, last);
-		shim_epoll_drop(first, last);
-	}
-	while (shim_next_own_fd(first, last, &own)) {
-		long r = own > first ? raw3(SYS_close_range, first, own - 1, flags) : 0;
+	while (INSIDE(shim_next_own_fd(first, last, &own))) {
+		int r = own > first ? next_close_range(first, own - 1, flags) : 0;
 
 		if (r || own == last)
 			return r;
 		first = own + 1;
 	}
-	return raw3(SYS_close_range, first, last, flags);
+	return next_close_range(first, last, flags);
 }
 
 int i_close_range(unsigned int first, unsigned int last, int flags) INTERPOSE(close_range);
 int i_close_range(unsigned int first, unsigned int last, int flags)
 {
-	if (!shim_active())
-		return ret_errno(raw3(SYS_close_range, first, last, flags));
-	return ret_errno(INSIDE(close_pieces(first, last, flags)));
+	if (!shim_active() || first > last || flags & ~(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE))
+		return next_close_range(first, last, flags);
+	if (!(flags & CLOSE_RANGE_CLOEXEC))
+		INSIDE((before_close_range(first, last), 0));
+	return close_pieces(first, last, flags);
 }
 
 void i_closefrom(int low) INTERPOSE(closefrom);
@@ -193,7 +246,8 @@ static void *do_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t 
 	if (shim_active() && fd >= 0 && !(flags & MAP_ANONYMOUS))
 		r = INSIDE(shim_mmap(addr, len, prot, flags, fd, off));
 	if (r == SHIM_ELSEWHERE)
-		r = (long)raw_mmap(addr, len, prot, flags, fd, off);
+		return (void *)NEXT(mmap, raw_mmap(addr, len, prot, flags, fd, off), addr, len,
+				    prot, flags, fd, off);
 	if (!IS_ERR((void *)r))
 		return (void *)r;
 	errno = -r;
@@ -216,7 +270,7 @@ void *i_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 
 static int do_statfs(const char *path, struct statfs *st)
 {
-	long r = raw3(SYS_statfs, path, st, 0);
+	long r = NEXT(statfs, raw3(SYS_statfs, path, st, 0), path, st) ? -errno : 0;
 
 	if (shim_active())
 		r = INSIDE(bpffs_fix_statfs(AT_FDCWD, path, r, st));
@@ -225,7 +279,7 @@ static int do_statfs(const char *path, struct statfs *st)
 
 static int do_fstatfs(int fd, struct statfs *st)
 {
-	long r = raw3(SYS_fstatfs, fd, st, 0);
+	long r = NEXT(fstatfs, raw3(SYS_fstatfs, fd, st, 0), fd, st) ? -errno : 0;
 
 	if (shim_active() && !r)
 		r = INSIDE(bpffs_fix_statfs(fd, NULL, r, st));
@@ -264,7 +318,8 @@ int i_mount(const char *src, const char *dir, const char *type, unsigned long fl
 	if (shim_active() && type && !strcmp(type, "bpf") &&
 	    !(flags & (MS_BIND | MS_MOVE | MS_PRIVATE | MS_SHARED | MS_SLAVE)))
 		return ret_errno(INSIDE(bpffs_mount(&shim.client, src, dir, flags, data)));
-	return ret_errno(raw6(SYS_mount, (long)src, (long)dir, (long)type, flags, (long)data, 0));
+	return NEXT(mount, raw6(SYS_mount, (long)src, (long)dir, (long)type, flags, (long)data, 0),
+		    src, dir, type, flags, data);
 }
 
 /* Directories and pins of a bpffs without FUSE, for those who make and remove them */
@@ -280,7 +335,9 @@ int i_mkdir(const char *path, mode_t mode)
 {
 	long r = virtual_op(MSG_FS_MKDIR, path, mode & 01777);
 
-	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_mkdirat, AT_FDCWD, path, mode) : r);
+	if (r == SHIM_ELSEWHERE)
+		return NEXT(mkdir, raw3(SYS_mkdirat, AT_FDCWD, path, mode), path, mode);
+	return ret_errno(r);
 }
 
 int i_rmdir(const char *path) INTERPOSE(rmdir);
@@ -288,8 +345,9 @@ int i_rmdir(const char *path)
 {
 	long r = virtual_op(MSG_FS_RM, path, FS_RM_DIR);
 
-	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR)
-					     : r);
+	if (r == SHIM_ELSEWHERE)
+		return NEXT(rmdir, raw3(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR), path);
+	return ret_errno(r);
 }
 
 int i_unlink(const char *path) INTERPOSE(unlink);
@@ -297,7 +355,9 @@ int i_unlink(const char *path)
 {
 	long r = virtual_op(MSG_FS_RM, path, FS_RM_FILE);
 
-	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_unlinkat, AT_FDCWD, path, 0) : r);
+	if (r == SHIM_ELSEWHERE)
+		return NEXT(unlink, raw3(SYS_unlinkat, AT_FDCWD, path, 0), path);
+	return ret_errno(r);
 }
 
 static struct mntent *fix_mntent(struct mntent *m)
@@ -327,19 +387,21 @@ static bool proc_path(const char *path, const char *what)
 	       strstr(path, what);
 }
 
-static long do_readlink(int dir, const char *path, char *buf, size_t len)
+static long readlink_special(int dir, const char *path, char *buf, size_t len)
 {
-	long r = SHIM_ELSEWHERE;
-
-	if (proc_path(path, "/fd/") && (long)len > 0)
-		r = INSIDE(shim_readlink(dir, path, buf, len));
-	return r == SHIM_ELSEWHERE ? raw_readlinkat(dir, path, buf, len) : r;
+	if (!proc_path(path, "/fd/") || (long)len <= 0)
+		return SHIM_ELSEWHERE;
+	return INSIDE(shim_readlink(dir, path, buf, len));
 }
 
 ssize_t i_readlink(const char *path, char *buf, size_t len) INTERPOSE(readlink);
 ssize_t i_readlink(const char *path, char *buf, size_t len)
 {
-	return ret_errno(do_readlink(AT_FDCWD, path, buf, len));
+	long r = readlink_special(AT_FDCWD, path, buf, len);
+
+	if (r == SHIM_ELSEWHERE)
+		return NEXT(readlink, raw_readlinkat(AT_FDCWD, path, buf, len), path, buf, len);
+	return ret_errno(r);
 }
 
 ssize_t i_readlink_chk(const char *path, char *buf, size_t len, size_t size)
@@ -348,13 +410,17 @@ ssize_t i_readlink_chk(const char *path, char *buf, size_t len, size_t size)
 {
 	if (len > size)
 		__builtin_trap();
-	return ret_errno(do_readlink(AT_FDCWD, path, buf, len));
+	return i_readlink(path, buf, len);
 }
 
 ssize_t i_readlinkat(int dir, const char *path, char *buf, size_t len) INTERPOSE(readlinkat);
 ssize_t i_readlinkat(int dir, const char *path, char *buf, size_t len)
 {
-	return ret_errno(do_readlink(dir, path, buf, len));
+	long r = readlink_special(dir, path, buf, len);
+
+	if (r == SHIM_ELSEWHERE)
+		return NEXT(readlinkat, raw_readlinkat(dir, path, buf, len), dir, path, buf, len);
+	return ret_errno(r);
 }
 
 static int open_special(const char *path, int flags)
@@ -447,7 +513,8 @@ int i_ioctl(int fd, unsigned long cmd, unsigned long arg)
 			long ours = shim_perf_ioctl(fd, cmd, arg);
 			ours == SHIM_ELSEWHERE ? shim_perf_ring_ioctl(fd, cmd, arg) : ours;
 		}));
-	return ret_errno(r == SHIM_ELSEWHERE ? raw3(SYS_ioctl, fd, cmd, arg) : r);
+	return r == SHIM_ELSEWHERE ? NEXT(ioctl, raw3(SYS_ioctl, fd, cmd, arg), fd, cmd, arg)
+				   : ret_errno(r);
 }
 
 static long perf_open(long attr, long pid, long cpu, long group, long flags)
@@ -466,14 +533,14 @@ static long perf_open(long attr, long pid, long cpu, long group, long flags)
 int i_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev) INTERPOSE(epoll_ctl);
 int i_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 {
-	long r = raw4(SYS_epoll_ctl, epfd, op, fd, ev), other;
+	long r = NEXT(epoll_ctl, raw4(SYS_epoll_ctl, epfd, op, fd, ev), epfd, op, fd, ev), other;
 
-	if (r == -EPERM && shim_active()) {
+	if (r && errno == EPERM && shim_active()) {
 		other = INSIDE(shim_epoll_ctl(epfd, op, fd, ev));
 		if (other != SHIM_ELSEWHERE)
-			r = other;
+			r = ret_errno(other);
 	}
-	return ret_errno(r);
+	return r;
 }
 
 static void before_wait(void)
@@ -526,28 +593,37 @@ sighandler_t i_signal(int sig, sighandler_t handler)
 {
 	struct sigaction act = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
 
+	if (!shim_active() || !sigchain_handles(sig))
+		return LIBC(signal)(sig, handler);
 	sigemptyset(&act.sa_mask);
 	sigaddset(&act.sa_mask, sig);
 	return i_sigaction(sig, &act, &old) ? SIG_ERR : old.sa_handler;
 }
 
+/* What may not be blocked is left out, in a copy. */
+static const sigset_t *let_through(int how, const sigset_t *set, sigset_t *copy)
+{
+	if (!set || how == SIG_UNBLOCK || !shim_active())
+		return set;
+	*copy = *set;
+	sigchain_let_through(copy);
+	return copy;
+}
+
 int i_pthread_sigmask(int how, const sigset_t *set, sigset_t *old) INTERPOSE(pthread_sigmask);
 int i_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-	sigset_t ours;
+	sigset_t copy;
 
-	if (set && how != SIG_UNBLOCK && shim_active()) {
-		ours = *set;
-		sigchain_let_through(&ours);
-		set = &ours;
-	}
-	return LIBC(pthread_sigmask)(how, set, old);
+	return LIBC(pthread_sigmask)(how, let_through(how, set, &copy), old);
 }
 
 int i_sigprocmask(int how, const sigset_t *set, sigset_t *old) INTERPOSE(sigprocmask);
 int i_sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
-	return ret_errno(-i_pthread_sigmask(how, set, old));
+	sigset_t copy;
+
+	return LIBC(sigprocmask)(how, let_through(how, set, &copy), old);
 }
 
 /* Unwinders find the stubs of return probes: see agent/unwind.h. */
@@ -571,17 +647,17 @@ int i_dl_iterate_phdr(int (*each)(struct dl_phdr_info *, size_t, void *), void *
 
 #define POLL_FEW 64u
 
-static int do_ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *ts, const sigset_t *mask)
+/* The copy, when there is a handle among them. */
+static bool poll_copy(struct pollfd *copy, const struct pollfd *fds, nfds_t nr)
 {
-	struct pollfd copy[POLL_FEW];
-	int ret;
-
 	if (!shim_active() || !nr || nr > POLL_FEW)
-		return LIBC(ppoll)(fds, nr, ts, mask);
+		return false;
 	memcpy(copy, fds, nr * sizeof(*fds));
-	if (!INSIDE(shim_poll_begin(copy, nr)))
-		return LIBC(ppoll)(fds, nr, ts, mask);
-	ret = LIBC(ppoll)(copy, nr, ts, mask);
+	return INSIDE(shim_poll_begin(copy, nr));
+}
+
+static int poll_done(struct pollfd *fds, const struct pollfd *copy, nfds_t nr, int ret)
+{
 	for (nfds_t i = 0; ret >= 0 && i < nr; i++)
 		fds[i].revents = copy[i].revents;
 	return ret;
@@ -590,16 +666,22 @@ static int do_ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *ts, co
 int i_poll(struct pollfd *fds, nfds_t nr, int ms) INTERPOSE(poll);
 int i_poll(struct pollfd *fds, nfds_t nr, int ms)
 {
-	struct timespec ts = {ms / 1000, ms % 1000 * 1000000l};
+	struct pollfd copy[POLL_FEW];
 
-	return do_ppoll(fds, nr, ms < 0 ? NULL : &ts, NULL);
+	if (!poll_copy(copy, fds, nr))
+		return LIBC(poll)(fds, nr, ms);
+	return poll_done(fds, copy, nr, LIBC(poll)(copy, nr, ms));
 }
 
 int i_ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *ts, const sigset_t *mask)
 	INTERPOSE(ppoll);
 int i_ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *ts, const sigset_t *mask)
 {
-	return do_ppoll(fds, nr, ts, mask);
+	struct pollfd copy[POLL_FEW];
+
+	if (!poll_copy(copy, fds, nr))
+		return LIBC(ppoll)(fds, nr, ts, mask);
+	return poll_done(fds, copy, nr, LIBC(ppoll)(copy, nr, ts, mask));
 }
 
 int i_poll_chk(struct pollfd *fds, nfds_t nr, int ms, size_t size) INTERPOSE(__poll_chk);
@@ -643,7 +725,7 @@ static long nr_mmap(long a, long b, long c, long d, long e, long f)
 }
 static long nr_readlinkat(long a, long b, long c, long d, long e, long f)
 {
-	return ret_errno(do_readlink(a, (char *)b, (char *)c, d));
+	return i_readlinkat(a, (char *)b, (char *)c, d);
 }
 static long nr_openat(long a, long b, long c, long d, long e, long f)
 {
