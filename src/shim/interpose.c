@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
+#include <time.h>
 #include "shim/bpffs.h"
 #include "shim/interpose.h"
 #include "agent/unwind.h"
@@ -48,6 +49,9 @@ static struct {
 	FILE *(*fopen)(const char *, const char *);
 	struct mntent *(*getmntent)(FILE *);
 	int (*ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+	int (*select)(int, fd_set *, fd_set *, fd_set *, struct timeval *);
+	int (*pselect)(int, fd_set *, fd_set *, fd_set *, const struct timespec *,
+		       const sigset_t *);
 	int (*epoll_wait)(int, struct epoll_event *, int, int);
 	int (*epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
 	int (*epoll_pwait2)(int, struct epoll_event *, int, const struct timespec *,
@@ -83,6 +87,8 @@ void interpose_init(void)
 	libc.openat = dlsym(RTLD_NEXT, "openat64");
 	libc.fopen = dlsym(RTLD_NEXT, "fopen64");
 	libc.ppoll = dlsym(RTLD_NEXT, "ppoll");
+	libc.select = dlsym(RTLD_NEXT, "select");
+	libc.pselect = dlsym(RTLD_NEXT, "pselect");
 	libc.epoll_wait = dlsym(RTLD_NEXT, "epoll_wait");
 	libc.epoll_pwait = dlsym(RTLD_NEXT, "epoll_pwait");
 	libc.epoll_pwait2 = dlsym(RTLD_NEXT, "epoll_pwait2");
@@ -645,7 +651,7 @@ int i_dl_iterate_phdr(int (*each)(struct dl_phdr_info *, size_t, void *), void *
 
 /* poll: handles are replaced in a copy */
 
-#define POLL_FEW 64u
+#define POLL_FEW 1024u
 
 /* The copy, when there is a handle among them. */
 static bool poll_copy(struct pollfd *copy, const struct pollfd *fds, nfds_t nr)
@@ -690,6 +696,62 @@ int i_poll_chk(struct pollfd *fds, nfds_t nr, int ms, size_t size)
 	if (size / sizeof(*fds) < nr)
 		__builtin_trap();
 	return i_poll(fds, nr, ms);
+}
+
+/* select: the same, asked as a poll. False: no handle to wait for is among them. */
+
+static bool do_select(int n, const struct select_sets *s, const struct timespec *ts,
+		      const sigset_t *mask, int *ret)
+{
+	struct pollfd fds[FD_SETSIZE];
+	u32 nr;
+
+	if (!shim_active() || n <= 0 || n > FD_SETSIZE)
+		return false;
+	nr = INSIDE(shim_select_begin(n, s, fds));
+	if (!nr)
+		return false;
+	*ret = LIBC(ppoll)(fds, nr, ts, mask);
+	if (*ret >= 0)
+		*ret = (int)ret_errno(shim_select_end(n, s, fds, nr));
+	return true;
+}
+
+static s64 now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ll + ts.tv_nsec / 1000;
+}
+
+int i_select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval *tv) INTERPOSE(select);
+int i_select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval *tv)
+{
+	const struct select_sets s = {in, out, ex};
+	bool fits = !tv || (tv->tv_sec >= 0 && tv->tv_usec >= 0 && tv->tv_usec < 1000000);
+	struct timespec ts = {tv && fits ? tv->tv_sec : 0, tv && fits ? tv->tv_usec * 1000 : 0};
+	s64 left = ts.tv_sec * 1000000ll + ts.tv_nsec / 1000 + now_us();
+	int ret;
+
+	if (!fits || !do_select(n, &s, tv ? &ts : NULL, NULL, &ret))
+		return LIBC(select)(n, in, out, ex, tv);
+	if (tv) {
+		left = max(left - now_us(), (s64)0);
+		*tv = (struct timeval){left / 1000000, left % 1000000};
+	}
+	return ret;
+}
+
+int i_pselect(int n, fd_set *in, fd_set *out, fd_set *ex, const struct timespec *ts,
+	      const sigset_t *mask) INTERPOSE(pselect);
+int i_pselect(int n, fd_set *in, fd_set *out, fd_set *ex, const struct timespec *ts,
+	      const sigset_t *mask)
+{
+	const struct select_sets s = {in, out, ex};
+	int ret;
+
+	return do_select(n, &s, ts, mask, &ret) ? ret : LIBC(pselect)(n, in, out, ex, ts, mask);
 }
 
 /* syscall(2): numbers whose function is replaced go to the replacement. */

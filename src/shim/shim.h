@@ -15,8 +15,8 @@
  *   inner.c      maps inside maps
  *   sigchain.c   SIGSEGV handlers of the program     trace.c   calls as records in a file
  *   host.c       what SYSCALL programs ask for       fail.c    faults on demand
- *   ring.c       epoll on ring buffers           agent*.c  programs attached to this process
- *   perf_ring.c  perf events of bpf output
+ *   ring.c       epoll, poll on ring buffers     agent*.c  programs attached to this process
+ *   perf_ring.c  perf events of bpf output       select.c  select on ring buffers
  *   perf.c       perf_event_open, ioctl        trace_files.c  kprobe_events, uprobe_events
  *
  * One state for the process. Without USERBPF_SOCKET in the environment @on is false and every call
@@ -24,6 +24,7 @@
  * interpose.c touches errno. What runs inside the shim (map_bind() calling mmap(), say) is marked
  * by @hit_inside, per thread, and passes through.
  */
+#include <sys/select.h>
 #include "agent/hit.h"
 #include "shim/client.h"
 #include "shim/fdtab.h"
@@ -119,6 +120,13 @@ struct epoll_event;
 long shim_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
 struct pollfd;
 bool shim_poll_begin(struct pollfd *fds, unsigned long nr); /* puts eventfds in the place of handles; true: there were any */
+/* select.c: @fds gets what select(2) of the first @n fds asks, as poll; how many, 0: none of them is a handle to wait
+ * for. Then the sets from what poll answered: select's result or negative errno. */
+struct select_sets {
+	fd_set *in, *out, *ex;
+};
+u32 shim_select_begin(int n, const struct select_sets *s, struct pollfd *fds);
+int shim_select_end(int n, const struct select_sets *s, const struct pollfd *fds, u32 nr);
 void shim_epoll_sweep(void); /* the thread is about to wait */
 void shim_epoll_drop(unsigned int first, unsigned int last); /* these were closed */
 unsigned int shim_epoll_next_fd(unsigned int first); /* from @first on; ~0u: none */

@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -158,6 +160,31 @@ static void records(struct perf_buffer *pb)
 	IS("from", 3, app.last[8]);
 }
 
+/* Without libbpf's epoll: the buffer's fd by ppoll(2), select(2). */
+static void polled(struct perf_buffer *pb)
+{
+	int fd = perf_buffer__buffer_fd(pb, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct timespec ts = {1, 0}, none = {};
+	struct timeval tv = {0, 50000};
+	fd_set in;
+
+	perf_buffer__consume(pb);
+	IS("ppoll, empty", 0, ppoll(&p, 1, &none, NULL));
+	FD_ZERO(&in);
+	FD_SET(fd, &in);
+	IS("select, empty", 0, select(fd + 1, &in, NULL, NULL, &tv));
+	IS("output", 0, run("emit"));
+	IS("ppoll", 1, ppoll(&p, 1, &ts, NULL));
+	IS("readable", POLLIN, p.revents);
+	IS("output", 0, run("emit")); /* a kernel reports each wake-up once */
+	FD_SET(fd, &in);
+	IS("select", 1, select(fd + 1, &in, NULL, NULL, &tv));
+	IS("in the set", 1, !!FD_ISSET(fd, &in));
+	perf_buffer__consume(pb);
+	IS("read", 0, ppoll(&p, 1, &none, NULL));
+}
+
 static void overflow(struct perf_buffer *pb)
 {
 	unsigned long sent = 0, refused = 0;
@@ -284,6 +311,7 @@ int main(int argc, char **argv)
 	if (pb) {
 		records(pb);
 		wakes(pb);
+		polled(pb);
 		overflow(pb);
 		perf_buffer__free(pb);
 	}

@@ -11,9 +11,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define max(a, b) ((a) > (b) ? (a) : (b))
 
 static int wrong;
 
@@ -143,6 +146,53 @@ static void polled(struct app *a, struct ring_buffer *rb, int fd)
 	reap(pid);
 	ring_buffer__consume(rb);
 	IS("read", 0, poll(p, 2, 0));
+}
+
+/* select(2) and pselect(2): the map among other fds, in any set. */
+static void selected(struct app *a, struct ring_buffer *rb, int fd)
+{
+	struct timeval tv = {0, 100000};
+	struct timespec ts = {5, 0}, none = {};
+	fd_set in, out, ex;
+	int p[2], r;
+	double t = now();
+	pid_t pid;
+
+	if (pipe(p))
+		exit(2);
+	ring_buffer__consume(rb);
+	FD_ZERO(&in);
+	FD_SET(fd, &in);
+	FD_SET(p[0], &in);
+	IS("select, empty", 0, select(max(fd, p[0]) + 1, &in, NULL, NULL, &tv));
+	IS("select sleeps", 1, now() - t > 0.09);
+	IS("no time left", 0, tv.tv_sec * 1000000 + tv.tv_usec);
+	IS("not in the set", 0, FD_ISSET(fd, &in) || FD_ISSET(p[0], &in));
+	pid = writer(a, "reserve", 1, 50);
+	FD_SET(fd, &in);
+	FD_SET(p[0], &in);
+	tv = (struct timeval){5, 0};
+	IS("select", 1, select(max(fd, p[0]) + 1, &in, NULL, NULL, &tv));
+	IS("time left", 1, tv.tv_sec == 4);
+	IS("in the set", 1, FD_ISSET(fd, &in) && !FD_ISSET(p[0], &in));
+	reap(pid);
+	FD_ZERO(&out);
+	FD_ZERO(&ex);
+	FD_SET(fd, &out);
+	FD_SET(fd, &ex);
+	FD_SET(p[1], &out);
+	IS("pselect", 2, pselect(max(fd, p[1]) + 1, &in, &out, &ex, &ts, NULL));
+	IS("a ring is not written", 1, !FD_ISSET(fd, &out) && FD_ISSET(p[1], &out));
+	IS("no exception", 0, FD_ISSET(fd, &ex));
+	ring_buffer__consume(rb);
+	IS("read", 0, pselect(fd + 1, &in, NULL, NULL, &none, NULL));
+	FD_SET(fd, &in);
+	close(p[0]);
+	FD_SET(p[0], &in);
+	r = select(max(fd, p[0]) + 1, &in, NULL, NULL, NULL);
+	IS("closed", EBADF, r < 0 ? errno : 0);
+	IS("sets stay", 1, FD_ISSET(fd, &in) && FD_ISSET(p[0], &in));
+	close(p[1]);
 }
 
 static void empty(struct app *a, struct ring_buffer *rb)
@@ -313,6 +363,7 @@ int main(int argc, char **argv)
 	empty(&a, rb);
 	woken(&a, rb);
 	polled(&a, rb, map_fd(&a, "ring"));
+	selected(&a, rb, map_fd(&a, "ring"));
 	many(&a, rb);
 	wakeups(&a, rb);
 	query(&a, rb);
