@@ -2,12 +2,15 @@
 /*
  * loaders.c - how long a process takes to load an object for the first time, and its memory: one program per way, so that none pays
  * for the other's libraries. HOW: 1 libbpf, 2 bpftool's light skeleton, 3 ours. OBJ is the object's name.
- *   usage: loaders_HOW_OBJ [OBJECT]      prints "HOW microseconds peak-KiB microseconds-in-TEST_RUN"
+ *   usage: loaders_HOW_OBJ [OBJECT]      prints "HOW microseconds peak-KiB microseconds-in-calls by-program microseconds-of-CPU"
  *
- * The last figure is how long a loader program ran: the object's own bpf(2) calls, of which no loader can save one.
+ * The fourth figure is the object's own bpf(2) calls, of which no loader can save one: how long a loader program ran (the next is 1 then), or what a skeleton without
+ * one spent in them. The last is the process's work, without what it waits for: a kernel that fills a map of maps waits for a grace period, which takes
+ * as long as other CPUs like.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 #if HOW == 1
 #include <bpf/libbpf.h>
@@ -34,18 +37,26 @@ static double now_us(void)
 	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
 }
 
-static double in_run;
+static double cpu_us(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 + u.ru_utime.tv_usec +
+	       u.ru_stime.tv_usec;
+}
+
+static double in_run, in_calls;
 
 #if HOW != 1
 #define TEST_RUN 10
 
 static long timed_syscall(long nr, long cmd, void *attr, unsigned long size)
 {
-	double start = cmd == TEST_RUN ? now_us() : 0;
+	double start = now_us();
 	long ret = syscall(nr, cmd, attr, size, 0L, 0L, 0L);
 
-	if (cmd == TEST_RUN)
-		in_run += now_us() - start;
+	*(cmd == TEST_RUN ? &in_run : &in_calls) += now_us() - start;
 	return ret;
 }
 #endif
@@ -86,13 +97,15 @@ static long peak_kib(void)
 
 int main(int argc, char **argv)
 {
-	double start = now_us(), took;
+	double cpu = cpu_us(), start = now_us(), took;
 
 	if (once(argc > 1 ? argv[1] : "")) {
 		perror(TEXT(OBJ));
 		return 1;
 	}
 	took = now_us() - start;
-	printf("%d %.0f %ld %.0f\n", HOW, took, peak_kib(), in_run);
+	cpu = cpu_us() - cpu;
+	printf("%d %.0f %ld %.0f %d %.0f\n", HOW, took, peak_kib(), in_run ? in_run : in_calls,
+	       in_run > 0, cpu);
 	return 0;
 }
