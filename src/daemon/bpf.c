@@ -245,33 +245,6 @@ static int op_path(struct sys_call *sc, u64 uaddr, bool pin, struct sys_path *ou
 static const struct sys_call_ops call_ops = {op_copy_in, op_copy_out, op_fd, op_install_fd,
 					     op_path};
 
-/* Maps that are written next: variables, and what a loader works on. Many another is only made and handed on. */
-static bool wants_memory(const struct map_attr *a)
-{
-	return a->map_flags & BPF_F_MMAPABLE ||
-	       (a->map_type == BPF_MAP_TYPE_ARRAY && a->max_entries == 1);
-}
-
-/* A client asks about every fd it gets sooner or later: it is told at once. */
-static u32 add_description(struct conn *c, long res, u32 cmd)
-{
-	struct msg_handle_info info;
-	u32 flags = BPF_REPLY_HANDLE;
-
-	if (res < 0 || c->reply.nr_fds != 1 || image_describe(c, c->reply.fds[0], &info))
-		return 0;
-	if (cmd == BPF_PROG_LOAD && image_add_loader(c, c->reply.fds[0]))
-		flags |= BPF_REPLY_IMAGE;
-	if (cmd == BPF_MAP_CREATE && info.kind == OBJ_MAP && wants_memory(&info.map) &&
-	    !image_describe_memory(c, c->reply.fds[0], &info))
-		flags |= BPF_REPLY_MEMORY;
-	if (cmd == BPF_MAP_CREATE && info.kind == OBJ_MAP &&
-	    map_ops_of(info.map.map_type)->owner_keys)
-		sweep_storage_made(c->d);
-	reply_add(&c->reply, &info, sizeof(info));
-	return flags;
-}
-
 int bpf_handle(struct conn *c)
 {
 	struct call k = {.sc.ops = &call_ops, .c = c};
@@ -288,7 +261,10 @@ int bpf_handle(struct conn *c)
 	}
 	free(k.segs);
 	out.nr_segs = k.nr_out;
-	out.flags = add_description(c, res, k.h.cmd);
+	if (res >= 0 &&
+	    c->reply.nr_fds ==
+		    1) /* a client asks about every fd it gets sooner or later: it is told at once */
+		out.flags = image_describe_new(c, c->reply.fds[0], k.h.cmd);
 	if (c->reply.data)
 		memcpy(c->reply.data, &out, sizeof(out));
 	return res;

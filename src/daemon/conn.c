@@ -217,16 +217,6 @@ static void conn_free(struct conn *c)
 	daemon_wake(d);
 }
 
-/* Who has asked often asks again at once, and a thread that sleeps takes longer to wake than to answer. */
-static void wait_eagerly(struct conn *c)
-{
-	char byte;
-
-	for (int tries = 0; tries < EAGER_TRIES; tries++)
-		if (recv(c->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
-			return;
-}
-
 /* One request; 1: go on. */
 static int conn_step(struct conn *c)
 {
@@ -247,9 +237,8 @@ static void *conn_main(void *arg)
 {
 	struct conn *c = arg;
 
-	do
-		wait_eagerly(c);
-	while (conn_step(c) > 0);
+	while (conn_step(c) > 0)
+		;
 	conn_free(c);
 	return NULL;
 }
@@ -300,6 +289,7 @@ static void conn_new(struct daemon *d, int sock)
 	c->d = d;
 	c->sock = sock;
 	c->msg.strict = true;
+	c->msg.eager = EAGER_TRIES;
 	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (cred_open(c)) {
 		close(sock);

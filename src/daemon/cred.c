@@ -42,15 +42,15 @@ int cred_open(struct conn *c)
 	socklen_t len = sizeof(u);
 	char path[32];
 
-	c->pidfd = c->proc = -1;
+	c->pidfd = c->ns = -1;
 	if (getsockopt(c->sock, SOL_SOCKET, SO_PEERCRED, &u, &len) || !admitted(c->d, u.uid))
 		return -EACCES;
 	c->pid = u.pid;
 	c->uid = u.uid;
 	c->gid = u.gid;
 	c->pidfd = u.pid > 0 ? syscall(SYS_pidfd_open, u.pid, 0) : -1;
-	snprintf(path, sizeof(path), "/proc/%d", u.pid);
-	c->proc = u.pid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	snprintf(path, sizeof(path), "/proc/%d/ns", u.pid);
+	c->ns = u.pid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	return 0;
 }
 
@@ -58,8 +58,8 @@ void cred_close(struct conn *c)
 {
 	if (c->pidfd >= 0)
 		close(c->pidfd);
-	if (c->proc >= 0)
-		close(c->proc);
+	if (c->ns >= 0)
+		close(c->ns);
 }
 
 bool cred_gone(const struct conn *c)
@@ -78,7 +78,7 @@ static bool alive(const struct conn *c)
 
 static bool owned_by(const struct conn *c, uid_t uid)
 {
-	int fd = openat(c->proc, "ns/user", O_RDONLY | O_CLOEXEC);
+	int fd = openat(c->ns, "user", O_RDONLY | O_CLOEXEC);
 	uid_t owner;
 	bool yes;
 
@@ -93,7 +93,7 @@ static bool ns_counts(struct conn *c)
 {
 	struct stat st;
 
-	if (c->proc < 0 || fstatat(c->proc, "ns/user", &st, 0))
+	if (c->ns < 0 || fstatat(c->ns, "user", &st, 0))
 		return false;
 	if (st.st_ino == c->d->user_ns)
 		return true;
@@ -117,15 +117,17 @@ static u64 effective(pid_t pid)
 void cred_get(struct conn *c, struct cred *out)
 {
 	u64 caps = effective(c->pid);
+	bool counts = caps && ns_counts(c),
+	     here = alive(c); /* then it was the peer's, what was read before */
 
-	if (caps && (!ns_counts(c) || !alive(c)))
+	if (!counts || !here)
 		caps = 0;
-	if (c->pid == __atomic_load_n(&c->d->preload.pid, __ATOMIC_ACQUIRE) && alive(c))
+	if (c->pid == __atomic_load_n(&c->d->preload.pid, __ATOMIC_ACQUIRE) && here)
 		caps = ~0ull; /* our own driver */
 	*out = (struct cred){.pid = c->pid,
 			     .uid = c->uid,
 			     .gid = c->gid,
-			     .groups_of = alive(c) ? c->pid : 0,
+			     .groups_of = here ? c->pid : 0,
 			     .caps = caps,
 			     .unpriv_disabled = c->d->unpriv};
 }

@@ -100,7 +100,7 @@ struct conn {
 	struct list node; /* daemon->conns */
 	struct daemon *d;
 	int sock, pidfd;
-	int proc;	  /* O_PATH fd of /proc/PID, -1: gone */
+	int ns;		  /* O_PATH fd of /proc/PID/ns, -1: gone */
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
@@ -124,14 +124,10 @@ void reply_reset(struct reply *r);
 /* Handlers: body and fds are in c->msg, unchecked; the answer goes to c->reply. Return: result
  * of the reply. */
 int bpf_handle(struct conn *c);
-/* Of a handle of ours; -EBADF: it is none. */
-int image_describe(struct conn *c, int fd, struct msg_handle_info *info);
-/* The same, and the memory of a map goes along as an fd of the reply. */
-int image_describe_memory(struct conn *c, int fd, struct msg_handle_info *info);
+/* Of a handle that command @cmd has made: what it is, and what its maker will want at once, added to the reply; BPF_REPLY_* */
+u32 image_describe_new(struct conn *c, int fd, u32 cmd);
 /* A program for another process: struct msg_image and what follows it, with its fds. */
 int image_reply(struct reply *r, const struct bpf_prog *p);
-/* Adds to the reply the image of a program that is there to be run once, soon. 0: it is none of those. */
-bool image_add_loader(struct conn *c, int fd);
 int image_handle_info(struct conn *c);
 int image_handle_prog(struct conn *c);
 int image_handle_tail(struct conn *c);

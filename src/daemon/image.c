@@ -79,36 +79,25 @@ static struct obj *describe(struct conn *c, int fd, struct msg_handle_info *info
 	return ERR_PTR(-EBADF);
 }
 
-int image_describe(struct conn *c, int fd, struct msg_handle_info *info)
+static int add_memory(struct conn *c, const struct msg_handle_info *info, struct obj *o)
 {
-	struct obj *o = describe(c, fd, info);
-
-	if (IS_ERR(o))
-		return PTR_ERR(o);
-	obj_put(o);
-	return 0;
-}
-
-int image_describe_memory(struct conn *c, int fd, struct msg_handle_info *info)
-{
-	struct obj *o = describe(c, fd, info);
-	int err = 0;
-
-	if (IS_ERR(o))
-		return PTR_ERR(o);
-	if (info->kind == OBJ_MAP || info->kind == OBJ_PERF_RING)
-		err = add_map_fd(c, info, &obj_to_map(o)->map);
-	obj_put(o);
-	return err;
+	if (info->kind != OBJ_MAP && info->kind != OBJ_PERF_RING)
+		return 0;
+	return add_map_fd(c, info, &obj_to_map(o)->map);
 }
 
 int image_handle_info(struct conn *c)
 {
 	struct msg_handle_info info;
-	int err = image_describe_memory(c, passed_fd(c, 0), &info);
+	struct obj *o = describe(c, passed_fd(c, 0), &info);
+	int err;
 
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	err = add_memory(c, &info, o);
 	if (!err)
 		reply_add(&c->reply, &info, sizeof(info));
+	obj_put(o);
 	return err;
 }
 
@@ -187,22 +176,48 @@ static bool is_loader(struct obj *o)
 	return p && p->type == BPF_PROG_TYPE_SYSCALL && p->len <= 8192 && p->image->nr_maps <= 4;
 }
 
-bool image_add_loader(struct conn *c, int fd)
+static bool add_loader(struct conn *c, struct obj *o)
 {
-	struct obj *o = handle_lookup(sys_objs(c->d->sys), fd, NULL);
 	struct reply *r = &c->reply;
 	size_t len = r->len;
 	u32 nr_fds = r->nr_fds;
-	bool added = false;
+
+	if (!is_loader(o))
+		return false;
+	if (!image_reply(r, obj_to_prog(o)))
+		return true;
+	reply_back(r, len, nr_fds);
+	return false;
+}
+
+/* Maps that are written next: variables, and what a loader works on. Many another is only made and handed on. */
+static bool wants_memory(const struct msg_handle_info *info)
+{
+	const struct map_attr *a = &info->map;
+
+	return info->kind == OBJ_MAP &&
+	       (a->map_flags & BPF_F_MMAPABLE ||
+		(a->map_type == BPF_MAP_TYPE_ARRAY && a->max_entries == 1));
+}
+
+u32 image_describe_new(struct conn *c, int fd, u32 cmd)
+{
+	struct msg_handle_info info;
+	struct obj *o = describe(c, fd, &info);
+	u32 flags = BPF_REPLY_HANDLE;
 
 	if (IS_ERR(o))
-		return false;
-	if (is_loader(o))
-		added = !image_reply(r, obj_to_prog(o));
-	if (!added)
-		reply_back(r, len, nr_fds);
+		return 0;
+	if (cmd == BPF_PROG_LOAD && add_loader(c, o))
+		flags |= BPF_REPLY_IMAGE;
+	if (cmd == BPF_MAP_CREATE && wants_memory(&info) && !add_memory(c, &info, o))
+		flags |= BPF_REPLY_MEMORY;
+	if (cmd == BPF_MAP_CREATE && info.kind == OBJ_MAP &&
+	    map_ops_of(info.map.map_type)->owner_keys)
+		sweep_storage_made(c->d);
+	reply_add(&c->reply, &info, sizeof(info));
 	obj_put(o);
-	return added;
+	return flags;
 }
 
 static struct obj *passed_prog(struct conn *c)

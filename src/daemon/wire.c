@@ -51,7 +51,7 @@ static int collect_fds(struct wire_msg *m, struct msghdr *mh)
 }
 
 /* One recvmsg() into @iov: bytes, 0 at the end, or -errno. */
-static ssize_t recv_some(int sock, struct wire_msg *m, struct iovec *iov, int nr)
+static ssize_t recv_some(int sock, struct wire_msg *m, struct iovec *iov, int nr, int flags)
 {
 	union {
 		char space[CMSG_SPACE(253 * sizeof(int))];
@@ -65,7 +65,7 @@ static ssize_t recv_some(int sock, struct wire_msg *m, struct iovec *iov, int nr
 	int err;
 
 	do
-		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -79,7 +79,7 @@ static int recv_all(int sock, struct wire_msg *m, void *buf, size_t len, size_t 
 {
 	while (got < len) {
 		struct iovec iov = {(char *)buf + got, len - got};
-		ssize_t n = recv_some(sock, m, &iov, 1);
+		ssize_t n = recv_some(sock, m, &iov, 1, 0);
 
 		if (n < 0)
 			return n == -EAGAIN ? -EPIPE : n; /* -EAGAIN is for "no message yet" */
@@ -114,6 +114,18 @@ static int body_reserve(struct wire_msg *m, size_t len, size_t keep,
 	return 0;
 }
 
+/* Who has asked often asks again at once, and a thread that sleeps takes longer to wake than to answer. */
+static ssize_t recv_eagerly(int sock, struct wire_msg *m, struct iovec *iov, int nr)
+{
+	for (u32 tries = 0; tries < m->eager; tries++) {
+		ssize_t n = recv_some(sock, m, iov, nr, MSG_DONTWAIT);
+
+		if (n != -EAGAIN)
+			return n;
+	}
+	return recv_some(sock, m, iov, nr, 0);
+}
+
 /* The header, and with a strict peer as much of the body as has come (*got). As wire_recv(). */
 static int recv_header(int sock, struct wire_msg *m, size_t *got)
 {
@@ -123,7 +135,7 @@ static int recv_header(int sock, struct wire_msg *m, size_t *got)
 	*got = 0;
 	if (!m->strict)
 		return recv_all(sock, m, &m->hdr, sizeof(m->hdr), 0, true);
-	n = recv_some(sock, m, iov, 2);
+	n = recv_eagerly(sock, m, iov, 2);
 	if (n <= 0)
 		return n;
 	if (n >= sizeof(m->hdr)) {

@@ -17,6 +17,7 @@ struct wire_msg {
 	size_t room;
 	int *fds;
 	u32 nr_fds, fd_room;
+	u32 eager;	/* strict: looks at the socket before sleeping on it */
 	bool strict;	/* the peer sends nothing before it has our answer: header and body are read at once, more bytes are an error */
 };
 

@@ -100,21 +100,19 @@ static int dup_high(int fd)
 
 static int memfd_new(const struct map_attr *attr, u64 len)
 {
-	u64 ram = (u64)sysconf(_SC_PHYS_PAGES) * MAP_PAGE;
+	bool at_once = !(attr->map_flags & BPF_F_NO_PREALLOC) && len <= MAP_POPULATE_MAX;
 	int seals = F_SEAL_GROW | F_SEAL_SHRINK;
 	int fd, err;
 
 	/* as vmalloc() in the kernel; maps without preallocation pay as they grow */
-	if (len > ram && !(attr->map_flags & BPF_F_NO_PREALLOC))
+	if (!at_once && !(attr->map_flags & BPF_F_NO_PREALLOC) &&
+	    len > (u64)sysconf(_SC_PHYS_PAGES) * MAP_PAGE)
 		return -ENOMEM;
 	fd = memfd_create("bpf-map", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
 	err = -ENOMEM;
-	if (ftruncate(fd, len))
-		goto fail_fd;
-	if (!(attr->map_flags & BPF_F_NO_PREALLOC) && len <= MAP_POPULATE_MAX &&
-	    fallocate(fd, 0, 0, len))
+	if (at_once ? fallocate(fd, 0, 0, len) : ftruncate(fd, len))
 		goto fail_fd;
 	/* Nobody else may seal later; BPF_F_RDONLY_PROG maps get their last seal when frozen. */
 	if (!(attr->map_flags & BPF_F_RDONLY_PROG))

@@ -153,7 +153,7 @@ static void handle_hash(struct obj_table *t, struct handle *h)
 static void handle_destroy(struct obj_table *t, struct handle *h)
 {
 	inotify_rm_watch(t->inotify, h->wd);
-	close(h->rd);
+	close(h->own);
 	obj_put(h->obj);
 	free(h);
 }
@@ -166,7 +166,10 @@ static void arm(struct obj_table *t, u64 due)
 	timerfd_settime(t->timer, TFD_TIMER_ABSTIME, &its, NULL);
 }
 
-/* A fresh inode: the record's read-only fd and watch, and in *rw the fd to give away. */
+/*
+ * A fresh inode: the record's fd and watch, and in *rw the fd to give away. The first descriptor of a memfd has no write count, so a lease does not mind
+ * it, and it can be the record's.
+ */
 static int handle_create(struct obj_table *t, struct handle *h, const char *kind, int *rw)
 {
 	char name[32];
@@ -188,25 +191,14 @@ static int handle_create(struct obj_table *t, struct handle *h, const char *kind
 	}
 	h->dev = st.st_dev;
 	h->ino = st.st_ino;
-	err = h->rd = reopen(memfd, O_RDONLY);
-	if (err < 0)
-		goto fail_memfd;
-	/* A lease is never held while somebody may open the inode; should it be, the signal must
-	 * not kill. */
-	fcntl(h->rd, F_SETSIG, SIGURG);
+	h->own = memfd;
 	err = *rw = reopen(memfd, O_RDWR);
 	if (err < 0)
-		goto fail_rd;
-	/* The first descriptor has no write count and must go before the watch sees it. */
-	close(memfd);
-	err = h->wd = watch(t, h->rd);
+		goto fail_memfd;
+	err = h->wd = watch(t, memfd);
 	if (err >= 0)
 		return 0;
 	close(*rw);
-	close(h->rd);
-	return err;
-fail_rd:
-	close(h->rd);
 fail_memfd:
 	close(memfd);
 	return err;
@@ -220,7 +212,7 @@ static int handle_reopen(struct obj_table *t, struct obj *o, u32 perm)
 	pthread_mutex_lock(&t->lock);
 	list_for_each(h, &o->handles, node) {
 		if (h->perm == perm) {
-			fd = reopen(h->rd, O_RDWR);
+			fd = reopen(h->own, O_RDWR);
 			break;
 		}
 	}
@@ -326,9 +318,11 @@ static void drain_inotify(struct obj_table *t, u64 now)
  * since we hold the only fd and the lock. */
 static bool handle_is_gone(struct handle *h)
 {
-	if (fcntl(h->rd, F_SETLEASE, F_RDLCK))
+	/* It is never held while somebody may open the inode; should it be, the signal must not kill. */
+	fcntl(h->own, F_SETSIG, SIGURG);
+	if (fcntl(h->own, F_SETLEASE, F_RDLCK))
 		return false;
-	fcntl(h->rd, F_SETLEASE, F_UNLCK);
+	fcntl(h->own, F_SETLEASE, F_UNLCK);
 	return true;
 }
 

@@ -10,7 +10,7 @@
  * lock held), and class->free() gives back the memory after an RCU grace period, because iterator
  * programs read objects under rcu_read_lock() (liburcu-bp) through BTF pointers.
  *
- * A handle is a memfd of size 0, opened read-write and given away; the table keeps one read-only fd
+ * A handle is a memfd of size 0, opened read-write and given away; the table keeps an fd of its own, which counts for no writer,
  * per inode and an inotify watch for IN_CLOSE. When F_SETLEASE/F_RDLCK succeeds nobody has it open:
  * the handle's one reference is dropped. A restricted handle (BPF_F_RDONLY/WRONLY) is a second
  * inode of the same object. Identity is (st_dev, st_ino).

@@ -22,7 +22,7 @@ struct handle {
 	struct obj *obj;	/* holds one reference */
 	dev_t dev;
 	ino_t ino;
-	int rd;			/* our read-only fd of the inode */
+	int own;		/* our fd of the inode, which nobody else has */
 	int wd;			/* inotify watch */
 	u32 perm;
 	u32 tries;		/* failed checks since the last event */

@@ -148,11 +148,10 @@ static u64 boot_ns(void)
  * not got it. */
 static int alloc_targets(struct bpf_map *map)
 {
-	u64 ram = (u64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-
 	if (map->map_type != BPF_MAP_TYPE_PROG_ARRAY)
 		return 0;
-	if ((u64)map->max_entries * sizeof(void *) > ram)
+	if ((u64)map->max_entries * sizeof(void *) >
+	    (u64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE))
 		return -ENOMEM;
 	map->targets = calloc(map->max_entries, sizeof(void *));
 	return map->targets ? 0 : -ENOMEM;
