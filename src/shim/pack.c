@@ -179,6 +179,20 @@ static bool on_fd_values(void *arg, int fd)
 	return yes;
 }
 
+static bool on_fd_keys(void *arg, int fd)
+{
+	struct fd_obj *o = fdtab_get_shape(shim.fds, fd);
+	const struct bpf_map *map;
+	bool yes;
+
+	if (IS_ERR(o))
+		return false;
+	map = shape_of(o);
+	yes = map && map->ops->owner_keys;
+	fdtab_put(shim.fds, o);
+	return yes;
+}
+
 static int on_map_sizes(void *arg, int fd, u32 *key_size, u32 *value_size)
 {
 	struct fd_obj *o = fdtab_get_shape(shim.fds, fd);
@@ -211,6 +225,7 @@ static const struct abi_visitor visitor = {
 	.fd_kind = on_fd_kind,
 	.fd_array_cnt = on_fd_array_cnt,
 	.fd_values = on_fd_values,
+	.fd_keys = on_fd_keys,
 };
 
 /* Short pieces without a system call. */
