@@ -8,7 +8,7 @@
  * The word is 0 or the owner's tid, with SPIN_WAITERS when somebody sleeps on it (a futex: user
  * space cannot disable preemption, so real spinning could wait for a whole time slice). A waiter
  * asks every SPIN_SUSPECT_MS whether the owner still lives and takes a dead one's lock (owner and
- * waiters should share a pid namespace), and takes it in any case after SPIN_PATIENCE_MS: critical
+ * waiters should share a pid namespace), and takes it in any case after SPIN_PATIENCE_MS, or when its run is to end: critical
  * sections are a few instructions, so the owner is stopped or the word was scribbled over. The
  * value behind the lock may then be half written, as after kill -9.
  */
@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/current.h"
 #include "base/slot.h"
 
 #define SPIN_WAITERS 0x80000000u
@@ -64,7 +65,7 @@ static inline void spin_lock_slow(u32 *lock)
 
 	while (!spin_trylock(lock)) {
 		u32 seen = __atomic_load_n(lock, __ATOMIC_RELAXED);
-		bool late = spin_now_ms() >= until;
+		bool late = run_hurries() || spin_now_ms() >= until;
 
 		if (!seen || (!late && (spin_wait(lock, &seen) != -ETIMEDOUT || !spin_owner_dead(seen))))
 			continue;

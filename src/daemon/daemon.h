@@ -12,6 +12,7 @@
  *   sweep.c    what dead clients left behind                       status.c   MSG_STATUS
  *   agent.c    programs in other processes, MSG_AGENT             targets.c, inject.c   finding them, calling in them
  *   symbol.c   MSG_BTF_FIND, MSG_KSYM_FIND                        expose.c   MSG_EXPOSE, MSG_WHY
+ *   end.c      an end that comes in any case
  *   perf.c     MSG_PERF_*, MSG_CALL_TESTS                         tracing.c  files of tracefs and of perf's devices
  *
  * Threads: main loop, reap.c (objects nobody holds any more), one per connection, the FUSE workers, one for the preload driver. struct
@@ -57,6 +58,7 @@ struct daemon {
 	const char *cgroup_host; /* NULL: a tree of our own */
 	u32 unpriv;
 	uid_t allow_uid;
+	u32 run_limit_ms;
 	bool foreground;
 	int ready_fd;
 	/* set at start */
@@ -189,6 +191,9 @@ void trace_own(void *arg, const char *text, u32 len); /* sys_options.printk */
 /* tracing.c: part of rundir_files() and rundir_remove() */
 int tracing_make(struct daemon *d);
 void tracing_remove(struct daemon *d);
+
+/* end.c: the process is gone some seconds from now, whatever hangs */
+void end_certainly(struct daemon *d);
 
 /* reap.c */
 int reap_start(struct daemon *d);

@@ -96,6 +96,7 @@ static int make_sys(struct daemon *d)
 				 .unpriv_bpf_disabled = d->unpriv,
 				 .slots = d->slots,
 				 .remote = true,
+				 .run_limit_ms = d->run_limit_ms,
 				 .printk = trace_own,
 				 .printk_arg = d};
 	struct fs_options fo = FS_OPTIONS_DEFAULT;
@@ -266,6 +267,9 @@ static void loop(struct daemon *d)
 
 static void stop(struct daemon *d)
 {
+	end_certainly(d);
+	if (!IS_ERR_OR_NULL(d->sys))
+		sys_stop_runs(d->sys); /* nobody below waits for a program any more */
 	if (d->sock >= 0) {
 		unlinkat(d->dir_fd, "sock", 0); /* nobody else comes */
 		close(d->sock);
@@ -286,6 +290,7 @@ int main(int argc, char **argv)
 	static struct daemon d = {
 		.unpriv = 2,
 		.allow_uid = (uid_t)-1,
+		.run_limit_ms = 10000,
 		.ready_fd = -1,
 		.dir_fd = -1,
 		.lock_fd = -1,

@@ -30,6 +30,7 @@ static const char usage[] =
 	"  --cgroup DIR|own   where the machine's cgroups are (default /sys/fs/cgroup); own: a tree of ours\n"
 	"  --unpriv 0|1|2     unprivileged_bpf_disabled (default 2)\n"
 	"  --allow-uid UID    one more user who may connect\n"
+	"  --run-limit SECONDS   how long a program may run in here at once (default 10; 0: for ever)\n"
 	"  --foreground       stay in the foreground\n"
 	"  --ready-fd N       write a line to this fd and close it when clients may come\n";
 
@@ -42,6 +43,7 @@ enum {
 	OPT_CGROUP,
 	OPT_UNPRIV,
 	OPT_ALLOW,
+	OPT_RUN_LIMIT,
 	OPT_FOREGROUND,
 	OPT_READY,
 	OPT_HELP,
@@ -57,6 +59,7 @@ static const struct option options[] = {
 	{"cgroup", required_argument, NULL, OPT_CGROUP},
 	{"unpriv", required_argument, NULL, OPT_UNPRIV},
 	{"allow-uid", required_argument, NULL, OPT_ALLOW},
+	{"run-limit", required_argument, NULL, OPT_RUN_LIMIT},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{"ready-fd", required_argument, NULL, OPT_READY},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -71,6 +74,22 @@ static int number(const char *text, long max, long *out)
 	errno = 0;
 	*out = strtol(text, &end, 10);
 	return errno || end == text || *end || *out < 0 || *out > max ? -EINVAL : 0;
+}
+
+#define RUN_LIMIT_MAX 1000000.0 /* seconds */
+
+/* Seconds, with a fraction if somebody wants to. */
+static int milliseconds(const char *text, u32 *out)
+{
+	char *end;
+	double s;
+
+	errno = 0;
+	s = strtod(text, &end);
+	if (errno || end == text || *end || !(s >= 0 && s <= RUN_LIMIT_MAX))
+		return -EINVAL;
+	*out = s > 0 && s < 0.001 ? 1 : (u32)(s * 1000);
+	return 0;
 }
 
 int options_parse(struct daemon *d, int argc, char **argv)
@@ -94,6 +113,7 @@ int options_parse(struct daemon *d, int argc, char **argv)
 			err = number(optarg, UINT_MAX - 1, &n);
 			d->allow_uid = n;
 			break;
+		case OPT_RUN_LIMIT: err = milliseconds(optarg, &d->run_limit_ms); break;
 		case OPT_FOREGROUND: d->foreground = true; break;
 		case OPT_READY:
 			err = number(optarg, INT_MAX, &n);

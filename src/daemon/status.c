@@ -10,8 +10,8 @@
 static const char *const kinds[OBJ_KINDS] = {"programs", "maps", "links", "btfs"};
 
 struct facts {
-	u64 uptime, memory_kib, served;
-	u32 clients, handles, mounts, count[OBJ_KINDS];
+	u64 uptime, memory_kib, served, runs_ended;
+	u32 run_limit_ms, clients, handles, mounts, count[OBJ_KINDS];
 	char preload[320];
 	bool preload_ok;
 };
@@ -42,6 +42,7 @@ static void gather(struct daemon *d, struct facts *f)
 	f->clients = __atomic_load_n(&d->nr_conns, __ATOMIC_RELAXED);
 	f->mounts = mount_count(d);
 	obj_table_stats(sys_objs(d->sys), f->count, &f->handles);
+	f->run_limit_ms = sys_run_limit(d->sys, &f->runs_ended);
 	preload_describe(d, f->preload, sizeof(f->preload), &f->preload_ok);
 }
 
@@ -131,6 +132,7 @@ static void write_json(struct daemon *d, const struct facts *f, FILE *out)
 	json_text(out, f->preload);
 	fputc('}', out);
 	write_agents_json(d, out);
+	fprintf(out, ",\"run_limit_ms\":%u,\"runs_ended\":%llu", f->run_limit_ms, f->runs_ended);
 	fprintf(out, ",\"unprivileged_bpf_disabled\":%u}\n", d->unpriv);
 }
 
@@ -151,6 +153,9 @@ static void write_text(struct daemon *d, const struct facts *f, FILE *out)
 			fs_super_devs(sb) ? "mounted"
 					  : "not mounted; reach it with userbpf cat, ls");
 	write_agents_text(d, out);
+	if (f->runs_ended)
+		fprintf(out, "runs       %llu ended after %.3g s (userbpfd --run-limit)\n", f->runs_ended,
+			f->run_limit_ms / 1000.0);
 	fprintf(out, "preload    %s%s\n", f->preload_ok ? "" : "failed: ", f->preload);
 }
 

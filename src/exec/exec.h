@@ -16,7 +16,8 @@
  *   LD_IMM64 src=EXEC_PSEUDO_JIFFIES   R0 = address of a clock, the next instruction loads it: bpf_jiffies64() as the kernel inlines it
  *                                                                                       bound: call of the helper, there is no such address
  *   CALL src=0                         imm = helper id; interpreter calls image->helpers[id], exec_helpers[id] when that is NULL
- *   CALL src=BPF_PSEUDO_CALL           imm = pc-relative start of a subprog, off = subprog no.
+ *   CALL src=BPF_PSEUDO_CALL           imm = pc-relative start of a subprog, off = subprog no.; dst = EXEC_CALL_IF_NOT_STOPPED:
+ *                                                                       it is left out when the run is to end, R0 then is not 0 (dump: 0)
  *   CALL src=BPF_PSEUDO_KFUNC_CALL     imm = BTF id of the kfunc, off = its row in helper/kfuncs.def, from 1 (dump: 0)
  *   JMP|BPF_JCOND                      as loaded: the interpreter counts, per call of a function
  *   JMP|BPF_TAIL_CALL                  was CALL bpf_tail_call
@@ -26,6 +27,7 @@
  * subprog has its own 512 byte frame at most.
  */
 #include "base/base.h"
+#include "base/current.h"
 #include "base/seq_file.h"
 #include "abi/compat.h"
 #include "map/map.h"
@@ -33,10 +35,14 @@
 struct exec_image;
 struct exec_run;
 struct jit_code;
+struct limits;
 
 /* All helpers, whatever their arity. The run comes sixth so that five-argument code needs no
  * shuffling (sixth C register). */
 typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run);
+
+/* Of calls that the verifier did not follow: what is behind one was found right whatever it does. */
+#define EXEC_CALL_IF_NOT_STOPPED 1u
 
 /* What CALL does, by helper id; src/helper defines it from helpers.def. NULL: not callable. */
 #define EXEC_PSEUDO_JIFFIES 15
@@ -91,6 +97,7 @@ struct exec_host {
 	int (*call_tests)(void *arg, u32 attach_type, u32 *retval);
 	void *arg;
 	void *caller;
+	struct limits *limits; /* the service's own runs (prog/limit.h); NULL: none */
 };
 
 struct exec_subprog {
@@ -133,6 +140,7 @@ struct exec_regs {
 
 /* One activation, on the C stack of whoever runs the program. Helpers get it as sixth argument. */
 struct exec_run {
+	struct run_head head;
 	const struct exec_image *image; /* changes at a tail call */
 	const struct exec_host *host;
 	void *ctx;
@@ -149,8 +157,24 @@ struct exec_run {
 	struct exec_run *outer; /* the run this one interrupted on this thread, or NULL */
 };
 
+/* Everything zero again for the next run under the same head. */
+static inline void exec_run_again(struct exec_run *run, const struct exec_host *host)
+{
+	memset((char *)run + sizeof(run->head), 0, sizeof(*run) - sizeof(run->head));
+	run->host = host;
+}
+
+/* The run is to end soon (base/current.h): for helpers that take long. */
+static inline bool exec_stopped(const struct exec_run *run)
+{
+	return unlikely(run_stopped(&run->head));
+}
+
 /* What this thread runs, innermost; NULL: nothing. Helpers are told; this is for functions with prototypes of their own. */
-struct exec_run *exec_current(void);
+static inline struct exec_run *exec_current(void)
+{
+	return (struct exec_run *)run_current(); /* its head */
+}
 
 /* Binds in place: turns map references into addresses of this process. -EINVAL for an index out
  * of range. Idempotent. */

@@ -261,7 +261,7 @@ jmp32_ja:
 	insn += IMM;
 	NEXT;
 jmp_jcond:
-	if (likely(frame->patience))
+	if (likely(frame->patience && !exec_stopped(run)))
 		frame->patience--;
 	else
 		insn += OFF;
@@ -317,6 +317,10 @@ jmp_call:
 	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
 		regs[0] = exec_kfuncs[(u16)insn->off](regs[1], regs[2], regs[3], regs[4], regs[5],
 						      run);
+		NEXT;
+	}
+	if (insn->dst_reg == EXEC_CALL_IF_NOT_STOPPED && exec_stopped(run)) {
+		regs[0] = 1;
 		NEXT;
 	}
 	if (unlikely(frame == &frames[MAX_CALL_FRAMES - 1] || run->depth >= EXEC_MAX_DEPTH))

@@ -23,6 +23,9 @@ const struct exec_image *exec_tail_target(struct exec_run *run, struct bpf_map *
 /* Runs run->image from instruction @start on, by its code when it has any. */
 u64 exec_invoke(struct exec_run *run, u32 start, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 
-void exec_current_set(struct exec_run *run);
+static inline void exec_current_set(struct exec_run *run)
+{
+	run_current_set((struct run_head *)run);
+}
 
 #endif

@@ -42,6 +42,8 @@ u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4
 			      *start = (const struct bpf_insn *)(uintptr_t)func;
 	u64 ret;
 
+	if (exec_stopped(run))
+		return 1; /* whatever calls back ends at that */
 	if (start < insns || start >= insns + run->image->len || run->depth >= EXEC_MAX_DEPTH)
 		return 0;
 	run->depth++;
@@ -55,7 +57,7 @@ const struct exec_image *exec_tail_target(struct exec_run *run, struct bpf_map *
 	const struct exec_host *host = run->host;
 	const struct exec_image *target;
 
-	if (index >= map->max_entries || run->tail_calls >= MAX_TAIL_CALL_CNT)
+	if (index >= map->max_entries || run->tail_calls >= MAX_TAIL_CALL_CNT || exec_stopped(run))
 		return NULL;
 	run->tail_calls++; /* also when the slot turns out empty, as in the kernel */
 	target = host && host->tail_target ? host->tail_target(host->arg, map, index) : NULL;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* jit_inline_x86_64.c - helpers that need no call: lookups in arrays, the CPU's number, loops. */
-#include <stddef.h>
 #include "base/slot.h"
 #include "exec/interp.h"
 #include "exec/jit_x86_64.h"
@@ -83,7 +82,7 @@ static bool emit_lookup(struct jit *j, const struct bpf_map *map)
 static bool emit_loop(struct jit *j, u32 func)
 {
 	const s32 depth = offsetof(struct exec_run, depth);
-	u8 *deep, *flags, *many, *enter, *stop, *end, *again;
+	u8 *deep, *flags, *many, *enter, *hurry, *stop, *end, *again;
 
 	if (!func)
 		return false;
@@ -104,6 +103,9 @@ static bool emit_loop(struct jit *j, u32 func)
 	x86_mov(j, 1, R14, RDX);
 	enter = X86_SKIP(j);
 	again = j->p;
+	x86_mem(j, 0, 0x83, 7, RUN, STOP); /* cmp */
+	put8(j, 0);
+	hurry = X86_SKIP_IF(j, CC_NE);
 	x86_mov(j, 0, RDI, RBX);
 	x86_mov(j, 1, RSI, R14);
 	x86_zero(j, RDX);
@@ -118,6 +120,7 @@ static bool emit_loop(struct jit *j, u32 func)
 	put8(j, 0x70 | CC_B);
 	put8(j, (u32)(again - (j->p + 1)));
 	x86_land(j, stop);
+	x86_land(j, hurry);
 	x86_mov(j, 0, RAX, RBX);
 	x86_mem(j, 0, 0xff, 1, RUN, depth); /* dec */
 	x86_pop(j, R14);

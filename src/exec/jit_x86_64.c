@@ -160,10 +160,24 @@ static void emit_jiffies(struct jit *j)
 	x86_mov(j, 1, RAX, TMP);
 }
 
+static void emit_subprog_call(struct jit *j, const struct bpf_insn *in, u32 i)
+{
+	u8 *stopped = NULL;
+
+	if (in->dst_reg == EXEC_CALL_IF_NOT_STOPPED) {
+		x86_mem(j, 0, 0x8b, RAX, RUN, STOP);
+		x86_rr(j, 0, 0x85, RAX, RAX);
+		stopped = X86_SKIP_IF(j, CC_NE);
+	}
+	jit_emit_rel32(j, 0xe8, j->entry[i + 1 + in->imm]);
+	if (stopped)
+		x86_land(j, stopped);
+}
+
 static int emit_call(struct jit *j, const struct bpf_insn *in, u32 i)
 {
 	if (in->src_reg == BPF_PSEUDO_CALL)
-		jit_emit_rel32(j, 0xe8, j->entry[i + 1 + in->imm]);
+		emit_subprog_call(j, in, i);
 	else if (in->src_reg == BPF_PSEUDO_KFUNC_CALL)
 		jit_emit_helper(j, exec_kfuncs[(u16)in->off]);
 	else if (in->imm == BPF_FUNC_jiffies64)
@@ -224,6 +238,12 @@ static u32 behind_gotos(const struct jit *j, u32 target)
 
 /* Short when it was found to reach; decided once, in the second pass, where what is ahead is
  * still where the first one had it, which is too far at worst. */
+static void emit_long_jump(struct jit *j, u32 place, int cc)
+{
+	put8(j, 0x0f);
+	jit_emit_rel32(j, 0x80 | cc, place);
+}
+
 void jit_emit_jump(struct jit *j, u32 i, u32 target, int cc)
 {
 	u32 place;
@@ -241,8 +261,7 @@ void jit_emit_jump(struct jit *j, u32 i, u32 target, int cc)
 	} else if (cc < 0) {
 		jit_emit_rel32(j, 0xe9, place);
 	} else {
-		put8(j, 0x0f);
-		jit_emit_rel32(j, 0x80 | cc, place);
+		emit_long_jump(j, place, cc);
 	}
 	j->jumped = jit_here(j);
 }
@@ -275,6 +294,9 @@ void jit_emit_compare(struct jit *j, const struct bpf_insn *in)
 /* Patience is counted down to zero and stays there. */
 static void emit_may_goto(struct jit *j, u32 i, u32 target)
 {
+	x86_mem(j, 0, 0x83, 7, RUN, STOP); /* cmp */
+	put8(j, 0);
+	emit_long_jump(j, jit_place(j, behind_gotos(j, target)), CC_NE);
 	x86_mem(j, 0, 0x83, 7, RBP, PATIENCE); /* cmp */
 	put8(j, 0);
 	jit_emit_jump(j, i, target, CC_E);

@@ -11,8 +11,10 @@
  * argument) and r11 are free inside an instruction, r10 when the function has no R11. A function saves what it mentions of rbx,
  * r13..r15 and rbp, and has 512 bytes of stack only when it mentions R10.
  */
+#include <stddef.h>
 #include "exec/x86.h"
 
+#define STOP ((s32)offsetof(struct exec_run, head.stop)) /* from RUN */
 #define TMP  R11
 #define TMP2 R10
 #define TMP3 R9

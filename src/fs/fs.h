@@ -62,6 +62,8 @@ struct fs_content_ops {
 	/* EPOLL* that are there. @wake may be called from any thread, any number of times, until the
 	 * content is closed: look again. */
 	u32 (*poll)(void *arg, void *file, void (*wake)(void *wake_arg), void *wake_arg);
+	/* Who waits for what @thread does has gone: it is to come back soon. */
+	void (*interrupt)(void *arg, pthread_t thread);
 	/* lines "what: value" on @o for `userbpf view why` */
 	void (*describe)(void *arg, struct obj *o, FILE *out);
 	void *arg;

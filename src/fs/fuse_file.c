@@ -63,12 +63,43 @@ void fuse_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		file_del(f, o);
 }
 
+/* --- reads and writes may take long, and their callers get signals --- */
+
+struct in_service {
+	const struct fs_content_ops *content;
+	pthread_t thread;
+};
+
+static void interrupted(fuse_req_t req, void *data)
+{
+	const struct in_service *s = data;
+
+	s->content->interrupt(s->content->arg, s->thread);
+}
+
+static void begin_long(fuse_req_t req, const struct fuse_open *o, struct in_service *s)
+{
+	*s = (struct in_service){&o->file->inode->sb->fs->content, pthread_self()};
+	if (s->content->interrupt)
+		fuse_req_interrupt_func(req, interrupted, s);
+}
+
+/* Behind it interrupted() is not called, and does not run. */
+static void end_long(fuse_req_t req)
+{
+	fuse_req_interrupt_func(req, NULL, NULL);
+}
+
 void fuse_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct fuse_open *o = (struct fuse_open *)(uintptr_t)fi->fh;
 	char *buf = malloc(size);
-	ssize_t n = buf ? fs_read(o->file, buf, size, off) : -ENOMEM;
+	struct in_service s;
+	ssize_t n;
 
+	begin_long(req, o, &s);
+	n = buf ? fs_read(o->file, buf, size, off) : -ENOMEM;
+	end_long(req);
 	if (n < 0)
 		fuse_reply_errno(req, n);
 	else
@@ -80,8 +111,12 @@ void fuse_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		   struct fuse_file_info *fi)
 {
 	struct fuse_open *o = (struct fuse_open *)(uintptr_t)fi->fh;
-	ssize_t n = fs_write(o->file, fuse_req_ctx(req)->pid, buf, size, off);
+	struct in_service s;
+	ssize_t n;
 
+	begin_long(req, o, &s);
+	n = fs_write(o->file, fuse_req_ctx(req)->pid, buf, size, off);
+	end_long(req);
 	if (n < 0)
 		fuse_reply_errno(req, n);
 	else

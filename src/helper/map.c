@@ -106,6 +106,8 @@ HELPER_FN(for_each_map_elem)
 
 	if (r4 || !map->ops->for_each)
 		return (u64)-EINVAL;
+	if (exec_stopped(run))
+		return 0;
 	return (u64)map->ops->for_each(map, each_elem, &e);
 }
 

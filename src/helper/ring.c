@@ -92,7 +92,7 @@ static long drain(struct exec_run *run, struct bpf_map *map, u64 func, u64 ctx, 
 {
 	long taken = 0, stop = 0;
 
-	for (*seen = 0; *seen < SAMPLES_MAX && !stop; ++*seen) {
+	for (*seen = 0; *seen < SAMPLES_MAX && !stop && !exec_stopped(run); ++*seen) {
 		struct dynptr d = {};
 		u32 size;
 		int err;

@@ -37,9 +37,12 @@ u64 link_run(struct bpf_prog *prog, void *ctx, struct exec_run *r)
 	return ret;
 }
 
-u64 link_call(struct bpf_prog *prog, void *ctx, const struct exec_host *host)
+int link_call(struct bpf_prog *prog, void *ctx, const struct exec_host *host, u64 *ret)
 {
 	struct exec_run r = {.host = host};
+	struct limit l;
 
-	return link_run(prog, ctx, &r);
+	limit_begin(limits_of(host), &l, &r.head);
+	*ret = link_run(prog, ctx, &r);
+	return limit_end(limits_of(host), &l);
 }

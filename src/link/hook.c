@@ -52,6 +52,7 @@ struct hook {
 	pthread_mutex_t lock; /* users, stop; held while programs run */
 	pthread_cond_t change;
 	struct list users;
+	u32 waiting; /* atomic: who wants to attach or detach */
 	bool stop;
 	pthread_t thread;
 };
@@ -162,19 +163,47 @@ struct frame {
 	u64 ctx[CTX_ARGS];
 };
 
+/* Who did not end in time once would hold up the point for ever. */
 static u64 run(struct hook *h, struct hook_user *u, void *ctx, struct exec_run *r)
 {
+	struct limit l;
+	u64 ret;
+	int err;
+
+	if (u->over)
+		return 0;
 	r->host = h->host;
 	r->cookie = u->cookie;
 	r->ip = hook_point_addr(h->point);
-	return link_run(u->prog, ctx, r);
+	limit_begin(limits_of(h->host), &l, &r->head);
+	ret = link_run(u->prog, ctx, r);
+	err = limit_end(limits_of(h->host), &l);
+	u->over = err == -ETIME;
+	r->override &= !err;
+	return err ? 0 : ret;
+}
+
+/* For who calls programs: those who attach and detach come first, or they might never come. */
+static void lock_for_call(struct hook *h)
+{
+	pthread_mutex_lock(&h->lock);
+	while (__atomic_load_n(&h->waiting, __ATOMIC_RELAXED))
+		pthread_cond_wait(&h->change, &h->lock);
+}
+
+static void lock_for_change(struct hook *h)
+{
+	__atomic_add_fetch(&h->waiting, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&h->lock);
+	__atomic_sub_fetch(&h->waiting, 1, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&h->change); /* when the lock is free again */
 }
 
 void hook_fire(struct hook *h, const u64 *args, const struct exec_task *task)
 {
 	struct hook_user *u;
 
-	pthread_mutex_lock(&h->lock);
+	lock_for_call(h);
 	list_for_each(u, &h->users, node) {
 		struct frame f = {.nr_args = h->point->nr_args};
 		struct exec_run r = {.task = task};
@@ -264,7 +293,7 @@ u64 hook_call(struct hook *h, const u64 *args, const struct exec_task *task)
 	struct call c = {.h = h, .task = task, .f = {.nr_args = h->point->nr_args}};
 
 	memcpy(c.f.ctx, args, c.f.nr_args * sizeof(args[0]));
-	pthread_mutex_lock(&h->lock);
+	lock_for_call(h);
 	call_users(&c, HOOK_KPROBE);
 	if (!c.skip) {
 		call_users(&c, HOOK_FENTRY);
@@ -338,14 +367,14 @@ int hook_attach(struct hook *h, struct hook_user *u)
 
 	u->hook = h;
 	pthread_mutex_lock(&h->life);
-	pthread_mutex_lock(&h->lock);
+	lock_for_change(h);
 	first = list_empty(&h->users);
 	err = may_join(h, u);
 	pthread_mutex_unlock(&h->lock);
 	if (!err && first && h->point->source)
 		err = start_source(h);
 	if (!err) {
-		pthread_mutex_lock(&h->lock);
+		lock_for_change(h);
 		list_add_tail(&h->users, &u->node);
 		pthread_mutex_unlock(&h->lock);
 	}
@@ -359,11 +388,10 @@ void hook_detach(struct hook_user *u)
 	bool last;
 
 	pthread_mutex_lock(&h->life);
-	pthread_mutex_lock(&h->lock);
+	lock_for_change(h);
 	list_del(&u->node);
 	last = list_empty(&h->users);
 	h->stop = last;
-	pthread_cond_broadcast(&h->change);
 	pthread_mutex_unlock(&h->lock);
 	if (last && h->point->source)
 		pthread_join(h->thread, NULL);

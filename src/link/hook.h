@@ -11,7 +11,8 @@
  * A tracepoint's source, if it has one, runs in a thread of its own only while programs are attached
  * there, and says what happened with hook_fire(); those without one are fired by the code they are of.
  * Programs of a point run one after the other, in the order they came; the point's lock is held
- * meanwhile, so what a detached program was part of is over when hook_detach() returns.
+ * meanwhile, so what a detached program was part of is over when hook_detach() returns. A program that
+ * does not end within its limit (prog/limit.h) is not called again.
  */
 #include <pthread.h>
 #include "base/list.h"
@@ -41,6 +42,7 @@ struct hook_user {
 	struct bpf_prog *prog;
 	u64 cookie;
 	enum hook_how how;
+	bool over; /* did not end in time, and is not called any more */
 };
 
 struct hooks *hooks_new(const struct exec_host *host); /* NULL: no memory */

@@ -12,6 +12,7 @@ struct iter_file {
 	const struct iter_target *target;
 	struct bpf_prog *prog; /* referenced */
 	const struct exec_host *host;
+	struct exec_run run;
 	void *session;
 	struct seq_file seq;
 	struct bpf_iter_meta meta;
@@ -64,14 +65,19 @@ void iter_close(struct iter_file *f)
 }
 
 /* Calls the program with what the target put into the context. 0, or -EAGAIN: it wants to see the
- * object again. */
+ * object again; or why this read(2) is to end. */
 static int run(struct iter_file *f)
 {
 	/* the program sees and may spoil only a copy */
 	struct bpf_iter_meta meta = f->meta;
+	u64 ret;
 
 	*(struct bpf_iter_meta **)f->ctx = &meta;
-	return (u32)link_call(f->prog, f->ctx, f->host) ? -EAGAIN : 0;
+	exec_run_again(&f->run, f->host);
+	ret = link_run(f->prog, f->ctx, &f->run);
+	if (exec_stopped(&f->run))
+		return -(int)run_stopped(&f->run.head);
+	return (u32)ret ? -EAGAIN : 0;
 }
 
 /* As the kernel's show(): run for the current object, 0 or why its text does not count. */
@@ -128,13 +134,14 @@ end:
 	if (f->eof_told)
 		return 0;
 	had = m->count;
-	run(f); /* its return value means nothing any more */
-	if (!seq_has_overflowed(m)) {
-		f->eof_told = true;
+	err = run(f);
+	if (!exec_stopped(&f->run)) /* its return value means nothing any more */
+		err = seq_has_overflowed(m) ? -E2BIG : 0;
+	f->eof_told = !err;
+	if (!err)
 		return 0;
-	}
-	m->count = had; /* the end is told again when there is room */
-	return had ? 0 : -E2BIG;
+	m->count = had; /* the end is told again when there is room, or time */
+	return had ? 0 : err;
 }
 
 static size_t take(struct seq_file *m, char *buf, size_t len)
@@ -152,6 +159,7 @@ static size_t take(struct seq_file *m, char *buf, size_t len)
 static ssize_t read_locked(struct iter_file *f, char *buf, size_t len)
 {
 	struct seq_file *m = &f->seq;
+	struct limit limit; /* all objects of one read(2) together */
 	int err;
 
 	if (!m->buf) {
@@ -161,7 +169,10 @@ static ssize_t read_locked(struct iter_file *f, char *buf, size_t len)
 		m->size = ITER_BUF;
 	}
 	if (!m->count) {
+		f->run.head.stop = 0;
+		limit_begin(limits_of(f->host), &limit, &f->run.head);
 		err = fill(f, len);
+		limit_end(limits_of(f->host), &limit); /* fill() has seen to it */
 		f->target->pause(f->session);
 		if (err)
 			return err;

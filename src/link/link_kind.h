@@ -2,6 +2,7 @@
 #ifndef USERBPF_LINK_KIND_H
 #define USERBPF_LINK_KIND_H
 /* link_kind.h - what link.c needs from the files of the kinds; private to src/link. */
+#include "prog/limit.h"
 #include "link/hook.h"
 #include "link/link.h"
 #include "link/probe.h"
@@ -31,7 +32,8 @@ static inline int link_put_bytes(const void *from, u32 len, u64 ubuf, int (*str_
 
 /* call.c */
 struct bpf_prog *link_prog(struct bpf_link *link); /* the program it has now, referenced */
-u64 link_call(struct bpf_prog *prog, void *ctx, const struct exec_host *host);
+/* One run under a limit of its own: 0, or why it was ended (limit_end()). */
+int link_call(struct bpf_prog *prog, void *ctx, const struct exec_host *host, u64 *ret);
 u64 link_run(struct bpf_prog *prog, void *ctx, struct exec_run *r); /* @r: as exec_run() wants it */
 
 #endif

@@ -83,8 +83,14 @@ static int run_on(struct view_file *f, void *object)
 		u64 seq, object;
 	} ctx = {(uintptr_t)&f->seq, (uintptr_t)object};
 
+	u64 ret;
+	int err;
+
 	f->seq.count = 0;
-	if ((u32)link_call(f->prog, &ctx, f->host))
+	err = link_call(f->prog, &ctx, f->host, &ret);
+	if (err)
+		return err;
+	if ((u32)ret)
 		return -EAGAIN;
 	return seq_has_overflowed(&f->seq) ? -E2BIG : 0;
 }

@@ -43,7 +43,10 @@ static ssize_t run_on(struct bpf_prog *prog, void *object, const struct exec_hos
 		u64 write, object, data;
 	} ctx = {(uintptr_t)w, (uintptr_t)object, (uintptr_t)data};
 
-	return outcome((s32)link_call(prog, &ctx, host), w->len);
+	u64 ret;
+	int err = link_call(prog, &ctx, host, &ret);
+
+	return err ? err : outcome((s32)ret, w->len);
 }
 
 ssize_t view_write(struct bpf_link *link, void *object, const struct exec_host *host,

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/current.h"
 #include "map/bucket_lock.h"
 
 #define SPINS	 100	 /* an update holds a bucket for well below a microsecond */
@@ -102,7 +103,7 @@ static int lock_slow(u32 *word, bool *stolen)
 			return 0;
 		relax();
 	}
-	while (left--) {
+	while (left-- && !run_hurries()) {
 		u32 seen = __atomic_load_n(word, __ATOMIC_RELAXED);
 		u32 owner = seen & ~LOCK_WAITERS;
 

@@ -7,7 +7,7 @@
  *   word = 0 free | owner's thread id | LOCK_WAITERS when somebody sleeps on it (futex)
  *
  * The word is not trusted: whatever a hostile peer writes there, bucket_lock() comes back after a
- * bounded time with -EBUSY. A dead owner's lock is taken over at once by the next who waits (same
+ * bounded time with -EBUSY, at once in a run that is to end (base/current.h). A dead owner's lock is taken over at once by the next who waits (same
  * pid namespace), or broken by the service. What it protects must stay consistent at every
  * instruction. bucket_lock() by the thread that holds the word already (a program that interrupted
  * an update) is -EBUSY too, as in the kernel.

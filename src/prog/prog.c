@@ -264,6 +264,7 @@ void prog_dump_xlated(const struct bpf_prog *prog, struct bpf_insn *buf)
 		} else if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL) {
 			s32 to = insn->imm;
 
+			insn->dst_reg = 0;
 			insn->imm = (u16)insn->off;
 			insn->off = to;
 		} else if (insn->code == (BPF_JMP | BPF_CALL) &&

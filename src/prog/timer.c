@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <time.h>
 #include <urcu/urcu-bp.h>
+#include "prog/limit.h"
 #include "prog/timer.h"
 
 #define NSEC	 1000000000ull
@@ -124,9 +125,11 @@ struct firing {
 	u32 callback;
 };
 
-static void call(struct timers *ts, const struct firing *f)
+/* 0, or why the callback was ended. */
+static int call(struct timers *ts, const struct firing *f)
 {
 	struct exec_run run = {.host = ts->host};
+	struct limit limit;
 	struct bpf_map *map = &f->m->map;
 	char *value = value_of(f->m, f->value_off);
 	const void *key;
@@ -134,16 +137,29 @@ static void call(struct timers *ts, const struct firing *f)
 
 	key = map->ops->key_of(map, value, &index);
 	if (!key)
-		return;
+		return 0;
+	limit_begin(limits_of(ts->host), &limit, &run.head);
 	urcu_bp_read_lock();
 	exec_run_subprog(f->prog->image, f->callback, (u64)map, (u64)key, (u64)value, &run);
 	urcu_bp_read_unlock();
+	return limit_end(limits_of(ts->host), &limit);
+}
+
+/* The timer that has taken too long, if it is still there: others wait behind it. */
+static struct bpf_prog *disarm_late(struct timers *ts, u64 id)
+{
+	struct timer *t = find(ts, id);
+
+	return t ? disarm(t) : NULL;
 }
 
 static void fire(struct timers *ts, struct timer *t)
 {
 	struct firing f = {.value_off = t->value_off, .callback = t->callback};
 	struct obj *o = obj_get_unless_zero(&t->map->obj);
+	struct bpf_prog *late = NULL;
+	u64 id = t->id;
+	int err;
 
 	t->armed = false;
 	if (!o)
@@ -151,13 +167,17 @@ static void fire(struct timers *ts, struct timer *t)
 	f.m = t->map;
 	f.prog = t->prog;
 	obj_get(&f.prog->obj);
-	ts->running = t->id;
+	ts->running = id;
 	pthread_mutex_unlock(&ts->lock);
-	call(ts, &f);
+	err = call(ts, &f);
 	pthread_mutex_lock(&ts->lock);
 	ts->running = 0;
+	if (err == -ETIME)
+		late = disarm_late(ts, id);
 	pthread_cond_broadcast(&ts->done);
 	pthread_mutex_unlock(&ts->lock);
+	if (late)
+		obj_put(&late->obj);
 	obj_put(&f.prog->obj);
 	obj_put(&f.m->obj);
 	pthread_mutex_lock(&ts->lock);

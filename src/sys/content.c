@@ -377,6 +377,11 @@ static u32 content_poll(void *arg, void *file, void (*wake)(void *), void *wake_
 	return view_poll(c->view, wake, wake_arg); /* of all contents only views are in groups */
 }
 
+static void content_interrupt(void *arg, pthread_t thread)
+{
+	limits_interrupt(((struct sys *)arg)->host.limits, thread);
+}
+
 /* --- userbpf view why --- */
 
 static void describe_prog(const char *what, const struct bpf_prog *p, FILE *out)
@@ -416,5 +421,6 @@ const struct fs_content_ops sys_content_ops = {
 	.takes_writes = content_takes_writes,
 	.write = content_write,
 	.poll = content_poll,
+	.interrupt = content_interrupt,
 	.describe = content_describe,
 };

@@ -19,6 +19,7 @@
 #include "link/probe.h"
 #include "link/view.h"
 #include "link/view_events.h"
+#include "prog/limit.h"
 #include "prog/map_obj.h"
 #include "prog/prog.h"
 #include "prog/timer.h"

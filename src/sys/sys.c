@@ -252,10 +252,14 @@ struct sys *sys_open(const struct sys_options *opt)
 		.view_changed = host_view_changed,
 		.btf_show = host_btf_show,
 		.arg = sys,
+		.limits = limits_new(opt->run_limit_ms),
 	};
+	err = -ENOMEM;
+	if (!sys->host.limits)
+		goto fail_sys;
 	err = sys_pumps_init(sys);
 	if (err)
-		goto fail_sys;
+		goto fail_limits;
 	err = -ENOMEM;
 	sys->timers = timers_new(&sys->host);
 	if (!sys->timers)
@@ -308,6 +312,8 @@ fail_timers:
 	timers_free(sys->timers);
 fail_pumps:
 	sys_pumps_stop(sys);
+fail_limits:
+	limits_free(sys->host.limits);
 fail_sys:
 	free(sys);
 	return ERR_PTR(err);
@@ -317,6 +323,7 @@ u32 sys_close(struct sys *sys)
 {
 	u32 left;
 
+	sys_stop_runs(sys);
 	sys_pumps_stop(sys);
 	timers_stop(sys->timers);
 	fs_free(sys->fs);
@@ -331,8 +338,20 @@ u32 sys_close(struct sys *sys)
 	perf_rings_free(sys->rings);
 	view_events_free(sys->view_events);
 	probes_free(sys->probes);
+	limits_free(sys->host.limits);
 	free(sys);
 	return 0;
+}
+
+void sys_stop_runs(struct sys *sys)
+{
+	limits_stop(sys->host.limits);
+}
+
+u32 sys_run_limit(struct sys *sys, u64 *over)
+{
+	*over = limits_over(sys->host.limits);
+	return limits_ms(sys->host.limits);
 }
 
 struct obj_table *sys_objs(struct sys *sys)

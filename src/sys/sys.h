@@ -55,6 +55,7 @@ struct sys_options {
 	struct slot_table *slots; /* NULL: private */
 	void (*printk)(void *arg, const char *text, u32 len); /* bpf_trace_printk of programs run here */
 	void *printk_arg;
+	u32 run_limit_ms; /* of runs by the subsystem itself (prog/limit.h); 0: none */
 	bool remote; /* callers are other processes and run programs themselves (PROG_TEST_RUN: EOPNOTSUPP) */
 	bool verify_only; /* vmlinux_btf is another kernel's: its functions and variables count as there; nothing may run or be attached */
 };
@@ -63,6 +64,9 @@ struct sys *sys_open(const struct sys_options *opt); /* ERR_PTR */
 /* Releases all objects and waits for them. Returns how many somebody still held: 0 unless the
  * embedding program leaked references. */
 u32 sys_close(struct sys *sys);
+/* What runs ends soon, with -ENOTCONN, and so does what begins: before waiting for those who wait for it. */
+void sys_stop_runs(struct sys *sys);
+u32 sys_run_limit(struct sys *sys, u64 *over); /* ms; how many took longer so far */
 
 /*
  * bpf(2): @uattr/@size as the client passed them. Result as the system call: >= 0 or negative

@@ -61,7 +61,7 @@ static int inline_loop(struct rw *rw, u32 i)
 		MOV(BPF_REG_1, BPF_REG_7),
 		MOV(BPF_REG_2, BPF_REG_8),
 		[CALL] = INSN(.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL,
-			      .imm = (s32)start - (s32)i - 1),
+			      .dst_reg = EXEC_CALL_IF_NOT_STOPPED, .imm = (s32)start - (s32)i - 1),
 		INSN(.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_7, .imm = 1),
 		INSN(.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_0, .off = -6),
 		MOV(BPF_REG_0, BPF_REG_7),

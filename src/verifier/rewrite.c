@@ -74,6 +74,8 @@ static int finish(struct rw *rw)
 			if (sub == UINT32_MAX)
 				return rw_misconfigured(rw);
 			insn->off = sub;
+			if (p->subprogs[sub].is_global)
+				insn->dst_reg = EXEC_CALL_IF_NOT_STOPPED;
 		} else if (insn->code == (BPF_JMP | BPF_CALL) &&
 			   insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
 			insn->off = (*rw->aux)[i].kfunc;

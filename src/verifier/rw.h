@@ -8,6 +8,7 @@
  * in its place. Afterwards jumps, subprog starts, func_info and line_info are put in step, so a pass
  * costs O(n) whatever it changes.
  */
+#include "exec/exec.h"
 #include "verifier/rewrite.h"
 
 #define RW_BUF 32u /* most instructions one may turn into */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * endless.c - one program of an object, and its maps.
+ *   endless pin OBJECT PROG DIR	attaches it (a view/map to the map "cells") and pins its link and the maps "counts" and "ring"
+ *   endless arm OBJECT DIR	runs the program "arm" once; pins "counts" and "timers"
+ *   endless run OBJECT		PROG_TEST_RUN of "own"
+ *   endless counts DIR		begun ended
+ *   endless records DIR	how many there are in the ring buffer
+ * Output: one word per step.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <userbpf/view_libbpf.h>
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	return level <= LIBBPF_WARN && getenv("VERBOSE") ? vfprintf(stderr, fmt, args) : 0;
+}
+
+static int say(int err)
+{
+	puts(err < 0 ? strerrorname_np(-err) : "OK");
+	return 0;
+}
+
+static struct bpf_object *load(const char *object, const char *name)
+{
+	struct bpf_object *o = bpf_object__open(object);
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, o)
+		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
+	errno = -bpf_object__load(o);
+	return errno ? NULL : o;
+}
+
+static void pin_map(struct bpf_object *o, const char *name, const char *dir)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	bpf_obj_pin(bpf_object__find_map_fd_by_name(o, name), path);
+}
+
+static int cmd_pin(const char *object, const char *name, const char *dir)
+{
+	struct bpf_object *o = load(object, name);
+	struct bpf_program *p;
+	struct bpf_link *l;
+	char path[512];
+	int where;
+
+	if (!o)
+		return say(-errno);
+	p = bpf_object__find_program_by_name(o, name);
+	where = !strcmp(bpf_program__section_name(p), "view/map")
+			? bpf_object__find_map_fd_by_name(o, "cells")
+			: 0;
+	l = !strncmp(bpf_program__section_name(p), "view", 4)
+		    ? userbpf_view_attach(p, where)
+		    : bpf_program__attach(p);
+	if (!l)
+		return say(-errno);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	pin_map(o, "counts", dir);
+	pin_map(o, "ring", dir);
+	return say(bpf_link__pin(l, path));
+}
+
+static int test_run(struct bpf_object *o, const char *name, bool packet)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	char data[64] = "";
+
+	if (!o)
+		return -errno;
+	if (packet) {
+		run.data_in = data;
+		run.data_size_in = sizeof(data);
+	}
+	if (bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(o, name)), &run))
+		return -errno;
+	return run.retval ? -(int)run.retval : 0;
+}
+
+static int cmd_arm(const char *object, const char *dir)
+{
+	struct bpf_object *o = load(object, "arm");
+	int err = test_run(o, "arm", true);
+
+	if (!err) {
+		pin_map(o, "counts", dir);
+		pin_map(o, "timers", dir);
+	}
+	return say(err);
+}
+
+static int cmd_counts(const char *dir)
+{
+	unsigned long long n[2] = {0};
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/counts", dir);
+	fd = bpf_obj_get(path);
+	for (unsigned i = 0; i < 2; i++)
+		bpf_map_lookup_elem(fd, &i, &n[i]);
+	printf("%llu %llu\n", n[0], n[1]);
+	return 0;
+}
+
+static int one(void *nr, void *data, size_t len)
+{
+	++*(int *)nr;
+	return *(unsigned long long *)data == 4711 ? 0 : -EINVAL;
+}
+
+static int cmd_records(const char *dir)
+{
+	struct ring_buffer *r;
+	char path[512];
+	int nr = 0, err;
+
+	snprintf(path, sizeof(path), "%s/ring", dir);
+	r = ring_buffer__new(bpf_obj_get(path), one, &nr, NULL);
+	err = r ? ring_buffer__consume(r) : -errno;
+	printf("%d\n", err < 0 ? err : nr);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	libbpf_set_print(quiet);
+	if (userbpf_view_register() < 0)
+		return say(-errno);
+	if (argc == 5 && !strcmp(argv[1], "pin"))
+		return cmd_pin(argv[2], argv[3], argv[4]);
+	if (argc == 4 && !strcmp(argv[1], "arm"))
+		return cmd_arm(argv[2], argv[3]);
+	if (argc == 3 && !strcmp(argv[1], "run"))
+		return say(test_run(load(argv[2], "own"), "own", false));
+	if (argc == 3 && !strcmp(argv[1], "counts"))
+		return cmd_counts(argv[2]);
+	return argc == 3 ? cmd_records(argv[2]) : 2;
+}
