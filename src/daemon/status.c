@@ -91,7 +91,8 @@ static void agent_json(void *arg, pid_t pid, const char *why)
 {
 	struct agent_out *o = arg;
 
-	fprintf(o->out, "%s{\"process\":%d,\"agent\":%s", o->sep, pid, why ? "false,\"why\":" : "true");
+	fprintf(o->out, "%s{\"process\":%d,\"agent\":%s", o->sep, pid,
+		why ? "false,\"why\":" : "true");
 	if (why)
 		json_text(o->out, why);
 	fputc('}', o->out);
@@ -154,8 +155,8 @@ static void write_text(struct daemon *d, const struct facts *f, FILE *out)
 					  : "not mounted; reach it with userbpf cat, ls");
 	write_agents_text(d, out);
 	if (f->runs_ended)
-		fprintf(out, "runs       %llu ended after %.3g s (userbpfd --run-limit)\n", f->runs_ended,
-			f->run_limit_ms / 1000.0);
+		fprintf(out, "runs       %llu ended after %.3g s (userbpfd --run-limit)\n",
+			f->runs_ended, f->run_limit_ms / 1000.0);
 	fprintf(out, "preload    %s%s\n", f->preload_ok ? "" : "failed: ", f->preload);
 }
 

@@ -41,6 +41,7 @@ HELPER_FN(dynptr_read)
 		return (u64)-EINVAL;
 	if (!inside(d, (u32)r4, (u32)r2))
 		return (u64)-E2BIG;
+	UNLESS_STOPPED_AND_LONG(r2, -E2BIG);
 	memmove((void *)(uintptr_t)r1, d->data + (u32)r4, (u32)r2);
 	return 0;
 }
@@ -53,6 +54,7 @@ HELPER_FN(dynptr_write)
 		return (u64)-EINVAL;
 	if (!inside(d, (u32)r2, (u32)r4))
 		return (u64)-E2BIG;
+	UNLESS_STOPPED_AND_LONG(r4, -E2BIG);
 	memmove(d->data + (u32)r2, (const void *)(uintptr_t)r3, (u32)r4);
 	return 0;
 }

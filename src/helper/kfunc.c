@@ -23,7 +23,7 @@ static const struct kfunc rows[] = {
 			       __maybe_unused u64 r3, __maybe_unused u64 r4,               \
 			       __maybe_unused u64 r5, __maybe_unused struct exec_run *run) \
 	{                                                                                  \
-		if (((FLAGS) & KF_RET_NULL) && exec_stopped(run))                          \
+		if (((FLAGS)&KF_RET_NULL) && exec_stopped(run))                            \
 			return 0;                                                          \
 		return CALL;                                                               \
 	}

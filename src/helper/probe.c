@@ -8,15 +8,19 @@
 #include "helper/fn.h"
 #include "helper/task.h"
 
-static u64 probe(u64 dst, u64 size, u64 src)
+static u64 probe(struct exec_run *run, u64 dst, u64 size, u64 src)
 {
+	UNLESS_STOPPED_AND_LONG(size, -EFAULT);
 	return (u64)(long)fault_copy((void *)(uintptr_t)dst, (const void *)(uintptr_t)src,
 				     (u32)size);
 }
 
-static u64 probe_str(u64 dst, u64 size, u64 src)
+static u64 probe_str(struct exec_run *run, u64 dst, u64 size, u64 src)
 {
-	long len = fault_copy_str((char *)(uintptr_t)dst, (const void *)(uintptr_t)src, (u32)size);
+	long len;
+
+	UNLESS_STOPPED_AND_LONG(size, -EFAULT);
+	len = fault_copy_str((char *)(uintptr_t)dst, (const void *)(uintptr_t)src, (u32)size);
 
 	if (len < 0)
 		memset((void *)(uintptr_t)dst, 0, (u32)size);
@@ -25,31 +29,31 @@ static u64 probe_str(u64 dst, u64 size, u64 src)
 
 HELPER_FN(probe_read)
 {
-	return probe(r1, r2, r3);
+	return probe(run, r1, r2, r3);
 }
 HELPER_FN(probe_read_kernel)
 {
-	return probe(r1, r2, r3);
+	return probe(run, r1, r2, r3);
 }
 HELPER_FN(probe_read_user)
 {
-	return probe(r1, r2, r3);
+	return probe(run, r1, r2, r3);
 }
 HELPER_FN(copy_from_user)
 {
-	return probe(r1, r2, r3);
+	return probe(run, r1, r2, r3);
 }
 HELPER_FN(probe_read_str)
 {
-	return probe_str(r1, r2, r3);
+	return probe_str(run, r1, r2, r3);
 }
 HELPER_FN(probe_read_kernel_str)
 {
-	return probe_str(r1, r2, r3);
+	return probe_str(run, r1, r2, r3);
 }
 HELPER_FN(probe_read_user_str)
 {
-	return probe_str(r1, r2, r3);
+	return probe_str(run, r1, r2, r3);
 }
 
 /* Of another task the host decides what may be read. */
@@ -74,11 +78,13 @@ HELPER_FN(copy_from_user_task)
 		return (u64)-EINVAL;
 	if (!(u32)r2)
 		return 0;
+	UNLESS_STOPPED_AND_LONG(r2, -EFAULT);
 	if (task == task_current())
-		return probe(r1, r2, r3);
+		return probe(run, r1, r2, r3);
 	err = fault_copy(&tgid, (const char *)task + offsetof(struct task_struct, tgid),
 			 sizeof(tgid))
-		      ?: copy_from(tgid, dst, r3, (u32)r2);
+		      ?: exec_stopped(run) ? -EFAULT
+					   : copy_from(tgid, dst, r3, (u32)r2);
 	if (err)
 		memset(dst, 0, (u32)r2);
 	return (u64)err;

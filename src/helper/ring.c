@@ -70,6 +70,7 @@ HELPER_FN(ringbuf_output)
 
 	if (r4 & ~WAKE_FLAGS)
 		return (u64)-EINVAL;
+	UNLESS_STOPPED_AND_LONG(r3, -EAGAIN);
 	record = map_ringbuf_reserve(map, r3);
 	if (!record)
 		return (u64)-EAGAIN;

@@ -108,6 +108,7 @@ HELPER_FN(strncmp)
 {
 	const u8 *a = (const u8 *)(uintptr_t)r1, *b = (const u8 *)(uintptr_t)r3;
 
+	UNLESS_STOPPED_AND_LONG(r2, -1);
 	for (u32 i = 0; i < (u32)r2; i++) {
 		if (a[i] != b[i])
 			return (u64)(a[i] < b[i] ? -1L : 1L);

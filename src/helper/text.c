@@ -130,7 +130,7 @@ static int emit_str(void *arg, const char *s, size_t n)
 HELPER_FN(snprintf_btf)
 {
 	struct str_out o = {(char *)(uintptr_t)r1, (u32)r2, 0};
-	long ret = show(run, r3, (u32)r4, r5, emit_str, &o);
+	long ret = exec_stopped(run) ? -EINTR : show(run, r3, (u32)r4, r5, emit_str, &o);
 
 	if (ret < 0)
 		return (u64)ret;
@@ -146,7 +146,9 @@ static int emit_seq(void *arg, const char *s, size_t n)
 
 HELPER_FN(seq_printf_btf)
 {
-	long ret = show(run, r2, (u32)r3, r4, emit_seq, (struct seq_file *)(uintptr_t)r1);
+	long ret = exec_stopped(run)
+			   ? -EINTR
+			   : show(run, r2, (u32)r3, r4, emit_seq, (struct seq_file *)(uintptr_t)r1);
 
 	return ret < 0 ? (u64)ret : 0;
 }

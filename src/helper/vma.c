@@ -25,6 +25,7 @@ HELPER_FN(find_vma)
 
 	if (r5)
 		return (u64)-EINVAL;
+	UNLESS_STOPPED(-ENOENT);
 	if (fault_copy(&pid, &task->tgid, sizeof(pid)) || pid <= 0 || !find((u32)pid, r2, &v))
 		return (u64)-ENOENT;
 	exec_callback(run, r3, r1, (u64)&v.vma, r4, 0, 0);

@@ -58,9 +58,8 @@ static int cmd_pin(const char *object, const char *name, const char *dir)
 	where = !strcmp(bpf_program__section_name(p), "view/map")
 			? bpf_object__find_map_fd_by_name(o, "cells")
 			: 0;
-	l = !strncmp(bpf_program__section_name(p), "view", 4)
-		    ? userbpf_view_attach(p, where)
-		    : bpf_program__attach(p);
+	l = !strncmp(bpf_program__section_name(p), "view", 4) ? userbpf_view_attach(p, where)
+							      : bpf_program__attach(p);
 	if (!l)
 		return say(-errno);
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -81,7 +80,8 @@ static int test_run(struct bpf_object *o, const char *name, bool packet)
 		run.data_in = data;
 		run.data_size_in = sizeof(data);
 	}
-	if (bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(o, name)), &run))
+	if (bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(o, name)),
+				   &run))
 		return -errno;
 	return run.retval ? -(int)run.retval : 0;
 }
