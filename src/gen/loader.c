@@ -63,6 +63,8 @@ static u32 needs_of(const struct gen_trace *t)
 
 		if (c->cmd == BPF_LINK_CREATE || c->cmd == BPF_RAW_TRACEPOINT_OPEN)
 			needs |= GEN_NEEDS_LINKS;
+		if (c->cmd == BPF_MAP_DELETE_ELEM)
+			needs |= GEN_NEEDS_DELETE;
 		if (c->fd_array_cnt)
 			needs |= GEN_NEEDS_FD_ARRAY_CNT;
 		for (u32 j = 0; j < c->nr_refs; j++)
@@ -195,6 +197,7 @@ void gen_loader_free(struct gen_loader *l)
 /* Newest first: what none has needs the kernel that began with loader programs. */
 static const struct gen_need needs[] = {
 	{GEN_NEEDS_FD_ARRAY_CNT, 6, 14, "its fd_array_cnt"},
+	{GEN_NEEDS_DELETE, 6, 0, "the elements it deletes"},
 	{GEN_NEEDS_LINKS, 5, 18, "the links it makes"},
 	{GEN_NEEDS_CORE_RELOS, 5, 17, "its CO-RE relocations"},
 	{GEN_NEEDS_KSYMS, 5, 16, "its kernel symbols without a type"},

@@ -91,6 +91,7 @@ struct gen_loader {
 #define GEN_NEEDS_FD_ARRAY_CNT 2u /* 6.14 */
 #define GEN_NEEDS_LINKS 4u	/* 5.18 */
 #define GEN_NEEDS_KSYMS 8u	/* 5.16 */
+#define GEN_NEEDS_DELETE 16u	/* 6.0 */
 
 int gen_loader_build(struct gen_trace *t, struct gen_loader **out, struct log *log);
 void gen_loader_free(struct gen_loader *l);
