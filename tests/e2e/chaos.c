@@ -8,6 +8,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -37,7 +38,8 @@ enum {
 	VALUES = 32,
 	BLOOM = 64,
 	PROGRAM = 128,
-	RING = 256
+	RING = 256,
+	WORD = 512 /* values of one word: they are replaced where they are */
 };
 
 static const struct kind {
@@ -45,11 +47,13 @@ static const struct kind {
 	uint32_t type, flags, what;
 } kinds[] = {
 	{"hash", BPF_MAP_TYPE_HASH, 0, KEYED},
+	{"hash_word", BPF_MAP_TYPE_HASH, 0, KEYED | WORD},
 	{"hash_no_prealloc", BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, KEYED},
 	{"percpu_hash", BPF_MAP_TYPE_PERCPU_HASH, 0, KEYED | PERCPU},
 	{"lru_hash", BPF_MAP_TYPE_LRU_HASH, 0, KEYED | LRU},
 	{"lru_percpu_hash", BPF_MAP_TYPE_LRU_PERCPU_HASH, 0, KEYED | LRU | PERCPU},
 	{"lpm_trie", BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, KEYED | LPM},
+	{"lpm_word", BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, KEYED | LPM | WORD},
 	{"array", BPF_MAP_TYPE_ARRAY, 0, KEYED | FIXED},
 	{"percpu_array", BPF_MAP_TYPE_PERCPU_ARRAY, 0, KEYED | FIXED | PERCPU},
 	{"queue", BPF_MAP_TYPE_QUEUE, 0, VALUES},
@@ -76,7 +80,8 @@ static struct shared {
 struct chaos {
 	const struct kind *kind;
 	int fd, prog;
-	uint32_t max, value_size;
+	uint32_t max;
+	int words; /* of a value */
 	unsigned int cpus;
 	unsigned long kills, seen;
 };
@@ -96,20 +101,21 @@ static void complain(const struct chaos *c, const char *what, long a, long b)
 			 what, a, b);
 }
 
+/* Prefixes have the number in their last byte, so that they hang on each other. */
 static struct key key_of(const struct chaos *c, uint32_t n)
 {
-	return c->kind->what & LPM ? (struct key){{32, n}} : (struct key){{n}};
+	return c->kind->what & LPM ? (struct key){{32, htonl(n)}} : (struct key){{n}};
 }
 
 static uint32_t number_of(const struct chaos *c, const struct key *k)
 {
-	return k->word[!!(c->kind->what & LPM)];
+	return c->kind->what & LPM ? ntohl(k->word[1]) : k->word[0];
 }
 
 static void fill(const struct chaos *c, struct value *v, uint32_t n)
 {
 	for (unsigned int cpu = 0; cpu < c->cpus; cpu++)
-		for (int i = 0; i < WORDS; i++)
+		for (int i = 0; i < c->words; i++)
 			v[cpu].word[i] = MAGIC | (uint64_t)n << 32 | i;
 }
 
@@ -117,7 +123,7 @@ static void fill(const struct chaos *c, struct value *v, uint32_t n)
 static void check_value(const struct chaos *c, const struct value *v, uint32_t n)
 {
 	for (unsigned int cpu = 0; cpu < c->cpus; cpu++)
-		for (int i = 0; i < WORDS; i++) {
+		for (int i = 0; i < c->words; i++) {
 			uint64_t w = v[cpu].word[i], want = MAGIC | (uint64_t)n << 32 | i;
 
 			if (w != want && !(c->kind->what & FIXED && !w))
@@ -393,7 +399,7 @@ static void check_ring(struct chaos *c, struct ring_buffer *rb)
 static void one(const struct kind *k, struct bpf_object *obj, double seconds)
 {
 	struct chaos c = {
-		.kind = k, .max = KEYS / 2, .cpus = 1, .value_size = sizeof(struct value)};
+		.kind = k, .max = KEYS / 2, .cpus = 1, .words = k->what & WORD ? 1 : WORDS};
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = k->flags);
 	struct ring_buffer *rb = NULL;
 	uint64_t t;
@@ -412,7 +418,7 @@ static void one(const struct kind *k, struct bpf_object *obj, double seconds)
 				      !(k->what & KEYED) ? 0
 				      : k->what & LPM	 ? 8
 							 : 4,
-				      c.value_size, c.max, &opts);
+				      c.words * sizeof(uint64_t), c.max, &opts);
 	}
 	if (c.fd < 0) {
 		complain(&c, "no map", c.fd, 0);
