@@ -6,32 +6,33 @@
 
 /* --- keys --- */
 
-static inline u32 key_hash(const struct bpf_map *map, const void *key)
-{
-	u32 seed = geom_of(map)->seed;
+/* What depends on a key's length is compiled for those that most have: of what it would be else few instructions
+ * are left, and who looks up one key after the other has more of them under way. */
+#define HOT static inline __attribute__((always_inline))
 
-	switch (map->key_size) { /* constant lengths let the compiler drop everything but the few
-				    instructions they need */
-	case 4: return XXH3_64bits_withSeed(key, 4, seed);
-	case 8: return XXH3_64bits_withSeed(key, 8, seed);
-	case 16: return XXH3_64bits_withSeed(key, 16, seed);
-	default: return XXH3_64bits_withSeed(key, map->key_size, seed);
-	}
+#define BY_KEY_SIZE(map, function, ...)                           \
+	((map)->key_size == 8	 ? function(map, 8, __VA_ARGS__)  \
+	 : (map)->key_size == 4	 ? function(map, 4, __VA_ARGS__)  \
+	 : (map)->key_size == 16 ? function(map, 16, __VA_ARGS__) \
+				 : function(map, (map)->key_size, __VA_ARGS__))
+
+HOT u32 hash_sized(const struct bpf_map *map, u32 size, const void *key)
+{
+	return XXH3_64bits_withSeed(key, size, geom_of(map)->seed);
+}
+
+static u32 key_hash(const struct bpf_map *map, const void *key)
+{
+	return BY_KEY_SIZE(map, hash_sized, key);
 }
 
 /* The element's key may be written meanwhile: its gen tells. */
-static inline bool same_key(const void *a, const void *b, u32 size)
+HOT bool same_key(const void *a, const void *b, u32 size)
 {
-	if (size == 4)
-		return race_equal(a, b, 4);
-	if (size == 8)
-		return race_equal(a, b, 8);
-	if (size == 16)
-		return race_equal(a, b, 16);
 	return race_equal(a, b, size);
 }
 
-static inline bool elem_is(const struct elem *e, u32 hash, const void *key, u32 key_size)
+HOT bool elem_is(const struct elem *e, u32 hash, const void *key, u32 key_size)
 {
 	return word(&e->hash) == hash && same_key(e->key, key, key_size);
 }
@@ -56,8 +57,8 @@ static inline bool unchanged(const struct elem *e, u32 gen)
  * gen of the element it leads to, then see that @link and
  * @prev's gen have not changed: then that element was in the chain too, with that gen.
  */
-static inline struct elem *find_in_chain(const struct bpf_map *map, const u32 *head,
-					 const void *key, u32 hash, u32 *gen, u32 *found)
+HOT struct elem *find_in_chain(const struct bpf_map *map, const u32 *head, u32 size,
+			       const void *key, u32 hash, u32 *gen, u32 *found)
 {
 	const struct hash_geom *g = geom_of(map);
 	const u32 *link = head;
@@ -74,7 +75,7 @@ static inline struct elem *find_in_chain(const struct bpf_map *map, const u32 *h
 			goto again;
 		if (!e)
 			return NULL;
-		if (likely(elem_is(e, hash, key, map->key_size))) {
+		if (likely(elem_is(e, hash, key, size))) {
 			*found = ref;
 			if (unchanged(e, *gen))
 				return e;
@@ -97,28 +98,52 @@ static inline u32 likely_home(const struct hash_geom *g, u32 bucket, u32 hash)
 	return g->homes == 2 ? word(&home_at(g, bucket, 1)->hash) == hash : 0;
 }
 
-/* Elements do not move between homes and chains: who is in neither is not there. *ref is not set for homes. */
-static inline struct elem *find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen,
-				u32 *ref)
+HOT bool lives_there(struct elem *home, u32 size, const void *key, u32 hash, u32 *gen)
 {
-	const struct hash_geom *g = geom_of(map);
-	u32 bucket = hash & g->bucket_mask, first = likely_home(g, bucket, hash);
-
-	for (u32 i = 0; i < g->homes; i++) {
-		struct elem *e = home_at(g, bucket, i ^ first);
-
-		*gen = gen_of(e);
-		if (home_taken(*gen) && elem_is(e, hash, key, map->key_size) && unchanged(e, *gen))
-			return e;
-	}
-	return find_in_chain(map, head_at(g, bucket), key, hash, gen, ref);
+	*gen = gen_of(home);
+	return home_taken(*gen) && elem_is(home, hash, key, size) && unchanged(home, *gen);
 }
 
-const struct elem *hash_find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen)
+/* Not in its likely home. Elements do not move between homes and chains: who is in neither is not there. */
+static __attribute__((noinline)) struct elem *
+find_behind_home(const struct bpf_map *map, const void *key, u32 hash, u32 *gen, u32 *ref)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 bucket = hash & g->bucket_mask;
+
+	for (u32 i = 0; i < g->homes; i++)
+		if (lives_there(home_at(g, bucket, i), map->key_size, key, hash, gen))
+			return home_at(g, bucket, i);
+	return find_in_chain(map, head_at(g, bucket), map->key_size, key, hash, gen, ref);
+}
+
+HOT struct elem *find_sized(const struct bpf_map *map, u32 size, const void *key, u32 *gen,
+			    u32 *ref)
+{
+	const struct hash_geom *g = geom_of(map);
+	u32 hash = hash_sized(map, size, key), bucket = hash & g->bucket_mask;
+	struct elem *home;
+
+	if (!g->homes)
+		return find_in_chain(map, head_at(g, bucket), size, key, hash, gen, ref);
+	home = home_at(g, bucket, likely_home(g, bucket, hash));
+	if (likely(lives_there(home, size, key, hash, gen)))
+		return home;
+	return find_behind_home(map, key, hash, gen, ref);
+}
+
+/* Without lock: the element with @key, or NULL; *gen is the element's when it was found, *ref its reference unless it
+ * is a home. */
+HOT struct elem *find(const struct bpf_map *map, const void *key, u32 *gen, u32 *ref)
+{
+	return BY_KEY_SIZE(map, find_sized, key, gen, ref);
+}
+
+const struct elem *hash_find(const struct bpf_map *map, const void *key, u32 *gen)
 {
 	u32 ref;
 
-	return find(map, key, hash, gen, &ref);
+	return find(map, key, gen, &ref);
 }
 
 /* Where an element is: behind @link, or at home. */
@@ -424,8 +449,8 @@ static int sys_update(struct bpf_map *map, const void *key, const void *value, u
 	return update_as(map, key, value, flags, BY_SYSCALL);
 }
 
-static void copy_value(const struct bpf_map *map, const struct elem *e, u32 ref, void *value,
-		       u64 flags)
+HOT void copy_value(const struct bpf_map *map, const struct elem *e, u32 ref, void *value,
+		    u64 flags)
 {
 	const struct hash_geom *g = geom_of(map);
 	void *at = (char *)e + g->value_off;
@@ -433,6 +458,8 @@ static void copy_value(const struct bpf_map *map, const struct elem *e, u32 ref,
 	if (!g->pcpu) {
 		if (map_value_special(map))
 			map_value_read_special(map, value, at, flags);
+		else if (likely(map->value_size == sizeof(u64)))
+			race_copy(value, at, sizeof(u64));
 		else
 			race_copy(value, at, map->value_size);
 		return;
@@ -477,7 +504,7 @@ static int delete (struct bpf_map *map, const void *key)
 static void *lookup(struct bpf_map *map, const void *key)
 {
 	u32 gen, ref = 0;
-	struct elem *e = find(map, key, key_hash(map, key), &gen, &ref);
+	struct elem *e = find(map, key, &gen, &ref);
 
 	if (unlikely(!e))
 		return NULL;
@@ -491,7 +518,7 @@ static void *lookup_percpu(struct bpf_map *map, const void *key, u32 cpu)
 
 	if (unlikely(cpu >= map->attr.nr_cpus))
 		return NULL;
-	if (!find(map, key, key_hash(map, key), &gen, &ref))
+	if (!find(map, key, &gen, &ref))
 		return NULL;
 	mark(map, ref);
 	return pcpu_value(map, ref, cpu);
@@ -505,11 +532,9 @@ static void *lookup_this_cpu(struct bpf_map *map, const void *key)
 /* A copy that belongs to @key: done again when the element went to another key meanwhile. */
 static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
-	u32 hash = key_hash(map, key);
-
 	for (u32 i = 0; i < RETRIES; i++) {
 		u32 gen, ref = 0;
-		const struct elem *e = find(map, key, hash, &gen, &ref);
+		const struct elem *e = find(map, key, &gen, &ref);
 
 		if (!e)
 			return -ENOENT;

@@ -198,7 +198,7 @@ static inline void gen_bump(struct elem *e)
 /* hash.c */
 u32 hash_key(const struct bpf_map *map, const void *key);
 /* Without lock: the element with @key, or NULL; *gen is the element's when it was found. */
-const struct elem *hash_find(const struct bpf_map *map, const void *key, u32 hash, u32 *gen);
+const struct elem *hash_find(const struct bpf_map *map, const void *key, u32 *gen);
 /* Takes the element that @link refers to off its chain and gives it back to the pool; its bucket is locked. */
 void hash_drop(const struct bpf_map *map, u32 *link, u32 ref);
 int hash_lock(const struct bpf_map *map, u32 bucket);

@@ -44,7 +44,7 @@ static bool find_next(const struct bpf_map *map, const void *key, u32 hash, stru
 
 	for (u32 i = 0; i < RETRIES; i++) {
 		u32 gen;
-		const struct elem *at = hash_find(map, key, hash, &gen);
+		const struct elem *at = hash_find(map, key, &gen);
 
 		if (!at)
 			return false;

@@ -143,11 +143,15 @@ int guard_write_fast(u64 uaddr, const void *src, u32 len)
 		fault_init();
 		WRITE_ONCE(ready, true);
 	}
-	for (; len >= 8 && !err; len -= 8, from += 8, to += 8) {
+	for (; len >= 8; len -= 8, from += 8, to += 8) {
 		memcpy(&v, from, 8);
 		err = store64(to, v);
+		if (unlikely(err))
+			return err;
 	}
-	if (len >= 4 && !err) {
+	if (likely(!len))
+		return 0;
+	if (len >= 4) {
 		u32 half;
 
 		memcpy(&half, from, 4);

@@ -850,14 +850,23 @@ static long (*const by_number[NR_MAX])(long, long, long, long, long, long) = {
 /*
  * Not variadic, so that the call of libc's is a jump with everything where the caller put it:
  * clone() and vfork() through syscall() return on another stack, or twice on the same one, and must
- * not come back to a frame of ours.
+ * not come back to a frame of ours. What looks for libc's is a function of its own, or element operations would save
+ * registers for it.
  */
+#define NO_FRAME                                                                  \
+	__attribute__((optimize("O2", "no-stack-protector"), no_sanitize_address, \
+		       no_sanitize_undefined))
+
+NO_FRAME static __attribute__((noinline)) long libc_syscall(long nr, long a, long b, long c, long d,
+							    long e, long f)
+{
+	return LIBC(syscall)(nr, a, b, c, d, e, f);
+}
+
 long i_syscall(long nr, long a, long b, long c, long d, long e, long f) INTERPOSE(syscall);
-__attribute__((optimize("O2", "no-stack-protector"), no_sanitize_address,
-	       no_sanitize_undefined)) long
-i_syscall(long nr, long a, long b, long c, long d, long e, long f)
+NO_FRAME long i_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (shim_active() && (unsigned long)nr < NR_MAX && by_number[nr])
 		return by_number[nr](a, b, c, d, e, f);
-	return LIBC(syscall)(nr, a, b, c, d, e, f);
+	return libc_syscall(nr, a, b, c, d, e, f);
 }
