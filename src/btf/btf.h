@@ -34,6 +34,9 @@ struct btf {
 	bool kernel_btf;
 	/* private to src/btf */
 	void *priv;
+	/* objects of its types (prog/heap.h): whoever made them, and how they go; atomic */
+	void *heap;
+	void (*heap_put)(void *heap);
 };
 
 extern const struct obj_class btf_class; /* release/free of src/btf */
@@ -99,6 +102,34 @@ struct btf_kptr {
 };
 /* How many there are in values of type @value_id; -E2BIG, -EINVAL: a tag where it means nothing. */
 int btf_find_kptrs(const struct btf *btf, u32 value_id, struct btf_kptr kptr[BTF_MAX_KPTRS]);
+
+/* --- structs that own others: lists, trees and their nodes (graph.c) --- */
+#define BTF_GRAPH_MAX 11
+enum btf_graph_kind {
+	BTF_GRAPH_LOCK, /* bpf_spin_lock */
+	BTF_GRAPH_LIST_HEAD,
+	BTF_GRAPH_LIST_NODE,
+	BTF_GRAPH_RB_ROOT,
+	BTF_GRAPH_RB_NODE,
+	BTF_GRAPH_REFCOUNT,
+};
+struct btf_graph_field {
+	enum btf_graph_kind kind;
+	u32 off;
+	u32 type_id, node_off; /* list, tree: of what, and where the node is in it */
+};
+struct btf_graph {
+	u32 nr;
+	struct btf_graph_field field[BTF_GRAPH_MAX];
+};
+#define BTF_GRAPH_IN_OBJECTS (~0u)
+#define BTF_GRAPH_IN_MAPS (1u << BTF_GRAPH_LOCK | 1u << BTF_GRAPH_LIST_HEAD | 1u << BTF_GRAPH_RB_ROOT) /* others are just bytes there */
+/* Fields of struct or DATASEC @id of the kinds @wanted (bits), in order; 0 or the kernel's errno. */
+int btf_find_graph(const struct btf *btf, u32 id, u32 wanted, struct btf_graph *g);
+const struct btf_graph_field *btf_graph_find(const struct btf_graph *g, enum btf_graph_kind kind); /* the first, or NULL */
+bool btf_graph_owns(const struct btf_graph *g); /* has lists or trees */
+int btf_check_owners(const struct btf *btf, const struct btf_graph *g); /* -ELOOP */
+const char *btf_graph_kind_name(enum btf_graph_kind kind);
 
 /* --- walk: a read of @size bytes at @off of struct @t (kernel: btf_struct_access) --- */
 enum btf_walk_result {

@@ -133,6 +133,8 @@ static void btf_free(struct btf *btf)
 {
 	struct btf_priv *p = priv_of(btf);
 
+	if (btf->heap)
+		btf->heap_put(btf->heap);
 	if (p) {
 		free(p->mem);
 		free(p->bucket);
@@ -240,6 +242,8 @@ struct btf *btf_parse(const void *data, u32 size, struct log *log)
 	if (!env.btf)
 		return ERR_PTR(-ENOMEM);
 	err = parse(&env);
+	if (!err)
+		err = btf_check_graphs(env.btf);
 	if (!err && log && log->level && log->cap && (log->truncated || log->len + 1 >= log->cap))
 		err = -ENOSPC;
 	if (err) {

@@ -68,6 +68,9 @@ int btf_resolve_all(struct btf_env *env);
 /* nest.c: after the modifier chains are known to end */
 int btf_check_nesting(struct btf_env *env);
 
+/* graph.c: all structs of a program's BTF */
+int btf_check_graphs(const struct btf *btf);
+
 /* layout.c */
 const struct btf_type *btf_resolve_elem(const struct btf *btf, const struct btf_type *t, u32 *size, const struct btf_type **elem,
 					u32 *elem_id, u32 *nelems, u32 *type_id);

@@ -22,7 +22,7 @@
 #include "exec/site.h"
 #include "map/map.h"
 
-#define PROTO_VERSION 7
+#define PROTO_VERSION 8
 #define PROTO_MAX_BODY (64u << 20)
 /* Looks at a socket before going to sleep on it: some 20 us. */
 #define EAGER_TRIES 50
@@ -418,8 +418,8 @@ struct msg_probe_ack {
 _Static_assert(sizeof(struct msg_hdr) == 16, "layout");
 _Static_assert(sizeof(struct msg_bpf) == 24 && sizeof(struct msg_seg) == 24 && sizeof(struct msg_fd) == 8, "layout");
 _Static_assert(sizeof(struct msg_path) == 16 && sizeof(struct msg_bpf_reply) == 8, "layout");
-_Static_assert(sizeof(struct map_attr) == 136 && sizeof(struct msg_handle_info) == 168, "layout");
+_Static_assert(sizeof(struct map_attr) == 184 && sizeof(struct msg_handle_info) == 216, "layout");
 _Static_assert(sizeof(struct msg_probe) == 88 && sizeof(struct msg_probe_ack) == 16 && sizeof(struct msg_syscall) % 8 == 0, "layout");
-_Static_assert(sizeof(struct msg_image) == 48 && sizeof(struct msg_map) == 144 && sizeof(struct msg_dirent) == 48, "layout");
+_Static_assert(sizeof(struct msg_image) == 48 && sizeof(struct msg_map) == 192 && sizeof(struct msg_dirent) == 48, "layout");
 
 #endif

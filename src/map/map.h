@@ -30,6 +30,7 @@ struct bpf_map;
 struct btf;
 
 #define MAP_MAX_KPTRS 8u
+#define MAP_MAX_ROOTS 10u
 
 /* A pointer to an object in values (map/kptr.h). */
 struct map_kptr {
@@ -50,6 +51,9 @@ struct map_attr {
 	char name[BPF_OBJ_NAME_LEN];
 	u32 nr_kptrs, pad;
 	struct map_kptr kptr[MAP_MAX_KPTRS];
+	u32 nr_roots;		 /* lists and trees in values (map/heap.h) ... */
+	u32 root[MAP_MAX_ROOTS]; /* ... where */
+	u32 heap_id;		 /* of their BTF */
 };
 
 /* First page of the shared memory. Nothing in it is trusted. */
@@ -191,6 +195,7 @@ struct bpf_map {
 	bool transient_write;	/* rdonly, but map_sys_update/delete may write through a short-lived mapping (BPF_F_RDONLY_PROG maps) */
 	int memfd;		/* -1 when the view does not own one */
 	u64 geom[8];		/* private geometry of the kind */
+	struct bpf_map *heap;	/* objects that lists and trees in values own (map/heap.h); NULL: there are none, or nobody here may use them */
 	void *extra;		/* a second mapping the kind's bind made, or NULL; map_close() undoes it */
 	u64 extra_len;
 	void *priv;		/* owner's pointer: the service's map object, the shim's map record */
@@ -247,7 +252,8 @@ u64 map_used(struct bpf_map *map);
 /* May bpf(2)'s caller map the values at all? */
 static inline bool map_can_mmap(const struct bpf_map *map)
 {
-	return map->ops->window && !map->attr.lock_at && !map->attr.timer_at && !map->attr.nr_kptrs;
+	return map->ops->window && !map->attr.lock_at && !map->attr.timer_at && !map->attr.nr_kptrs &&
+	       !map->attr.nr_roots;
 }
 /* Somebody waits for elements (kinds with events). Anybody who may write the map can change it. */
 static inline bool map_watched(const struct bpf_map *map)

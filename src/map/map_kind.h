@@ -6,6 +6,7 @@
  */
 #include <limits.h>
 #include "base/slot.h"
+#include "map/heap.h"
 #include "map/map.h"
 #include "map/perf_ring.h"
 #include "map/race.h"
@@ -66,7 +67,7 @@ void map_value_free_fields(const struct bpf_map *map, void *at);
 
 static inline bool map_value_special(const struct bpf_map *map)
 {
-	return unlikely(map->attr.lock_at | map->attr.timer_at | map->attr.nr_kptrs);
+	return unlikely(map->attr.lock_at | map->attr.timer_at | map->attr.nr_kptrs | map->attr.nr_roots);
 }
 
 static inline void map_value_write(const struct bpf_map *map, void *at, const void *value, u64 flags)

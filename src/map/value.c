@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * value.c - copies of values that hold a bpf_spin_lock, a bpf_timer or pointers to objects, which
+ * value.c - copies of values that hold a bpf_spin_lock, a bpf_timer, pointers to objects, lists or trees, which
  * stay where they are.
  */
 #include "base/spin.h"
 #include "map/kptr.h"
 #include "map/map_kind.h"
 
-#define MAX_HOLES (2 + MAP_MAX_KPTRS)
+#define MAX_HOLES (2 + MAP_MAX_KPTRS + MAP_MAX_ROOTS)
+#define ROOT_SIZE 16u
 
 struct hole {
 	u32 off, size;
@@ -35,6 +36,8 @@ static u32 holes_of(const struct bpf_map *map, struct hole h[MAX_HOLES])
 		n = add_hole(h, n, a->timer_at - 1, sizeof(struct bpf_timer));
 	for (u32 i = 0; i < a->nr_kptrs && i < MAP_MAX_KPTRS; i++)
 		n = add_hole(h, n, a->kptr[i].off, sizeof(u64));
+	for (u32 i = 0; i < a->nr_roots && i < MAP_MAX_ROOTS; i++)
+		n = add_hole(h, n, a->root[i], ROOT_SIZE);
 	return n;
 }
 
@@ -69,6 +72,8 @@ void map_value_free_fields(const struct bpf_map *map, void *at)
 		__atomic_store_n((u64 *)((char *)at + map->attr.timer_at - 1), 0, __ATOMIC_RELEASE);
 	if (map->attr.nr_kptrs)
 		kptr_free_fields(map, at);
+	for (u32 i = 0; i < map->attr.nr_roots && i < MAP_MAX_ROOTS; i++)
+		heap_field_free(map->heap, (char *)at + map->attr.root[i]);
 }
 
 void map_value_init_special(const struct bpf_map *map, void *at)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include "base/slot.h"
 #include "map/map.h"
+#include "map/heap.h"
 #include "map/perf_ring.h"
 
 #define NR_CPUS 4u

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef USERBPF_HEAP_PRIV_H
+#define USERBPF_HEAP_PRIV_H
+/*
+ * heap_priv.h - what the files of the heap share; private to heap*.c.
+ *
+ * Words of the heap are named by their byte offset in its memory. What is read may be anything: heap_obj(), heap_node()
+ * and heap_cell() say whether it can be what it should be; loops are bounded by HEAP_STEPS or by what they undo.
+ */
+#include "map/bucket_lock.h"
+#include "map/heap.h"
+#include "map/map_kind.h"
+
+#define HEAP_SIZE    (256ull << 20) /* memory that is touched is real */
+#define HEAP_UNIT    16u
+#define HEAP_CLASSES 16u
+#define HEAP_LOG     32u
+#define HEAP_FLIGHT  1022u /* a verified program holds no more than it has registers and stack for */
+#define HEAP_STEPS   1024u /* down a tree, whose depth is far less */
+#define HEAP_DEPTH   3u	   /* collections in objects in collections ... */
+
+struct heap_word {
+	u32 at, value;
+};
+
+struct heap_shm {
+	u32 lock;
+	u32 fresh; /* units that were never used begin here */
+	u32 free[HEAP_CLASSES];
+	u32 stamp;
+	u32 logged; /* words of the log that count */
+	struct heap_word log[HEAP_LOG];
+};
+
+/* What the run in a slot owns. */
+struct heap_flight {
+	u32 tid, nr;
+	u32 ref[HEAP_FLIGHT];
+};
+
+enum heap_kind { HEAP_OBJECT = 1, HEAP_CELL };
+
+struct heap_head {
+	u32 refs;
+	u32 stamp; /* of a cell */
+	u32 link;  /* free: the next; object: its first cell; cell in an object: the next there */
+	u32 kind;  /* enum heap_kind, class in the upper half */
+};
+
+/* Fields as the heap uses them. Node references are those of objects. */
+struct heap_cell {
+	u32 first, last; /* tree: the root */
+	u32 node;	 /* where nodes are in their objects; CELL_TREE; CELL_LOOSE: not yet in its field */
+	u32 pad;
+};
+#define CELL_TREE  0x80000000u
+#define CELL_LOOSE 0x40000000u
+
+struct heap_link {
+	u32 child[2]; /* list: before, behind */
+	u32 parent;
+	u32 owner;    /* cell; 0: not in a collection */
+};
+
+struct heap_field {
+	u32 ref, stamp;
+};
+
+/* An operation: the lock, and the words that change. */
+struct heap_tx {
+	struct bpf_map *heap;
+	u32 nr;
+	struct heap_word w[HEAP_LOG];
+};
+
+static inline struct heap_shm *heap_shm(const struct bpf_map *heap)
+{
+	return (struct heap_shm *)((char *)heap->shm + MAP_PAGE);
+}
+static inline struct heap_flight *heap_flight(const struct bpf_map *heap, u32 slot)
+{
+	return (struct heap_flight *)((char *)heap->shm + 2 * MAP_PAGE) + slot;
+}
+static inline u32 heap_first(const struct bpf_map *heap)
+{
+	return (2 * MAP_PAGE + heap->attr.nr_cpus * (u32)sizeof(struct heap_flight)) / HEAP_UNIT;
+}
+static inline struct heap_head *heap_head(const struct bpf_map *heap, u32 ref)
+{
+	return (struct heap_head *)((char *)heap->shm + (u64)ref * HEAP_UNIT);
+}
+static inline u32 heap_place(const struct bpf_map *heap, const void *p)
+{
+	return (const char *)p - (const char *)heap->shm;
+}
+/* Could there be an object? */
+static inline bool heap_inside(const struct bpf_map *heap, u32 ref)
+{
+	return ref >= heap_first(heap) && ref < (HEAP_SIZE - 2 * HEAP_OBJ_MAX) / HEAP_UNIT;
+}
+static inline bool heap_holds(const struct bpf_map *heap, const void *p)
+{
+	return (const char *)p >= (const char *)heap->shm && (const char *)p < (const char *)heap->shm + HEAP_SIZE;
+}
+static inline u32 heap_ref(const struct bpf_map *heap, const void *obj)
+{
+	return heap_place(heap, obj) / HEAP_UNIT - 1;
+}
+static inline void *heap_obj(const struct bpf_map *heap, u32 ref)
+{
+	return heap_inside(heap, ref) ? heap_head(heap, ref) + 1 : NULL;
+}
+static inline struct heap_link *heap_link(const struct bpf_map *heap, u32 ref, u32 node)
+{
+	char *obj = heap_obj(heap, ref);
+
+	return obj ? (struct heap_link *)(obj + min(node & ~(CELL_TREE | CELL_LOOSE) & ~3u, HEAP_OBJ_MAX)) : NULL;
+}
+
+/* --- heap_log.c --- */
+int heap_begin(struct bpf_map *heap, struct heap_tx *tx); /* takes the lock: 0 or -EBUSY */
+u32 heap_get(const struct heap_tx *tx, const u32 *word);
+void heap_set(struct heap_tx *tx, const u32 *word, u32 value);
+void heap_commit(struct heap_tx *tx); /* all of it or nothing; the lock stays */
+void heap_end(struct heap_tx *tx);
+
+/* --- heap.c; in an operation --- */
+u32 heap_take(struct heap_tx *tx, u32 size, u32 kind); /* 0: no room */
+void heap_give(struct heap_tx *tx, u32 ref);	       /* nobody has it any more */
+void heap_board(struct heap_tx *tx, u32 ref);	       /* into this run's flight ... */
+bool heap_can_board(const struct heap_tx *tx);
+void heap_leave(struct heap_tx *tx, u32 ref);	       /* ... and out of it */
+void heap_inherit(struct heap_tx *tx); /* the slot's holder before us died: what it owned goes */
+/* One owner less, whom the words of @tx so far make forget it; committed. */
+void heap_unref(struct heap_tx *tx, u32 ref);
+/* What the collections in the object own goes; committed. */
+void heap_empty(struct heap_tx *tx, u32 ref, u32 depth);
+
+/* --- heap_cell.c; in an operation --- */
+/* The cell of a field, made when there is none and @make; 0: none. */
+u32 heap_cell(struct heap_tx *tx, void *field, struct heap_at at, u32 kind, bool make);
+u32 heap_cell_look(const struct bpf_map *heap, const void *field, struct heap_at at, u32 kind); /* without lock */
+static inline struct heap_cell *heap_cell_of(const struct bpf_map *heap, u32 cell)
+{
+	return heap_obj(heap, cell);
+}
+void heap_cell_drain(struct heap_tx *tx, u32 cell, u32 depth); /* committed */
+void heap_cell_loose(struct heap_tx *tx, u32 cell);	       /* of a dead one's flight */
+
+/* --- heap_list.c, heap_tree.c --- */
+void heap_list_unlink(struct heap_tx *tx, u32 cell, u32 ref);
+bool heap_tree_unlink(struct heap_tx *tx, u32 cell, u32 ref); /* commits steps on the way; false: makes no sense */
+
+#endif
