@@ -10,7 +10,25 @@
 #include "daemon/daemon.h"
 #include "map/bucket_lock.h"
 #include "map/local_storage.h"
-#include "prog/map_obj.h"
+#include "prog/heap.h"
+
+/* What dead programs made and held. */
+static void sweep_heaps(struct obj_table *t)
+{
+	struct map_obj *heap;
+	struct obj *o;
+	u32 next = 1;
+
+	while ((o = obj_next(t, OBJ_BTF, next))) {
+		next = o->id + 1;
+		heap = prog_heap_of_btf(container_of(o, struct btf, obj));
+		if (heap)
+			map_release_dead(&heap->map, bucket_owner_dead, NULL);
+		obj_put(o);
+		if (!next)
+			break;
+	}
+}
 
 /* How many maps with values of tasks and groups there are; those of owners that are gone go. */
 static u32 sweep_storage(struct daemon *d)
@@ -77,4 +95,5 @@ void sweep_dead(struct daemon *d)
 		if (!next)
 			break;
 	}
+	sweep_heaps(t);
 }

@@ -73,6 +73,7 @@ enum bpf_type_flag {
 	PTR_TRUSTED = 1u << 19,
 	MEM_RCU = 1u << 20,
 	MEM_ALLOC = 1u << 21,
+	NON_OWN_REF = 1u << 22, /* of objects programs make: looks at it only */
 };
 
 /* Functions only the rewrite calls (LD_ABS, LD_IND); no program can name them: their rows have

@@ -3,11 +3,13 @@
 #include "helper/iter_css_task.h"
 #include "helper/iter_num.h"
 #include "helper/kfunc_objs.h"
+#include "helper/kfunc_owned.h"
 #include "helper/kfunc_test.h"
 
 #define TRACING	   (1ull << BPF_PROG_TYPE_TRACING | 1ull << BPF_PROG_TYPE_LSM)
 #define TEST	   (1ull << BPF_PROG_TYPE_SCHED_CLS | 1ull << BPF_PROG_TYPE_SYSCALL | TRACING)
 #define OBJS	   TEST
+#define OWNED	   (TEST | 1ull << BPF_PROG_TYPE_XDP | 1ull << BPF_PROG_TYPE_CGROUP_SKB)
 #define ANY	   (~0ull)
 #define P(r)	   ((void *)(r))
 #define VOID(call) ((call), 0)

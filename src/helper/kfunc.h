@@ -25,7 +25,25 @@
 #define KF_ITER_NEW 0x100u    /* the first argument is an iterator on the program's stack: makes it */
 #define KF_ITER_NEXT 0x200u   /* returns an element of it, or NULL after the last */
 #define KF_ITER_DESTROY 0x400u
+#define KF_RCU 0x800u	      /* as KF_TRUSTED_ARGS, but for pointers under RCU */
+#define KF_LOCKED 0x1000u     /* may be called while a bpf_spin_lock is held */
+#define KF_OWNED(op) ((u32)(op) << 16) /* what it does with objects that programs own */
+#define KF_OWNED_OP(flags) ((enum owned_op)((flags) >> 16))
 #define KF_ITER (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY)
+
+enum owned_op {
+	OWNED_NONE,
+	OWNED_NEW,
+	OWNED_DROP,
+	OWNED_ACQUIRE,
+	OWNED_PUSH,
+	OWNED_POP,
+	OWNED_END,
+	OWNED_ADD,
+	OWNED_REMOVE,
+	OWNED_ROOT,
+	OWNED_STEP,
+};
 
 struct kfunc {
 	const char *name;

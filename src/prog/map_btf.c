@@ -165,6 +165,27 @@ int map_obj_note_kptrs(struct map_attr *attr, const struct btf *btf, u32 value_i
 	return kinds >> attr->map_type & 1 ? 0 : -EOPNOTSUPP;
 }
 
+/* As the kernel does it, fields that make no sense are none. */
+int map_obj_note_roots(struct map_attr *attr, const struct btf *btf, u32 value_id, bool capable)
+{
+	const u64 kinds = 1ull << BPF_MAP_TYPE_HASH | 1ull << BPF_MAP_TYPE_LRU_HASH |
+			  1ull << BPF_MAP_TYPE_ARRAY;
+	struct btf_graph g;
+
+	if (btf_find_graph(btf, value_id, BTF_GRAPH_IN_MAPS, &g) || !btf_graph_owns(&g))
+		return 0;
+	if (!capable)
+		return -EPERM;
+	if (attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+		return -EACCES;
+	if (!(kinds >> attr->map_type & 1))
+		return -EOPNOTSUPP;
+	for (u32 i = 0; i < g.nr && attr->nr_roots < MAP_MAX_ROOTS; i++)
+		if (g.field[i].kind != BTF_GRAPH_LOCK)
+			attr->root[attr->nr_roots++] = g.field[i].off;
+	return btf_check_owners(btf, &g);
+}
+
 int map_obj_check_btf(const struct map_attr *attr, const struct btf *btf, u32 key_id, u32 value_id)
 {
 	const struct btf_type *key, *value;

@@ -77,6 +77,8 @@ static void map_obj_free(struct obj *o)
 {
 	struct map_obj *m = obj_to_map(o);
 
+	if (m->map.heap)
+		obj_put(&map_obj_of(m->map.heap)->obj);
 	map_close(&m->map);
 	if (m->event >= 0)
 		close(m->event);

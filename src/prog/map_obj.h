@@ -81,6 +81,11 @@ void map_obj_note_fields(struct map_attr *attr, const struct btf *btf, u32 value
 int map_obj_note_kptrs(struct map_attr *attr, const struct btf *btf, u32 value_id,
 		       const struct btf *vmlinux, bool capable);
 
+/* Lists and trees in values: attr->root. Kernel errno. */
+int map_obj_note_roots(struct map_attr *attr, const struct btf *btf, u32 value_id, bool capable);
+/* A map that has some gets the heap of its BTF. */
+int map_obj_use_heap(struct map_obj *m);
+
 /* Prog array slots (kinds with fd_values). Takes its own reference of @prog. Kernel errno
  * (-E2BIG, -EINVAL for wrong type). */
 int map_obj_set_prog(struct map_obj *m, u32 index, struct bpf_prog *prog);

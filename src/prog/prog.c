@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <urcu-bp.h>
+#include "prog/heap.h"
 #include "prog/load.h"
 #include "prog/map_obj.h"
 
@@ -144,6 +145,39 @@ static void image_release(struct exec_image *img)
 	free(img);
 }
 
+static void image_add(struct exec_image *img, struct bpf_map *map)
+{
+	img->maps[img->nr_maps++] = map;
+	obj_get(&map_obj_of(map)->obj);
+}
+
+static bool image_has(const struct exec_image *img, const struct bpf_map *map)
+{
+	for (u32 i = 0; i < img->nr_maps; i++)
+		if (img->maps[i] == map)
+			return true;
+	return false;
+}
+
+/* Behind the maps: the heaps of those whose values own objects; last the one the program makes objects in
+ * (helper/kfunc_owned.c). */
+static int image_add_heaps(struct exec_image *img, const struct vfy_prog *v)
+{
+	struct map_obj *own = v->uses_heap ? prog_heap(v->btf) : NULL;
+
+	if (IS_ERR(own))
+		return PTR_ERR(own);
+	for (u32 i = 0; i < v->nr_maps; i++) {
+		struct bpf_map *heap = v->used_maps[i]->heap;
+
+		if (heap && !(own && heap == &own->map) && !image_has(img, heap))
+			image_add(img, heap);
+	}
+	if (own)
+		image_add(img, &own->map);
+	return 0;
+}
+
 static struct exec_image *image_new(const struct bpf_prog *prog, const struct vfy_prog *v)
 {
 	struct exec_image *img = calloc(1, sizeof(*img));
@@ -159,7 +193,7 @@ static struct exec_image *image_new(const struct bpf_prog *prog, const struct vf
 	memcpy(img->name, prog->aux->name, sizeof(img->name));
 	img->insns = malloc(v->len * sizeof(*img->insns));
 	img->subprogs = calloc(nr, sizeof(*img->subprogs));
-	img->maps = calloc(v->nr_maps + 1, sizeof(*img->maps));
+	img->maps = calloc(2 * v->nr_maps + 1, sizeof(*img->maps));
 	if (!img->insns || !img->subprogs || !img->maps) {
 		image_release(img);
 		return NULL;
@@ -170,12 +204,12 @@ static struct exec_image *image_new(const struct bpf_prog *prog, const struct vf
 		img->subprogs[i].start = v->subprogs[i].start;
 		img->subprogs[i].stack_depth = v->subprogs[i].stack_depth;
 	}
-	for (i = 0; i < v->nr_maps; i++) {
-		img->maps[i] = v->used_maps[i];
-		obj_get(&map_obj_of(v->used_maps[i])->obj);
-		img->nr_maps++;
-	}
-	return img;
+	for (i = 0; i < v->nr_maps; i++)
+		image_add(img, v->used_maps[i]);
+	if (!image_add_heaps(img, v))
+		return img;
+	image_release(img);
+	return NULL;
 }
 
 static int adopt_maps(struct bpf_prog_aux *aux, const struct vfy_prog *v)

@@ -115,6 +115,8 @@ static long on_map(const struct fd_obj *o, const struct elem_cmd *cmd, const str
 	c.map = o->map;
 	if (!c.map || c.map->ops->fd_values || c.map->key_size > KEY_MAX)
 		return SHIM_ELSEWHERE;
+	if (cmd->perm & 2 && c.map->attr.nr_roots)
+		return SHIM_ELSEWHERE; /* what values own goes with them */
 	if (cmd->perm & 2 && c.map->rdonly && o->perm & 2)
 		return SHIM_ELSEWHERE; /* a view we may not write through */
 	if ((o->perm & cmd->perm) != cmd->perm ||

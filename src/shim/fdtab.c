@@ -227,7 +227,10 @@ void fdtab_put(struct fdtab *t, struct fd_obj *o)
 		t->src.put_image(o->image);
 	if (o->inner && t->src.put_inner)
 		t->src.put_inner(o->inner);
+	if (o->heap)
+		fdtab_put(t, o->heap);
 	o->map = NULL;
+	o->heap = NULL;
 	o->image = NULL;
 	o->inner = NULL;
 	lock(t);

@@ -36,6 +36,7 @@ struct fd_obj {
 	struct exec_image *image; /* FD_PROG: set once it was run here; atomic */
 	struct inner_cache *inner; /* maps of maps: what was found inside (inner.c); atomic */
 	u32 event; /* maps with events: eventfd that wakes their readers, once it was needed; atomic */
+	struct fd_obj *heap; /* of objects that values own; referenced, atomic */
 	struct fd_obj *next;	  /* free list, or list of maps */
 	struct bpf_map view;
 };

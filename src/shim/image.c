@@ -3,6 +3,7 @@
  * may ask of it (struct exec_host). */
 #include "agent/patch.h"
 #include "exec/exec.h"
+#include "map/heap.h"
 #include "map/map_kind.h"
 #include "base/raw.h"
 #include "shim/shim.h"
@@ -75,6 +76,27 @@ static struct image *image_alloc(const struct msg_image *m)
 	return im;
 }
 
+/* Objects that values own are in a heap, which came with the program. A view keeps the first it gets: there is only
+ * one. */
+static void bind_heap(struct image *im, struct fd_obj *view)
+{
+	struct bpf_map *map = view->map;
+	struct fd_obj *none = NULL;
+
+	for (u32 i = 0; i < im->img.nr_maps && map->attr.nr_roots && !view->heap; i++) {
+		struct fd_obj *heap = im->views[i];
+
+		if (heap->map->map_type != MAP_TYPE_HEAP || heap->map->id != map->attr.heap_id)
+			continue;
+		__atomic_add_fetch(&heap->refs, 1, __ATOMIC_RELAXED);
+		if (__atomic_compare_exchange_n(&view->heap, &none, heap, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			__atomic_store_n(&map->heap, heap->map, __ATOMIC_RELEASE);
+		else
+			fdtab_put(shim.fds, heap);
+	}
+}
+
 static int image_maps(struct image *im, const struct msg_map *maps, u32 nr,
 		      const struct client_reply *reply)
 {
@@ -91,6 +113,8 @@ static int image_maps(struct image *im, const struct msg_map *maps, u32 nr,
 		im->img.maps[i] = view->map;
 		im->img.nr_maps = i + 1;
 	}
+	for (u32 i = 0; i < nr; i++)
+		bind_heap(im, im->views[i]);
 	return 0;
 }
 

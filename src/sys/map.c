@@ -76,6 +76,8 @@ static struct btf *create_btf(struct sys_req *r, struct map_attr *ma)
 		err = map_obj_note_kptrs(ma, btf, a->btf_value_type_id, r->sys->vmlinux,
 					 cred_bpf(r->cred));
 	if (!err)
+		err = map_obj_note_roots(ma, btf, a->btf_value_type_id, cred_bpf(r->cred));
+	if (!err)
 		return btf;
 	btf_put(btf);
 	return ERR_PTR(err);
@@ -166,13 +168,14 @@ long sys_map_create(struct sys_req *r)
 	if (btf)
 		map_obj_note_fields(&ma, btf, a->btf_value_type_id);
 	m = map_obj_new(&ma, btf, a->btf_key_type_id, a->btf_value_type_id);
+	ret = IS_ERR(m) ? 0 : map_obj_use_heap(m);
 	if (btf)
 		btf_put(btf);
 	if (IS_ERR(m))
 		return PTR_ERR(m);
 	m->uid = r->cred->uid;
 	m->map.bypass_spec_v1 = cred_perfmon(r->cred);
-	ret = create_inner(r, m) ?: obj_publish(r->sys->objs, &m->obj);
+	ret = ret ?: create_inner(r, m) ?: obj_publish(r->sys->objs, &m->obj);
 	if (!ret)
 		ret = req_install(r, &m->obj, req_file_perm(a->map_flags));
 	obj_put(&m->obj);
@@ -438,7 +441,7 @@ long sys_map_freeze(struct sys_req *r)
 
 	if (IS_ERR(m))
 		return PTR_ERR(m);
-	if (m->map.attr.timer_at || m->map.attr.nr_kptrs) {
+	if (m->map.attr.timer_at || m->map.attr.nr_kptrs || m->map.attr.nr_roots) {
 		obj_put(&m->obj);
 		return -ENOTSUPP;
 	}

@@ -23,7 +23,7 @@ static const u32 arg_types[__BPF_ARG_TYPE_MAX][10] = {
 	[ARG_CONST_SIZE] = TYPES(SCALAR_VALUE),
 	[ARG_CONST_SIZE_OR_ZERO] = TYPES(SCALAR_VALUE),
 	[ARG_PTR_TO_CTX] = TYPES(PTR_TO_CTX),
-	[ARG_PTR_TO_SPIN_LOCK] = TYPES(PTR_TO_MAP_VALUE),
+	[ARG_PTR_TO_SPIN_LOCK] = TYPES(PTR_TO_MAP_VALUE, PTR_TO_BTF_ID | MEM_ALLOC),
 	[ARG_PTR_TO_SOCK_COMMON] =
 		TYPES(PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_TCP_SOCK, PTR_TO_XDP_SOCK),
 	[ARG_PTR_TO_INT] = TYPES(MEM_TYPES),
@@ -107,7 +107,7 @@ static int check_type(struct venv *env, u32 regno, u32 arg, const struct vcall *
 		type &= ~PTR_MAYBE_NULL;
 	for (u32 i = 0; types[i] != NOT_INIT; i++)
 		if (types[i] == type)
-			return type_base(type) == PTR_TO_BTF_ID &&
+			return type_base(type) == PTR_TO_BTF_ID && !vfy_is_object(type) &&
 					       type_base(arg) != ARG_PTR_TO_PERCPU_BTF_ID
 				       ? check_struct(env, regno, arg, call)
 				       : 0;
@@ -135,7 +135,10 @@ static bool may_be_moved(u32 type)
 
 int vfy_arg_offset(struct venv *env, const struct vreg *r, u32 regno)
 {
-	return may_be_moved(r->type) ? 0 : vfy_ptr_off(env, r, regno, r->type == PTR_TO_BTF_ID);
+	return may_be_moved(r->type)
+		       ? 0
+		       : vfy_ptr_off(env, r, regno,
+				     r->type == PTR_TO_BTF_ID || vfy_is_object(r->type));
 }
 
 static int check_offset(struct venv *env, u32 regno, u32 arg)

@@ -104,6 +104,13 @@ static int vma_args(struct venv *env, const struct vreg *from, struct vreg *to,
 	return 0;
 }
 
+static int less_args(struct venv *env, const struct vreg *from, struct vreg *to,
+		     const struct vcall *call)
+{
+	vfy_less_args(env, call->owned, to);
+	return 0;
+}
+
 /* Helpers that run a subprogram of the caller. */
 static const struct caller {
 	s32 id;
@@ -115,6 +122,7 @@ static const struct caller {
 	{BPF_FUNC_for_each_map_elem, 3, element_args},
 	{BPF_FUNC_user_ringbuf_drain, 3, sample_args},
 	{BPF_FUNC_find_vma, 4, vma_args},
+	{VFY_CALLS_LESS, 1, less_args},
 };
 
 static const struct caller *caller_of(s32 id)

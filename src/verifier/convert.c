@@ -119,6 +119,19 @@ static int convert_kptr(struct rw *rw, u32 i)
 	return rw_patch(rw, i, buf, 2, 1);
 }
 
+/* What a function gets beside the program's arguments. */
+static int convert_hidden(struct rw *rw, u32 i)
+{
+	const struct vfy_insn_aux *aux = &(*rw->aux)[i];
+	const struct bpf_insn buf[] = {
+		INSN(.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = aux->hidden_reg,
+		     .imm = aux->hidden),
+		rw->prog->insns[i],
+	};
+
+	return rw_patch(rw, i, buf, 2, 1);
+}
+
 static int convert_one(struct rw *rw, u32 i)
 {
 	const struct vfy_insn_aux *aux = &(*rw->aux)[i];
@@ -130,6 +143,8 @@ static int convert_one(struct rw *rw, u32 i)
 		return err;
 	if (aux->seen && aux->kptr && aux->kptr != VFY_NO_KPTR + 1)
 		return convert_kptr(rw, i);
+	if (aux->seen && aux->hidden_reg)
+		return convert_hidden(rw, i);
 	if (class == BPF_LDX && plain_mem(insn.code) && aux->probe_mem) {
 		u8 mode = BPF_MODE(insn.code) == BPF_MEMSX ? BPF_PROBE_MEMSX : BPF_PROBE_MEM;
 

@@ -67,6 +67,8 @@ static int scan_one(struct venv *env, const struct bpf_map *map)
 	if (map->btf_value_type_id) {
 		scan_value(map, f);
 		vfy_kptr_scan(env, map, f);
+		if (btf_find_graph(map->btf, map->btf_value_type_id, BTF_GRAPH_IN_MAPS, &f->graph))
+			f->graph.nr = 0;
 	}
 	env->fields = f;
 	return 0;

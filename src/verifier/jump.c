@@ -413,9 +413,10 @@ static void null_mark_one(struct venv *env, struct vreg *r, u32 id, bool is_null
 {
 	if (!(r->type & PTR_MAYBE_NULL) || r->id != id || !id)
 		return;
-	if (r->smin64 || r->smax64 || !tnum_is(r->var, 0) || r->off)
+	if (r->smin64 || r->smax64 || !tnum_is(r->var, 0) || (r->off && !vfy_is_object(r->type)))
 		return;
 	if (is_null) {
+		r->off = 0;
 		r->type = SCALAR_VALUE;
 		r->id = r->ref_id = 0;
 		r->raw[0] = r->raw[1] = 0;
@@ -423,7 +424,8 @@ static void null_mark_one(struct venv *env, struct vreg *r, u32 id, bool is_null
 		return;
 	}
 	vfy_not_null(env, r);
-	if (!(r->type == PTR_TO_MAP_VALUE && vfy_map_has_lock(env, r->map)))
+	if (!(r->type == PTR_TO_MAP_VALUE && vfy_map_has_lock(env, r->map)) &&
+	    !(vfy_is_object(r->type) && vfy_object_lock(env, r) >= 0))
 		r->id = 0;
 }
 

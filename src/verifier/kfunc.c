@@ -5,18 +5,7 @@
  * of the service), or plain memory: a scalar, a struct of scalars, or anything of the length that
  * the next argument, named ...__sz, gives.
  */
-#include "helper/kfunc.h"
-#include "verifier/vfy.h"
-
-struct kcall {
-	const struct btf *btf;
-	const struct kfunc *fn;
-	const struct btf_type *proto;
-	u32 id, ref_id, release_reg;
-	u64 mem_size; /* of the memory that is returned */
-	bool mem_rdonly;
-	struct viter iter; /* KF_ITER_* */
-};
+#include "verifier/kcall.h"
 
 static bool is_scalar(const struct btf_type *t)
 {
@@ -392,6 +381,10 @@ static int check_args(struct venv *env, struct kcall *call, s32 idx)
 	for (u32 i = 0; i < btf_type_vlen(call->proto) && !err; i++) {
 		first = i;
 		t = btf_type_skip_modifiers(call->btf, btf_params(call->proto)[i].type, NULL);
+		if (t && kcall_op(call)) {
+			err = vfy_owned_arg(env, i, t, call);
+			continue;
+		}
 		if (t && is_scalar(t)) {
 			err = scalar_arg(env, i, call);
 		} else if (t && btf_type_is_ptr(t) && !i && (call->fn->flags & KF_ITER)) {
@@ -470,6 +463,8 @@ static int set_return(struct venv *env, const struct kcall *call, s32 idx)
 
 	if (!t)
 		return -EINVAL;
+	if (kcall_op(call) && btf_type_is_ptr(t))
+		return vfy_owned_return(env, idx, call);
 	to = btf_type_is_ptr(t) ? btf_type_skip_modifiers(call->btf, t->type, NULL) : NULL;
 	if ((call->fn->flags & KF_ACQUIRE) && !(to && btf_type_is_struct(to))) {
 		vlog(env, "acquire kernel function does not return PTR_TO_BTF_ID\n");
@@ -519,6 +514,11 @@ int vfy_kfunc_call(struct venv *env, const struct bpf_insn *in, s32 idx)
 			     call.fn->name, call.id);
 			return err;
 		}
+	}
+	if (kcall_op(&call)) {
+		err = vfy_owned_effects(env, idx, &call);
+		if (err)
+			return err;
 	}
 	if (call.fn->flags & KF_ITER_DESTROY) {
 		err = vfy_iter_destroy(env, &call.iter);

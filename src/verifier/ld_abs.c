@@ -24,7 +24,7 @@ static int ld_abs_operands(struct venv *env, struct bpf_insn *in)
 		vlog(env, "BPF_LD_[ABS|IND] cannot be mixed with socket references\n");
 		return err;
 	}
-	if (env->cur->lock_id) {
+	if (env->cur->lock_of) {
 		vlog(env, "BPF_LD_[ABS|IND] cannot be used inside bpf_spin_lock-ed region\n");
 		return -EINVAL;
 	}

@@ -47,6 +47,10 @@ static int map_compatible(struct venv *env, struct bpf_map *map)
 	if (err)
 		return err;
 	f = vfy_map_fields(env, map);
+	if (f && btf_graph_owns(&f->graph) && is_tracing(type)) {
+		vlog(env, "tracing progs cannot use bpf_{list_head,rb_root} yet\n");
+		return -EINVAL;
+	}
 	if (f && f->lock_off >= 0) {
 		if (type == BPF_PROG_TYPE_SOCKET_FILTER)
 			who = "socket filter";
@@ -430,8 +434,7 @@ int vfy_ldimm(struct venv *env, struct bpf_insn *in)
 	case BPF_PSEUDO_MAP_IDX_VALUE:
 		d->type = PTR_TO_MAP_VALUE;
 		d->map = env->prog->used_maps[aux->map_index];
-		d->off = aux->map_off;
-		vfy_new_value(env, d);
+		d->off = aux->map_off; /* a value that there is one of: its lock needs no id */
 		return 0;
 	}
 	d->type = CONST_PTR_TO_MAP;

@@ -36,8 +36,8 @@ static const struct {
 	u32 flag;
 	const char *prefix;
 } type_prefixes[] = {
-	{MEM_RDONLY, "rdonly_"}, {MEM_ALLOC_FLAG, "alloc_"},	{MEM_USER, "user_"},
-	{MEM_PERCPU, "percpu_"}, {PTR_UNTRUSTED, "untrusted_"},
+	{MEM_RDONLY, "rdonly_"}, {MEM_ALLOC_FLAG, "alloc_"}, {MEM_USER, "user_"},
+	{MEM_PERCPU, "percpu_"}, {MEM_RCU, "rcu_"},	     {PTR_UNTRUSTED, "untrusted_"},
 };
 
 const char *vfy_type_text(struct venv *env, u32 type)
@@ -148,6 +148,8 @@ static void log_reg(struct venv *env, const struct vreg *r)
 		attr(&a, "id=%d", r->id);
 	if (shows_ref(t) && r->ref_id)
 		attr(&a, "ref_obj_id=%d", r->ref_id);
+	if (base == PTR_TO_BTF_ID && (t & NON_OWN_REF))
+		attr(&a, "non_own_ref");
 	if (t != SCALAR_VALUE)
 		attr(&a, "off=%d", r->off);
 	if (type_is_pkt(base))

@@ -107,7 +107,9 @@ int vfy_map_access(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok,
 		vlog(env, "bpf_timer cannot be accessed directly by load/store\n");
 		return -EACCES;
 	}
-	return vfy_kptr_touch(env, r, f, off, size, src);
+	err = vfy_graph_touch(env, r, r->smin64 + off, (s64)r->umax64 + off + size,
+			      "%s cannot be accessed directly by load/store\n");
+	return err ? err : vfy_kptr_touch(env, r, f, off, size, src);
 }
 
 static int map_direction(struct venv *env, const struct vreg *r, s32 off, s32 size,
@@ -488,6 +490,18 @@ static int walk_struct(struct venv *env, struct access *a, struct btf *btf,
 	return 0;
 }
 
+static int access_object(struct venv *env, struct access *a)
+{
+	int err;
+
+	if (store_leaks(env, a, "mem"))
+		return -EACCES;
+	err = vfy_object_access(env, a->reg, a->off, a->size);
+	if (!err)
+		loads_unknown(env, a);
+	return err;
+}
+
 static int access_btf(struct venv *env, struct access *a)
 {
 	struct vreg *r = a->reg;
@@ -512,6 +526,8 @@ static int access_btf(struct venv *env, struct access *a)
 	}
 	if (!t)
 		return -EACCES;
+	if (vfy_is_object(r->type))
+		return access_object(env, a);
 	if (a->type == BPF_WRITE) {
 		if (env->ops->btf_struct_access)
 			return env->ops->btf_struct_access(env->log, r->btf, t, a->off, a->size);

@@ -209,10 +209,11 @@ static bool covered(struct venv *env, const struct vstate *old, const struct vst
 {
 	env->exact = exact;
 	if (old->curframe != cur->curframe || (old->speculative && !cur->speculative) ||
-	    old->lock_id != cur->lock_id)
+	    old->lock_of != cur->lock_of)
 		return false;
 	env->nr_ids = 0; /* ids are shared by all frames, and with the lock */
-	if (old->lock_id && !vfy_ids_match(env, old->lock_id, cur->lock_id))
+	if (!old->lock_id != !cur->lock_id ||
+	    (old->lock_id && !vfy_ids_match(env, old->lock_id, cur->lock_id)))
 		return false;
 	for (u32 i = 0; i <= old->curframe; i++)
 		if (old->past[i].shot->callsite != cur->frame[i]->callsite ||

@@ -34,6 +34,8 @@ struct vfy_insn_aux {
 	u16 kptr;	     /* accesses a pointer in a map value: 1 + its type (map/kptr.h); VFY_NO_KPTR + 1: anything else */
 	u16 kfunc;	     /* PSEUDO_KFUNC_CALL: row of helper/kfuncs.def, from 1 */
 	struct bpf_map *call_map; /* the one constant map a map helper call always gets, or NULL */
+	u32 hidden;	     /* PSEUDO_KFUNC_CALL: what the function gets ... */
+	u8 hidden_reg;	     /* ... in this register; 0: nothing */
 	u32 orig_idx;	     /* instruction index as loaded */
 	bool probe_mem;	     /* load through a BTF pointer that may fault: becomes BPF_PROBE_MEM */
 	bool prune_point, jmp_point; /* private to the check */

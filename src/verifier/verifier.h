@@ -178,6 +178,7 @@ struct vfy_prog {
 	u32 verified_insns;	/* processed, for bpf_prog_info */
 	u32 max_ctx_offset, max_rdonly_access, max_rdwr_access, max_pkt_offset, max_tp_access;
 	bool cb_access, has_callchain, kprobe_override, uses_tail_call, changes_pkt_data;
+	bool uses_heap;		/* calls functions that make or move objects of @btf (map/heap.h) */
 	u64 verification_time;	/* ns */
 };
 

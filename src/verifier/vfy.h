@@ -156,7 +156,8 @@ struct vstate {
 	u32 nr_jumps;
 	s32 first_insn, last_insn;
 	u32 curframe;
-	u32 lock_id; /* spin lock held: id of the pointer, 0: none */
+	const void *lock_of; /* spin lock held: the map, or BTF of the object, it is in; NULL: none ... */
+	u32 lock_id;	     /* ... and the id of the pointer */
 	u32 seen, kept; /* the observer's: last step of the path, step an explored state was kept at */
 	u32 depth;	/* explored states this one continues */
 	u32 goto_depth; /* rounds of loops with may_goto */
@@ -220,6 +221,15 @@ struct vmap_fields {
 	s32 lock_off, timer_off; /* -ENOENT none, -E2BIG several, -EINVAL unusable */
 	s32 nr_kptrs;		 /* the same */
 	struct vkptr kptr[BTF_MAX_KPTRS];
+	struct btf_graph graph; /* lists and trees */
+};
+
+/* The same of objects that programs make. */
+struct vstruct {
+	struct vstruct *next;
+	const struct btf *btf;
+	u32 id;
+	struct btf_graph graph;
 };
 
 struct vmem {
@@ -265,6 +275,7 @@ struct venv {
 	struct vfunc *funcs;
 	u32 nr_subprogs, room_subprogs;
 
+	struct vstruct *structs;
 	struct vmap_fields *fields; /* of maps with BTF, and of maps inside maps */
 
 	/* log */
@@ -300,7 +311,11 @@ struct vcall {
 	u8 new_dynptr; /* argument the helper makes a dynptr in */
 	u32 dynptr_id, dynptr_ref; /* of the one it is passed */
 	const struct vkptr *kptr;  /* bpf_kptr_xchg() */
+	const struct vowned *owned; /* VFY_CALLS_LESS */
 };
+
+#define VFY_CALLS_LESS (-1000) /* vcall.func_id: no helper, but bpf_rbtree_add() */
+struct vowned;
 
 /* An iterator that is passed to a function. */
 struct viter {
@@ -320,6 +335,8 @@ static inline u32 type_flags(u32 t) { return t & ~BPF_BASE_TYPE_MASK; }
 static inline struct vframe *vfy_frame(struct venv *env) { return env->cur->frame[env->cur->curframe]; }
 static inline struct vreg *vfy_reg(struct venv *env, u32 n) { return &vfy_frame(env)->regs[n]; }
 static inline struct vframe *reg_frame(struct venv *env, const struct vreg *r) { return env->cur->frame[r->frameno]; }
+/* A pointer to an object programs make (owned.c), that may be NULL or not. */
+static inline bool vfy_is_object(u32 t) { return type_base(t) == PTR_TO_BTF_ID && (t & MEM_ALLOC); }
 static inline bool reg_is_null(const struct vreg *r) { return r->type == SCALAR_VALUE && tnum_is(r->var, 0); }
 static inline bool type_is_pkt(u32 t) { return t == PTR_TO_PACKET || t == PTR_TO_PACKET_META; }
 static inline bool reg_is_pkt_any(const struct vreg *r) { return type_is_pkt(r->type) || r->type == PTR_TO_PACKET_END; }
@@ -531,6 +548,15 @@ int vfy_arg_reference(struct venv *env, u32 regno, u32 *ref_id); /* *@ref_id: of
 
 /* --- lock.c --- */
 int vfy_lock_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call);
+
+/* --- owned.c: objects that programs make, lists and trees of them --- */
+s32 vfy_object_lock(struct venv *env, const struct vreg *r); /* where the lock in an object is, or -ENOENT */
+/* Do bytes from @first to before @last of what @r points to touch a field that is not the program's? @fmt: says so, of a name */
+int vfy_graph_touch(struct venv *env, const struct vreg *r, s64 first, s64 last, const char *fmt);
+int vfy_object_access(struct venv *env, const struct vreg *r, s32 off, s32 size);
+bool vfy_in_less(const struct venv *env); /* a callback that says what comes first in a tree */
+void vfy_looks_end(struct venv *env);	  /* the lock is released */
+void vfy_less_args(struct venv *env, const struct vowned *o, struct vreg *to);
 
 /* --- timer.c --- */
 int vfy_timer_arg(struct venv *env, u32 regno, u32 arg, struct vcall *call);

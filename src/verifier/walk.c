@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* walk.c - the main loop: one instruction after the other, one path after the other. */
+#include "helper/kfunc.h"
 #include "verifier/vfy.h"
 
 static bool mismatch_ok(u32 type)
@@ -9,8 +10,8 @@ static bool mismatch_ok(u32 type)
 	case PTR_TO_SOCKET:
 	case PTR_TO_SOCK_COMMON:
 	case PTR_TO_TCP_SOCK:
-	case PTR_TO_XDP_SOCK:
-	case PTR_TO_BTF_ID: return false;
+	case PTR_TO_XDP_SOCK: return false;
+	case PTR_TO_BTF_ID: return vfy_is_object(type);
 	}
 	return true;
 }
@@ -115,7 +116,8 @@ static int do_call(struct venv *env, struct bpf_insn *in)
 		vlog(env, "BPF_CALL uses reserved fields\n");
 		return -EINVAL;
 	}
-	if (env->cur->lock_id && (in->src_reg || in->imm != BPF_FUNC_spin_unlock)) {
+	if (env->cur->lock_of && !(kfunc ? vfy_kfunc_flags(env, in) & KF_LOCKED
+					 : !in->src_reg && in->imm == BPF_FUNC_spin_unlock)) {
 		vlog(env, "function calls are not allowed while holding a lock\n");
 		return -EINVAL;
 	}
@@ -151,7 +153,7 @@ static int do_exit(struct venv *env, struct bpf_insn *in)
 		vlog(env, "BPF_EXIT uses reserved fields\n");
 		return -EINVAL;
 	}
-	if (env->cur->lock_id) {
+	if (env->cur->lock_of && !vfy_in_less(env)) {
 		vlog(env, "bpf_spin_unlock is missing\n");
 		return -EINVAL;
 	}

@@ -39,6 +39,7 @@
 
 #include "helper/iter_css_task.c"
 #include "helper/kfunc_objs.c"
+#include "helper/kfunc_owned_btf.h"
 
 /* As the kernel has them: programs that include vmlinux.h include no stdbool.h. */
 #undef bool
@@ -60,4 +61,3 @@ struct hlist_node {
 struct hlist_head {
 	struct hlist_node *first;
 };
-
