@@ -46,11 +46,13 @@ struct less {
 	u64 func;
 };
 
-static bool call_less(void *a, void *b, void *arg)
+static int call_less(void *a, void *b, void *arg)
 {
 	const struct less *l = arg;
+	bool less = exec_callback(l->run, l->func, (u64)a, (u64)b, 0, 0, 0);
 
-	return exec_callback(l->run, l->func, (u64)a, (u64)b, 0, 0, 0);
+	/* what callbacks say then means nothing, and the tree's order is others' */
+	return exec_stopped(l->run) ? -EINTR : less;
 }
 
 int owned_add(struct exec_run *run, void *root, void *node, u64 less, u64 at)

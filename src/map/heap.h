@@ -59,7 +59,7 @@ int heap_list_push(struct bpf_map *heap, void *head, void *node, struct heap_at 
 void *heap_list_pop(struct bpf_map *heap, void *head, struct heap_at at, bool back);
 void *heap_list_end(struct bpf_map *heap, void *head, struct heap_at at, bool back); /* a look only */
 
-typedef bool (*heap_less_fn)(void *a, void *b, void *arg);
+typedef int (*heap_less_fn)(void *a, void *b, void *arg); /* negative: cannot say, the node is not added */
 int heap_tree_add(struct bpf_map *heap, void *root, void *node, struct heap_at at, heap_less_fn less, void *arg);
 void *heap_tree_remove(struct bpf_map *heap, void *root, void *node, struct heap_at at); /* NULL: it is not in there */
 enum heap_step { HEAP_LEFT, HEAP_RIGHT };

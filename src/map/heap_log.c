@@ -4,7 +4,11 @@
  * are written, the log counts no more. Writing them once more does no harm, which is what who takes over the
  * lock of a dead owner does.
  */
+#include <sched.h>
+#include "base/current.h"
 #include "map/heap_priv.h"
+
+#define HURRIED_TRIES 1000u
 
 static bool may_write(const struct bpf_map *heap, u32 at)
 {
@@ -35,10 +39,23 @@ static void finish(struct bpf_map *heap)
 	__atomic_store_n(&h->logged, 0, __ATOMIC_RELEASE);
 }
 
+/* A run that is to end does not wait for locks, but gives back what it owns. */
+static int take(struct bpf_map *heap)
+{
+	int err = -EBUSY;
+	bool stolen;
+
+	for (u32 n = 0; err == -EBUSY && n < HURRIED_TRIES && (!n || run_hurries()); n++) {
+		if (n)
+			sched_yield();
+		err = bucket_lock(&heap_shm(heap)->lock, &stolen);
+	}
+	return err;
+}
+
 int heap_begin(struct bpf_map *heap, struct heap_tx *tx)
 {
-	bool stolen;
-	int err = heap->rdonly ? -EPERM : bucket_lock(&heap_shm(heap)->lock, &stolen);
+	int err = heap->rdonly ? -EPERM : take(heap);
 
 	if (err)
 		return err;

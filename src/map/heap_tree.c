@@ -93,6 +93,7 @@ static int find(struct bpf_map *heap, u32 cell, char *new, u32 node, heap_less_f
 		struct place *p)
 {
 	u32 ref = READ_ONCE(heap_cell_of(heap, cell)->first);
+	int order;
 
 	*p = (struct place){0};
 	for (u32 n = 0; heap_inside(heap, ref); n++) {
@@ -100,7 +101,10 @@ static int find(struct bpf_map *heap, u32 cell, char *new, u32 node, heap_less_f
 
 		if (n == HEAP_STEPS || READ_ONCE(l->owner) != cell)
 			return -EINVAL;
-		*p = (struct place){ref, !less(new, l, arg)};
+		order = less(new, l, arg);
+		if (order < 0)
+			return order;
+		*p = (struct place){ref, !order};
 		ref = READ_ONCE(l->child[p->side]);
 	}
 	return 0;

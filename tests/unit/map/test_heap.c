@@ -43,7 +43,7 @@ static struct thing *make(struct bpf_map *heap, u64 key)
 	return t;
 }
 
-static bool less(void *a, void *b, void *arg)
+static int less(void *a, void *b, void *arg)
 {
 	return ((struct thing *)a)->key < ((struct thing *)b)->key;
 }
@@ -110,6 +110,26 @@ static void trees_keep_order(void **state)
 		n++;
 	}
 	assert_int_equal(n, N - (N + 2) / 3);
+	map_close(&heap);
+}
+
+static int cannot_say(void *a, void *b, void *arg)
+{
+	return -EINTR;
+}
+
+/* Without an order the node is not added, and not lost. */
+static void order_may_fail(void **state)
+{
+	struct bpf_map heap;
+	u64 root[2] = {};
+	struct thing *t;
+
+	open_heap(&heap);
+	assert_int_equal(heap_tree_add(&heap, root, make(&heap, 1), in_map, cannot_say, NULL), 0);
+	t = make(&heap, 2);
+	assert_int_equal(heap_tree_add(&heap, root, t, in_map, cannot_say, NULL), -EINVAL);
+	assert_ptr_equal(make(&heap, 3), t);
 	map_close(&heap);
 }
 
@@ -404,6 +424,7 @@ int main(void)
 		cmocka_unit_test(lists_keep_order),
 		cmocka_unit_test(trees_keep_order),
 		cmocka_unit_test(trees_stay_flat),
+		cmocka_unit_test(order_may_fail),
 		cmocka_unit_test(owners_are_counted),
 		cmocka_unit_test(collections_take_what_they_own),
 		cmocka_unit_test(fields_are_not_trusted),
