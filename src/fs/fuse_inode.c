@@ -183,6 +183,12 @@ void fuse_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!i)
 		return;
 	err = getattr(fuse_ctx_of(req), i, &st);
+	/* Names are looked up first, so this is about a file that somebody has open: as it was, unlinked. */
+	if (err == -ENOENT && !S_ISDIR(i->type)) {
+		getattr_known(fuse_ctx_of(req), i, &st);
+		st.st_nlink = 0;
+		err = 0;
+	}
 	fs_inode_put(i, 1);
 	if (err)
 		fuse_reply_errno(req, err);

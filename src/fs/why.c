@@ -46,14 +46,57 @@ static void print_pin_locked(FILE *out, struct fs_inode *i)
 	fprintf(out, "/%s", e->name);
 }
 
-static void print_group(FILE *out, const struct fs_group *g)
+/* What is below the root of an instance that shows a part of the tree; NULL: outside of it. */
+static const char *inside(const struct fs_super *sb, const char *path)
 {
-	char link[40], path[PATH_MAX];
+	const char *root = cg_super(sb)->path;
+	size_t n = strlen(root);
+
+	return strncmp(path, root, n) || (path[n] && path[n] != '/') ? NULL : path + n;
+}
+
+static bool is_part(const struct fs_super *sb)
+{
+	return cg_super(sb)->opt.root[0];
+}
+
+/* As the machine has it, unless the instance shows a part only: whoever sees that sees no other names. */
+static void print_path(const struct asked *a, const char *path)
+{
+	const char *rest = inside(a->sb, path);
+
+	if (!is_part(a->sb))
+		fputs(path, a->out);
+	else if (rest)
+		fprintf(a->out, "%s%s", a->sb->label, rest);
+	else
+		fputs("a group above this mount's", a->out);
+}
+
+static void group_path(const struct fs_group *g, char path[PATH_MAX])
+{
+	char link[40];
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", g->fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	fprintf(out, "%.*s", (int)max(n, (ssize_t)0), path);
+	n = readlink(link, path, PATH_MAX - 1);
+	path[max(n, (ssize_t)0)] = '\0';
+}
+
+static void print_group(const struct asked *a, const struct fs_group *g)
+{
+	char path[PATH_MAX];
+
+	group_path(g, path);
+	print_path(a, path);
+}
+
+static bool group_shows(const struct asked *a, const struct fs_group *g)
+{
+	char path[PATH_MAX];
+
+	group_path(g, path);
+	return !is_part(a->sb) || inside(a->sb, path);
 }
 
 static void print_time(FILE *out, const struct timespec *t)
@@ -71,7 +114,7 @@ static void print_time(FILE *out, const struct timespec *t)
 static void entry_lines_locked(struct asked *a, struct fs_expose *e, bool inherited)
 {
 	fputs(inherited ? "inherited from: " : "exposed in: ", a->out);
-	print_group(a->out, e->group);
+	print_group(a, e->group);
 	fprintf(a->out, "%s\n", e->inherit ? " (and all groups below)" : "");
 	fputs("pin: ", a->out);
 	print_pin_locked(a->out, e->pin);
@@ -109,13 +152,16 @@ static int say_host(struct asked *a, struct fs_inode *i)
 
 	if (cg_path(i, path))
 		return -ENAMETOOLONG;
+	fputs(cg_node(i)->what == CG_DIR ? "directory: " : "file: ", a->out);
+	if (cg_node(i)->what == CG_FILE || cg_node(i)->what == CG_LINK)
+		fputs("the machine's own, ", a->out);
+	print_path(a, path);
 	if (cg_node(i)->what == CG_PROCS)
-		fprintf(a->out, "file: %s, kept by the service\n", path);
+		fputs(", kept by the service\n", a->out);
 	else if (cg_node(i)->what == CG_DIR)
-		fprintf(a->out, "directory: %s on this machine, %s\n", path,
-			group_names[cg_node(i)->group]);
+		fprintf(a->out, " on this machine, %s\n", group_names[cg_node(i)->group]);
 	else
-		fprintf(a->out, "file: the machine's own, %s; nothing of BPF\n", path);
+		fputs("; nothing of BPF\n", a->out);
 	return 0;
 }
 
@@ -130,8 +176,9 @@ static bool say_hidden(struct asked *a, struct fs_inode *dir)
 		return false;
 	if (access(strcat(strcat(path, "/"), a->name), F_OK))
 		return false;
-	fprintf(a->out,
-		"not there: the machine has %s, but this mount was made without hostfiles\n", path);
+	fputs("not there: the machine has ", a->out);
+	print_path(a, path);
+	fputs(", but this mount was made without hostfiles\n", a->out);
 	return true;
 }
 
@@ -142,10 +189,10 @@ static void say_elsewhere_locked(struct asked *a, struct fs_inode *dir)
 
 	for (u32 b = 0; b < t->nr; b++)
 		for (struct fs_expose *e = t->bucket[b]; e; e = e->chain) {
-			if (strcmp(e->name, a->name))
+			if (strcmp(e->name, a->name) || !group_shows(a, e->group))
 				continue;
 			fputs("elsewhere: ", a->out);
-			print_group(a->out, e->group);
+			print_group(a, e->group);
 			fputs(e->inherit ? " (and the groups below it)\n" : " (that group only)\n",
 			      a->out);
 		}

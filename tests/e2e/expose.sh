@@ -34,6 +34,12 @@ beyond() {
 	same "names" ok "$(ub "$ex" pin /sys/fs/bpf/t/map "$T/mnt1/bpf.x")"
 	same "names of the machine's files are taken" EEXIST "$("$USERBPF" mount --dir "$RT" cgroup "$T/mnt1" --root "${g#/sys/fs/cgroup}/a/b" &&
 		ub "$ex" pin /sys/fs/bpf/t/map "$T/mnt1/cgroup.procs"; umount "$T/mnt1")"
+	# what stands behind a file there, without names that the mount does not show
+	"$USERBPF" view why --dir "$RT" "$T/mnt1/bpf.all" >"$T/why" || fail "view why, part of the tree"
+	grep -q "^inherited from: a group above this mount's" "$T/why" || fail "view why, part of the tree: $(cat "$T/why")"
+	"$USERBPF" view why --dir "$RT" "$T/mnt1" >>"$T/why"
+	"$USERBPF" view why --dir "$RT" "$T/mnt1/bpf.one" >>"$T/why"
+	grep "$g" "$T/why" && fail "view why names groups outside"
 	same "and everybody sees it" ok "$(ub "$ex" open "$g/a/b/bpf.x" r)"
 	same "above its root" "bpf.all bpf.x" "$(cd "$T/mnt1/.." && ls mnt1/../mnt1 | xargs)"
 	for bad in prefix=a/b mode=7 root= hostfiles=1; do
@@ -49,7 +55,7 @@ beyond() {
 	"$USERBPF" view why --dir "$RT" "$g/bpf.one" >"$T/why" && fail "view why of a removed file succeeds"
 	grep -q "^ended: .*it was unlinked" "$T/why" || fail "view why: $(cat "$T/why")"
 	"$USERBPF" view why --dir "$RT" "$g/none/x" | grep -q "no such group" || fail "view why, no group"
-	ub rm -r /sys/fs/bpf/t
+	same "an open file outlives its name" "640 1 640 0" "$(ub sh -c 'exec 3<"$1/a/b/bpf.all" && stat -L -c "%a %h" /dev/fd/3 && rm -r /sys/fs/bpf/t && stat -L -c "%a %h" /dev/fd/3' sh "$g" 2>&1 | xargs)"
 	same "all gone with the pins" "" "$(ub find "$g" -name 'bpf.*')"
 	"$USERBPF" view why --dir "$RT" "$g/a/bpf.all" | grep -q "its pin in the bpffs was removed" || fail "view why of a removed pin"
 	ub sh -c 'find "$0" -depth -type d -exec rmdir {} \;' "$g"
