@@ -6,6 +6,7 @@
  *
  *   main.c     options, start, event loop (accept, signals, closed handles, sweeps), end
  *   rundir.c   the private runtime directory and its files        trace.c    trace_pipe
+ *   reply.c    what handlers answer
  *   conn.c     one thread per connection, request table           cred.c     who the peer is and what it may
  *   bpf.c      MSG_BPF: packed memory and fds as struct sys_call   image.c    MSG_HANDLE, MSG_IMAGE, MSG_TAIL_TARGET, MSG_ACCOUNT
  *   mount.c    instances and their FUSE mounts, MSG_FS_*           preload.c  the iterators' driver process
@@ -118,10 +119,13 @@ struct conn {
 /* conn.c */
 void conn_accept(struct daemon *d);
 void conn_stop_all(struct daemon *d); /* hangs up everybody and waits */
-int conn_send_part(struct conn *c, const void *data, size_t len); /* one more message before the reply proper */
+
+/* reply.c */
 void *reply_add(struct reply *r, const void *data, size_t len); /* appends, padded to 8; NULL data: zeroes. NULL: no memory */
 void reply_fd(struct reply *r, int fd);		/* takes over */
 void reply_reset(struct reply *r);
+int reply_send(struct conn *c);
+int reply_send_part(struct conn *c, const void *data, size_t len); /* one more message before the reply proper */
 
 /* Handlers: body and fds are in c->msg, unchecked; the answer goes to c->reply. Return: result
  * of the reply. */

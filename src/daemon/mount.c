@@ -494,7 +494,7 @@ static int cat(struct conn *c, struct fs_file *f)
 	int err = 0;
 
 	while (buf && !err && (n = fs_read(f, buf, room, off)) > 0) {
-		err = conn_send_part(c, buf, n);
+		err = reply_send_part(c, buf, n);
 		off += n;
 	}
 	free(buf);
@@ -602,7 +602,7 @@ static int send_listing(struct listing *l)
 		off += MSG_PAD(sizeof(e) + e.name_len);
 	}
 	part->len = 0;
-	err = out.failed ? -ENOMEM : conn_send_part(l->c, out.data, out.len);
+	err = out.failed ? -ENOMEM : reply_send_part(l->c, out.data, out.len);
 	free(out.data);
 	return err;
 }
@@ -639,7 +639,7 @@ int mount_handle_ls(struct conn *c)
 		err = list_dir(c, i, &cred);
 	} else {
 		add_inode(&c->reply, (const char *)c->msg.body + sizeof(h), i);
-		err = c->reply.failed ? -ENOMEM : conn_send_part(c, c->reply.data, c->reply.len);
+		err = c->reply.failed ? -ENOMEM : reply_send_part(c, c->reply.data, c->reply.len);
 	}
 	c->reply.len = 0;
 	fs_inode_put(i, 1);
