@@ -336,7 +336,7 @@ static void no_result(struct emit *e, u32 call, bool named)
 static void go_on_without(struct emit *e, u32 call, bool named)
 {
 	u32 taken = jump(e, BPF_JMP_IMM(BPF_JSGE, BPF_REG_0, 0, 0));
-	u32 r9 = e->r9, nr, *places;
+	u32 r9 = e->r9, nr = 0, *places = NULL;
 	bool r9_set = e->r9_set;
 
 	e->err = e->err ?: gen_type_places(e->l, call, &places, &nr);
@@ -345,7 +345,7 @@ static void go_on_without(struct emit *e, u32 call, bool named)
 
 		emit(e, BPF_ST_MEM(BPF_W, m.reg, m.off, 0));
 	}
-	free(e->err ? NULL : places);
+	free(places);
 	no_result(e, call, named);
 	land(e, taken);
 	e->r9_set = r9_set && e->r9_set && e->r9 == r9;
@@ -362,14 +362,14 @@ static void emit_refs(struct emit *e, u32 call)
 /* R0 goes to the caller and wherever later calls want it. */
 static void give_fd(struct emit *e, u32 call, u32 slot)
 {
-	u32 *places, nr;
+	u32 *places = NULL, nr = 0;
 
 	if (e->l->ctx_off[slot] >= 0)
 		emit(e, BPF_STX_MEM(BPF_W, BPF_REG_6, BPF_REG_0, e->l->ctx_off[slot]));
 	e->err = e->err ?: gen_fd_places(e->l, call, &places, &nr);
 	for (u32 i = 0; !e->err && i < nr; i++)
 		store(e, BPF_W, at(e, places[i]), BPF_REG_0);
-	free(e->err ? NULL : places);
+	free(places);
 }
 
 static void emit_call(struct emit *e, u32 call, bool named)
