@@ -118,6 +118,22 @@ for name in ${LSKEL_SET:-$(objects_without kernel)}; do
 done
 [ -n "${LSKEL_SET-}" ] || [ $without -gt 10 ] || fail "only $without objects go without BTF"
 
+# who may not run a loader program can still make the calls, without BTF, where anybody may
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	"$BUILD/src/daemon/userbpfd" --foreground --dir "$T/unpriv" --unpriv 0 --preload off --btf "$BUILD/src/sys/vmlinux/vmlinux.btf" &
+	pid=$!
+	wait_for 5 test -S "$T/unpriv/sock" || fail "no service for the unprivileged"
+	nobody() {
+		"$USERBPF" run --dir "$T/unpriv" -- setpriv --bounding-set=-all --inh-caps=-all "$@" 2>&1
+	}
+	for name in ringbuf prog_array; do
+		same "$name without CAP_BPF" "" "$(nobody ./lskel bare "$name")"
+		same "$name by its program without CAP_BPF" EPERM "$(by program nobody ./lskel bare "$name")"
+	done
+	kill $pid
+	wait $pid
+fi
+
 # the machine's own kernel, with what it offers for attaching
 if kernel_bpf; then
 	for name in $names; do
