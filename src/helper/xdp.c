@@ -121,12 +121,13 @@ HELPER_FN(xdp_get_buff_len)
  * for that, or a broadcast to nobody. */
 HELPER_FN(redirect_map)
 {
-	const struct bpf_map *map = (void *)r1;
+	struct bpf_map *map = (void *)r1;
+	u32 key = (u32)r2;
 	bool devices =
 		map->map_type == BPF_MAP_TYPE_DEVMAP || map->map_type == BPF_MAP_TYPE_DEVMAP_HASH;
 	u64 actions = XDP_ABORTED | XDP_DROP | XDP_PASS | XDP_TX;
 
 	if (r3 & ~(actions | (devices ? BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS : 0)))
 		return XDP_ABORTED;
-	return r3 & BPF_F_BROADCAST ? XDP_REDIRECT : r3 & actions;
+	return r3 & BPF_F_BROADCAST || map->ops->lookup(map, &key) ? XDP_REDIRECT : r3 & actions;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * data_path.c - kinds whose elements are objects of a kernel's data path: sockets, devices, CPUs,
- * storage that hangs on its sockets and inodes.
+ * data_path.c - kinds whose elements are a kernel's sockets, or hang on its sockets and inodes.
  *
  * Nothing of that is here, so such a map is always empty: programs that use one can be verified
  * and test-run and find nothing in it, as on a machine where nobody has filled it. Each kind is a
  * row: what MAP_CREATE takes (6.1's checks) and what bpf(2) says of its elements. Storing an object
- * in one is refused, never forgotten.
+ * in one is refused (EOPNOTSUPP), never forgotten; what is no such object has the kernel's errno.
  */
+#include <sys/stat.h>
 #include "map/map_kind.h"
 
 #define ANY_SIZE  0u
@@ -15,12 +15,13 @@
 
 struct data_path_kind {
 	u32 type;
-	u32 key_size;		    /* ANY_SIZE: up to the 512 bytes of a program's stack */
-	u32 value_size[2];	    /* sizes allowed; none: the check does it */
-	u32 flags;		    /* allowed */
-	bool hash;		    /* keys are not indices: an empty map has none */
-	int lookup, update, delete; /* errno of bpf(2) on an element */
+	u32 key_size;	    /* ANY_SIZE: up to the 512 bytes of a program's stack */
+	u32 value_size[2];  /* sizes allowed; none: the check does it */
+	u32 flags;	    /* allowed */
+	bool hash;	    /* keys are not indices: an empty map has none */
+	int lookup, delete; /* errno of bpf(2) on an element that could be there */
 	int (*check)(const struct map_attr *attr);
+	bool fd_first; /* an update looks at its fd before its flags and key */
 };
 
 static int check_storage(const struct map_attr *attr)
@@ -30,88 +31,35 @@ static int check_storage(const struct map_attr *attr)
 	return attr->value_size > MAP_STORAGE_MAX ? -E2BIG : 0;
 }
 
+#define STORAGE 4, {}, BPF_F_NO_PREALLOC | BPF_F_CLONE, true, -ENOENT, -ENOENT, check_storage
+
 static const struct data_path_kind rows[] = {
-	{BPF_MAP_TYPE_DEVMAP,
-	 4,
-	 {4, 8},
-	 BPF_F_NUMA_NODE | OPEN_MODE,
-	 false,
-	 -ENOENT,
-	 -EOPNOTSUPP,
-	 -EOPNOTSUPP,
-	 NULL},
-	{BPF_MAP_TYPE_DEVMAP_HASH,
-	 4,
-	 {4, 8},
-	 BPF_F_NUMA_NODE | OPEN_MODE,
-	 true,
-	 -ENOENT,
-	 -EOPNOTSUPP,
-	 -ENOENT,
-	 NULL},
-	{BPF_MAP_TYPE_CPUMAP,
-	 4,
-	 {4, 8},
-	 BPF_F_NUMA_NODE,
-	 false,
-	 -ENOENT,
-	 -EOPNOTSUPP,
-	 -EOPNOTSUPP,
-	 NULL},
-	{BPF_MAP_TYPE_XSKMAP,
-	 4,
-	 {4},
-	 BPF_F_NUMA_NODE | OPEN_MODE,
-	 false,
-	 -EOPNOTSUPP,
-	 -EOPNOTSUPP,
-	 -EOPNOTSUPP,
-	 NULL},
+	{BPF_MAP_TYPE_XSKMAP, 4, {4}, BPF_F_NUMA_NODE | OPEN_MODE, false, -EOPNOTSUPP, 0},
 	{BPF_MAP_TYPE_SOCKMAP,
 	 4,
 	 {4, 8},
 	 BPF_F_NUMA_NODE | OPEN_MODE,
 	 false,
 	 -ENOENT,
-	 -EOPNOTSUPP,
 	 -EINVAL,
-	 NULL},
+	 .fd_first = true},
 	{BPF_MAP_TYPE_SOCKHASH,
 	 ANY_SIZE,
 	 {4, 8},
 	 BPF_F_NUMA_NODE | OPEN_MODE,
 	 true,
 	 -ENOENT,
-	 -EOPNOTSUPP,
 	 -ENOENT,
-	 NULL},
+	 .fd_first = true},
 	{BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
 	 4,
 	 {4, 8},
 	 BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
 	 false,
 	 -ENOENT,
-	 -EOPNOTSUPP,
-	 -ENOENT,
-	 NULL},
-	{BPF_MAP_TYPE_SK_STORAGE,
-	 4,
-	 {},
-	 BPF_F_NO_PREALLOC | BPF_F_CLONE,
-	 true,
-	 -ENOENT,
-	 -EOPNOTSUPP,
-	 -ENOENT,
-	 check_storage},
-	{BPF_MAP_TYPE_INODE_STORAGE,
-	 4,
-	 {},
-	 BPF_F_NO_PREALLOC | BPF_F_CLONE,
-	 true,
-	 -ENOENT,
-	 -EOPNOTSUPP,
-	 -ENOENT,
-	 check_storage},
+	 -ENOENT},
+	{BPF_MAP_TYPE_SK_STORAGE, STORAGE},
+	{BPF_MAP_TYPE_INODE_STORAGE, STORAGE},
 };
 
 static const struct data_path_kind *row_of(u32 type)
@@ -163,11 +111,43 @@ static bool outside(const struct bpf_map *map, const void *key)
 	return !row_of(map->map_type)->hash && map_load_u32(key) >= map->max_entries;
 }
 
+/* What the caller's @fd is: a socket, or (inodes) anything. */
+static int check_fd(const struct bpf_map *map, int fd)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -EBADF;
+	return S_ISSOCK(st.st_mode) || map->map_type == BPF_MAP_TYPE_INODE_STORAGE ? 0 : -ENOTSOCK;
+}
+
+static int check_socket(const struct bpf_map *map, const void *value)
+{
+	bool large = map->value_size == sizeof(u64), sockmap = row_of(map->map_type)->fd_first;
+	u64 fd = map_load_u32(value);
+
+	if (large)
+		memcpy(&fd, value, sizeof(fd));
+	if ((large || sockmap) && fd > INT32_MAX)
+		return -EINVAL;
+	return check_fd(map, (int)fd);
+}
+
+static int check_place(const struct bpf_map *map, const void *key, u64 flags)
+{
+	if (flags > BPF_EXIST)
+		return -EINVAL;
+	return outside(map, key) ? -E2BIG : 0;
+}
+
 static int update(struct bpf_map *map, const void *key, const void *value, u64 flags)
 {
-	if (!map_update_flags_ok(flags))
-		return -EINVAL;
-	return outside(map, key) ? -E2BIG : row_of(map->map_type)->update;
+	bool fd_first = row_of(map->map_type)->fd_first;
+	int err = fd_first ? check_socket(map, value) : check_place(map, key, flags);
+
+	if (!err)
+		err = fd_first ? check_place(map, key, flags) : check_socket(map, value);
+	return err ?: -EOPNOTSUPP;
 }
 
 /* Arrays of fds say what an update says, the others what an array does. */
@@ -183,6 +163,9 @@ static int delete (struct bpf_map *map, const void *key)
 
 static int sys_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
 {
+	/* cookies of sockets do not fit */
+	if (map->value_size != sizeof(u64) && map->map_type != BPF_MAP_TYPE_XSKMAP)
+		return -ENOSPC;
 	return row_of(map->map_type)->lookup;
 }
 
@@ -191,25 +174,60 @@ static int next_key(struct bpf_map *map, const void *key, void *next)
 	return row_of(map->map_type)->hash ? -ENOENT : array_next_key(map, key, next);
 }
 
+/* Storage: keys are fds of what the value would be of. */
+
+static int owner_lookup(struct bpf_map *map, const void *key, void *value, u64 flags)
+{
+	return check_fd(map, (int)map_load_u32(key)) ?: -ENOENT;
+}
+
+static int owner_update(struct bpf_map *map, const void *key, const void *value, u64 flags)
+{
+	int err = check_fd(map, (int)map_load_u32(key));
+
+	if (!err && !map_update_flags_ok(flags))
+		err = -EINVAL;
+	return err ?: -EOPNOTSUPP;
+}
+
+static int owner_delete(struct bpf_map *map, const void *key)
+{
+	return check_fd(map, (int)map_load_u32(key)) ?: -ENOENT;
+}
+
+static int owner_next_key(struct bpf_map *map, const void *key, void *next)
+{
+	return -ENOTSUPP;
+}
+
+#define EMPTY_OPS .alloc_check = check, .shm_size = shm_size, .bind = bind, .lookup = lookup
+
 #define DATA_PATH(lower)                               \
 	const struct bpf_map_ops map_##lower##_ops = { \
 		.name = #lower,                        \
-		.alloc_check = check,                  \
-		.shm_size = shm_size,                  \
-		.bind = bind,                          \
-		.lookup = lookup,                      \
+		EMPTY_OPS,                             \
 		.update = update,                      \
 		.delete = delete,                      \
 		.sys_lookup = sys_lookup,              \
 		.get_next_key = next_key,              \
+		.caller_update = true,                 \
 	}
 
-DATA_PATH(devmap);
-DATA_PATH(devmap_hash);
-DATA_PATH(cpumap);
 DATA_PATH(xskmap);
 DATA_PATH(sockmap);
 DATA_PATH(sockhash);
 DATA_PATH(reuseport_sockarray);
-DATA_PATH(sk_storage);
-DATA_PATH(inode_storage);
+
+#define OWNED(lower)                                   \
+	const struct bpf_map_ops map_##lower##_ops = { \
+		.name = #lower,                        \
+		EMPTY_OPS,                             \
+		.update = owner_update,                \
+		.delete = owner_delete,                \
+		.sys_lookup = owner_lookup,            \
+		.get_next_key = owner_next_key,        \
+		.owner_keys = true,                    \
+	}
+
+OWNED(sk_storage);
+OWNED(inode_storage);

@@ -210,6 +210,12 @@ int hash_alloc_check(const struct map_attr *attr);
 u64 hash_shm_size(const struct map_attr *attr);
 int hash_bind(struct bpf_map *map);
 
+/*
+ * For kinds whose elements are in a hash table that is not quite the map: a view of the same memory with @attr, in
+ * map->extra. The kind's size is hash_shm_size(@attr).
+ */
+int map_table_bind(struct bpf_map *map, const struct map_attr *attr);
+
 /* hash_pool.c; a lock is held. 0: there is none */
 u32 hash_pool_pop(const struct bpf_map *map);
 void hash_pool_push(const struct bpf_map *map, u32 ref);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* hash_layout.c - what MAP_CREATE takes, and where the parts of a hash map are. */
+#include <sys/mman.h>
 #include "map/hash.h"
 
 #define LOCKS_MAX 256u
@@ -120,5 +121,32 @@ int hash_bind(struct bpf_map *map)
 	g->seed = map->attr.seed;
 	map->value_off = l.elems_off + g->value_off;
 	map->elem_stride = round_up(map->value_size, 8);
+	return 0;
+}
+
+int map_table_bind(struct bpf_map *map, const struct map_attr *attr)
+{
+	struct bpf_map *t =
+		mmap(NULL, MAP_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int err;
+
+	_Static_assert(sizeof(*t) <= MAP_PAGE, "a view fits its page");
+	if (t == MAP_FAILED)
+		return -ENOMEM;
+	*t = *map;
+	t->attr = *attr;
+	t->ops = &map_hash_ops;
+	t->map_type = attr->map_type;
+	t->key_size = attr->key_size;
+	t->max_entries = attr->max_entries;
+	err = hash_bind(t);
+	if (err) {
+		munmap(t, MAP_PAGE);
+		return err;
+	}
+	map->extra = t;
+	map->extra_len = MAP_PAGE;
+	map->value_off = t->value_off;
+	map->elem_stride = t->elem_stride;
 	return 0;
 }

@@ -37,32 +37,11 @@ static u64 shm_size(const struct map_attr *attr)
 	return hash_shm_size(&a);
 }
 
-/* The table is a view of its own on the same memory. */
 static int bind(struct bpf_map *map)
 {
-	struct bpf_map *t =
-		mmap(NULL, MAP_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int err;
+	const struct map_attr a = table_attr(&map->attr);
 
-	_Static_assert(sizeof(*t) <= MAP_PAGE, "a view fits its page");
-	if (t == MAP_FAILED)
-		return -ENOMEM;
-	*t = *map;
-	t->attr = table_attr(&map->attr);
-	t->ops = &map_hash_ops;
-	t->map_type = t->attr.map_type;
-	t->key_size = t->attr.key_size;
-	t->max_entries = t->attr.max_entries;
-	err = t->ops->bind(t);
-	if (err) {
-		munmap(t, MAP_PAGE);
-		return err;
-	}
-	map->extra = t;
-	map->extra_len = MAP_PAGE;
-	map->value_off = t->value_off;
-	map->elem_stride = t->elem_stride;
-	return 0;
+	return map_table_bind(map, &a);
 }
 
 static struct bpf_map *table(const struct bpf_map *map)

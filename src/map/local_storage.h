@@ -30,7 +30,8 @@ extern const struct storage_world storage_tasks, storage_groups;
 
 static inline bool map_is_local_storage(const struct bpf_map *map)
 {
-	return map->ops->owner_keys;
+	return map->map_type == BPF_MAP_TYPE_TASK_STORAGE ||
+	       map->map_type == BPF_MAP_TYPE_CGRP_STORAGE;
 }
 
 /* The owner's value; with @create one is made if there is none, from @init or (NULL) zeroes. NULL: there

@@ -296,6 +296,7 @@ static struct bpf_map *write_begin(struct bpf_map *map, struct bpf_map *tmp)
 		return ERR_PTR(-EPERM);
 	*tmp = *map;
 	tmp->rdonly = false;
+	tmp->extra = NULL;
 	err = view_mmap(tmp, map->memfd);
 	if (err)
 		return ERR_PTR(err);
@@ -309,8 +310,11 @@ static struct bpf_map *write_begin(struct bpf_map *map, struct bpf_map *tmp)
 
 static void write_end(struct bpf_map *map, struct bpf_map *w)
 {
-	if (w != map)
-		munmap(w->shm, w->shm_len);
+	if (w == map)
+		return;
+	munmap(w->shm, w->shm_len);
+	if (w->extra)
+		munmap(w->extra, w->extra_len);
 }
 
 int map_sys_update(struct bpf_map *map, const void *key, const void *value, u64 flags)

@@ -162,6 +162,7 @@ struct bpf_map_ops {
 	bool map_values; /* fd_values that are maps: programs look them up (exec_host.inner_map) */
 	bool asks_value; /* a lookup goes by the value, which comes in (bloom filter) */
 	bool owner_keys; /* keys are fds at bpf(2) and name what the value belongs to (local_storage.h) */
+	bool caller_update; /* an update looks at fds or devices of the caller: nobody does it in a client's place */
 	bool events;	 /* readers may wait for elements (exec_host.wake) */
 };
 

@@ -21,6 +21,7 @@
 /* Limits of kernel allocators that decide what MAP_CREATE refuses (x86-64, 4 KiB pages). */
 #define MAP_PERCPU_MAX	(32u << 10) /* PCPU_MIN_UNIT_SIZE */
 #define MAP_KMALLOC_MAX (4u << 20)  /* KMALLOC_MAX_SIZE */
+#define MAP_NR_CPUS	8192u	    /* NR_CPUS of distributions */
 #define MAP_STORAGE_MAX (65535u - 128u) /* BPF_LOCAL_STORAGE_MAX_VALUE_SIZE */
 
 static inline u32 map_load_u32(const void *p)

@@ -394,7 +394,8 @@ void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct
 bool fdtab_first_update(struct fdtab *t, int fd)
 {
 	struct fd_obj *o = fdtab_peek(t, fd);
-	bool first = o && o->unmapped && !__atomic_exchange_n(&o->updated, true, __ATOMIC_RELAXED);
+	bool first = o && o->unmapped && !o->view.ops->caller_update &&
+		     !o->view.ops->owner_keys && !__atomic_exchange_n(&o->updated, true, __ATOMIC_RELAXED);
 
 	fdtab_put(t, o);
 	return first;

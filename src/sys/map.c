@@ -111,11 +111,29 @@ static bool is_storage(u32 map_type)
 	       map_type == BPF_MAP_TYPE_TASK_STORAGE || map_type == BPF_MAP_TYPE_CGRP_STORAGE;
 }
 
-/* Storage of tasks, sockets ... is nothing without BTF; values that are too large are refused last. */
-static int create_kind(const struct sys_req *r, const struct map_attr *ma)
+/* Tables of a kernel's functions: no struct of ours is one. */
+static int create_struct_ops(const struct sys_req *r)
 {
-	int err = map_check_attr(ma);
+	const union bpf_attr *a = &r->attr;
 
+	if (a->key_size != sizeof(u32) || a->max_entries != 1 || a->map_flags ||
+	    !a->btf_vmlinux_value_type_id)
+		return -EINVAL;
+	return cred_bpf(r->cred) ? -ENOTSUPP : -EPERM;
+}
+
+/* Storage of tasks, sockets ... is nothing without BTF; values that are too large are refused last. */
+static int create_kind(const struct sys_req *r, struct map_attr *ma)
+{
+	int err;
+
+	if (ma->map_type == BPF_MAP_TYPE_STRUCT_OPS)
+		return create_struct_ops(r);
+	err = map_check_attr(ma);
+	/* programs get a pointer to the number of the device */
+	if (!err &&
+	    (ma->map_type == BPF_MAP_TYPE_DEVMAP || ma->map_type == BPF_MAP_TYPE_DEVMAP_HASH))
+		ma->map_flags |= BPF_F_RDONLY_PROG;
 	if (!is_storage(ma->map_type) || (err && err != -E2BIG))
 		return err;
 	if (!r->attr.btf_key_type_id || !r->attr.btf_value_type_id)

@@ -442,11 +442,28 @@ static void test_syscall(void **state)
 	run.host = NULL;
 }
 
-/* maps that are always empty answer as a kernel's empty ones */
-static void test_empty_maps(void **state)
+static void open_map(struct bpf_map *map, u32 type, u32 value_size)
 {
-	struct bpf_map dev = {.map_type = BPF_MAP_TYPE_DEVMAP, .max_entries = 4};
-	struct bpf_map cpu = {.map_type = BPF_MAP_TYPE_CPUMAP, .max_entries = 4};
+	const struct map_attr a = {.map_type = type,
+				   .key_size = 4,
+				   .value_size = value_size,
+				   .max_entries = 4,
+				   .nr_cpus = 2};
+
+	assert_int_equal(map_check_attr(&a), 0);
+	assert_int_equal(map_open(map, &a), 0);
+}
+
+/* What is in a map decides where a packet would go; by bpf(2)'s rules for such maps. */
+static void test_redirect_maps(void **state)
+{
+	struct bpf_map dev, hash, cpu;
+	u64 none = 0x7fffffff, lo = 1, prog = 1 | 1ull << 32, v;
+	u32 key = 3, out = 4;
+
+	open_map(&dev, BPF_MAP_TYPE_DEVMAP, 4);
+	open_map(&hash, BPF_MAP_TYPE_DEVMAP_HASH, 8);
+	open_map(&cpu, BPF_MAP_TYPE_CPUMAP, 4);
 
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, 0), XDP_ABORTED);
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, XDP_PASS), XDP_PASS);
@@ -455,6 +472,52 @@ static void test_empty_maps(void **state)
 	assert_int_equal(CALL(redirect_map, PTR(&dev), 0, 1u << 5), XDP_ABORTED);
 	assert_int_equal(CALL(redirect_map, PTR(&cpu), 0, XDP_TX), XDP_TX);
 	assert_int_equal(CALL(redirect_map, PTR(&cpu), 0, BPF_F_BROADCAST | XDP_PASS), XDP_ABORTED);
+
+	assert_int_equal(map_sys_update(&dev, &key, &none, 0), -EINVAL); /* no such device */
+	assert_int_equal(map_sys_update(&dev, &key, &lo, 3), -EINVAL);
+	assert_int_equal(map_sys_update(&dev, &out, &lo, 0), -E2BIG);
+	assert_int_equal(map_sys_update(&dev, &key, &lo, BPF_NOEXIST), -EEXIST);
+	assert_int_equal(map_sys_lookup(&dev, &key, &v, 0), -ENOENT);
+	assert_int_equal(map_sys_update(&dev, &key, &lo, 0), 0);
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 3, XDP_PASS), XDP_REDIRECT);
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 2, XDP_PASS), XDP_PASS);
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 4, XDP_PASS), XDP_PASS);
+	v = 0;
+	assert_int_equal(map_sys_lookup(&dev, &key, &v, 0), 0);
+	assert_int_equal(v, 1);
+	assert_int_equal(map_sys_delete(&dev, &key), 0);
+	assert_int_equal(map_sys_delete(&dev, &key), 0);
+	assert_int_equal(map_sys_delete(&dev, &out), -EINVAL);
+	assert_int_equal(CALL(redirect_map, PTR(&dev), 3, XDP_PASS), XDP_PASS);
+
+	key = 70000;
+	assert_int_equal(map_sys_update(&hash, &key, &none, 0), -EINVAL);
+	assert_int_equal(map_sys_update(&hash, &key, &prog, 0), -EOPNOTSUPP);
+	assert_int_equal(map_sys_update(&hash, &key, &lo, BPF_EXIST), 0);
+	assert_int_equal(map_sys_update(&hash, &key, &lo, BPF_NOEXIST), -EEXIST);
+	assert_int_equal(CALL(redirect_map, PTR(&hash), key, 0), XDP_REDIRECT);
+	assert_int_equal(map_sys_lookup(&hash, &key, &v, 0), 0);
+	assert_int_equal(v, 1);
+	assert_int_equal(map_sys_next_key(&hash, NULL, &out), 0);
+	assert_int_equal(out, 70000);
+	assert_int_equal(map_sys_delete(&hash, &key), 0);
+	assert_int_equal(map_sys_delete(&hash, &key), -ENOENT);
+
+	key = 1;
+	v = 16385;
+	assert_int_equal(map_sys_update(&cpu, &key, &v, 0), -EOVERFLOW);
+	v = 192;
+	assert_int_equal(map_sys_update(&cpu, &key, &v, 0), 0);
+	assert_int_equal(CALL(redirect_map, PTR(&cpu), 1, XDP_TX), XDP_REDIRECT);
+	key = 2;
+	assert_int_equal(map_sys_update(&cpu, &key, &v, 0), -ENODEV);
+	key = 1;
+	v = 0;
+	assert_int_equal(map_sys_update(&cpu, &key, &v, 0), 0);
+	assert_int_equal(CALL(redirect_map, PTR(&cpu), 1, XDP_TX), XDP_TX);
+	map_close(&dev);
+	map_close(&hash);
+	map_close(&cpu);
 }
 
 static void test_cgroup_array(void **state)
@@ -696,19 +759,19 @@ static void test_build_ids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	     cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_strtol),	     cmocka_unit_test(test_strncmp),
-		cmocka_unit_test(test_probe),	     cmocka_unit_test(test_time),
-		cmocka_unit_test(test_random),	     cmocka_unit_test(test_task),
-		cmocka_unit_test(test_other_task),   cmocka_unit_test(test_attached),
-		cmocka_unit_test(test_locks),	     cmocka_unit_test(test_printk),
-		cmocka_unit_test(test_snprintf),     cmocka_unit_test(test_seq),
-		cmocka_unit_test(test_btf),	     cmocka_unit_test(test_syscall),
-		cmocka_unit_test(test_empty_maps),   cmocka_unit_test(test_cgroup_array),
-		cmocka_unit_test(test_task_storage), cmocka_unit_test(test_stackid),
-		cmocka_unit_test(test_build_ids),    cmocka_unit_test(test_current_task),
-		cmocka_unit_test(test_tasks),	     cmocka_unit_test(test_task_memory),
-		cmocka_unit_test(test_cgroup_id),    cmocka_unit_test(test_ecn),
+		cmocka_unit_test(test_table),	      cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_strtol),	      cmocka_unit_test(test_strncmp),
+		cmocka_unit_test(test_probe),	      cmocka_unit_test(test_time),
+		cmocka_unit_test(test_random),	      cmocka_unit_test(test_task),
+		cmocka_unit_test(test_other_task),    cmocka_unit_test(test_attached),
+		cmocka_unit_test(test_locks),	      cmocka_unit_test(test_printk),
+		cmocka_unit_test(test_snprintf),      cmocka_unit_test(test_seq),
+		cmocka_unit_test(test_btf),	      cmocka_unit_test(test_syscall),
+		cmocka_unit_test(test_redirect_maps), cmocka_unit_test(test_cgroup_array),
+		cmocka_unit_test(test_task_storage),  cmocka_unit_test(test_stackid),
+		cmocka_unit_test(test_build_ids),     cmocka_unit_test(test_current_task),
+		cmocka_unit_test(test_tasks),	      cmocka_unit_test(test_task_memory),
+		cmocka_unit_test(test_cgroup_id),     cmocka_unit_test(test_ecn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
