@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef USERBPF_LINK_KIND_H
 #define USERBPF_LINK_KIND_H
-/* link_kind.h - what link.c needs from the files of the kinds; private to src/link. */
+/* link_kind.h - what create.c needs from the files of the kinds, and what these share; private to src/link. */
 #include "prog/limit.h"
 #include "link/hook.h"
 #include "link/link.h"
