@@ -13,12 +13,14 @@
  *   thread.c  what a thread has: a stack for hits, whether it is in one
  *   ret.c     return stubs
  *   unwind.c  unwind information for return stubs
- *   trap.c    what signal handlers ask
+ *   trap.c    what signal handlers ask                       resume.c  the way out of them
  */
 #include "agent/patch.h"
 
 #define PAGE	   4096ul
 #define JUMP_LEN   SITE_JUMP_LEN
+#define PAD_MAX	   3u /* prefixes in front of a jump */
+#define JUMP_MAX   (PAD_MAX + JUMP_LEN)
 #define STUB_HEAD  16u	/* data in front of a stub's code: &patch_enter, the site */
 #define STUB_MAX   80u	/* code of a stub */
 #define STUB_MANY_MAX 128u /* of several instructions */
@@ -46,7 +48,8 @@ struct site {
 	u32 patched;	     /* atomic: so many bytes are changed, 0: none */
 	u32 nr_stubs;
 	u64 stubs[STUBS_MAX]; /* all that were made: which one the jump leads to depends on bytes behind */
-	u8 was[JUMP_LEN], now[JUMP_LEN];
+	u8 pad; /* prefixes in front of the jump that is there */
+	u8 was[JUMP_MAX], now[JUMP_MAX];
 	/* The stub that has the plan's other instructions, too, 0: none; where each is in it; whether it is in use. */
 	u64 many, inner[SITE_MORE_MAX];
 	bool is_many;
@@ -63,6 +66,7 @@ extern struct site_table *patch_sites; /* atomic */
 /* Tests take some away. Bit n: a jump of which n bytes change. */
 #define FORM_TRAP 1u
 #define FORM_MANY (1u << 6)
+#define FORM_PAD  (1u << 7)
 extern u32 patch_forms;
 
 struct site *site_find(u64 addr); /* anywhere, signal handlers too */

@@ -12,7 +12,7 @@
  * every CPU sees before or after, no instruction but the first is touched, so threads that stand or
  * branches that lead behind it need no care. In order of preference:
  *   1 byte changes           one store; no trap ever
- *   2..len bytes             int3, the tail, the first byte, membarrier(SYNC_CORE) in between; where a thread blocks
+ *   2..len bytes             (with prefixes in front of the jump too, so that its distance is read from other bytes) int3, the tail, the first byte, membarrier(SYNC_CORE) in between; where a thread blocks
  *                            SIGTRAP or /proc/self/mem is closed, the page is replaced by a copy in one step
  *   int3 for good            where no stub can be reached: SIGTRAP handler, which goes on in the same stub
  * Text pages are written through /proc/self/mem, so they are executable at all times and never
@@ -94,6 +94,9 @@ void patch_unmapped(u64 start, u64 end);
 
 /* From signal handlers, async-signal-safe. true: dealt with, return from the handler. */
 bool patch_trap(void *ucontext);
+/* Goes on where the context says, and does not come back; where it does, return from the handler. Only for a
+ * handler with SA_NODEFER and an empty mask that did not touch the signal mask: that stays as it is. */
+void patch_resume(const void *ucontext);
 /* A fault of a displaced instruction happens in its stub: lets the context say where the program would
  * have had it. false: no stub of ours, context unchanged; true: changed, deliver it to the program. */
 bool patch_fault(void *ucontext);

@@ -43,6 +43,8 @@ bool patch_trap(void *ucontext)
 	return false;
 }
 
+void patch_resume(const void *ucontext) {}
+
 bool patch_fault(void *ucontext)
 {
 	return false;

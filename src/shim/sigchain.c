@@ -44,17 +44,32 @@ static bool take(int sig, const siginfo_t *info, void *uc)
 	return false;
 }
 
+/* The kernel did not, see install(). What the handler returns to has the mask from before. */
+static void block_for(int sig, const struct sigaction *app)
+{
+	sigset_t mask = app->sa_mask;
+
+	if (!(app->sa_flags & SA_NODEFER))
+		sigaddset(&mask, sig);
+	raw4(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, 8);
+}
+
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
 	struct sigaction *slot = slot_of(sig), app = slot ? *slot : (struct sigaction){};
 
-	if (take(sig, info, uc))
+	if (take(sig, info, uc)) {
+		if (sig == SIGTRAP)
+			patch_resume(uc);
 		return;
+	}
 	if (app.sa_flags & SA_RESETHAND)
 		slot->sa_handler = SIG_DFL;
 	if (app.sa_handler == SIG_IGN && info->si_code <= 0)
 		return;
 	if (app.sa_handler != SIG_DFL && app.sa_handler != SIG_IGN) {
+		if (sig == SIGTRAP)
+			block_for(sig, &app);
 		if (app.sa_flags & SA_SIGINFO)
 			app.sa_sigaction(sig, info, uc);
 		else
@@ -76,6 +91,10 @@ static int install(int sig, const struct sigaction *app)
 	sa.sa_flags = (app->sa_flags & ~SA_RESETHAND) | SA_SIGINFO;
 	if (app->sa_handler == SIG_DFL || app->sa_handler == SIG_IGN)
 		sa.sa_flags |= SA_NODEFER | SA_ONSTACK;
+	if (sig == SIGTRAP) { /* patch_resume() restores no mask */
+		sa.sa_flags |= SA_NODEFER;
+		sigemptyset(&sa.sa_mask);
+	}
 	if (sig == AGENT_TIME_SIGNAL)
 		sa.sa_flags = (sa.sa_flags & ~SA_NODEFER) | SA_RESTART;
 	return libc_sigaction(sig, &sa, NULL);

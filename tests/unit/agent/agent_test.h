@@ -70,11 +70,12 @@ static inline void on_trap(int sig, siginfo_t *info, void *uc)
 {
 	if (!patch_trap(uc))
 		abort();
+	patch_resume(uc);
 }
 
 static inline void catch_traps(void)
 {
-	struct sigaction sa = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+	struct sigaction sa = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_NODEFER};
 
 	sigaction(SIGTRAP, &sa, NULL);
 	patch_can_trap(true);
