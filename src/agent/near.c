@@ -300,7 +300,7 @@ static u64 claim_in_ours(u64 lo, u64 hi, u32 size)
 /* In the gap [start, end): the possible place next to @want; 0: none. */
 static u64 place_in_gap(struct range gap, u64 lo, u64 hi, u64 want, u32 size)
 {
-	u64 first = max(gap.start + STUB_HEAD, lo), last, at;
+	u64 first = max(gap.start + STUB_HEAD, lo), last, at, begin;
 
 	if (gap.end < gap.start + STUB_HEAD + size)
 		return 0;
@@ -309,9 +309,8 @@ static u64 place_in_gap(struct range gap, u64 lo, u64 hi, u64 want, u32 size)
 		return 0;
 	/* from where a page begins others can share it */
 	at = want > last ? last : max(want, first);
-	if ((at & ~(PAGE - 1)) + STUB_HEAD >= first)
-		at = (at & ~(PAGE - 1)) + STUB_HEAD;
-	return at;
+	begin = (at & ~(PAGE - 1)) + STUB_HEAD;
+	return begin >= first && begin < at ? begin : at;
 }
 
 static u64 claim_in_gaps(u64 lo, u64 hi, u64 want, u32 size)

@@ -13,6 +13,7 @@
 #define ARCH_SHSTK_STATUS 0x5005 /* Linux 6.6 */
 
 #define JMP	   0xe9
+#define PREFIX	   0x26 /* a segment that means nothing to a jump */
 #define INT3	   0xcc
 #define QUIET_MS   1000
 #define PAGES_MANY 4096u /* of stubs: from here on jumps that can share one come first */
@@ -90,7 +91,7 @@ static bool grow_table(void)
 
 static bool is_in_place(const struct site *s)
 {
-	u8 bytes[JUMP_LEN];
+	u8 bytes[JUMP_MAX];
 
 	return !text_read(s->addr, bytes, s->patched) && !memcmp(bytes, s->now, s->patched);
 }
@@ -102,6 +103,7 @@ static void forget(struct site *s)
 	s->nr_stubs = 0;
 	s->many = 0;
 	s->is_many = false;
+	s->pad = 0;
 }
 
 static struct site *get_site(u64 addr, const struct site_plan *plan)
@@ -150,7 +152,7 @@ static void reach(u64 addr, const u8 *bytes, u32 chosen, u64 *lo, u64 *hi)
 	u32 fixed = 0, low = chosen > 1 ? (u32)(1ull << 8 * (chosen - 1)) - 1 : 0;
 
 	if (chosen == JUMP_LEN) {
-		*lo = addr > 0x7ffff000 ? addr - 0x7ffff000 : 0;
+		*lo = addr > 0x7ffff000 ? addr - 0x7ffff000 : 1; /* 0: nowhere */
 		*hi = addr + 0x7ffff000;
 		return;
 	}
@@ -161,12 +163,13 @@ static void reach(u64 addr, const u8 *bytes, u32 chosen, u64 *lo, u64 *hi)
 		*lo = *hi = 0; /* below zero */
 }
 
-static void make_jump(u8 *now, u64 addr, u64 to)
+static void make_jump(u8 *now, u64 addr, u32 pad, u64 to)
 {
-	u32 rel = (u32)(to - addr - JUMP_LEN);
+	u32 rel = (u32)(to - addr - pad - JUMP_LEN);
 
-	now[0] = JMP;
-	memcpy(now + 1, &rel, 4);
+	memset(now, PREFIX, pad);
+	now[pad] = JMP;
+	memcpy(now + pad + 1, &rel, 4);
 }
 
 /* --- neighbours --- */
@@ -195,13 +198,13 @@ static int stop_punning(struct site *s)
 /* Byte @i of the jump will be @value, in one step: it has a stub where it leads then. */
 static int move_stub(struct site *s, u64 i, u8 value)
 {
-	u8 bytes[JUMP_LEN];
+	u8 bytes[JUMP_MAX];
 	u64 lo, hi;
 
-	if (text_read(s->addr, bytes, JUMP_LEN))
+	if (text_read(s->addr, bytes, s->pad + JUMP_LEN))
 		return -EFAULT;
 	bytes[i] = value;
-	reach(s->addr, bytes, 1, &lo, &hi);
+	reach(s->addr + s->pad, bytes + s->pad, 1, &lo, &hi);
 	return stub_in(s, lo, hi) ? 0 : -EADDRNOTAVAIL;
 }
 
@@ -224,10 +227,10 @@ static int ready_neighbours(u64 at, const u8 *was, const u8 *now, u32 len)
 
 	if (len == 1 && was[0] == now[0])
 		return 0;
-	for (u64 addr = at - 1; !err && addr > at - JUMP_LEN; addr--) {
+	for (u64 addr = at - 1; !err && addr > at - JUMP_MAX; addr--) {
 		struct site *s = site_find(addr);
 
-		if (s && s->patched && s->now[0] != INT3)
+		if (s && s->patched && s->now[0] != INT3 && at < addr + s->pad + JUMP_LEN)
 			err = ready_neighbour(s, at, now[0], len);
 	}
 	return err;
@@ -236,18 +239,17 @@ static int ready_neighbours(u64 at, const u8 *was, const u8 *now, u32 len)
 /* The trap becomes a jump again where that leads to a stub. */
 static void pun_again(struct site *s)
 {
-	const u8 jmp = JMP;
-	u8 bytes[JUMP_LEN];
+	const u8 first = s->pad ? PREFIX : JMP;
+	u8 bytes[JUMP_MAX];
 	u64 lo, hi;
 
-	if (text_read(s->addr, bytes, JUMP_LEN))
+	if (text_read(s->addr, bytes, s->pad + JUMP_LEN))
 		return;
-	bytes[0] = JMP;
-	reach(s->addr, bytes, 1, &lo, &hi);
-	if (!stub_in(s, lo, hi) || ready_neighbours(s->addr, s->now, &jmp, 1))
+	reach(s->addr + s->pad, bytes + s->pad, 1, &lo, &hi);
+	if (!stub_in(s, lo, hi) || ready_neighbours(s->addr, s->now, &first, 1))
 		return;
-	if (!text_exchange(s->addr, s->now, &jmp, 1, 0, true))
-		s->now[0] = JMP;
+	if (!text_exchange(s->addr, s->now, &first, 1, 0, true))
+		s->now[0] = first;
 }
 
 static void pun_all_again(void)
@@ -280,7 +282,8 @@ static u32 inner_bits(const struct site *s)
 	return s->is_many ? inner_of(s) : 0;
 }
 
-static int change(struct site *s, const u8 *now, u32 len)
+/* @now: JUMP_MAX bytes, the first @len of which may differ. */
+static int change(struct site *s, const u8 *now, u32 len, u32 pad)
 {
 	int err;
 
@@ -295,33 +298,38 @@ static int change(struct site *s, const u8 *now, u32 len)
 	err = ready_neighbours(s->addr, s->was, now, len);
 	if (err)
 		return err;
-	memcpy(s->now, now, JUMP_LEN);
+	memcpy(s->now, now, JUMP_MAX);
+	s->pad = pad;
 	__atomic_store_n(&s->patched, len, __ATOMIC_RELEASE);
 	err = text_exchange(s->addr, s->was, now, len, inner_bits(s), can_trap);
-	if (err)
+	if (err) {
 		__atomic_store_n(&s->patched, 0, __ATOMIC_RELEASE);
+		s->pad = 0;
+	}
 	return err;
 }
 
-/* A jump of which @chosen bytes change. */
-static int install_jump(struct site *s, u32 chosen)
+/* A jump of which @chosen bytes change, the first @pad of them being prefixes: they move the bytes that the
+ * distance is read from. */
+static int install_jump(struct site *s, u32 chosen, u32 pad)
 {
-	u8 now[JUMP_LEN];
+	u8 now[JUMP_MAX];
 	u64 lo, hi, at;
 
-	reach(s->addr, s->was, chosen, &lo, &hi);
+	reach(s->addr + pad, s->was + pad, chosen - pad, &lo, &hi);
 	at = lo ? stub_in(s, lo, hi) : 0;
 	if (!at)
 		return -EADDRNOTAVAIL;
-	make_jump(now, s->addr, at);
+	memcpy(now, s->was, JUMP_MAX);
+	make_jump(now, s->addr, pad, at);
 	__atomic_store_n(&s->stub, at, __ATOMIC_RELEASE);
-	return change(s, now, chosen);
+	return change(s, now, chosen, pad);
 }
 
 static int install_trap(struct site *s)
 {
 	u64 lo, hi, at;
-	u8 now[JUMP_LEN];
+	u8 now[JUMP_MAX];
 
 	if (!can_trap || no_lasting_traps || text_trap_kills())
 		return -EADDRNOTAVAIL;
@@ -330,9 +338,9 @@ static int install_trap(struct site *s)
 	if (!at)
 		return -EADDRNOTAVAIL;
 	__atomic_store_n(&s->stub, at, __ATOMIC_RELEASE);
-	memcpy(now, s->was, sizeof(now));
+	memcpy(now, s->was, JUMP_MAX);
 	now[0] = INT3;
-	return change(s, now, 1);
+	return change(s, now, 1, 0);
 }
 
 /* A place for the stub of all instructions: an int3 is to stand in the jump's distance where each begins. Free bytes
@@ -368,7 +376,7 @@ static u64 many_stub(struct site *s)
  * an int3, and go on in the stub. */
 static int install_many(struct site *s)
 {
-	u8 now[JUMP_LEN];
+	u8 now[JUMP_MAX];
 	int err;
 
 	if (!s->plan.nr_more || !can_trap || text_trap_kills())
@@ -381,42 +389,55 @@ static int install_many(struct site *s)
 		s->many = many_stub(s);
 	if (!s->many)
 		return -EADDRNOTAVAIL;
-	make_jump(now, s->addr, s->many);
+	memcpy(now, s->was, JUMP_MAX);
+	make_jump(now, s->addr, 0, s->many);
 	__atomic_store_n(&s->stub, s->many, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->is_many, true, __ATOMIC_RELEASE);
-	err = change(s, now, JUMP_LEN);
+	err = change(s, now, JUMP_LEN, 0);
 	if (err)
 		__atomic_store_n(&s->is_many, false, __ATOMIC_RELEASE);
 	return err;
 }
 
-/* Bytes a jump may change: of this instruction, before anything the file branches to. */
-static u32 may_change(const struct site *s)
+/* Jumps with prefixes. */
+static int install_padded(struct site *s, u32 may_change)
 {
-	return min((u32)min(s->plan.free, s->plan.insn.len), JUMP_LEN);
+	u32 most = min(may_change, JUMP_MAX);
+	int err = -EADDRNOTAVAIL;
+
+	if (text_read(s->addr, s->was, JUMP_MAX))
+		return err;
+	for (u32 pad = 1; err == -EADDRNOTAVAIL && pad <= PAD_MAX && pad < most; pad++)
+		err = install_jump(s, min(most, pad + JUMP_LEN - 1), pad);
+	return err;
 }
 
 static int install(struct site *s)
 {
-	u32 most = may_change(s);
-	bool whole = !text_read(s->addr, s->was, JUMP_LEN);
+	/* of this instruction, before anything the file branches to */
+	u32 may_change = min(s->plan.free, s->plan.insn.len), most = min(may_change, JUMP_LEN);
+	bool whole;
 	int err;
 
+	memset(s->was, 0, sizeof(s->was));
+	whole = !text_read(s->addr, s->was, JUMP_LEN);
 	if (!whole) { /* the mapping ends: only a jump of the instruction's own bytes */
-		memset(s->was, 0, sizeof(s->was));
 		if (text_read(s->addr, s->was, min(s->plan.insn.len, JUMP_LEN)))
 			return -EFAULT;
 	}
-	for (u32 i = 1; i < JUMP_LEN; i++)
+	for (u32 i = 1; i < JUMP_MAX; i++)
 		if (site_find(s->addr + i))
 			text_settle(); /* the jump reads what that one has changed */
 	for (u32 i = whole ? 1 : JUMP_LEN; i <= most; i++) {
 		u32 n = near_pages() < PAGES_MANY || !whole ? i : most + 1 - i;
 
-		err = patch_forms & 1u << n ? install_jump(s, n) : -EADDRNOTAVAIL;
+		err = patch_forms & 1u << n ? install_jump(s, n, 0) : -EADDRNOTAVAIL;
 		if (err != -EADDRNOTAVAIL)
 			return err;
 	}
+	err = whole && (patch_forms & FORM_PAD) ? install_padded(s, may_change) : -EADDRNOTAVAIL;
+	if (err != -EADDRNOTAVAIL)
+		return err;
 	err = whole && (patch_forms & FORM_MANY) ? install_many(s) : -EADDRNOTAVAIL;
 	if (err != -EADDRNOTAVAIL)
 		return err;
@@ -440,6 +461,7 @@ static int uninstall(struct site *s)
 		return err;
 	__atomic_store_n(&s->patched, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->is_many, false, __ATOMIC_RELEASE);
+	s->pad = 0;
 	return 0;
 }
 
@@ -574,7 +596,7 @@ static int uncover(u64 addr)
 {
 	for (u32 i = 1; i < JUMP_LEN; i++) {
 		struct site *s = site_find(addr - i);
-		u8 now[JUMP_LEN];
+		u8 now[JUMP_MAX];
 		u64 lo, hi, at;
 		int err;
 
@@ -584,7 +606,7 @@ static int uncover(u64 addr)
 		at = stub_in(s, lo, hi);
 		if (!at)
 			return -EADDRNOTAVAIL;
-		memcpy(now, s->was, JUMP_LEN);
+		memcpy(now, s->was, JUMP_MAX);
 		now[0] = INT3;
 		err = ready_neighbours(s->addr, s->now, now, s->patched);
 		if (!err)
@@ -595,7 +617,7 @@ static int uncover(u64 addr)
 		__atomic_store_n(&s->stub, at, __ATOMIC_RELEASE);
 		__atomic_store_n(&s->is_many, false, __ATOMIC_RELEASE);
 		__atomic_store_n(&s->patched, 1, __ATOMIC_RELEASE);
-		memcpy(s->now, now, JUMP_LEN);
+		memcpy(s->now, now, JUMP_MAX);
 		stopped++;
 	}
 	return 0;

@@ -225,7 +225,7 @@ void text_done(void)
 static int exchange_behind_trap(u64 addr, const u8 *now, u32 len, u32 inner)
 {
 	const u8 int3 = INT3;
-	u8 bytes[SITE_JUMP_LEN];
+	u8 bytes[JUMP_MAX];
 	int err = text_write(addr, &int3, 1);
 
 	memcpy(bytes, now, len);

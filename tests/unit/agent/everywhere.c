@@ -3,6 +3,7 @@
  * everywhere.c - a library to preload: puts probes at the entry, the return and in the middle of random functions of
  * libc, libcrypto and the program itself, whatever program that is. The program must not notice (programs.sh).
  *   PROBES_SEED, PROBES_NR (per file), PROBES_LOG (a file: what was done)
+ *   PROBES_EACH=N: instead, N random instructions of each file get a probe, one at a time; the log has how each could
  */
 #include "agent_test.h"
 #include <elf.h>
@@ -171,9 +172,9 @@ static void say(const char *what)
 {
 	const char *log = getenv("PROBES_LOG");
 	FILE *f = log ? fopen(log, "ae") : NULL;
-	u32 form[JUMP_LEN + 1] = {}, refused = 0;
+	u32 form[JUMP_MAX + 1] = {}, refused = 0;
 
-	if (!f)
+	if (!f || getenv("PROBES_EACH"))
 		return;
 	for (u32 i = 0; patch_sites && i <= patch_sites->mask; i++) {
 		const struct site *s = patch_sites->slot[i];
@@ -184,9 +185,64 @@ static void say(const char *what)
 	for (u32 i = 0; i < nr_reqs; i++)
 		refused += reqs[i].err != 0;
 	fprintf(f,
-		"%s %s: %u probes, %u refused, trap %u, 1: %u 2: %u 3: %u 4: %u 5: %u, hits %llu %llu %llu, missed %llu\n",
+		"%s %s: %u probes, %u refused, trap %u, 1: %u 2: %u 3: %u 4: %u 5: %u 6: %u 7: %u 8: %u, hits %llu %llu %llu, missed %llu\n",
 		program_invocation_short_name, what, nr_reqs, refused, form[0], form[1], form[2],
-		form[3], form[4], form[5], hits[0], hits[1], hits[2], patch_missed());
+		form[3], form[4], form[5], form[6], form[7], form[8], hits[0], hits[1], hits[2],
+		patch_missed());
+	fclose(f);
+}
+
+/* --- PROBES_EACH --- */
+
+/* A random instruction of a random function: from its beginning, as they come. */
+static u64 random_insn(const struct loaded *l, struct site_plan *plan)
+{
+	u64 addr = l->base + l->text.p_vaddr + rnd() % l->text.p_filesz;
+
+	addr &= ~15ull;
+	if (plan_of((void *)addr, plan) || !(plan->flags & SITE_F_ENTRY))
+		return 0;
+	for (u32 steps = rnd() % 200; steps && !ends(plan->insn.bytes); steps--) {
+		struct site_plan next;
+
+		if (plan_of((void *)(addr + plan->insn.len), &next))
+			break;
+		addr += plan->insn.len;
+		*plan = next;
+	}
+	return addr;
+}
+
+static void each_of(struct loaded *l, u32 nr)
+{
+	const char *base = strrchr(l->path, '/'), *log = getenv("PROBES_LOG");
+	u32 form[JUMP_MAX + 1] = {}, refused = 0, done = 0;
+	struct patch_hit hit = {on_hit, &hits[0], false};
+	FILE *f = log ? fopen(log, "ae") : NULL;
+
+	while (done < nr) {
+		struct site_plan plan;
+		u64 addr = random_insn(l, &plan);
+		const struct site *s;
+		struct patch *p;
+
+		if (!addr)
+			continue;
+		done++;
+		if (patch_add((void *)addr, &plan, &hit, &p)) {
+			refused++;
+			continue;
+		}
+		s = site_find(addr);
+		form[s->now[0] == 0xcc ? 0 : s->patched]++;
+		patch_del(p);
+	}
+	if (!f)
+		return;
+	fprintf(f,
+		"%s: %u instructions, by bytes 1: %u 2: %u 3: %u 4: %u 5: %u 6: %u 7: %u 8: %u, trap %u, refused %u\n",
+		base ? base + 1 : l->path, nr, form[1], form[2], form[3], form[4], form[5], form[6],
+		form[7], form[8], form[0], refused);
 	fclose(f);
 }
 
@@ -211,7 +267,7 @@ static void on_fault(int sig, siginfo_t *info, void *uc)
 __attribute__((constructor)) static void start(void)
 {
 	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
-	u32 nr = atoi(getenv("PROBES_NR") ?: "100");
+	u32 nr = atoi(getenv("PROBES_NR") ?: "100"), each = atoi(getenv("PROBES_EACH") ?: "0");
 
 	seed = (u32)atoi(getenv("PROBES_SEED") ?: "1");
 	patch_init();
@@ -221,7 +277,7 @@ __attribute__((constructor)) static void start(void)
 	object_of(0);
 	for (u32 i = 0; i < nr_loaded; i++)
 		if (!i || strstr(loaded[i].path, "/libc.so") || strstr(loaded[i].path, "libcrypto"))
-			add_of(&loaded[i], nr);
+			each ? each_of(&loaded[i], each) : add_of(&loaded[i], nr);
 	say("begins");
 }
 

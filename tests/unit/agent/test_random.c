@@ -313,7 +313,7 @@ static u64 sum_of_text(const char *lib)
 
 static void tell_forms(void)
 {
-	u32 form[JUMP_LEN + 1] = {};
+	u32 form[JUMP_MAX + 1] = {};
 
 	for (u32 i = 0; i <= patch_sites->mask; i++) {
 		const struct site *s = patch_sites->slot[i];
@@ -321,8 +321,10 @@ static void tell_forms(void)
 		if (s && s->patched)
 			form[s->now[0] == 0xcc ? 0 : s->patched]++;
 	}
-	print_message("sites: %u trap, by bytes: 1: %u, 2: %u, 3: %u, 4: %u, 5: %u; %u pages; ",
-		      form[0], form[1], form[2], form[3], form[4], form[5], near_pages());
+	print_message(
+		"sites: %u trap, by bytes: 1: %u, 2: %u, 3: %u, 4: %u, 5: %u, 6: %u, 7: %u, 8: %u; %u pages; ",
+		form[0], form[1], form[2], form[3], form[4], form[5], form[6], form[7], form[8],
+		near_pages());
 }
 
 static void test_same_result(void **state)
