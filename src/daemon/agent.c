@@ -416,6 +416,7 @@ static const char *reason(int err)
 	case -EBUSY: return "is traced by another process";
 	case -EAGAIN: return "does not come to a stop";
 	case -ENOEXEC: return "runs no 64-bit code";
+	case -EINPROGRESS: return "was entered and has not come back yet";
 	default: return "could not be entered";
 	}
 }
@@ -735,6 +736,7 @@ static int call_in(struct agents *as, pid_t pid, u64 fn, const char *text, u64 s
 			    .arg = {0, second},
 			    .text = text,
 			    .calm = true,
+			    .r_debug = target_function(pid, "ld-linux", "_r_debug"),
 			    .patience_ms = 2000};
 	struct inject_call call;
 	int err = target_linker(pid, in.linker) ? inject_start(&in, &call) : -ENXIO;
@@ -747,10 +749,25 @@ static void note_lib(void *arg, const struct target *p)
 	*(struct target *)arg = *p;
 }
 
+/* A program that starts has its libc in a moment. */
+static u64 dlopen_of(pid_t pid)
+{
+	const struct timespec nap = {.tv_nsec = 20000000};
+	u64 fn, range[2];
+
+	for (u32 i = 0; i < 25; i++) {
+		fn = target_function(pid, "libc.so.6", "dlopen");
+		if (fn || !target_linker(pid, range))
+			return fn;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
 /* The library, where it is not yet. */
 static int bring_lib(struct agents *as, struct target *p)
 {
-	u64 fn = target_function(p->pid, "libc.so.6", "dlopen");
+	u64 fn = dlopen_of(p->pid);
 	long result = 0;
 	int err;
 

@@ -2,7 +2,9 @@
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <link.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,29 +18,15 @@
 #include <unistd.h>
 #include "daemon/inject.h"
 
+#define ENTERED 1 /* an answer before the last: it is on borrowed registers from now on */
+
 struct answer {
 	s32 err;
 	s64 result;
 };
 
-#if defined(__x86_64__)
-
-#define XSTATE_MAX   (16u << 10)
-#define CALL_MS	     3000 /* a call that takes longer is beyond help */
-#define RED_ZONE     128u
-#define EVENT(st)    ((st) >> 16)
-#define ERESTARTSYS_ 512 /* the kernel's own, seen by tracers only: 512 .. 516 */
-
-struct target {
-	const struct inject *in;
-	pid_t tid;
-	u64 until; /* ms */
-	struct user_regs_struct regs;
-	u64 mask;
-	struct iovec xstate;
-	u8 xbuf[XSTATE_MAX];
-	bool at_entry; /* of a system call that was not begun */
-};
+#define CALL_MS	  3000 /* a call that takes longer is not waited for */
+#define MARGIN_MS 2000
 
 static u64 now_ms(void)
 {
@@ -47,6 +35,32 @@ static u64 now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
 }
+
+static bool send_answer(int out, s32 err, s64 result)
+{
+	struct answer a = {.err = err, .result = result};
+
+	return write(out, &a, sizeof(a)) == sizeof(a);
+}
+
+#if defined(__x86_64__)
+
+#define XSTATE_MAX   (16u << 10)
+#define RED_ZONE     128u
+#define EVENT(st)    ((st) >> 16)
+#define ERESTARTSYS_ 512 /* the kernel's own, seen by tracers only: 512 .. 516 */
+
+struct target {
+	const struct inject *in;
+	int out; /* for answers */
+	pid_t tid;
+	u64 until; /* ms */
+	struct user_regs_struct regs;
+	u64 mask;
+	struct iovec xstate;
+	u8 xbuf[XSTATE_MAX];
+	bool at_entry; /* of a system call that was not begun */
+};
 
 /* The next stop of the thread: 1; 0: it ended; -EAGAIN: not in time. */
 static int wait_stop(struct target *t, int *status, u64 until)
@@ -67,6 +81,12 @@ static int wait_stop(struct target *t, int *status, u64 until)
 	}
 }
 
+/* One that never waits stops whenever we look. */
+static bool late(const struct target *t)
+{
+	return now_ms() > t->until;
+}
+
 #define FUTEX_CMD_	   0x7f
 #define FUTEX_WAIT_BITSET_ 9 /* conditions, joins, semaphores; libc's own locks wait otherwise */
 
@@ -80,8 +100,7 @@ static bool calm_nr(u64 nr, u64 second)
 		SYS_getdents64,	  SYS_rt_sigprocmask, SYS_sched_yield, SYS_getrandom,
 		SYS_rt_sigreturn, SYS_clone,	      SYS_clone3,      SYS_vfork,
 		SYS_fork,	  SYS_execve,	      SYS_exit,	       SYS_exit_group,
-		SYS_write,	  SYS_writev,	      SYS_prctl,       SYS_arch_prctl,
-		SYS_tgkill,	  SYS_set_robust_list};
+		SYS_prctl,	  SYS_arch_prctl,     SYS_tgkill,      SYS_set_robust_list};
 
 	if (nr == SYS_futex)
 		return (second & FUTEX_CMD_) == FUTEX_WAIT_BITSET_;
@@ -95,6 +114,18 @@ static bool calm_call(const struct inject *in, const struct user_regs_struct *r)
 {
 	return calm_nr(r->orig_rax, r->rsi) &&
 	       r->rip - in->linker[0] > in->linker[1] - in->linker[0];
+}
+
+/* Is the dynamic linker through with what it does, starting the program above all? */
+static bool linker_rests(const struct target *t)
+{
+	struct r_debug r;
+	struct iovec here = {&r, sizeof(r)}, there = {(void *)t->in->r_debug, sizeof(r)};
+
+	if (!t->in->r_debug)
+		return true;
+	return process_vm_readv(t->tid, &here, 1, &there, 1, 0) == sizeof(r) && r.r_version &&
+	       r.r_map && r.r_state == RT_CONSISTENT;
 }
 
 /* Blocked in a system call that a stop has interrupted. */
@@ -124,15 +155,16 @@ static int find_calm(struct target *t)
 		err = get_regs(t);
 		if (err)
 			return err;
-		if ((t->at_entry || in_call(&t->regs)) && calm_call(t->in, &t->regs))
+		if ((t->at_entry || in_call(&t->regs)) && calm_call(t->in, &t->regs) &&
+		    linker_rests(t))
 			return 0;
 		if (ptrace(PTRACE_SYSCALL, t->tid, NULL, (void *)(long)sig))
 			return -ESRCH;
 		err = wait_stop(t, &status, t->until);
-		if (err == -EAGAIN) {
+		if (err == -EAGAIN || (err > 0 && late(t))) {
 			/* it has to stand still to be let go */
-			if (ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL) ||
-			    wait_stop(t, &status, now_ms() + 1000) <= 0)
+			if (err == -EAGAIN && (ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL) ||
+					       wait_stop(t, &status, now_ms() + 1000) <= 0))
 				return -ESRCH;
 			sig = WSTOPSIG(status) & 0x7f;
 			ptrace(PTRACE_DETACH, t->tid, NULL,
@@ -268,17 +300,12 @@ static int run_call(struct target *t, s64 *result)
 {
 	struct user_regs_struct r;
 	int status, err, sig = 0;
-	u64 until = now_ms() + CALL_MS;
 
 	for (;;) {
 		if (ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)sig))
 			return -ESRCH;
-		err = wait_stop(t, &status, until);
-		if (err == -EAGAIN && until != ~0ull) {
-			until = ~0ull; /* letting go now would kill it: it has to come back */
-			sig = 0;
-			err = wait_stop(t, &status, until);
-		}
+		/* however long: letting go of it on borrowed registers would kill it */
+		err = wait_stop(t, &status, ~0ull);
 		if (err <= 0 || ptrace(PTRACE_GETREGS, t->tid, NULL, &r))
 			return -ESRCH;
 		sig = EVENT(status) ? 0 : WSTOPSIG(status);
@@ -298,32 +325,32 @@ static void give_back(struct target *t)
 	ptrace(PTRACE_DETACH, t->tid, NULL, NULL);
 }
 
-static int call_in(const struct inject *in, pid_t tid, u32 patience_ms, s64 *result)
+static int call_in(const struct inject *in, int out, pid_t tid, u32 patience_ms, s64 *result)
 {
 	static struct target t;
 	int err;
 
-	t = (struct target){.in = in, .tid = tid, .until = now_ms() + patience_ms};
+	t = (struct target){.in = in, .out = out, .tid = tid, .until = now_ms() + patience_ms};
 	err = stop_thread(&t);
 	if (err)
 		return err;
 	err = lend(&t);
-	if (!err)
+	if (!err && send_answer(out, ENTERED, 0))
 		err = run_call(&t, result);
 	give_back(&t);
 	return err;
 }
 
 /* The first thread that stands still; one that waits for a vfork()ed child does not. */
-static int call_any(const struct inject *in, s64 *result)
+static int call_any(const struct inject *in, int out, s64 *result)
 {
-	u64 until = now_ms() + in->patience_ms;
+	u64 until = now_ms() + 2 * in->patience_ms;
 	int err = -ESRCH, first = 0;
 	char path[40];
 	struct dirent *e;
 	DIR *d;
 
-	err = call_in(in, in->pid, in->patience_ms / 2, result);
+	err = call_in(in, out, in->pid, in->patience_ms, result);
 	if (err != -EAGAIN && err != -ESRCH)
 		return err;
 	first = err;
@@ -333,7 +360,7 @@ static int call_any(const struct inject *in, s64 *result)
 		pid_t tid = atoi(e->d_name);
 
 		if (tid > 0 && tid != in->pid)
-			err = call_in(in, tid, in->patience_ms / 4, result);
+			err = call_in(in, out, tid, in->patience_ms / 4, result);
 	}
 	if (d)
 		closedir(d);
@@ -342,7 +369,7 @@ static int call_any(const struct inject *in, s64 *result)
 
 #else
 
-static int call_any(const struct inject *in, s64 *result)
+static int call_any(const struct inject *in, int out, s64 *result)
 {
 	return -ENOEXEC;
 }
@@ -367,16 +394,15 @@ static bool traced(pid_t pid)
 
 static void child(const struct inject *in, int out)
 {
-	struct answer a = {};
+	s64 result = 0;
 	sigset_t all;
+	int err;
 
 	setsid(); /* signals for the service's group are not for us: the target stands on our feet */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	a.err = call_any(in, &a.result);
-	if (write(out, &a, sizeof(a)) != sizeof(a))
-		_exit(1);
-	_exit(0);
+	err = call_any(in, out, &result);
+	_exit(!send_answer(out, err, result));
 }
 
 int inject_start(const struct inject *in, struct inject_call *call)
@@ -394,23 +420,64 @@ int inject_start(const struct inject *in, struct inject_call *call)
 		child(in, p[1]);
 	close(p[1]);
 	call->pipe = p[0];
+	call->until_ms = now_ms() + 2 * in->patience_ms + MARGIN_MS;
 	if (call->child > 0)
 		return 0;
 	close(p[0]);
 	return -EAGAIN;
 }
 
+static void wait_child(pid_t child)
+{
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static void *wait_later(void *arg)
+{
+	wait_child((pid_t)(long)arg);
+	return NULL;
+}
+
+/* Nobody wants its answer any more; it ends when the target has come back. */
+static void leave_behind(pid_t child)
+{
+	pthread_t t;
+
+	if (!pthread_create(&t, NULL, wait_later, (void *)(long)child))
+		pthread_detach(t);
+}
+
+/* The next answer before @until; false: none. */
+static bool next_answer(const struct inject_call *call, u64 until, struct answer *a)
+{
+	struct pollfd p = {.fd = call->pipe, .events = POLLIN};
+	ssize_t n = -1;
+	u64 now;
+
+	do {
+		now = now_ms();
+		if (poll(&p, 1, until > now ? (int)(until - now) : 0) > 0)
+			n = read(call->pipe, a, sizeof(*a));
+	} while (n < 0 && until > now);
+	if (n >= 0 && n != sizeof(*a)) /* the child was killed */
+		*a = (struct answer){.err = -ESRCH};
+	return n >= 0;
+}
+
 int inject_wait(struct inject_call *call, long *result)
 {
-	struct answer a = {.err = -ESRCH};
-	ssize_t n;
+	struct answer a = {};
+	bool there = next_answer(call, call->until_ms, &a);
 
-	do
-		n = read(call->pipe, &a, sizeof(a));
-	while (n < 0 && errno == EINTR);
+	if (there && a.err == ENTERED)
+		there = next_answer(call, now_ms() + CALL_MS, &a);
 	close(call->pipe);
-	while (waitpid(call->child, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (!there) {
+		leave_behind(call->child);
+		return a.err == ENTERED ? -EINPROGRESS : -EAGAIN;
+	}
+	wait_child(call->child);
 	*result = a.result;
-	return n == sizeof(a) ? a.err : -ESRCH;
+	return a.err;
 }

@@ -25,6 +25,7 @@ struct inject {
 	 * then it holds none of their locks, and @fn may take them. */
 	bool calm;
 	u64 linker[2];	  /* calm: not from code in here, [start, end) */
+	u64 r_debug;	  /* calm: the linker's struct r_debug, which says when it is at work; 0: not known */
 	u32 patience_ms; /* until the thread stands still */
 };
 
@@ -32,6 +33,7 @@ struct inject {
 struct inject_call {
 	pid_t child;
 	int pipe;
+	u64 until_ms;
 };
 
 /* 0 or negative errno. */
@@ -39,7 +41,8 @@ int inject_start(const struct inject *in, struct inject_call *call);
 /*
  * Waits for the end. 0 and *result, or negative errno: -ESRCH gone, -EPERM not ours to trace, -EBUSY
  * somebody else traces it, -EAGAIN its threads do not come to a stop (or, calm, to a system call),
- * -ENOEXEC no 64-bit code, -EFAULT the call did not come back as it should.
+ * -ENOEXEC no 64-bit code, -EFAULT the call did not come back as it should, -EINPROGRESS it has not come back
+ * yet (3 s): the child stays until it does.
  */
 int inject_wait(struct inject_call *call, long *result);
 

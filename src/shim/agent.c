@@ -16,7 +16,8 @@
 
 #define POLLIN_ 1
 
-enum { OFF, STARTING, ON };
+/* AGAIN: somebody asked for an agent while there was one, whose service may be just gone. */
+enum { OFF, STARTING, ON, AGAIN, ENDING };
 
 static struct {
 	bool configured; /* atomic */
@@ -265,6 +266,24 @@ static int converse(void)
 	return err;
 }
 
+static bool change_state(u32 from, u32 to)
+{
+	return __atomic_compare_exchange_n(&agent.state, &from, to, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
+}
+
+/* One service, until it goes. */
+static void attend(void)
+{
+	while (converse() == -EBADF)
+		;
+	agent_lock();
+	agent_list_clear();
+	agent_dl_watch(false);
+	agent_unlock();
+	client_after_fork(&agent.client); /* nothing of it is left */
+}
+
 static void agent_main(void)
 {
 	static const char name[16] = "userbpf-agent";
@@ -275,13 +294,9 @@ static void agent_main(void)
 		shim.probe_signals();
 	raw3(SYS_prctl, 15 /* PR_SET_NAME */, name, 0);
 	__atomic_store_n(&agent.state, ON, __ATOMIC_RELEASE);
-	while (converse() == -EBADF)
-		;
-	agent_lock();
-	agent_list_clear();
-	agent_dl_watch(false);
-	agent_unlock();
-	client_close(&agent.client);
+	do
+		attend();
+	while (change_state(AGAIN, ON) || !change_state(ON, ENDING));
 	raw_close(agent.wake);
 	agent.wake = -1;
 	__atomic_store_n(&agent.state, OFF, __ATOMIC_RELEASE);
@@ -300,16 +315,32 @@ static bool wait_thread_end(void)
 	return !agent.tid;
 }
 
+/* 0: none was there, and it is ours to start one; 1: there is one. */
+static long claim(void)
+{
+	struct timespec nap = {.tv_nsec = 200000};
+
+	for (u32 i = 0; i < 500; i++) {
+		if (change_state(OFF, STARTING))
+			return 0;
+		if (__atomic_load_n(&agent.state, __ATOMIC_ACQUIRE) != ENDING) {
+			change_state(ON, AGAIN);
+			return 1;
+		}
+		raw3(SYS_nanosleep, &nap, NULL, 0);
+	}
+	return -EAGAIN;
+}
+
 long userbpf_agent_start(void)
 {
-	u32 off = OFF;
-	long err = -EAGAIN;
+	long err = -EAGAIN, there;
 
 	if (!__atomic_load_n(&agent.configured, __ATOMIC_ACQUIRE) || agent.forking)
 		return -EAGAIN;
-	if (!__atomic_compare_exchange_n(&agent.state, &off, STARTING, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE))
-		return 1;
+	there = claim();
+	if (there)
+		return there;
 	agent.ready = 0;
 	if (wait_thread_end()) {
 		client_after_fork(&agent.client);
