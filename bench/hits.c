@@ -2,11 +2,13 @@
 /*
  * hits - what a program costs each time its process comes by: the time of a call with it less the time without, of this very
  * process, which attaches to itself with libbpf. Here under `userbpf run`, on the kernel elsewhere.
- *	hits OBJECT entry|return|usdt|middle|syscall empty|count THREADS	-> "ns NUMBER"
+ *	hits OBJECT entry|return|usdt|middle|trap|syscall empty|count THREADS	-> "ns NUMBER"
  *	hits OBJECT usdt none 1						the site with nothing attached, beside no site
+ *	hits - int3 none 1						a breakpoint with a signal handler that does nothing
  */
 #include <bpf/libbpf.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,13 @@ __asm__(".text\n.type site, @function\nsite: xor %eax, %eax\n.globl site_nop\nsi
 	".type middle, @function\nmiddle: mov %edi, %eax\n.globl middle_at\nmiddle_at: add $3, %eax\nimul %edi, %eax\nret\n.size middle, . - middle\n");
 int middle(int);
 extern char middle_at[];
+
+/* One byte, a branch behind it, and a jump that reads its distance from there leads into this very code: nothing but
+ * a breakpoint has room. */
+__asm__(".text\n.type trapped, @function\ntrapped: mov %edi, %eax\ntest %edi, %edi\njs 1f\n.globl trapped_at\ntrapped_at: cwtl\n"
+	"1: add $0x01000000, %eax\nret\n.size trapped, . - trapped\n");
+int trapped(int);
+extern char trapped_at[];
 
 static const char *what;
 static long loops;
@@ -57,6 +66,12 @@ static void *work(void *arg)
 	else if (!strcmp(what, "middle"))
 		for (long i = 0; i < n; i++)
 			middle(i);
+	else if (!strcmp(what, "trap"))
+		for (long i = 0; i < n; i++)
+			trapped(i);
+	else if (!strcmp(what, "int3"))
+		for (long i = 0; i < n; i++)
+			__asm__ volatile("int3");
 	else if (!strcmp(what, "syscall"))
 		for (long i = 0; i < n; i++)
 			getppid();
@@ -109,6 +124,7 @@ static struct bpf_link *attach(struct bpf_object *obj, const char *prog)
 	LIBBPF_OPTS(bpf_uprobe_opts, uo, .retprobe = !strcmp(what, "return"));
 	const void *at = !strcmp(what, "usdt")	   ? (const void *)site_nop
 			 : !strcmp(what, "middle") ? (const void *)middle_at
+			 : !strcmp(what, "trap")   ? (const void *)trapped_at
 						   : (const void *)function;
 	char name[32];
 
@@ -121,8 +137,11 @@ static struct bpf_link *attach(struct bpf_object *obj, const char *prog)
 					       getpid(), "/proc/self/exe", offset_of(at), &uo);
 }
 
+static void on_trap(int sig, siginfo_t *info, void *uc) {}
+
 int main(int argc, char **argv)
 {
+	struct sigaction sa = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	struct bpf_object *obj;
 	double without, with;
 	int threads;
@@ -132,6 +151,11 @@ int main(int argc, char **argv)
 	what = argv[2];
 	threads = atoi(argv[4]);
 	loops = 5000;
+	if (!strcmp(what, "int3")) {
+		sigaction(SIGTRAP, &sa, NULL);
+		printf("ns %.1f\n", measure(threads));
+		return 0;
+	}
 	work(&without); /* caches, lazy binding */
 	without = measure(threads);
 	if (!strcmp(argv[3], "none")) {

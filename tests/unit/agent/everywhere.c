@@ -241,8 +241,9 @@ static void each_of(struct loaded *l, u32 nr)
 		return;
 	fprintf(f,
 		"%s: %u instructions, by bytes 1: %u 2: %u 3: %u 4: %u 5: %u 6: %u 7: %u 8: %u, trap %u, refused %u\n",
-		base ? base + 1 : l->path, nr, form[1], form[2], form[3], form[4], form[5], form[6],
-		form[7], form[8], form[0], refused);
+		base && !strstr(l->path, "/proc/self") ? base + 1 : program_invocation_short_name,
+		nr, form[1], form[2], form[3], form[4], form[5], form[6], form[7], form[8], form[0],
+		refused);
 	fclose(f);
 }
 
