@@ -29,10 +29,11 @@
 
 /* A call in a mapping. */
 struct place {
-	struct place *next; /* of its file */
-	u64 enter, exit;    /* addresses */
-	s32 nr;		    /* -1: in EAX */
-	bool wanted;
+	struct place *next;   /* of its file */
+	u64 enter, exit;      /* addresses */
+	s32 nr;		      /* -1: in EAX */
+	bool wanted, no_exit; /* there is no room behind it */
+	const struct msg_syscall *call;
 	struct patch *at_enter, *at_exit;
 };
 
@@ -327,9 +328,43 @@ static struct place *place_add(struct sys_file *f, const struct msg_syscall *c)
 	*p = (struct place){.next = f->places,
 			    .enter = f->base + c->enter,
 			    .exit = f->base + c->exit,
-			    .nr = c->nr};
+			    .nr = c->nr,
+			    .call = c};
 	f->places = p;
 	return p;
+}
+
+static bool wants_exit(const struct place *p)
+{
+	return sys.exits && p->wanted && !p->at_exit && !p->no_exit;
+}
+
+static void put_exits(struct sys_file *f)
+{
+	for (struct place *p = f->places; p; p = p->next)
+		if (wants_exit(p))
+			put(&p->at_exit, p->exit, &p->call->exit_plan, p, on_exit);
+	flush();
+}
+
+/* The jump in front of a call may read what is behind it. If that is in the way it goes for a moment. */
+static void make_room(struct sys_file *f)
+{
+	for (struct place *p = f->places; p; p = p->next)
+		if (wants_exit(p) && p->at_enter) {
+			patch_del(p->at_enter);
+			p->at_enter = NULL;
+		}
+}
+
+static void put_enters(struct sys_file *f)
+{
+	for (struct place *p = f->places; p; p = p->next) {
+		p->no_exit |= wants_exit(p);
+		if (p->wanted && !p->at_enter)
+			put(&p->at_enter, p->enter, &p->call->enter_plan, p, on_enter);
+	}
+	flush();
 }
 
 static void put_calls(struct sys_file *f)
@@ -344,13 +379,13 @@ static void put_calls(struct sys_file *f)
 		if (!p)
 			p = place_add(f, c);
 		if (!p)
-			return;
+			break;
 		p->wanted = true;
-		if (sys.exits && !p->at_exit)
-			put(&p->at_exit, p->exit, &c->exit_plan, p, on_exit);
-		if (!p->at_enter)
-			put(&p->at_enter, p->enter, &c->enter_plan, p, on_enter);
 	}
+	put_exits(f);
+	make_room(f);
+	put_exits(f);
+	put_enters(f);
 }
 
 /* Takes out what is not wanted any more, of files that are gone too. */
@@ -519,7 +554,6 @@ void agent_sys_place(struct agent_probe *all)
 	for (f = sys.files; any && f; f = f->next)
 		if (f->seen)
 			put_calls(f);
-	flush();
 	while ((f = *at)) {
 		drop_places(f, !f->seen);
 		if (f->seen && any) {

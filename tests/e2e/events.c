@@ -557,6 +557,13 @@ static void test_syscall_functions(void)
 	IS("result", group, bss->seen[SYS_KRETPROBE].ret);
 	IS("cookie", 0x32, bss->seen[SYS_KRETPROBE].cookies);
 	IS("whose", me(), bss->seen[SYS_KRETPROBE].pid_tgid);
+	/* the end of a call that somebody attached to the beginning of before: bytes of one are the other's distance */
+	fresh();
+	group = syscall(SYS_getpgid, pid);
+	IS("kprobe, syscall()", 1, bss->seen[SYS_KPROBE].hits);
+	IS("tp_btf, syscall()", 1, bss->seen[SYS_BTF].hits);
+	IS("kretprobe, syscall()", 1, bss->seen[SYS_KRETPROBE].hits);
+	IS("result, syscall()", group, bss->seen[SYS_KRETPROBE].ret);
 	bpf_link__destroy(entry);
 	entry = bpf_program__attach_kprobe(prog("override"), false, "__x64_sys_getpgid");
 	IS("nobody leaves system calls out", -EINVAL, libbpf_get_error(entry));
