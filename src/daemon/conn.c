@@ -71,6 +71,7 @@ static const struct {
 	[MSG_PERF_OPEN] = {sizeof(struct msg_perf_open), perf_handle_open},
 	[MSG_PERF_IOCTL] = {sizeof(struct msg_perf_ioctl), perf_handle_ioctl},
 	[MSG_TRACE_EVENTS] = {sizeof(struct msg_trace_events) + 1, perf_handle_trace_events},
+	[MSG_CLOSED] = {sizeof(struct msg_closed), perf_handle_closed},
 	[MSG_CALL_TESTS] = {sizeof(struct msg_call_tests), perf_handle_call_tests},
 	[MSG_SYSCALLS] = {0, syscalls_handle},
 	[MSG_MAP_TOP] = {0, map_top_handle},

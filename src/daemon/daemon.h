@@ -149,6 +149,7 @@ int image_handle_btf_show(struct conn *c);
 int perf_handle_open(struct conn *c);
 int perf_handle_ioctl(struct conn *c);
 int perf_handle_call_tests(struct conn *c);
+int perf_handle_closed(struct conn *c);
 int perf_handle_trace_events(struct conn *c);
 /* symbol.c */
 int symbol_handle_btf(struct conn *c);

@@ -107,6 +107,16 @@ int perf_handle_call_tests(struct conn *c)
 	return err;
 }
 
+/* As in the kernel, who closes a link or an event finds nothing attached any more. */
+int perf_handle_closed(struct conn *c)
+{
+	struct msg_closed m;
+
+	memcpy(&m, c->msg.body, sizeof(m));
+	sys_settle(c->d->sys, m.dev, m.ino);
+	return 0;
+}
+
 int perf_handle_trace_events(struct conn *c)
 {
 	struct dyn_events *dyn = perf_events_dyn(sys_perf_events(c->d->sys));

@@ -50,6 +50,7 @@ enum msg_type {
 	MSG_CALL_TESTS = 22, /* struct msg_call_tests -> u32: what a test run of a program around functions returns */
 	MSG_SYSCALLS = 24,   /* fd of an ELF file -> struct msg_syscall for each place in it that calls the kernel */
 	MSG_TRACE_EVENTS = 27, /* struct msg_trace_events, text: lines written to kprobe_events or uprobe_events */
+	MSG_CLOSED = 28,     /* struct msg_closed: a handle of a link or a perf event; answered when it is detached */
 	/* CLI */
 	MSG_STATUS = 32,     /* -> text for `userbpf status` (body flag: json) */
 	MSG_MOUNT = 33,	     /* options text, label, /dev/fuse fd -> mounted instance serves it */
@@ -274,6 +275,10 @@ struct msg_trace_events {
 };
 #define TRACE_EVENTS_UPROBE 1u
 #define TRACE_EVENTS_CLEAR 2u /* before anything else, all of the file go */
+
+struct msg_closed {
+	u64 dev, ino; /* as in struct msg_handle_info */
+};
 
 struct msg_call_tests {
 	u32 attach_type;

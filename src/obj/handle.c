@@ -356,6 +356,7 @@ void obj_table_reap(struct obj_table *t)
 	struct handle *h, *tmp;
 	u64 now = now_ns(), expirations;
 
+	pthread_mutex_lock(&t->reaping);
 	pthread_mutex_lock(&t->lock);
 	if (read(t->timer, &expirations, sizeof(expirations)) > 0 && list_empty(&t->pending)) {
 		all_pending(t, t->sweep, SWEEP_BUCKETS, now);
@@ -369,6 +370,26 @@ void obj_table_reap(struct obj_table *t)
 		list_del(&h->node);
 		handle_destroy(t, h);
 	}
+	pthread_mutex_unlock(&t->reaping);
+}
+
+void obj_table_settle(struct obj_table *t, dev_t dev, ino_t ino)
+{
+	struct handle *h;
+
+	pthread_mutex_lock(&t->reaping); /* who found it first is through with it */
+	pthread_mutex_lock(&t->lock);
+	h = *ino_bucket(t, ino);
+	while (h && (h->ino != ino || h->dev != dev))
+		h = h->ino_next;
+	if (h && handle_is_gone(h))
+		handle_unhash(t, h);
+	else
+		h = NULL;
+	pthread_mutex_unlock(&t->lock);
+	if (h)
+		handle_destroy(t, h);
+	pthread_mutex_unlock(&t->reaping);
 }
 
 void handle_table_drop(struct obj_table *t)

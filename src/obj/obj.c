@@ -25,6 +25,7 @@ struct obj_table *obj_table_new(void)
 	 * answer to lack of memory than abort(). */
 	urcu_bp_get_default_call_rcu_data();
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_mutex_init(&t->reaping, NULL);
 	for (int k = 0; k < OBJ_KINDS; k++)
 		idr_init(&t->ids[k]);
 	if (handle_table_init(t) == 0)

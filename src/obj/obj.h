@@ -70,6 +70,8 @@ u32 obj_table_free(struct obj_table *t);
 u32 obj_table_live(struct obj_table *t); /* published objects whose memory was not given back yet */
 int obj_table_event_fd(struct obj_table *t); /* readable when handles were closed: call obj_table_reap() */
 void obj_table_reap(struct obj_table *t);    /* drops the references of handles nobody holds any more */
+/* The handle with this inode was closed: returns when what hung on it is gone, or when somebody else holds it still. */
+void obj_table_settle(struct obj_table *t, dev_t dev, ino_t ino);
 void obj_table_stats(struct obj_table *t, u32 count[OBJ_KINDS], u32 *handles);
 
 void obj_init(struct obj *o, const struct obj_class *class); /* one reference, no id */

@@ -31,6 +31,7 @@ struct handle {
 
 struct obj_table {
 	pthread_mutex_t lock;
+	pthread_mutex_t reaping; /* held while what went is taken away; outside of lock */
 	struct idr ids[OBJ_KINDS];
 	u32 live[OBJ_KINDS];	/* atomic: published and not freed yet */
 	u32 dying;		/* atomic: last reference gone and not freed yet */

@@ -160,11 +160,18 @@ static long written(int fd)
 int i_close(int fd) INTERPOSE(close);
 int i_close(int fd)
 {
-	long err = written(fd);
+	long err = written(fd), closed;
+	struct msg_closed end = {};
 
-	if (shim_active() && fd >= 0 && forget(fd))
-		return ret_errno(-EBADF); /* the shim's own: not the program's to close */
-	return LIBC(close)(fd) ?: ret_errno(err);
+	if (shim_active() && fd >= 0) {
+		end = INSIDE(shim_closing(fd));
+		if (forget(fd))
+			return ret_errno(-EBADF); /* the shim's own: not the program's to close */
+	}
+	closed = LIBC(close)(fd);
+	if (unlikely(end.ino) && !closed)
+		INSIDE((shim_closed(&end), 0));
+	return closed ?: ret_errno(err);
 }
 
 /* @new becomes something else. */

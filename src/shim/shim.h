@@ -89,6 +89,10 @@ bool shim_attr_tail_zero(const union bpf_attr *attr, u32 end);
 /* describe.c: what the service says about an fd; MSG_HANDLE, the table's source */
 struct msg_handle_info;
 int shim_described(const struct msg_handle_info *i, struct fd_obj *out); /* 0 or -EIO */
+/* @fd is about to be closed: what is to be told afterwards, ino 0: nothing. */
+struct msg_closed shim_closing(int fd);
+/* It is closed: waits until the service has detached what hung on it, when nobody else holds it. */
+void shim_closed(const struct msg_closed *m);
 int shim_describe(void *arg, int fd, struct fd_obj *out, struct map_attr *attr, int *memfd);
 
 /* image.c */

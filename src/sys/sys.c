@@ -385,6 +385,11 @@ void sys_reap(struct sys *sys)
 	sys_pumps_reap(sys);
 }
 
+void sys_settle(struct sys *sys, dev_t dev, ino_t ino)
+{
+	obj_table_settle(sys->objs, dev, ino);
+}
+
 /* --- dispatch --- */
 
 static const struct {

@@ -116,6 +116,7 @@ void sys_view_changed(struct sys *sys, u64 group);
 const struct exec_host *sys_exec_host(struct sys *sys);
 int sys_event_fd(struct sys *sys);  /* poll for reading, then sys_reap() */
 void sys_reap(struct sys *sys);
+void sys_settle(struct sys *sys, dev_t dev, ino_t ino); /* obj_table_settle() */
 
 /* Iterators as files (ITER_CREATE): default ops give the client a pipe fed by a thread. Preload
  * pins: by link id. */
