@@ -5,6 +5,7 @@
  *   storage OBJECT [GROUPS]	GROUPS: a directory of a v2 hierarchy where groups can be made; without it no groups
  *   storage OBJECT kernel	what a kernel answers the same
  *   storage OBJECT dead	leaves values of processes that ended
+ *   storage OBJECT storm N	processes use the map and are killed, for N seconds
  * Prints what went wrong.
  */
 #include <bpf/bpf.h>
@@ -455,6 +456,93 @@ static void leave_dead(void)
 	IS("own is still there", 0, ret(bpf_map_lookup_elem(map, &fd, &m)));
 }
 
+/* --- killed in the middle --- */
+
+#define OWNERS	8
+#define WORKERS 6
+
+static int owner_fd[OWNERS];
+static pid_t owner_pid[OWNERS];
+
+/* Whoever finds a value finds the one that was meant for its owner. */
+static void hammer(unsigned seed)
+{
+	int map = map_fd("tasks"), me = pidfd_of(getpid());
+
+	for (unsigned i = seed;; i = i * 1664525 + 1013904223) {
+		int o = (i >> 8) % OWNERS;
+		struct mark m = {.value = 31ull * owner_pid[o], .pid = owner_pid[o], .hits = i};
+		LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+		switch ((i >> 16) % 8) {
+		case 0: bpf_map_delete_elem(map, &owner_fd[o]); break;
+		case 1: bpf_prog_test_run_opts(bpf_program__fd(prog("in_client")), &opts); break;
+		case 2: bpf_prog_test_run_opts(bpf_program__fd(prog("forget")), &opts); break;
+		case 3: bpf_map_delete_elem(map, &me); break;
+		case 4:
+			if (!bpf_map_lookup_elem(map, &owner_fd[o], &m) &&
+			    (m.value != 31ull * owner_pid[o] || m.pid != owner_pid[o]))
+				_exit(1);
+			break;
+		default:
+			if (bpf_map_update_elem(map, &owner_fd[o], &m, BPF_ANY) && errno != EBUSY)
+				_exit(2);
+		}
+	}
+}
+
+static pid_t worker(unsigned seed)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		hammer(seed);
+	return pid;
+}
+
+static void storm(int seconds)
+{
+	pid_t w[WORKERS];
+	struct mark m;
+	int map = map_fd("tasks"), status;
+	unsigned n = 0;
+
+	for (int i = 0; i < OWNERS; i++) {
+		owner_pid[i] = fork();
+		if (!owner_pid[i])
+			for (;;)
+				pause();
+		owner_fd[i] = pidfd_of(owner_pid[i]);
+	}
+	for (int i = 0; i < WORKERS; i++)
+		w[i] = worker(i);
+	for (; n < (unsigned)seconds * 50; n++) {
+		pid_t *victim = &w[n % WORKERS];
+
+		usleep(20000);
+		kill(*victim, SIGKILL);
+		waitpid(*victim, &status, 0);
+		IS("died by itself", SIGKILL, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+		*victim = worker(n + WORKERS);
+		if (n % 10 == 0)
+			shown("show", NULL);
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		kill(w[i], SIGKILL);
+		waitpid(w[i], NULL, 0);
+	}
+	/* no lock is left, and room for everybody */
+	for (int i = 0; i < OWNERS; i++) {
+		m = (struct mark){.value = 7};
+		IS("after", 0, ret(bpf_map_update_elem(map, &owner_fd[i], &m, BPF_ANY)));
+		IS("look", 0, ret(bpf_map_lookup_elem(map, &owner_fd[i], &m)));
+		IS("value", 7, m.value);
+		IS("delete", 0, ret(bpf_map_delete_elem(map, &owner_fd[i])));
+		kill(owner_pid[i], SIGKILL);
+		waitpid(owner_pid[i], NULL, 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	obj = bpf_object__open(argv[1]);
@@ -465,6 +553,11 @@ int main(int argc, char **argv)
 		return 2;
 	if (argc > 2 && !strcmp(argv[2], "dead")) {
 		leave_dead();
+		return !!wrong;
+	}
+	if (argc > 3 && !strcmp(argv[2], "storm")) {
+		storm(atoi(argv[3]));
+		puts(wrong ? "wrong" : "ok");
 		return !!wrong;
 	}
 	groups_dir = argc > 2 && *argv[2] == '/' ? argv[2] : NULL;

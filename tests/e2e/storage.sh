@@ -34,6 +34,8 @@ wait_for 10 holds 1 || fail "elements: $(elements tasks)"
 exec 3>&-
 wait $! || fail "dead: $(cat "$T/out")"
 
+same "while processes are killed" ok "$(ub "$S" "$O" storm "${STORM_SECONDS:-4}" 2>&1 | head -20)"
+
 # the kernel's names for what is shown
 ub sh -c "bpftool prog loadall $O /sys/fs/bpf/s && bpftool map show && bpftool prog dump xlated pinned /sys/fs/bpf/s/fill_groups" >"$T/out" 2>&1
 grep -q 'task_storage.*name tasks\|name tasks.*task_storage' "$T/out" || fail "map show: $(grep tasks "$T/out")"
