@@ -1,23 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* storage.c - values of tasks and groups (map/local_storage.h): whose they are, by fd and by pointer. */
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "helper/cgroup_id.h"
 #include "helper/cgroup_view.h"
 #include "helper/fn.h"
+#include "helper/pidfd_cache.h"
 #include "helper/task.h"
 #include "helper/task_view.h"
 #include "map/local_storage.h"
 
 /* --- by fd --- */
 
-static int task_of_fd(int fd, u64 *number)
+static int look_up_task(int fd, u64 *number)
 {
+	u32 count = pidfd_cache_count();
 	int pid = pidfd_pid(fd);
 
 	if (pid < 0)
 		return pid == -ESRCH ? -ENOENT : -EBADF;
 	*number = task_identity_of((u32)pid);
 	/* the pid may have been another's by then: not as long as the fd still says so */
-	return *number && pidfd_pid(fd) == pid ? 0 : -ENOENT;
+	if (!*number || pidfd_pid(fd) != pid)
+		return -ENOENT;
+	pidfd_cache_keep(fd, *number, count);
+	return 0;
+}
+
+static int task_of_fd(int fd, u64 *number)
+{
+	int saved = errno, err = 0;
+
+	*number = pidfd_cache_find(fd);
+	if (!*number)
+		return look_up_task(fd, number);
+	/* is it still there? */
+	if (syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) && errno != EPERM)
+		err = errno == ESRCH ? -ENOENT : look_up_task(fd, number);
+	errno = saved;
+	return err;
 }
 
 static int group_of_fd(int fd, u64 *number)

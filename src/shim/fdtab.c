@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "helper/pidfd_cache.h"
 #include "shim/fdtab.h"
 #include "shim/hold.h"
 #include "base/raw.h"
@@ -394,8 +395,8 @@ void fdtab_tell(struct fdtab *t, int fd, const struct fd_obj *what, const struct
 bool fdtab_first_update(struct fdtab *t, int fd)
 {
 	struct fd_obj *o = fdtab_peek(t, fd);
-	bool first = o && o->unmapped && !o->view.ops->caller_update &&
-		     !o->view.ops->owner_keys && !__atomic_exchange_n(&o->updated, true, __ATOMIC_RELAXED);
+	bool first = o && o->unmapped && !o->view.ops->caller_update && !o->view.ops->owner_keys &&
+		     !__atomic_exchange_n(&o->updated, true, __ATOMIC_RELAXED);
 
 	fdtab_put(t, o);
 	return first;
@@ -412,6 +413,7 @@ void fdtab_drop(struct fdtab *t, unsigned int fd)
 {
 	struct fd_obj **e = entry_of(t, fd, false), *o;
 
+	pidfd_cache_closed(fd, fd);
 	if (!e || !__atomic_load_n(e, __ATOMIC_RELAXED))
 		return;
 	o = __atomic_exchange_n(e, NULL, __ATOMIC_SEQ_CST);
@@ -420,6 +422,7 @@ void fdtab_drop(struct fdtab *t, unsigned int fd)
 
 void fdtab_drop_range(struct fdtab *t, unsigned int first, unsigned int last)
 {
+	pidfd_cache_closed(first, last);
 	for (u64 fd = first; fd <= last && fd < MAX_FDS; fd++) {
 		if (!__atomic_load_n(&t->leaf[fd >> LEAF_BITS], __ATOMIC_RELAXED))
 			fd |= LEAF_FDS - 1;

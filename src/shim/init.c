@@ -2,6 +2,7 @@
 /* init.c - start of the shim in a process. */
 #include <stdlib.h>
 #include "abi/record.h"
+#include "helper/pidfd_cache.h"
 #include "shim/agent.h"
 #include "shim/interpose.h"
 #include "shim/shim.h"
@@ -22,6 +23,7 @@ __attribute__((constructor)) static void start(void)
 	text = getenv(ABI_REC_ENV);
 	if (text && *text)
 		shim_trace_start(text);
+	pidfd_cache_begin();
 	shim.on = true;
 	agent_init(path);
 	agent_begin();

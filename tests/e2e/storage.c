@@ -203,6 +203,47 @@ static void check_keys(void)
 	close(map);
 }
 
+/* A number that is another task's now, whichever way it came to be. */
+static void check_reuse(void)
+{
+	int map = create(BPF_MAP_TYPE_TASK_STORAGE, 4, 8, 0, BPF_F_NO_PREALLOC, int_id, u64_id);
+	int me = pidfd_of(getpid()), other, was = me;
+	unsigned long long v = 1, got;
+	pid_t child = fork();
+
+	if (!child)
+		for (;;)
+			pause();
+	other = pidfd_of(child);
+	for (int i = 0; i < 3; i++) {
+		v = i;
+		IS("mine", 0, ret(bpf_map_update_elem(map, &me, &v, 0)));
+		IS("look", 0, ret(bpf_map_lookup_elem(map, &me, &got)));
+	}
+	dup2(other, me);
+	IS("after dup2", -ENOENT, ret(bpf_map_lookup_elem(map, &me, &got)));
+	close(me);
+	me = pidfd_of(getpid());
+	IS("the same number", was, me);
+	IS("after close", 0, ret(bpf_map_lookup_elem(map, &me, &got)));
+	IS("value", 2, got);
+	close_range(me, me, 0);
+	IS("after close_range", -EBADF, ret(bpf_map_lookup_elem(map, &me, &got)));
+	IS("the same number", me, fcntl(other, F_DUPFD, me));
+	IS("of the child", -ENOENT, ret(bpf_map_lookup_elem(map, &me, &got)));
+	v = 9;
+	IS("the child's", 0, ret(bpf_map_update_elem(map, &me, &v, 0)));
+	IS("by its other fd", 0, ret(bpf_map_lookup_elem(map, &other, &got)));
+	IS("its value", 9, got);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	IS("dead", -ENOENT, ret(bpf_map_lookup_elem(map, &me, &got)));
+	IS("dead, by the other", -ENOENT, ret(bpf_map_update_elem(map, &other, &v, 0)));
+	close(me);
+	close(other);
+	close(map);
+}
+
 static void check_lock(void)
 {
 	int map = create(BPF_MAP_TYPE_TASK_STORAGE, 4, 8, 0, BPF_F_NO_PREALLOC, int_id, locked_id);
@@ -564,6 +605,7 @@ int main(int argc, char **argv)
 	make_btf();
 	check_create();
 	check_keys();
+	check_reuse();
 	check_lock();
 	if (argc <= 2 || strcmp(argv[2], "kernel"))
 		check_empty();
