@@ -3,7 +3,8 @@
  * whether all candidates agree. */
 #include <stdlib.h>
 
-#include "btf/core_priv.h"
+#include "btf/core_match.h"
+#include "btf/core_patch.h"
 
 /* A type of the target that goes by the name of a local one. */
 struct cand {

@@ -5,7 +5,7 @@
  * C: one relation (fields) for what is read, a looser one (compat) for types that shall exist, a
  * stricter one (alike) for types that shall match.
  */
-#include "btf/core_priv.h"
+#include "btf/core_match.h"
 
 #define COMPAT_LEVEL 2	/* prototypes inside prototypes */
 #define ALIKE_LEVEL  2	/* structs inside structs */

@@ -3,7 +3,7 @@
  * 64-bit loads, the offset of loads and stores, whose width follows the field's. */
 #include <limits.h>
 
-#include "btf/core_priv.h"
+#include "btf/core_patch.h"
 
 struct patch {
 	struct log *log;

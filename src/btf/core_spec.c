@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "btf/core_priv.h"
+#include "btf/core_spec.h"
 
 static const struct {
 	const char *name;

@@ -68,6 +68,9 @@ int btf_resolve_all(struct btf_env *env);
 /* nest.c: after the modifier chains are known to end */
 int btf_check_nesting(struct btf_env *env);
 
+/* names.c: the kernel's */
+int btf_hash_names(struct btf *btf);
+
 /* graph.c: all structs of a program's BTF */
 int btf_check_graphs(const struct btf *btf);
 
