@@ -73,28 +73,6 @@ static int convert_access(struct rw *rw, u32 i, bool read)
 	return rw_patch(rw, i, buf, cnt, -1);
 }
 
-static int prologue(struct rw *rw)
-{
-	const struct vfy_type_ops *ops = rw->prog->ops;
-	struct bpf_insn buf[RW_BUF];
-	bool direct_write = false;
-	u32 i;
-	int cnt, err;
-
-	if (!ops->gen_prologue)
-		return 0;
-	for (i = 0; i < rw->prog->len && !direct_write; i++)
-		direct_write = (*rw->aux)[i].ptr_type == PTR_TO_PACKET &&
-			       BPF_CLASS(rw->prog->insns[i].code) >= BPF_ST &&
-			       BPF_CLASS(rw->prog->insns[i].code) <= BPF_STX;
-	cnt = ops->gen_prologue(buf, direct_write, rw->prog);
-	if (cnt < 0 || cnt >= (int)RW_BUF)
-		return rw_misconfigured(rw);
-	err = rw_patch(rw, 0, buf, cnt, -1);
-	rw->prologue = rw->n;
-	return err;
-}
-
 static bool plain_mem(u8 code)
 {
 	return BPF_MODE(code) == BPF_MEM || BPF_MODE(code) == BPF_MEMSX;
@@ -137,10 +115,7 @@ static int convert_one(struct rw *rw, u32 i)
 	const struct vfy_insn_aux *aux = &(*rw->aux)[i];
 	struct bpf_insn insn = rw->prog->insns[i];
 	u8 class = BPF_CLASS(insn.code);
-	int err = i ? 0 : prologue(rw);
 
-	if (err)
-		return err;
 	if (aux->seen && aux->kptr && aux->kptr != VFY_NO_KPTR + 1)
 		return convert_kptr(rw, i);
 	if (aux->seen && aux->hidden_reg)

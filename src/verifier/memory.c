@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* memory.c - accesses through pointers: bounds, alignment, who may read or write what, and what
- * a load yields. */
-#include "verifier/vfy.h"
-
-#define MAP_MAY_READ(m)	 (!((m)->map_flags & BPF_F_WRONLY_PROG))
-#define MAP_MAY_WRITE(m) (!((m)->map_flags & BPF_F_RDONLY_PROG))
+/* memory.c - accesses through pointers, a function per kind of memory, and what a load yields. */
+#include "verifier/region.h"
 
 /* An access under way. */
 struct access {
@@ -17,211 +13,6 @@ struct access {
 	s32 value; /* register loaded or stored, -1: none */
 	u32 kptr;  /* what is accessed (vfy_kptr_note()) */
 };
-
-/* --- regions of known size --- */
-
-static int in_region(struct venv *env, u32 regno, s64 off, s32 size, u32 region, bool zero_ok)
-{
-	struct vreg *r = vfy_reg(env, regno);
-
-	if (off >= 0 && (size > 0 || (!size && zero_ok)) && (u64)off + size <= region)
-		return 0;
-	switch (r->type) {
-	case PTR_TO_MAP_KEY:
-		vlog(env, "invalid access to map key, key_size=%d off=%d size=%d\n", region,
-		     (int)off, size);
-		break;
-	case PTR_TO_MAP_VALUE:
-		vlog(env, "invalid access to map value, value_size=%d off=%d size=%d\n", region,
-		     (int)off, size);
-		break;
-	case PTR_TO_PACKET:
-	case PTR_TO_PACKET_META:
-	case PTR_TO_PACKET_END:
-		vlog(env, "invalid access to packet, off=%d size=%d, R%d(id=%d,off=%d,r=%d)\n",
-		     (int)off, size, regno, r->id, (int)off, region);
-		break;
-	default:
-		vlog(env, "invalid access to memory, mem_size=%u off=%d size=%d\n", region,
-		     (int)off, size);
-	}
-	return -EACCES;
-}
-
-/* With a variable offset: both ends must be inside. */
-static int in_region_var(struct venv *env, u32 regno, s32 off, s32 size, u32 region, bool zero_ok)
-{
-	struct vreg *r = vfy_reg(env, regno);
-	s64 least;
-	int err;
-
-	if (r->smin64 < 0 && (r->smin64 == INT64_MIN ||
-			      (least = off + r->smin64, least != (s32)least) || least < 0)) {
-		vlog(env,
-		     "R%d min value is negative, either use unsigned index or do a if (index >=0) check.\n",
-		     regno);
-		return -EACCES;
-	}
-	if (r->smin64 >
-	    INT32_MAX) { /* cannot be represented in what follows; beyond every region */
-		vlog(env, "R%d min value is outside of the allowed memory range\n", regno);
-		return -EACCES;
-	}
-	err = in_region(env, regno, r->smin64 + off, size, region, zero_ok);
-	if (err) {
-		vlog(env, "R%d min value is outside of the allowed memory range\n", regno);
-		return err;
-	}
-	if (r->umax64 >= VFY_MAX_VAR_OFF) {
-		vlog(env,
-		     "R%d unbounded memory access, make sure to bounds check any such access\n",
-		     regno);
-		return -EACCES;
-	}
-	err = in_region(env, regno, (s64)r->umax64 + off, size, region, zero_ok);
-	if (err)
-		vlog(env, "R%d max value is outside of the allowed memory range\n", regno);
-	return err;
-}
-
-/* May [off, off + size) of the variable pointer touch @bytes bytes at @field? */
-static bool touches(const struct vreg *r, s32 off, s32 size, s32 field, u32 bytes)
-{
-	return r->smin64 + off < (s64)field + bytes && field < (s64)r->umax64 + off + size;
-}
-
-int vfy_map_access(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok, enum vsrc src)
-{
-	struct vreg *r = vfy_reg(env, regno);
-	const struct vmap_fields *f;
-	int err = in_region_var(env, regno, off, size, r->map->value_size, zero_ok);
-
-	if (err || !r->map->btf)
-		return err;
-	f = vfy_map_fields(env, r->map);
-	if (f->lock_off >= 0 && touches(r, off, size, f->lock_off, sizeof(struct bpf_spin_lock))) {
-		vlog(env, "bpf_spin_lock cannot be accessed directly by load/store\n");
-		return -EACCES;
-	}
-	if (f->timer_off >= 0 && touches(r, off, size, f->timer_off, sizeof(struct bpf_timer))) {
-		vlog(env, "bpf_timer cannot be accessed directly by load/store\n");
-		return -EACCES;
-	}
-	err = vfy_graph_touch(env, r, r->smin64 + off, (s64)r->umax64 + off + size,
-			      "%s cannot be accessed directly by load/store\n");
-	return err ? err : vfy_kptr_touch(env, r, f, off, size, src);
-}
-
-static int map_direction(struct venv *env, const struct vreg *r, s32 off, s32 size,
-			 enum bpf_access_type t)
-{
-	if (t == BPF_WRITE ? MAP_MAY_WRITE(r->map) : MAP_MAY_READ(r->map))
-		return 0;
-	vlog(env, "%s map forbidden, value_size=%d off=%d size=%d\n",
-	     t == BPF_WRITE ? "write into" : "read from", r->map->value_size, off, size);
-	return -EACCES;
-}
-
-bool vfy_map_is_const(const struct bpf_map *map)
-{
-	return (map->map_flags & BPF_F_RDONLY_PROG) && READ_ONCE(map->frozen);
-}
-
-static int packet_access(struct venv *env, u32 regno, s32 off, s32 size, bool zero_ok)
-{
-	struct vreg *r = vfy_reg(env, regno);
-	int err;
-
-	if (r->smin64 < 0) {
-		vlog(env,
-		     "R%d min value is negative, either use unsigned index or do a if (index >=0) check.\n",
-		     regno);
-		return -EACCES;
-	}
-	err = r->range < 0 ? -EINVAL : in_region(env, regno, off, size, r->range, zero_ok);
-	if (err) {
-		vlog(env, "R%d offset is outside of the packet\n", regno);
-		return err;
-	}
-	env->prog->max_pkt_offset =
-		max(env->prog->max_pkt_offset, (u32)(off + r->umax64 + size - 1));
-	return 0;
-}
-
-bool vfy_pkt_allowed(struct venv *env, const struct vcall *call, enum bpf_access_type t)
-{
-	if (t == BPF_WRITE ? !env->ops->packet_write
-			   : !env->ops->packet_read && !env->ops->packet_write)
-		return false;
-	if (call)
-		return call->pkt_access;
-	env->direct_write = true;
-	return true;
-}
-
-/* --- alignment and offsets --- */
-
-static int pkt_align(struct venv *env, const struct vreg *r, s32 off, s32 size)
-{
-	const int ip_align = 2;
-	char buf[48];
-
-	if (tnum_aligned(tnum_add(r->var, tnum_const(ip_align + r->off + off)), size))
-		return 0;
-	vlog(env, "misaligned packet access off %d+%s+%d+%d size %d\n", ip_align,
-	     tnum_text(buf, r->var), r->off, off, size);
-	return -EACCES;
-}
-
-int vfy_ptr_align(struct venv *env, const struct vreg *r, s32 off, s32 size, bool once)
-{
-	static const char *const names[__BPF_REG_TYPE_MAX] = {
-		[PTR_TO_FLOW_KEYS] = "flow keys ",
-		[PTR_TO_MAP_KEY] = "key ",
-		[PTR_TO_MAP_VALUE] = "value ",
-		[PTR_TO_CTX] = "context ",
-		[PTR_TO_STACK] = "stack ",
-		[PTR_TO_SOCKET] = "sock ",
-		[PTR_TO_SOCK_COMMON] = "sock_common ",
-		[PTR_TO_TCP_SOCK] = "tcp_sock ",
-		[PTR_TO_XDP_SOCK] = "xdp_sock ",
-	};
-	const char *name = r->type < __BPF_REG_TYPE_MAX && names[r->type] ? names[r->type] : "";
-	char buf[48];
-
-	/* spill tracking needs aligned stack accesses */
-	if (size == 1 || !(env->strict_align || once || r->type == PTR_TO_STACK))
-		return 0;
-	if (type_is_pkt(r->type))
-		return env->strict_align || once ? pkt_align(env, r, off, size) : 0;
-	if (tnum_aligned(tnum_add(r->var, tnum_const((s64)r->off + off)), size))
-		return 0;
-	vlog(env, "misaligned %saccess off %s+%d+%d size %d\n", name, tnum_text(buf, r->var),
-	     r->off, off, size);
-	return -EACCES;
-}
-
-int vfy_ptr_off(struct venv *env, const struct vreg *r, u32 regno, bool fixed_ok)
-{
-	char buf[48];
-
-	if (r->off < 0) {
-		vlog(env, "negative offset %s ptr R%d off=%d disallowed\n",
-		     vfy_type_text(env, r->type), regno, r->off);
-		return -EACCES;
-	}
-	if (r->off && !fixed_ok) {
-		vlog(env, "dereference of modified %s ptr R%d off=%d disallowed\n",
-		     vfy_type_text(env, r->type), regno, r->off);
-		return -EACCES;
-	}
-	if (!tnum_is(r->var, 0)) {
-		vlog(env, "variable %s access var_off=%s disallowed\n", vfy_type_text(env, r->type),
-		     tnum_text(buf, r->var));
-		return -EACCES;
-	}
-	return 0;
-}
 
 /* --- one function per kind of memory --- */
 
@@ -253,7 +44,7 @@ static int access_map_key(struct venv *env, struct access *a)
 		vlog(env, "write to change key R%d not allowed\n", a->regno);
 		return -EACCES;
 	}
-	err = in_region_var(env, a->regno, a->off, a->size, a->reg->map->key_size, false);
+	err = region_access(env, a->regno, a->off, a->size, a->reg->map->key_size, false);
 	if (!err)
 		loads_unknown(env, a);
 	return err;
@@ -285,7 +76,7 @@ static int access_map_value(struct venv *env, struct access *a)
 
 	if (store_leaks(env, a, "map"))
 		return -EACCES;
-	err = map_direction(env, a->reg, a->off, a->size, a->type);
+	err = region_map_allowed(env, a->reg, a->off, a->size, a->type);
 	if (!err)
 		err = vfy_map_access(env, a->regno, a->off, a->size, false, SRC_INSN);
 	k = !err && tnum_is_const(a->reg->var)
@@ -316,7 +107,7 @@ static int access_mem(struct venv *env, struct access *a)
 		return cannot_write(env, a);
 	if (store_leaks(env, a, "mem"))
 		return -EACCES;
-	err = in_region_var(env, a->regno, a->off, a->size, a->reg->mem_size, false);
+	err = region_access(env, a->regno, a->off, a->size, a->reg->mem_size, false);
 	if (!err)
 		loads_unknown(env, a);
 	return err;
@@ -381,7 +172,7 @@ static int access_packet(struct venv *env, struct access *a)
 	}
 	if (store_leaks(env, a, "packet"))
 		return -EACCES;
-	err = packet_access(env, a->regno, a->off, a->size, false);
+	err = region_packet(env, a->regno, a->off, a->size, false);
 	if (!err)
 		loads_unknown(env, a);
 	return err;
@@ -421,28 +212,9 @@ static int access_sock(struct venv *env, struct access *a)
 	return 0;
 }
 
-static int buffer_offset(struct venv *env, const struct vreg *r, u32 regno, s32 off, s32 size,
-			 const char *kind, u32 *most)
-{
-	char buf[48];
-
-	if (off < 0) {
-		vlog(env, "R%d invalid %s buffer access: off=%d, size=%d\n", regno, kind, off,
-		     size);
-		return -EACCES;
-	}
-	if (!tnum_is(r->var, 0)) {
-		vlog(env, "R%d invalid variable buffer offset: off=%d, var_off=%s\n", regno, off,
-		     tnum_text(buf, r->var));
-		return -EACCES;
-	}
-	*most = max(*most, (u32)(off + size));
-	return 0;
-}
-
 static int access_tp_buffer(struct venv *env, struct access *a)
 {
-	int err = buffer_offset(env, a->reg, a->regno, a->off, a->size, "tracepoint",
+	int err = region_offset(env, a->reg, a->regno, a->off, a->size, "tracepoint",
 				&env->prog->max_tp_access);
 
 	if (!err)
@@ -450,22 +222,9 @@ static int access_tp_buffer(struct venv *env, struct access *a)
 	return err;
 }
 
-static int buf_access(struct venv *env, u32 regno, s32 off, s32 size, enum bpf_access_type t)
-{
-	struct vreg *r = vfy_reg(env, regno);
-
-	if (!(r->type & MEM_RDONLY))
-		return buffer_offset(env, r, regno, off, size, "rdwr", &env->prog->max_rdwr_access);
-	if (t == BPF_WRITE) {
-		vlog(env, "R%d cannot write into %s\n", regno, vfy_type_text(env, r->type));
-		return -EACCES;
-	}
-	return buffer_offset(env, r, regno, off, size, "rdonly", &env->prog->max_rdonly_access);
-}
-
 static int access_buf(struct venv *env, struct access *a)
 {
-	int err = buf_access(env, a->regno, a->off, a->size, a->type);
+	int err = region_buffer(env, a->regno, a->off, a->size, a->type);
 
 	if (!err)
 		loads_unknown(env, a);
@@ -661,110 +420,4 @@ int vfy_mem(struct venv *env, s32 idx, u32 regno, s32 off, u8 bpf_size, enum bpf
 	if (d->type == SCALAR_VALUE)
 		reg_truncate(d, a.size);
 	return 0;
-}
-
-/* --- atomic operations --- */
-
-static bool atomic_known(s32 imm)
-{
-	switch (imm & ~BPF_FETCH) {
-	case BPF_ADD:
-	case BPF_AND:
-	case BPF_OR:
-	case BPF_XOR: return true;
-	}
-	return imm == BPF_XCHG || imm == BPF_CMPXCHG;
-}
-
-int vfy_atomic(struct venv *env, s32 idx, struct bpf_insn *in)
-{
-	u8 size = BPF_SIZE(in->code);
-	s32 load = -1;
-	u32 t;
-	int err;
-
-	if (!atomic_known(in->imm)) {
-		vlog(env, "BPF_ATOMIC uses invalid atomic opcode %02x\n", in->imm);
-		return -EINVAL;
-	}
-	if (size != BPF_W && size != BPF_DW) {
-		vlog(env, "invalid atomic operand size\n");
-		return -EINVAL;
-	}
-	err = vfy_use_reg(env, in->src_reg, USE_SRC);
-	if (!err)
-		err = vfy_use_reg(env, in->dst_reg, USE_SRC);
-	if (!err && in->imm == BPF_CMPXCHG)
-		err = vfy_use_reg(env, 0, USE_SRC);
-	if (err)
-		return err;
-	if ((in->imm == BPF_CMPXCHG && reg_leaks(env, 0)) || reg_leaks(env, in->src_reg)) {
-		vlog(env, "R%d leaks addr into mem\n",
-		     in->imm == BPF_CMPXCHG && reg_leaks(env, 0) ? 0 : in->src_reg);
-		return -EACCES;
-	}
-	t = vfy_reg(env, in->dst_reg)->type;
-	if (t == PTR_TO_CTX || type_is_pkt(t) || t == PTR_TO_FLOW_KEYS || type_is_sock(t)) {
-		vlog(env, "BPF_ATOMIC stores into R%d %s is not allowed\n", in->dst_reg,
-		     vfy_type_text(env, t));
-		return -EACCES;
-	}
-	if (in->imm & BPF_FETCH) {
-		load = in->imm == BPF_CMPXCHG ? 0 : in->src_reg;
-		err = vfy_use_reg(env, load, USE_DST);
-		if (err)
-			return err;
-	}
-	err = vfy_mem(env, idx, in->dst_reg, in->off, size, BPF_READ, -1, true);
-	if (!err && load >= 0)
-		err = vfy_mem(env, idx, in->dst_reg, in->off, size, BPF_READ, load, true);
-	if (!err)
-		err = vfy_mem(env, idx, in->dst_reg, in->off, size, BPF_WRITE, -1, true);
-	return err;
-}
-
-/* --- memory handed to helpers --- */
-
-static int helper_ctx(struct venv *env, u32 regno, s32 size, enum bpf_access_type t, bool zero_ok)
-{
-	if (!size)
-		return zero_ok ? 0 : -EACCES;
-	return vfy_mem(env, env->insn_idx, regno, size - 1, BPF_B, t, -1, false);
-}
-
-int vfy_helper_mem(struct venv *env, u32 regno, s32 size, enum bpf_access_type t, bool zero_ok,
-		   struct vcall *call)
-{
-	struct vreg *r = vfy_reg(env, regno);
-	u32 base = type_base(r->type);
-	int err;
-
-	if (t == BPF_WRITE &&
-	    (base == PTR_TO_MAP_KEY || (base == PTR_TO_MEM && (r->type & MEM_RDONLY)))) {
-		vlog(env, "R%d cannot write into %s\n", regno, vfy_type_text(env, r->type));
-		return -EACCES;
-	}
-	switch (base) {
-	case PTR_TO_PACKET:
-	case PTR_TO_PACKET_META: return packet_access(env, regno, r->off, size, zero_ok);
-	case PTR_TO_MAP_KEY:
-		return in_region_var(env, regno, r->off, size, r->map->key_size, false);
-	case PTR_TO_MAP_VALUE:
-		err = map_direction(env, r, r->off, size, t);
-		return err ? err : vfy_map_access(env, regno, r->off, size, zero_ok, SRC_HELPER);
-	case PTR_TO_MEM: return in_region_var(env, regno, r->off, size, r->mem_size, zero_ok);
-	case PTR_TO_BUF: return buf_access(env, regno, r->off, size, t);
-	case PTR_TO_STACK:
-		return vfy_stack_range(env, regno, r->off, size, zero_ok, SRC_HELPER, t, call);
-	case PTR_TO_CTX:
-		/* only where the context is the memory the program sees */
-		if (!env->ops->convert_ctx_access)
-			return helper_ctx(env, regno, size, t, zero_ok);
-		break;
-	}
-	if (zero_ok && !size && reg_is_null(r))
-		return 0;
-	vlog(env, "R%d type=%s expected=%s\n", regno, vfy_type_text(env, r->type),
-	     vfy_type_text(env, PTR_TO_STACK));
-	return -EACCES;
 }

@@ -14,7 +14,6 @@ static int rw_begin(struct rw *rw)
 	u32 len = rw->prog->len;
 
 	rw->n = 0;
-	rw->prologue = 0;
 	rw->cap = len + len / 4 + RW_BUF;
 	rw->out = malloc(rw->cap * sizeof(*rw->out));
 	rw->out_aux = malloc(rw->cap * sizeof(*rw->out_aux));
@@ -113,7 +112,7 @@ static u32 jump_target(const struct rw *rw, u32 old, s64 rel)
 
 	if (to < 0 || to > rw->prog->len)
 		return UINT32_MAX;
-	return to ? rw->pos[to] : rw->prologue;
+	return rw->pos[to];
 }
 
 /* The jump at @old no longer reaches: names the instruction whose replacement was too much, those
@@ -138,7 +137,6 @@ static int rw_jumps(struct rw *rw)
 	for (i = 0; i < rw->n; i++) {
 		struct bpf_insn *insn = &rw->out[i];
 		enum jump_kind kind = rw->from[i] ? jump_kind(insn) : JUMP_NONE;
-		bool entry = insn->src_reg == BPF_PSEUDO_CALL || is_ld_imm64(insn);
 		u32 old = rw->from[i] - 1, to;
 		s64 rel;
 
@@ -151,8 +149,6 @@ static int rw_jumps(struct rw *rw)
 		to = jump_target(rw, old, kind == JUMP_OFF ? insn->off : insn->imm);
 		if (to == UINT32_MAX)
 			return rw_misconfigured(rw);
-		if (kind == JUMP_IMM && entry && to == rw->prologue)
-			to = 0; /* calls go to the prologue of a function */
 		rel = (s64)to - i - 1;
 		if (kind == JUMP_IMM) {
 			insn->imm = rel;

@@ -23,7 +23,6 @@ struct rw {
 	u32 *from; /* per emitted insn: old index + 1 when its jump is to be relocated, 0 for insns of our own */
 	u32 n, cap;
 	u32 *pos;     /* old index -> first emitted insn; [len] = end */
-	u32 prologue; /* insns emitted ahead of insn 0, not to be jumped to */
 };
 
 #define INSN(...)	 ((struct bpf_insn){__VA_ARGS__})

@@ -72,9 +72,6 @@ struct vfy_type_ops {
 	bool (*helper_allowed)(u32 id, const struct vfy_prog *prog);
 	/* may the program read/write @size bytes at @off of its context? fills @info */
 	bool (*is_valid_access)(int off, int size, enum bpf_access_type type, const struct vfy_prog *prog, struct insn_access_aux *info);
-	/* insns to run first; returns count written to buf (0 = none). @direct_write: program
-	 * writes packet data */
-	int (*gen_prologue)(struct bpf_insn *buf, bool direct_write, const struct vfy_prog *prog);
 	/* LD_ABS/LD_IND replacement; 0 = the generic one */
 	int (*gen_ld_abs)(const struct bpf_insn *orig, struct bpf_insn *buf);
 	/* replaces one context access by accesses to our own structs; returns insn count (>0), 0

@@ -248,7 +248,7 @@ struct venv {
 	struct vfy_insn_aux *aux;
 	struct vinsn *vi;
 	bool ptr_leaks, uninit_stack, ptr_to_map, bypass_v1, capable;
-	bool strict_align, test_freq, explore_alu_limits, direct_write;
+	bool strict_align, test_freq, explore_alu_limits;
 
 	struct vstate *cur;
 	struct vstate *pending; /* stack */
