@@ -117,3 +117,13 @@ bool cgroup_id_has_current(u64 id)
 		level++;
 	return id && at;
 }
+
+bool cgroup_id_mirrored(const char *path, u64 *id)
+{
+	struct statfs fs;
+
+	if (!look(path, &fs) || fs.f_ffree != STATFS_MARK)
+		return false;
+	*id = (u64)fs.f_bfree;
+	return true;
+}

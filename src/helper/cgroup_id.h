@@ -11,6 +11,8 @@
  * cgroup file system to ask. */
 u64 cgroup_id_current(s32 level);
 
+/* Is @path the directory of a group (v2) in a mirror of the machine's tree? Its id. */
+bool cgroup_id_mirrored(const char *path, u64 *id);
 /* The id of the group (v2) whose directory @fd is, in the machine's tree or a mirror of it. 0: it is none. */
 u64 cgroup_id_fd(int fd);
 /* Is the process in the group with this id, or below it? As far as it sees the tree. */

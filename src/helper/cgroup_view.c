@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "base/spin.h"
+#include "helper/cgroup_id.h"
 #include "helper/cgroup_view.h"
 #include "helper/objpool.h"
 #include "helper/proc_text.h"
@@ -21,7 +22,8 @@
 struct hierarchy {
 	struct cgroup_root root; /* first: what programs get a pointer to */
 	dev_t dev;
-	bool v2, real;	 /* of the machine */
+	bool v2, real; /* of the machine */
+	bool mirror;
 	char mount[256]; /* where we see its root, and ... */
 	char from[256];	 /* ... what path that has in /proc/PID/cgroup */
 };
@@ -42,6 +44,7 @@ static void release(void *object);
 static struct {
 	u32 lock;
 	u32 nr;
+	bool mirrors;			 /* are looked into */
 	struct hierarchy h[HIERARCHIES]; /* entries stay: groups point to them */
 	struct group *bucket[BUCKETS];
 } reg;
@@ -135,6 +138,39 @@ static bool field(const char **p, char *to, size_t size)
 	return fits && n;
 }
 
+void cgroup_look_into_mirrors(void)
+{
+	reg.mirrors = true;
+}
+
+/* The v2 hierarchy in a mirror is its top, or beside those of v1. */
+static void add_mirror(const char *mount)
+{
+	static const char *const below[] = {"", "/unified"};
+	char path[256 + 16];
+
+	for (u32 i = 0; i < ARRAY_SIZE(below); i++) {
+		struct hierarchy *h;
+		struct stat st;
+		u64 id;
+
+		strcpy(path, mount);
+		strcat(path, below[i]);
+		if (strlen(path) >= sizeof(h->mount) || !cgroup_id_mirrored(path, &id) ||
+		    stat(path, &st))
+			continue;
+		spin_lock(&reg.lock);
+		h = hierarchy_on(st.st_dev);
+		if (h && !*h->mount) {
+			h->v2 = h->mirror = true;
+			strcpy(h->from, "/");
+			strcpy(h->mount, path);
+		}
+		spin_unlock(&reg.lock);
+		return;
+	}
+}
+
 /* "36 25 0:31 /root /mount options... - type source superoptions" */
 static void add_mount(const char *line, const char *end)
 {
@@ -151,7 +187,11 @@ static void add_mount(const char *line, const char *end)
 	if (!field(&p, from, sizeof(from)) || !field(&p, mount, sizeof(mount)))
 		return;
 	p = sep + 3;
-	if (!field(&p, type, sizeof(type)) || strncmp(type, "cgroup", 6))
+	if (!field(&p, type, sizeof(type)))
+		return;
+	if (reg.mirrors && !strcmp(type, "fuse.cgroup"))
+		add_mirror(mount);
+	if (strncmp(type, "cgroup", 6))
 		return;
 	/* something else may lie over it */
 	if (stat(mount, &st) || !cgroup_fs(mount, &v2))
@@ -327,6 +367,21 @@ static struct cgroup *add(struct hierarchy *h, u64 id, struct cgroup *parent, co
 	return &have->cgrp;
 }
 
+/* The id of the directory. The root of a mirror's v2 hierarchy may have a number of the mirror's. */
+static u64 id_at(const char *path, const struct stat *st, u32 level)
+{
+	bool mirror = false;
+	u64 id = st->st_ino;
+
+	spin_lock(&reg.lock);
+	for (u32 i = 0; i < reg.nr && !level; i++)
+		mirror |= reg.h[i].dev == st->st_dev && reg.h[i].mirror;
+	spin_unlock(&reg.lock);
+	if (mirror)
+		cgroup_id_mirrored(path, &id);
+	return id;
+}
+
 /* @path: of the directory; its last @level names are below the root. */
 static struct cgroup *get_at(char *path, u32 level, bool own)
 {
@@ -335,13 +390,15 @@ static struct cgroup *get_at(char *path, u32 level, bool own)
 	struct group *g;
 	struct stat st;
 	char *name;
+	u64 id;
 
 	if (level >= CGROUP_LEVELS)
 		return ERR_PTR(-ENAMETOOLONG);
 	if (stat(path, &st))
 		return ERR_PTR(-errno);
+	id = id_at(path, &st, level);
 	spin_lock(&reg.lock);
-	g = find(st.st_dev, st.st_ino);
+	g = find(st.st_dev, id);
 	spin_unlock(&reg.lock);
 	name = strrchr(path, '/');
 	if (g) {
@@ -365,7 +422,7 @@ static struct cgroup *get_at(char *path, u32 level, bool own)
 		cgroup_put(parent);
 		return ERR_PTR(-EINVAL);
 	}
-	return add(h, st.st_ino, parent, level ? name + 1 : "");
+	return add(h, id, parent, level ? name + 1 : "");
 }
 
 static struct cgroup *get_dir(const char *mount, const char *path, bool own)

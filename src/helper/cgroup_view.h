@@ -65,6 +65,8 @@ struct cgroup {
 	struct cgroup *ancestors[CGROUP_LEVELS]; /* [level] is the group itself */
 };
 
+/* In a client: its tree is a mirror of the machine's, which the service must not look into. */
+void cgroup_look_into_mirrors(void);
 /* The group at @path ("/", "/a/b") of the hierarchy whose root is mounted at @mount, referenced;
  * ERR_PTR(-ENOENT), -EINVAL (no cgroup file system) ... */
 struct cgroup *cgroup_get_dir(const char *mount, const char *path);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include "base/slot.h"
 #include "exec/exec.h"
+#include "helper/cgroup_view.h"
 #include "shim/agent.h"
 #include "base/raw.h"
 #include "shim/shim.h"
@@ -51,6 +52,7 @@ bool shim_make_state(const char *path)
 	if (client_init(&shim.client, path))
 		return false;
 	shim.client.slots = shim_take_slots;
+	cgroup_look_into_mirrors();
 	shim.fds = fdtab_new(&source);
 	return shim.fds && !pthread_atfork(before_fork, after_fork_parent, after_fork);
 }

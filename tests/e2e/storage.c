@@ -403,6 +403,33 @@ static int make_group(const char *name, char *path)
 	return open(path, O_RDONLY | O_DIRECTORY);
 }
 
+/* A process in the group finds its value, and itself in the array. */
+static void in_group(const char *path)
+{
+	int status = -1, array = map_fd("array"), fd;
+	unsigned key = 1, v;
+	char procs[600];
+	pid_t child = fork();
+
+	if (child) {
+		waitpid(child, &status, 0);
+		IS("in the group", 0, status);
+		return;
+	}
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+	fd = open(procs, O_WRONLY);
+	IS("join", 1, write(fd, "0", 1));
+	close(fd);
+	v = open(path, O_RDONLY | O_DIRECTORY);
+	IS("put", 0, ret(bpf_map_update_elem(array, &key, &v, BPF_ANY)));
+	run("own_group");
+	IS("the group's value", 9, bss->answer[0]);
+	run("under");
+	IS("is in it", 1, bss->answer[1]);
+	IS("taken out", 0, ret(bpf_map_delete_elem(array, &key)));
+	_exit(wrong);
+}
+
 static void check_groups(void)
 {
 	int map = map_fd("groups"), array = map_fd("array"), file, dir, other;
@@ -433,6 +460,8 @@ static void check_groups(void)
 	IS("filled", 0, ret(bpf_map_lookup_elem(map, &other, &got)));
 	IS("cleared", 0, strcmp("0\n", shown("clear_groups", &info)));
 	IS("cleared again", 0, strcmp("-2\n", shown("clear_groups", &info)));
+
+	in_group(path);
 
 	/* arrays of groups: we are in none of these, and in the root */
 	v = dir;
