@@ -112,6 +112,7 @@ int stub_write(struct site *site, u64 at, bool many);
 /* --- enter.c --- */
 void patch_enter(void);	 /* assembler: called by stubs */
 void patch_return(void); /* assembler: return stubs jump here */
+void patch_divert(void); /* assembler: instead of back into the stub */
 
 /* --- thread.c --- */
 struct hit_thread {

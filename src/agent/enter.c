@@ -177,6 +177,15 @@ asm(
 	"	jmp	3b\n"
 	"	.cfi_endproc\n"
 	".size patch_return, . - patch_return\n"
+
+	/* where a hit goes that was told to go on elsewhere: rcx has the place */
+	".globl patch_divert\n"
+	".hidden patch_divert\n"
+	".type patch_divert, @function\n"
+	"patch_divert:\n"
+	"	lea	" STR(RED_ZONE) "(%rsp), %rsp\n"
+	"	jmp	*%rcx\n"
+	".size patch_divert, . - patch_divert\n"
 	".popsection\n");
 /* clang-format on */
 
@@ -210,6 +219,11 @@ void patch_hit_entry(struct site *site, struct pt_regs *regs, struct hit_thread 
 	fill(regs, site->addr, sp);
 	if (hits->nr_entry)
 		run(t, hits->row, hits->nr_entry, regs);
+	if (unlikely(regs->rip != site->addr)) { /* not behind the stub's call, but there */
+		regs->rcx = regs->rip;
+		*(u64 *)(regs + 1) = (u64)patch_divert;
+		return;
+	}
 	if (hits->nr_ret && !ret_plant(t, site, (u64 *)sp))
 		thread_miss(t);
 }

@@ -81,6 +81,20 @@ u64 hit_exec(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user)
 	return execute(h, ctx, &run);
 }
 
+bool hit_exec_call(struct hit *h, void *ctx, const struct exec_regs *user, u64 *ret)
+{
+	struct exec_run run;
+
+	if (unlikely(READ_ONCE(h->dead)))
+		return false;
+	memset(&run, 0, sizeof(run));
+	run.user = user;
+	execute(h, ctx, &run);
+	if (unlikely(run.override))
+		*ret = run.override_rc;
+	return run.override;
+}
+
 u64 hit_exec_perf(struct hit *h, void *ctx, const struct exec_regs *user,
 		  const struct bpf_perf_event_value *value)
 {

@@ -32,6 +32,8 @@ u64 hit_run(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user);
 /* The same for several of one event: between begin and end, unless begin says no. */
 bool hit_begin(u32 *slot);
 u64 hit_exec(struct hit *h, void *ctx, u64 ip, const struct exec_regs *user);
+/* Of a function that programs may leave out (bpf_override_return()): true if this one does, and *@ret is what it returns. */
+bool hit_exec_call(struct hit *h, void *ctx, const struct exec_regs *user, u64 *ret);
 /* Of a sample. */
 u64 hit_exec_perf(struct hit *h, void *ctx, const struct exec_regs *user,
 		  const struct bpf_perf_event_value *value);

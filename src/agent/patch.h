@@ -44,7 +44,8 @@
 struct patch;
 
 /* What happens at a hit. @regs is as the kernel shows a uprobe's program the registers: ip is the
- * probed address, sp the stack there. At a return: ip is where the function returns to, sp behind the
+ * probed address, sp the stack there. A hit at an address may change ip (and registers): the thread goes on there, and rcx is that address, too, as
+ * behind a system call. At a return: ip is where the function returns to, sp behind the
  * return address, ax the result. */
 struct patch_hit {
 	void (*fn)(void *arg, struct pt_regs *regs);

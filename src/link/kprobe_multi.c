@@ -144,13 +144,13 @@ static int find_all(const struct link_create_env *env, const union bpf_attr *att
 	return err;
 }
 
-/* Only functions of the service can be left out. */
+/* System calls can be left out, and some functions of the service. */
 static bool may_override(const struct multi_link *l)
 {
 	for (u32 i = 0; i < l->nr; i++) {
 		const struct hook *h = l->places[i].user.hook;
 
-		if (!h || !(hook_point_of(h)->flags & FUNC_INJECT))
+		if (h && !(hook_point_of(h)->flags & FUNC_INJECT))
 			return false;
 	}
 	return true;

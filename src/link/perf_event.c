@@ -148,7 +148,7 @@ static int open_kprobe(struct perf_event_obj *e, const struct perf_open *o)
 		return name ? -ENOENT : -EINVAL;
 	if (name && o->attr.probe_offset) /* else it is the address, which has the same place */
 		return ret ? -EINVAL : -EILSEQ;
-	e->override = !ret && e->hook && hook_point_of(e->hook)->flags & FUNC_INJECT;
+	e->override = !ret && (!e->hook || hook_point_of(e->hook)->flags & FUNC_INJECT);
 	e->user.how = ret ? HOOK_KRETPROBE : HOOK_KPROBE;
 	e->point.kind = ret ? PROBE_SYS_KRETPROBE : PROBE_SYS_KPROBE;
 	return name ? copy_name(e, name) : 0;

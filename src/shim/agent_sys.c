@@ -121,7 +121,13 @@ static u16 event_of(const struct agent_probe *p)
 	return 0; /* common_type: the event's id, which no program needs */
 }
 
-static void run_enter(struct agent_probe *p, struct pt_regs *regs, s32 nr)
+/* What a call returns that is not made. */
+struct instead {
+	bool yes;
+	u64 ret;
+};
+
+static void run_enter(struct agent_probe *p, struct pt_regs *regs, s32 nr, struct instead *instead)
 {
 	struct exec_regs user = {regs->rip, regs->rsp, regs->rbp};
 	struct trace_event_raw_sys_enter rec;
@@ -135,7 +141,7 @@ static void run_enter(struct agent_probe *p, struct pt_regs *regs, s32 nr)
 	if (p->m.kind == PROBE_SYS_KPROBE) {
 		call = *regs;
 		call.rdi = (u64)regs;
-		hit_exec(&p->hit, &call, 0, &user);
+		instead->yes |= hit_exec_call(&p->hit, &call, &user, &instead->ret);
 		return;
 	}
 	if (p->prog->img->prog_type != BPF_PROG_TYPE_TRACEPOINT) {
@@ -196,7 +202,8 @@ static bool wants(const struct agent_probe *p, bool enter, s32 nr)
 		     : k == PROBE_SYS_EXIT || k == PROBE_SYS_KRETPROBE;
 }
 
-static void run_all(struct pt_regs *regs, bool enter, s32 nr)
+/* @instead: of calls that begin; NULL: it is over. */
+static void run_all(struct pt_regs *regs, s32 nr, struct instead *instead)
 {
 	const struct probe_list *l;
 	u32 slot;
@@ -207,10 +214,10 @@ static void run_all(struct pt_regs *regs, bool enter, s32 nr)
 	if (l && !l->plain)
 		patch_save_vectors();
 	for (u32 i = 0; l && i < l->nr; i++) {
-		if (!wants(l->p[i], enter, nr))
+		if (!wants(l->p[i], instead, nr))
 			continue;
-		if (enter)
-			run_enter(l->p[i], regs, nr);
+		if (instead)
+			run_enter(l->p[i], regs, nr, instead);
 		else
 			run_exit(l->p[i], regs, nr);
 	}
@@ -223,6 +230,7 @@ static void on_enter(void *arg, struct pt_regs *regs)
 	const struct place *at = arg;
 	struct pt_regs r = *regs;
 	s32 nr = at->nr >= 0 ? at->nr : (s32)regs->rax;
+	struct instead instead = {};
 
 	if (hit_inside)
 		return;
@@ -232,7 +240,11 @@ static void on_enter(void *arg, struct pt_regs *regs)
 	r.r11 = r.eflags;
 	r.orig_rax = nr;
 	r.rax = (u64)-ENOSYS;
-	run_all(&r, true, nr);
+	run_all(&r, nr, &instead);
+	if (unlikely(instead.yes)) {
+		regs->rip = at->exit;
+		regs->rax = instead.ret;
+	}
 }
 
 static void on_exit(void *arg, struct pt_regs *regs)
@@ -247,7 +259,7 @@ static void on_exit(void *arg, struct pt_regs *regs)
 	if (nr < 0)
 		return;
 	r.orig_rax = nr;
-	run_all(&r, false, nr);
+	run_all(&r, nr, NULL);
 }
 
 /* --- places --- */

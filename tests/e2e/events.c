@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -520,6 +521,37 @@ static void test_syscalls(void)
 	IS("beyond the record", -EACCES, libbpf_get_error(l));
 }
 
+/* A call that is not made, and what it says: to who makes it, and to who looks at its end. */
+static void test_override_call(int pid, int group)
+{
+	struct bpf_link *get = bpf_program__attach_kprobe(prog("override"), false, "__x64_sys_getpgid");
+	struct bpf_link *dir = bpf_program__attach_kprobe(prog("override"), false, "__x64_sys_mkdir"), *ret;
+	char path[64];
+
+	IS("attach", 0, libbpf_get_error(get) | libbpf_get_error(dir));
+	fresh();
+	IS("nothing is left out", group, getpgid(pid));
+	bss->override_with = -ENOSPC;
+	IS("left out", -1, getpgid(pid));
+	IS("errno", ENOSPC, errno);
+	IS("its end", -ENOSPC, bss->seen[SYS_BTF].ret);
+	IS("its end", -ENOSPC, bss->seen[SYS_KRETPROBE].ret);
+	IS("left out, syscall()", -1, syscall(SYS_getpgid, pid));
+	snprintf(path, sizeof(path), "/tmp/events.%d", pid);
+	IS("no directory", -1, mkdir(path, 0700));
+	IS("errno", ENOSPC, errno);
+	bss->override_with = 4711;
+	IS("any result", 4711, getpgid(pid));
+	bss->override_with = 0;
+	IS("the directory is not there", -1, rmdir(path));
+	IS("errno", ENOENT, errno);
+	IS("as ever", group, getpgid(pid));
+	ret = bpf_program__attach_kprobe(prog("override"), true, "__x64_sys_getpgid");
+	IS("at the end it is late", -EINVAL, libbpf_get_error(ret));
+	bpf_link__destroy(get);
+	bpf_link__destroy(dir);
+}
+
 /* The same system call, seen from everywhere. */
 static void test_syscall_functions(void)
 {
@@ -555,8 +587,7 @@ static void test_syscall_functions(void)
 	IS("kretprobe, syscall()", 1, bss->seen[SYS_KRETPROBE].hits);
 	IS("result, syscall()", group, bss->seen[SYS_KRETPROBE].ret);
 	bpf_link__destroy(entry);
-	entry = bpf_program__attach_kprobe(prog("override"), false, "__x64_sys_getpgid");
-	IS("nobody leaves system calls out", -EINVAL, libbpf_get_error(entry));
+	test_override_call(pid, group);
 	bpf_link__destroy(raw);
 	bpf_link__destroy(btf);
 	bpf_link__destroy(ret);

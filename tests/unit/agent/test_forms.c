@@ -382,6 +382,49 @@ static void test_several_hits(void **state)
 	assert_int_equal(seen[0].hits, 2);
 }
 
+void lone_ret(void);
+asm(".text\n.type lone_ret, @function\nlone_ret: ret\n");
+
+static void go_elsewhere(void *arg, struct pt_regs *regs)
+{
+	regs->rax = 1234;
+	regs->rip = (u64)lone_ret;
+}
+
+/* A hit that sends the thread elsewhere: the instruction does not run, and only rcx is lost. */
+static void test_diverted(void **state)
+{
+	const struct patch_hit h = {.fn = go_elsewhere};
+	const u32 ways[] = {FORM_TRAP, ~0u, ~FORM_TRAP};
+	struct state in, out;
+	struct site_plan plan;
+	struct patch *p;
+
+	for (const struct form *f = forms; f->fn; f++) {
+		if (f->at != (u8 *)f->fn)
+			continue;
+		for (u32 i = 0; i < ARRAY_SIZE(ways); i++) {
+			int err;
+
+			patch_forms = ways[i];
+			assert_int_equal(plan_of(f->at, &plan), 0);
+			err = patch_add(f->at, &plan, &h, &p);
+			if (err == -EADDRNOTAVAIL && !(ways[i] & FORM_TRAP))
+				continue;
+			assert_int_equal(err, 0);
+			random_state(&in);
+			run_form(f->fn, &in, &out);
+			assert_int_equal(patch_del(p), 0);
+			assert_int_equal(out.r[0], 1234);
+			assert_int_equal(out.r[1], (u64)lone_ret);
+			in.r[0] = out.r[0];
+			in.r[1] = out.r[1];
+			check_same(f, &in, &out);
+		}
+	}
+	patch_forms = ~0u;
+}
+
 static void test_errors(void **state)
 {
 	const struct patch_hit h = {hit, NULL, false}, ret = {hit, NULL, true};
@@ -414,7 +457,7 @@ int main(void)
 		cmocka_unit_test(test_padded),	     cmocka_unit_test(test_many),
 		cmocka_unit_test(test_inside),	     cmocka_unit_test(test_trap),
 		cmocka_unit_test(test_best),	     cmocka_unit_test(test_neighbours),
-		cmocka_unit_test(test_several_hits),
+		cmocka_unit_test(test_several_hits), cmocka_unit_test(test_diverted),
 	};
 
 	if (!__builtin_cpu_supports("avx2"))
