@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "helper/file.h"
 #include "helper/proc_text.h"
@@ -127,7 +126,7 @@ static void show_object(struct session *s, int fd)
 static bool open_file(struct session *s)
 {
 	char path[64];
-	struct stat st;
+	struct statx st;
 	ssize_t n;
 	int fd;
 
@@ -136,15 +135,16 @@ static bool open_file(struct session *s)
 	fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st))
+	/* What the machine knows: the server of the file system may be stuck, or be ourselves. */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &st))
 		memset(&st, 0, sizeof(st));
 	s->file.file = (struct file){};
-	s->file.inode = (struct inode){.i_mode = (unsigned short)st.st_mode,
-				       .i_uid = st.st_uid,
-				       .i_gid = st.st_gid,
-				       .i_ino = st.st_ino,
-				       .i_size = st.st_size};
-	s->file.sb.s_dev = major(st.st_dev) << 20 | minor(st.st_dev);
+	s->file.inode = (struct inode){.i_mode = (unsigned short)st.stx_mode,
+				       .i_uid = st.stx_uid,
+				       .i_gid = st.stx_gid,
+				       .i_ino = st.stx_ino,
+				       .i_size = st.stx_size};
+	s->file.sb.s_dev = st.stx_dev_major << 20 | st.stx_dev_minor;
 	n = readlink(path, s->file.path, sizeof(s->file.path) - 1);
 	s->file.path[max(n, (ssize_t)0)] = '\0';
 	file_view_init(&s->file);

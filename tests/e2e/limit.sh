@@ -109,8 +109,23 @@ done
 started=1
 each_way interpreted
 
-# files of groups
 [ "$(id -u)" = 0 ] || exit
+# a file on a file system whose server is stuck (another service, stopped) holds nobody up who only looks at who has it open
+mkdir -p "$T/mnt1"
+"$USERBPF" up --dir "$T/rt2" && "$USERBPF" mount --dir "$T/rt2" bpffs "$T/mnt1"
+stuck=$("$USERBPF" status --dir "$T/rt2" --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+sh -c 'exec 3<"$0/maps.debug" && exec sleep 60' "$T/mnt1" &
+holder=$!
+wait_for 5 test -e /proc/$holder/fd/3
+kill -STOP "$stuck"
+in_time "somebody else's file" 3000 timeout 10 "$USERBPF" run --dir "$RT" -- "$BUILD/tests/e2e/view" walk "$OBJ/walk.bpf.o" files pid=$holder >"$T/out"
+grep -q "mnt1/maps.debug" "$T/out" || fail "somebody else's file: $(cat "$T/out")"
+kill -CONT "$stuck"
+kill $holder
+umount -l "$T/mnt1"
+"$USERBPF" down --dir "$T/rt2"
+
+# files of groups
 for g in /sys/fs/cgroup/unified /sys/fs/cgroup; do
 	[ -e "$g/cgroup.procs" ] && break
 	g=
