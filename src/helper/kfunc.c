@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "helper/kfunc.h"
+#include "helper/iter_css.h"
 #include "helper/iter_css_task.h"
 #include "helper/iter_num.h"
+#include "helper/iter_task.h"
 #include "helper/kfunc_objs.h"
 #include "helper/kfunc_owned.h"
 #include "helper/kfunc_test.h"

@@ -3,7 +3,7 @@
  * kfunc.c - calls of functions of the service (helper/kfunc.h): no prototype tells what the
  * arguments mean but the function's BTF. A pointer is the context, an object (a struct in the BTF
  * of the service), or plain memory: a scalar, a struct of scalars, or anything of the length that
- * the next argument, named ...__sz, gives.
+ * the next argument, named ...__sz, gives. One named ...__nullable may be NULL.
  */
 #include "verifier/kcall.h"
 
@@ -334,6 +334,9 @@ static int ptr_arg(struct venv *env, u32 *i, const struct btf_type *t, struct kc
 
 	if (!to)
 		return -EINVAL;
+	/* 6.7. A path with another number must not end where this one went on. */
+	if (reg_is_null(r) && param_named(call, *i, "__nullable", true))
+		return vfy_precise(env, regno);
 	if (trusted && object && !r->ref_id) {
 		vlog(env, "R%d must be referenced\n", regno);
 		return -EINVAL;

@@ -18,15 +18,19 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 	return level <= LIBBPF_WARN && getenv("VERBOSE") ? vfprintf(stderr, fmt, args) : 0;
 }
 
+/* What was opened, closed at the end. */
+static struct bpf_object *object;
+static struct bpf_link *link_made;
+
 static int say(int err)
 {
 	puts(err < 0 ? strerrorname_np(-err) : "OK");
 	return 0;
 }
 
-static struct bpf_object *load(const char *object, const char *name)
+static struct bpf_object *load(const char *path, const char *name)
 {
-	struct bpf_object *o = bpf_object__open(object);
+	struct bpf_object *o = object = bpf_object__open(path);
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, o)
@@ -44,9 +48,9 @@ static void pin_map(struct bpf_object *o, const char *name, const char *dir)
 	bpf_obj_pin(bpf_object__find_map_fd_by_name(o, name), path);
 }
 
-static int cmd_pin(const char *object, const char *name, const char *dir)
+static int cmd_pin(const char *file, const char *name, const char *dir)
 {
-	struct bpf_object *o = load(object, name);
+	struct bpf_object *o = load(file, name);
 	struct bpf_program *p;
 	struct bpf_link *l;
 	char path[512];
@@ -62,6 +66,7 @@ static int cmd_pin(const char *object, const char *name, const char *dir)
 							      : bpf_program__attach(p);
 	if (!l)
 		return say(-errno);
+	link_made = l;
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	unlink(path);
 	pin_map(o, "counts", dir);
@@ -86,9 +91,9 @@ static int test_run(struct bpf_object *o, const char *name, bool packet)
 	return run.retval ? -(int)run.retval : 0;
 }
 
-static int cmd_arm(const char *object, const char *dir)
+static int cmd_arm(const char *file, const char *dir)
 {
-	struct bpf_object *o = load(object, "arm");
+	struct bpf_object *o = load(file, "arm");
 	int err = test_run(o, "arm", true);
 
 	if (!err) {
@@ -128,12 +133,12 @@ static int cmd_records(const char *dir)
 	r = ring_buffer__new(bpf_obj_get(path), one, &nr, NULL);
 	err = r ? ring_buffer__consume(r) : -errno;
 	printf("%d\n", err < 0 ? err : nr);
+	ring_buffer__free(r);
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	libbpf_set_print(quiet);
 	if (userbpf_view_register() < 0)
 		return say(-errno);
 	if (argc == 5 && !strcmp(argv[1], "pin"))
@@ -145,4 +150,15 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "counts"))
 		return cmd_counts(argv[2]);
 	return argc == 3 ? cmd_records(argv[2]) : 2;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	libbpf_set_print(quiet);
+	status = run(argc, argv);
+	bpf_link__destroy(link_made);
+	bpf_object__close(object);
+	return status;
 }

@@ -56,6 +56,19 @@ same "nobody" "" "$(ub "$V" pin $B/members "$G/a/members" >/dev/null; at "cat $G
 kill $one $two
 wait $one $two 2>/dev/null
 
+# groups and tasks, one after the other
+same "exposed" OK "$(ub "$V" pin $B/tree "$G/tree")"
+at "cat $G/tree" >"$T/tree"
+i0=$(id_of "$G") ia=$(id_of "$G/a") ib=$(id_of "$G/b")
+same "no such order" -22 "$(sed -n 1p "$T/tree")"
+same "groups below" "0 $i0" "$(sed -n 2p "$T/tree" | cut -d' ' -f1-2)"
+same "groups below, in any order" "$(printf '%s\n' "$i0" "$ia" "$ib" | sort)" "$(sed -n 2p "$T/tree" | cut -d' ' -f2- | tr ' ' '\n' | sort)"
+same "children first" "0 $i0" "$(sed -n 3p "$T/tree" | awk '{ print $1, $NF }')"
+same "all of them" "$(printf '%s\n' "$i0" "$ia" "$ib" | sort)" "$(sed -n 3p "$T/tree" | cut -d' ' -f2- | tr ' ' '\n' | sort)"
+same "groups above" "0 $i0 $(id_of "$g")" "$(sed -n 4p "$T/tree")"
+[ "$(wc -l <"$T/tree")" = 4 ] || same "of a controller" "0 $i0" "$(sed -n 5p "$T/tree" | cut -d' ' -f1-2)"
+same "a process, its threads" "1 1 1 -22 -22" "$(at "cat $B/threads")"
+
 # what has nothing to show there
 same "exposed" OK "$(ub "$V" pin $B/of_map "$G/a/map-view")"
 at "cat $G/a/map-view" | grep -q "Permission denied" || fail "EACCES for a view of something else"

@@ -37,7 +37,9 @@
 #undef cred
 #include "helper/task.h"
 
+#include "helper/iter_css.c"
 #include "helper/iter_css_task.c"
+#include "helper/iter_task.c"
 #include "helper/kfunc_objs.c"
 #include "helper/kfunc_owned_btf.h"
 

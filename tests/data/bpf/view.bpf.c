@@ -100,6 +100,71 @@ int BPF_PROG(members, struct seq_file *seq, struct cgroup *cgrp)
 	return 0;
 }
 
+extern int bpf_iter_css_new(struct bpf_iter_css *it, struct cgroup_subsys_state *start, unsigned int flags) __ksym;
+extern struct cgroup_subsys_state *bpf_iter_css_next(struct bpf_iter_css *it) __ksym;
+extern void bpf_iter_css_destroy(struct bpf_iter_css *it) __ksym;
+
+static int list_groups(struct seq_file *seq, struct cgroup_subsys_state *start, unsigned int order)
+{
+	struct cgroup_subsys_state *css;
+	struct bpf_iter_css it;
+	int err = bpf_iter_css_new(&it, start, order);
+
+	BPF_SEQ_PRINTF(seq, "%d", err);
+	while ((css = bpf_iter_css_next(&it)))
+		BPF_SEQ_PRINTF(seq, " %llu", css->cgroup->kn->id);
+	bpf_iter_css_destroy(&it);
+	BPF_SEQ_PRINTF(seq, "\n");
+	return 0;
+}
+
+/* The groups below, the other way round, those above; of a controller. */
+SEC("view/cgroup")
+int BPF_PROG(tree, struct seq_file *seq, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *pids = cgrp->subsys[11]; /* pids_cgrp_id */
+
+	for (int order = 1; order <= 4; order++)
+		list_groups(seq, &cgrp->self, order);
+	if (pids)
+		list_groups(seq, pids, 4);
+	return 0;
+}
+
+extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task__nullable, unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym;
+
+static int count_tasks(struct task_struct *of, unsigned int flags, int pid)
+{
+	int seen = 0, err;
+	struct bpf_iter_task it;
+	struct task_struct *t;
+
+	if (of)
+		err = bpf_iter_task_new(&it, of, flags);
+	else
+		err = bpf_iter_task_new(&it, NULL, flags);
+	while ((t = bpf_iter_task_next(&it))) {
+		seen += t->tgid == pid;
+		if (!flags && t->pid != t->tgid)
+			seen += 1000; /* no leader */
+	}
+	bpf_iter_task_destroy(&it);
+	return err ? err : seen;
+}
+
+/* How often a process is among all processes, threads, and its own threads. */
+SEC("view/task")
+int BPF_PROG(threads, struct seq_file *seq, struct task_struct *task)
+{
+	int pid = task->tgid;
+
+	BPF_SEQ_PRINTF(seq, "%d %d %d", count_tasks(NULL, 0, pid), count_tasks(NULL, 1, pid), count_tasks(task, 2, pid));
+	BPF_SEQ_PRINTF(seq, " %d %d\n", count_tasks(NULL, 2, pid), count_tasks(NULL, 3, pid));
+	return 0;
+}
+
 SEC("view/map")
 int BPF_PROG(of_map, struct seq_file *seq, struct bpf_map *map)
 {
