@@ -5,7 +5,6 @@
 #include <unistd.h>
 #include "agent/hit.h"
 #include "base/slot.h"
-#include "exec/interp.h"
 
 __thread int hit_inside __attribute__((tls_model("initial-exec")));
 

@@ -138,6 +138,16 @@ struct exec_regs {
 	u64 ip, sp, bp;
 };
 
+/* Callbacks of callbacks: the verifier allows MAX_CALL_FRAMES frames in all; this is the belt to
+ * its braces. */
+#define EXEC_MAX_DEPTH (2 * MAX_CALL_FRAMES)
+#define EXEC_MAX_LOOPS (8u << 20) /* of may_goto in one call of a function, and of bpf_loop(); the kernel's number */
+
+/* What a tail call is to the code that makes it. */
+struct exec_tail {
+	u64 ret, taken;
+};
+
 /* One activation, on the C stack of whoever runs the program. Helpers get it as sixth argument. */
 struct exec_run {
 	struct run_head head;
@@ -154,6 +164,7 @@ struct exec_run {
 	u32 tail_calls;
 	u32 depth;	    /* frames below this one, callbacks included */
 	struct bpf_map *rings[EXEC_RUN_RINGS]; /* where it reserved records, which are told apart by address */
+	struct exec_tail (*tail_call)(u64 ctx, u64 map, u64 index, struct exec_run *run); /* of code */
 	struct exec_run *outer; /* the run this one interrupted on this thread, or NULL */
 };
 
@@ -189,6 +200,8 @@ struct exec_function {
 };
 /* false: there is no code */
 bool exec_image_function(const struct exec_image *img, u32 n, struct exec_function *f);
+/* Where the code of each of its instructions begins, @addr[len]; fused ones are at the same place. -ENOENT: there is no code */
+int exec_image_places(const struct exec_image *img, u64 *addr);
 struct exec_image *exec_image_get(struct exec_image *img);
 void exec_image_put(const struct exec_image *img);
 

@@ -3,8 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "exec/fault.h"
-#include "exec/interp.h"
-#include "exec/jit.h"
+#include "exec/jit_code.h"
 
 #ifdef FAULT_HAS_TABLE
 extern const struct fault_row __start_fault_table[] __attribute__((visibility("hidden")));

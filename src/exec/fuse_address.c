@@ -7,8 +7,8 @@
  *
  * The sum's register is not written before the access, so what it was made of may be itself.
  */
-#include "exec/jit_fuse.h"
-#include "exec/jit_x86_64.h"
+#include "exec/fuse.h"
+#include "exec/jit_parts_x86_64.h"
 #include "isa/insn.h"
 
 #define NONE 0xff

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fuse_bits.c - rotations, byte swaps of loads, and loads byte by byte. */
-#include "exec/jit_fuse.h"
-#include "exec/jit_x86_64.h"
+#include "exec/fuse.h"
+#include "exec/jit_parts_x86_64.h"
 #include "isa/insn.h"
 
 /* --- rotations ---
@@ -168,32 +168,6 @@ void jit_emit_extend(struct jit *j, u32 i, u32 span)
 }
 
 /* --- byte swaps --- */
-
-bool jit_is_swap(const struct bpf_insn *in, u32 reg, s32 bits)
-{
-	return (in->code == (BPF_ALU | BPF_END | BPF_TO_BE) ||
-		in->code == (BPF_ALU64 | BPF_END | BPF_TO_LE)) &&
-	       in->dst_reg == reg && in->imm == bits;
-}
-
-/* @size bytes at @a into @to, zero-extended. */
-void jit_emit_bytes_at(struct jit *j, u32 to, u32 size, const struct x86_addr *a, bool swap)
-{
-	if (swap && size > 2 && (j->features & HAS_MOVBE)) {
-		x86_at(j, size == 8, X86_38 | 0x0ff0, to, a);
-		return;
-	}
-	x86_at(j, size == 8, size == 2 ? 0x0fb7 : 0x8b, to, a);
-	if (swap && size == 2) {
-		x86_rr(j, 0, X86_P66 | 0xc1, 0,
-		       to); /* rol 8 of the lower half, the upper is zero */
-		put8(j, 8);
-	} else if (swap) {
-		x86_op(j, size == 8, 0x0fc8 | (to & 7), 0, to);
-	}
-}
-
-const u8 jit_bytes_of[4] = {4, 2, 1, 8}; /* by JIT_SIZE_ROW */
 
 u32 jit_match_swapped(struct jit *j, u32 i)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fuse_branch.c - jumps with what is in front of them or behind. */
-#include "exec/jit_fuse.h"
+#include "exec/fuse.h"
 #include "exec/jit_x86_64.h"
 #include "isa/insn.h"
 

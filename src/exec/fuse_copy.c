@@ -4,7 +4,7 @@
  * one register, upwards or downwards, which are copied in pieces of 16 bytes. Unless the two places
  * overlap: then as the program says.
  */
-#include "exec/jit_fuse.h"
+#include "exec/fuse.h"
 #include "exec/jit_x86_64.h"
 #include "isa/insn.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exec/exec.h"
 #include "exec/fault.h"
-#include "exec/jit.h"
+#include "exec/jit_code.h"
 #include "isa/insn.h"
 
 static int bind_map(struct exec_image *img, struct bpf_insn *insn)

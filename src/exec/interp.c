@@ -10,6 +10,7 @@
 #include "exec/exec.h"
 #include "exec/fault.h"
 #include "exec/interp.h"
+#include "exec/tail.h"
 #include "isa/insn.h"
 #include "map/kptr.h"
 

@@ -2,28 +2,9 @@
 /* invoke.c - which way a program is executed: as code when it was compiled, else by the
  * interpreter. */
 #include "exec/interp.h"
-#include "exec/jit.h"
-
-void exec_image_compile(const struct exec_image *image)
-{
-	struct exec_image *img = (struct exec_image *)image;
-
-	struct jit_code *jit;
-
-	/* who comes second need not wait: the interpreter does the same */
-	if (__atomic_exchange_n(&img->jit_tried, 1, __ATOMIC_ACQ_REL))
-		return;
-	jit = jit_compile(img);
-	jit_perf(img, jit);
-	__atomic_store_n(&img->jit, jit, __ATOMIC_RELEASE);
-}
-
-bool exec_image_function(const struct exec_image *img, u32 n, struct exec_function *f)
-{
-	const struct jit_code *jit = __atomic_load_n(&img->jit, __ATOMIC_ACQUIRE);
-
-	return jit && n < img->nr_subprogs && jit_function(jit, img->subprogs[n].start, f);
-}
+#include "exec/invoke.h"
+#include "exec/jit_code.h"
+#include "exec/tail.h"
 
 u64 exec_invoke(struct exec_run *run, u32 start, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
 {
@@ -52,16 +33,18 @@ u64 exec_callback(struct exec_run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4
 	return ret;
 }
 
-const struct exec_image *exec_tail_target(struct exec_run *run, struct bpf_map *map, u32 index)
+struct exec_tail exec_tail_call(u64 ctx, u64 map, u64 index, struct exec_run *run)
 {
-	const struct exec_host *host = run->host;
-	const struct exec_image *target;
+	const struct exec_image *caller = run->image,
+				*target = exec_tail_target(run, (struct bpf_map *)map, (u32)index);
+	struct exec_tail t = {0};
 
-	if (index >= map->max_entries || run->tail_calls >= MAX_TAIL_CALL_CNT || exec_stopped(run))
-		return NULL;
-	run->tail_calls++; /* also when the slot turns out empty, as in the kernel */
-	target = host && host->tail_target ? host->tail_target(host->arg, map, index) : NULL;
-	if (target && unlikely(!target->jit_tried))
-		exec_image_compile(target);
-	return target;
+	if (!target)
+		return t;
+	run->image = target;
+	t.ret = exec_invoke(run, 0, ctx, 0, 0, 0, 0);
+	t.taken = 1;
+	run->image = caller;
+	exec_image_put(target);
+	return t;
 }

@@ -3,11 +3,13 @@
  * CPU's instructions are in jit_<cpu>.c. */
 #include <stdlib.h>
 #include <sys/mman.h>
-#include "exec/interp.h"
 #include "exec/jit.h"
+#include "exec/jit_fuse.h"
+#include "exec/jit_known.h"
+#include "exec/jit_x86_64.h"
 #include "isa/insn.h"
 
-#define PAGE	       4096ul
+#define PAGE	       JIT_PAGE
 #define PAGE_UP(bytes) round_up((size_t)(bytes), PAGE)
 #define MAX_LEN	       (8u << 20) /* instructions; addresses stay far inside 32 bits */
 #define WORK_SIZE      (2 * sizeof(u32) + sizeof(u16) + 3ul) /* at, entry; live; flags, fused, span */
@@ -176,13 +178,6 @@ static void look_at_function(struct jit *j, u32 start)
 	j->func_end = i;
 }
 
-void jit_add_fault(struct jit *j, u32 at, u32 len, u32 reg)
-{
-	if (j->pass == JIT_CODE)
-		j->faults[j->nr_faults] = (struct jit_fault){.at = at, .len = len, .reg = reg};
-	j->nr_faults++;
-}
-
 static void begin(struct jit *j, u8 *scratch)
 {
 	j->pos = jit_here(j);
@@ -201,47 +196,6 @@ static void enter_function(struct jit *j, u32 i)
 	j->nr_functions++;
 	j->entry[i] = jit_here(j);
 	jit_emit_prologue(j);
-}
-
-static struct jit_known known_constant(const struct jit *j, u64 v)
-{
-	u64 off = v - (u64)j->img->insns;
-	u32 at = (u32)(off / sizeof(struct bpf_insn));
-
-	for (u32 i = 0; i < j->img->nr_maps; i++)
-		if ((u64)j->img->maps[i] == v)
-			return (struct jit_known){.map = j->img->maps[i]};
-	if (off < j->img->len * sizeof(struct bpf_insn) && (j->flags[at] & JIT_FUNCTION))
-		return (struct jit_known){.func = at + 1};
-	return (struct jit_known){0};
-}
-
-static void forget_all(struct jit *j)
-{
-	memset(j->known, 0, sizeof(j->known));
-	j->knows = false;
-}
-
-/* What the registers are behind an instruction: constants, and copies of them. */
-static void follow_known(struct jit *j, const struct bpf_insn *in)
-{
-	static const struct jit_known unknown;
-	u8 class = BPF_CLASS(in->code), dst = in->dst_reg;
-
-	if (insn_is_ld_imm64(in)) {
-		j->known[dst] = known_constant(j, insn_imm64(in));
-		j->knows |= j->known[dst].map || j->known[dst].func;
-	}
-	if (!j->knows || class == BPF_LD)
-		return;
-	if (in->code == (BPF_JMP | BPF_CALL) || in->code == (BPF_JMP | BPF_TAIL_CALL))
-		memset(j->known, 0, 6 * sizeof(*j->known));
-	else if (class == BPF_STX && BPF_MODE(in->code) == BPF_ATOMIC)
-		j->known[0] = j->known[in->src_reg] = unknown;
-	else if (in->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !in->off)
-		j->known[dst] = j->known[in->src_reg];
-	else if (class == BPF_ALU || class == BPF_ALU64 || class == BPF_LDX)
-		j->known[dst] = unknown;
 }
 
 static bool falls_through(const struct bpf_insn *in)
@@ -271,7 +225,7 @@ static int emit(struct jit *j, u32 i)
 		j->span[i] = jit_fuse(j, i);
 	err = jit_emit_insn(j, i);
 	for (u32 k = i; k < i + j->span[i]; k++)
-		follow_known(j, &j->img->insns[k]);
+		jit_follow_known(j, &j->img->insns[k]);
 	if (i + j->span[i] == j->func_end && j->leaves) {
 		j->entry[j->func_end - 1] = jit_here(j);
 		jit_emit_exit(j);
@@ -297,7 +251,7 @@ static int run_pass(struct jit *j, int pass)
 			enter_function(j, i);
 		j->at[i] = jit_here(j);
 		if ((j->flags[i] & (JIT_FUNCTION | JIT_LEADER)) && j->knows)
-			forget_all(j);
+			jit_forget_all(j);
 		n = j->flags[i] & JIT_SECOND ? 1 : emit(j, i);
 	}
 	j->at[j->img->len] = jit_here(j);
@@ -369,90 +323,65 @@ static bool wanted(void)
 	return !e || strcmp(e, "0") != 0;
 }
 
+static size_t work_size(const struct exec_image *img)
+{
+	return PAGE_UP((img->len + 1) * WORK_SIZE);
+}
+
+/* Room for what is known of each instruction, and the first pass: sizes. */
+static int begin_work(struct jit *j, const struct exec_image *img)
+{
+	u32 *work = pages(work_size(img), PROT_READ | PROT_WRITE);
+
+	*j = (struct jit){.img = img, .helpers = img->helpers ? img->helpers : exec_helpers};
+	if (!work)
+		return -ENOMEM;
+	j->at = work;
+	j->entry = work + img->len + 1;
+	j->live = (u16 *)(j->entry + img->len + 1);
+	j->flags = (u8 *)(j->live + img->len + 1);
+	j->fused = j->flags + img->len + 1;
+	j->span = j->fused + img->len + 1;
+	jit_features(j);
+	return analyse(j) || run_pass(j, JIT_SIZES) ? -ENOTSUP : 0;
+}
+
+static void end_work(struct jit *j)
+{
+	if (j->at)
+		munmap(j->at, work_size(j->img));
+}
+
 struct jit_code *jit_compile(const struct exec_image *img)
 {
-	struct jit j = {.img = img, .helpers = img->helpers ? img->helpers : exec_helpers};
 	struct jit_code *jit = NULL;
-	size_t size = PAGE_UP((img->len + 1) * WORK_SIZE);
 	int saved = errno;
-	u32 *work;
+	struct jit j;
 
 	if (!wanted() || !img->bound || !img->len || img->len > MAX_LEN)
 		return NULL;
-	work = pages(size, PROT_READ | PROT_WRITE);
-	if (!work)
-		goto out;
-	j.at = work;
-	j.entry = work + img->len + 1;
-	j.live = (u16 *)(j.entry + img->len + 1);
-	j.flags = (u8 *)(j.live + img->len + 1);
-	j.fused = j.flags + img->len + 1;
-	j.span = j.fused + img->len + 1;
-	jit_features(&j);
-	if (!analyse(&j) && !run_pass(&j, JIT_SIZES))
+	if (!begin_work(&j, img))
 		jit = generate(&j);
-	munmap(work, size);
-out:
+	end_work(&j);
 	errno = saved;
 	return jit;
 }
 
-void jit_free(struct jit_code *jit)
+/* The second pass again: it finds every place, and finds the same each time. */
+int jit_places(const struct exec_image *img, const struct jit_code *jit, u64 *addr)
 {
-	if (jit)
-		munmap((u8 *)jit - PAGE, jit->size);
-}
+	int saved = errno, err;
+	struct jit j;
 
-/* --- running --- */
-
-static const struct jit_function *find_function(const struct jit_code *jit, u32 start)
-{
-	const struct jit_function *f = jit->functions;
-	u32 low = 0, high = jit->nr_functions;
-
-	while (low < high) {
-		u32 mid = (low + high) / 2;
-
-		if (f[mid].start == start)
-			return &f[mid];
-		if (f[mid].start < start)
-			low = mid + 1;
-		else
-			high = mid;
+	err = begin_work(&j, img);
+	j.code = (u8 *)jit->code;
+	if (!err)
+		err = run_pass(&j, JIT_PLACES);
+	for (u32 i = 0, first = 0; !err && i < img->len; i++) {
+		first = i < first + j.span[first] && i ? first : i;
+		addr[i] = (u64)jit->code + (j.flags[i] & JIT_FUNCTION ? j.entry[i] : j.at[first]);
 	}
-	return NULL;
-}
-
-const void *jit_entry(const struct jit_code *jit, u32 start)
-{
-	const struct jit_function *f = find_function(jit, start);
-
-	return f ? jit->code + f->entry : NULL;
-}
-
-bool jit_function(const struct jit_code *jit, u32 start, struct exec_function *func)
-{
-	const struct jit_function *f = find_function(jit, start);
-	bool last = f == &jit->functions[jit->nr_functions - 1];
-
-	if (f)
-		*func = (struct exec_function){jit->code + f->entry,
-					       (last ? jit->code_len : f[1].entry) - f->entry};
-	return f;
-}
-
-struct jit_tail jit_tail(u64 ctx, u64 map, u64 index, struct exec_run *run)
-{
-	const struct exec_image *caller = run->image,
-				*target = exec_tail_target(run, (struct bpf_map *)map, (u32)index);
-	struct jit_tail t = {0};
-
-	if (!target)
-		return t;
-	run->image = target;
-	t.ret = exec_invoke(run, 0, ctx, 0, 0, 0, 0);
-	t.taken = 1;
-	run->image = caller;
-	exec_image_put(target);
-	return t;
+	end_work(&j);
+	errno = saved;
+	return err;
 }

@@ -4,8 +4,8 @@
  * constant it is a multiplication (Granlund and Montgomery, "Division by invariant integers using multiplication",
  * 1994): the quotient is the upper half of the product with a rounded reciprocal, shifted.
  */
-#include "exec/jit_fuse.h"
-#include "exec/jit_x86_64.h"
+#include "exec/jit_division_x86_64.h"
+#include "exec/jit_live.h"
 #include "isa/insn.h"
 
 #define hw jit_hw

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* jit_fuse.c - which fusion an instruction begins, if any. */
 #include "exec/jit_fuse.h"
+#include "exec/jit_x86_64.h"
 
 typedef u32 (*match_fn)(struct jit *j, u32 i);
 typedef void (*emit_fn)(struct jit *j, u32 i, u32 span);
@@ -48,8 +49,13 @@ u32 jit_fuse(struct jit *j, u32 i)
 	return 1;
 }
 
-void jit_emit_fused(struct jit *j, u32 i)
+int jit_emit_insn(struct jit *j, u32 i)
 {
-	j->fusions[j->fused[i]] += j->pass == JIT_CODE;
-	emits[j->fused[i]](j, i, j->span[i]);
+	u32 fusion = j->fused[i];
+
+	if (!fusion)
+		return jit_emit_alone(j, i);
+	j->fusions[fusion] += j->pass == JIT_CODE;
+	emits[fusion](j, i, j->span[i]);
+	return 0;
 }

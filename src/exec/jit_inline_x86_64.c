@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* jit_inline_x86_64.c - helpers that need no call: lookups in arrays, the CPU's number, loops. */
 #include "base/slot.h"
-#include "exec/interp.h"
-#include "exec/jit_x86_64.h"
+#include "exec/jit_inline_x86_64.h"
 
 /* The slot of this thread: its word is at the same distance from fs in every one. */
 static void emit_slot(struct jit *j, u32 to)

@@ -4,7 +4,7 @@
  * out. From a function's end to its beginning, again while a backward jump brings news; a function
  * where that takes long has all of them live.
  */
-#include "exec/jit.h"
+#include "exec/jit_live.h"
 #include "isa/insn.h"
 
 #define ROUNDS	  12

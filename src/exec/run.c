@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* run.c - runs, from outside. */
 #include "base/slot.h"
-#include "exec/interp.h"
+#include "exec/current.h"
+#include "exec/invoke.h"
 
 /* Loaders run once, in less time than it takes to compile them: such programs are compiled when they come again. */
 static bool wants_code(const struct exec_image *image)
@@ -19,6 +20,7 @@ static u64 run_from(struct exec_run *run, u32 start, u64 r1, u64 r2, u64 r3)
 	if (unlikely(!run->image->jit_tried) && wants_code(run->image))
 		exec_image_compile(run->image);
 	run->outer = exec_current();
+	run->tail_call = exec_tail_call;
 	slot_enter();
 	exec_current_set(run);
 	ret = exec_invoke(run, start, r1, r2, r3, 0, 0);

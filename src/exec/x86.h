@@ -5,7 +5,7 @@
  * x86.h - writing x86-64 instructions: opcode, operands, nothing else. "w" is 1 for 64-bit
  * operands, 0 for 32-bit ones, which clear the upper half of their destination.
  */
-#include "exec/jit.h"
+#include "exec/jit_state.h"
 
 enum x86_reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 

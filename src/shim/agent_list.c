@@ -7,7 +7,7 @@
  * never given back to the system.
  */
 #include "agent/patch.h"
-#include "exec/jit.h"
+#include "exec/jit_code.h"
 #include "shim/agent.h"
 #include "shim/agent_probe.h"
 #include "base/raw.h"

@@ -178,6 +178,56 @@ static int put_jited_functions(struct sys_req *r, const struct bpf_prog *prog,
 	return 0;
 }
 
+/* Each line at a place of its own, in order within its function, as the kernel has it and libbpf asks for: lines of
+ * instructions that became one stand a byte apart. False: a function has less bytes than lines. */
+static bool place_lines(const struct bpf_prog *prog, const u64 *places, u64 *lines)
+{
+	const struct bpf_prog_aux *aux = prog->aux;
+	u64 end = 0, last = 0;
+	struct exec_function f;
+	u32 func = 0;
+
+	for (u32 i = 0; i < aux->nr_linfo; i++) {
+		u32 insn = aux->linfo[i].insn_off;
+
+		if (insn >= prog->image->len)
+			return false;
+		lines[i] = last = max(places[insn], last + 1);
+		if (func < nr_functions(prog) && exec_image_function(prog->image, func, &f) &&
+		    places[insn] == (u64)f.code) {
+			lines[i] = last = (u64)f.code;
+			end = last + f.len;
+			func++;
+		}
+		if (last >= end)
+			return false;
+	}
+	return func == nr_functions(prog);
+}
+
+static int put_jited_lines(struct sys_req *r, const struct bpf_prog *prog,
+			   struct bpf_prog_info *info)
+{
+	u32 nr = prog->aux->nr_linfo, room = min(info->nr_jited_line_info, nr);
+	u64 *places = nr ? malloc((prog->image->len + nr) * sizeof(*places)) : NULL;
+	u64 *lines = places ? places + prog->image->len : NULL;
+	int err = 0;
+
+	info->nr_jited_line_info = 0;
+	if (!nr)
+		return 0;
+	if (!places)
+		return -ENOMEM;
+	if (exec_image_places(prog->image, places) || !place_lines(prog, places, lines))
+		goto out;
+	info->nr_jited_line_info = nr;
+	if (req_copy_out(r, info->jited_line_info, lines, room * sizeof(*lines)))
+		err = -EFAULT;
+out:
+	free(places);
+	return err;
+}
+
 /* What only CAP_BPF sees. */
 static int prog_code_info(struct sys_req *r, struct bpf_prog *prog, struct bpf_prog_info *info)
 {
@@ -189,7 +239,8 @@ static int prog_code_info(struct sys_req *r, struct bpf_prog *prog, struct bpf_p
 		err = put_jited_insns(r, prog, info);
 	if (!err)
 		err = put_jited_functions(r, prog, info);
-	info->nr_jited_line_info = 0;
+	if (!err)
+		err = put_jited_lines(r, prog, info);
 	info->attach_btf_id = aux->attach_btf_id;
 	info->attach_btf_obj_id = attach_btf_obj_id(prog);
 	if (!err)
