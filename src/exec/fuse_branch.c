@@ -192,19 +192,28 @@ u32 jit_match_divide(struct jit *j, u32 i)
 	    (j->flags[i + 1] & JIT_LEADER))
 		return 0;
 	if (BPF_CLASS(in->code) == BPF_JMP)
-		return in->off == 1;
-	return in->off == 2 && is_moved_over(j, i + 2) && in[3].dst_reg == in[1].dst_reg;
+		return in->off == 1 ? 2 : 0;
+	if (in->off != 2 || !is_moved_over(j, i + 2) || in[3].dst_reg != in[1].dst_reg)
+		return 0;
+	/* who comes from elsewhere finds the move */
+	return j->flags[i + 3] & JIT_SHARED ? 3 : 4;
 }
 
-void jit_emit_divide(struct jit *j, u32 i, u32 span) {}
+/* Behind three of a division is the division, behind three of a modulo a move of what is moved already. */
+void jit_emit_divide(struct jit *j, u32 i, u32 span)
+{
+	if (BPF_OP(j->img->insns[i].code) == BPF_JEQ)
+		jit_emit_alone(j, i + 1);
+}
 
-/* if ... goto +1; goto there          or: if ... goto out; goto loop     one jump each round */
+/* if ... goto +1; goto there          or: if ... goto out; goto loop     one jump each round, unless both go back */
 u32 jit_match_invert(struct jit *j, u32 i)
 {
 	const struct bpf_insn *in = &j->img->insns[i], *leave = jit_ahead(j, i + 1);
 
 	return is_condition(in) && jit_is_goto(leave) &&
-			       (in->off == 1 || jit_target(leave, i + 1) <= i)
+			       (in->off == 1 ||
+				(in->off > 0 && jit_target(leave, i + 1) <= i))
 		       ? 2
 		       : 0;
 }

@@ -72,7 +72,7 @@ static int mark(struct jit *j)
 
 			if (target < 0 || target >= img->len)
 				return -ENOTSUP;
-			j->flags[target] |= JIT_LEADER;
+			j->flags[target] |= j->flags[target] & JIT_LEADER ? JIT_SHARED : JIT_LEADER;
 			if (target <= i)
 				j->flags[target] |= JIT_LOOP | (is_latch(in, i) ? JIT_ROUNDS : 0);
 		}

@@ -240,15 +240,30 @@ static void emit_by_constant(struct jit *j, const struct division *d)
 
 /* --- by registers --- */
 
-static void emit_by_register(struct jit *j, const struct division *d)
+/* Without a sign, zero goes over the division alone: the register that the result comes from has it already. */
+static void emit_unsigned(struct jit *j, const struct division *d, u32 by)
 {
-	u32 by = hw[d->in->src_reg];
+	u8 *zero;
+
+	take_rax_rdx(j, d);
+	if (!d->mod)
+		x86_zero(j, RAX);
+	else if (d->dst != RDX || !d->w)
+		x86_mov(j, d->w, RDX, d->dst);
+	x86_rr(j, d->w, 0x85, by, by);
+	zero = X86_SKIP_IF(j, CC_E);
+	if (d->dst != RAX)
+		x86_mov(j, d->w, RAX, d->dst);
+	x86_zero(j, RDX);
+	x86_rr(j, d->w, 0xf7, 6, by);
+	x86_land(j, zero);
+	give_rax_rdx(j, d, d->mod ? RDX : RAX);
+}
+
+static void emit_checked(struct jit *j, const struct division *d, u32 by)
+{
 	u8 *zero, *minus_one = NULL, *end, *end_too = NULL;
 
-	if (by == RAX || by == RDX) {
-		x86_mov(j, d->w, TMP, by);
-		by = TMP;
-	}
 	x86_rr(j, d->w, 0x85, by, by);
 	zero = X86_SKIP_IF(j, CC_E);
 	if (d->sign) {
@@ -267,6 +282,20 @@ static void emit_by_register(struct jit *j, const struct division *d)
 	x86_land(j, end);
 	if (end_too)
 		x86_land(j, end_too);
+}
+
+static void emit_by_register(struct jit *j, const struct division *d)
+{
+	u32 by = hw[d->in->src_reg];
+
+	if (by == RAX || by == RDX) {
+		x86_mov(j, d->w, TMP, by);
+		by = TMP;
+	}
+	if (d->sign || (!d->mod && d->dst == RAX))
+		emit_checked(j, d, by);
+	else
+		emit_unsigned(j, d, by);
 }
 
 void jit_emit_division(struct jit *j, const struct bpf_insn *in)

@@ -9,7 +9,7 @@
 
 /* About instructions: something jumps there; begins a function; is the other half of a constant; its
  * jump is a short one; something behind it jumps there, and on a condition, so that a loop begins there; was
- * compared away by a table (a switch). */
+ * compared away by a table (a switch); several instructions jump there. */
 enum {
 	JIT_LEADER = 1,
 	JIT_FUNCTION = 2,
@@ -18,6 +18,7 @@ enum {
 	JIT_LOOP = 16,
 	JIT_NODE = 32,
 	JIT_ROUNDS = 64,
+	JIT_SHARED = 128,
 };
 /* The passes: sizes with every jump long; which jumps may be short, and all addresses; code. */
 enum { JIT_SIZES, JIT_PLACES, JIT_CODE };
