@@ -12,8 +12,10 @@
 #define PAGE	       JIT_PAGE
 #define PAGE_UP(bytes) round_up((size_t)(bytes), PAGE)
 #define MAX_LEN	       (8u << 20) /* instructions; addresses stay far inside 32 bits */
-#define WORK_SIZE      (2 * sizeof(u32) + sizeof(u16) + 3ul) /* at, entry; live; flags, fused, span */
+#define WORK_SIZE      (2 * sizeof(u32) + 2 * sizeof(u16) + 2ul) /* at, entry; live, flags; fused, span */
 #define LOOP_ALIGN     16
+#define LINE	       64 /* bytes that CPUs predict the jumps of together */
+#define SHORT_LOOP     20 /* instructions at most in a loop that may fit into one */
 
 static void *pages(size_t size, int prot)
 {
@@ -203,16 +205,44 @@ static bool falls_through(const struct bpf_insn *in)
 	return !jit_is_goto(in) && in->code != (BPF_JMP | BPF_EXIT);
 }
 
-/* Loops begin where the CPU fetches; where that is, the second pass knows. What no latch leads to may be
- * where the ways through a loop meet: there is no more in front than one instruction. */
+/* The first jump back to @i, or @i when that is far. */
+static u32 loop_end(const struct jit *j, u32 i)
+{
+	const struct bpf_insn *insns = j->img->insns;
+
+	for (u32 k = i; k < j->img->len && k < i + SHORT_LOOP; k++)
+		if (!(j->flags[k] & JIT_SECOND) && jit_is_jump(&insns[k]) &&
+		    jit_target(&insns[k], k) == i)
+			return k;
+	return i;
+}
+
+/* The second pass finds it, as long as the first one had it at most. */
+static void find_line(struct jit *j, u32 i)
+{
+	u32 end = loop_end(j, i), bytes = end > i ? j->at[end + 1] - j->at[i] : LINE + 1;
+
+	if (bytes <= LINE && (jit_here(j) & (LINE - 1)) + bytes > LINE)
+		j->flags[i] |= JIT_LINE;
+}
+
+/* Loops begin where the CPU fetches, short ones so that they are in one line; where that is, the second pass knows. What
+ * no latch leads to may be where the ways through a loop meet: there is no more in front than one instruction. */
 static void pad(struct jit *j, u32 i)
 {
-	u32 bytes = -jit_here(j) & (LOOP_ALIGN - 1);
+	bool may = (j->flags[i] & JIT_ROUNDS) || !i || !falls_through(&j->img->insns[i - 1]);
+	u32 align = LOOP_ALIGN, bytes;
 
-	if (j->pass == JIT_SIZES)
-		j->p += LOOP_ALIGN - 1;
-	else if (bytes <= JIT_ONE_NOP || (j->flags[i] & JIT_ROUNDS) || !i ||
-		 !falls_through(&j->img->insns[i - 1]))
+	if (j->pass == JIT_SIZES) {
+		j->p += (may && loop_end(j, i) > i ? LINE : LOOP_ALIGN) - 1;
+		return;
+	}
+	if (j->pass == JIT_PLACES && may)
+		find_line(j, i);
+	if (j->flags[i] & JIT_LINE)
+		align = LINE;
+	bytes = -jit_here(j) & (align - 1);
+	if (bytes <= JIT_ONE_NOP || may)
 		jit_emit_padding(j, bytes);
 }
 
@@ -339,8 +369,8 @@ static int begin_work(struct jit *j, const struct exec_image *img)
 	j->at = work;
 	j->entry = work + img->len + 1;
 	j->live = (u16 *)(j->entry + img->len + 1);
-	j->flags = (u8 *)(j->live + img->len + 1);
-	j->fused = j->flags + img->len + 1;
+	j->flags = j->live + img->len + 1;
+	j->fused = (u8 *)(j->flags + img->len + 1);
 	j->span = j->fused + img->len + 1;
 	jit_features(j);
 	return analyse(j) || run_pass(j, JIT_SIZES) ? -ENOTSUP : 0;

@@ -9,7 +9,8 @@
 
 /* About instructions: something jumps there; begins a function; is the other half of a constant; its
  * jump is a short one; something behind it jumps there, and on a condition, so that a loop begins there; was
- * compared away by a table (a switch); several instructions jump there. */
+ * compared away by a table (a switch); several instructions jump there; a loop that fits into a line
+ * of the cache begins there. */
 enum {
 	JIT_LEADER = 1,
 	JIT_FUNCTION = 2,
@@ -19,6 +20,7 @@ enum {
 	JIT_NODE = 32,
 	JIT_ROUNDS = 64,
 	JIT_SHARED = 128,
+	JIT_LINE = 256,
 };
 /* The passes: sizes with every jump long; which jumps may be short, and all addresses; code. */
 enum { JIT_SIZES, JIT_PLACES, JIT_CODE };
@@ -34,7 +36,7 @@ struct jit {
 	const struct exec_image *img;
 	const helper_fn *helpers;
 	int pass;
-	u8 *flags;  /* by instruction */
+	u16 *flags; /* by instruction */
 	u16 *live;  /* mask of registers that it or something behind it reads (jit_live.c) */
 	u8 *fused;  /* which fusion begins there (jit_fuse.h), 0: none ... */
 	u8 *span;   /* ... and how many instructions it covers */
