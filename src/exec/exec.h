@@ -161,6 +161,7 @@ struct exec_run {
 	const struct exec_regs *user; /* NULL: it called us */
 	u64 override_rc;    /* bpf_override_return() was called: the function is not to run ... */
 	bool override;	    /* ... and returns that */
+	u32 slot;	    /* of the thread, all along */
 	u32 tail_calls;
 	u32 depth;	    /* frames below this one, callbacks included */
 	struct bpf_map *rings[EXEC_RUN_RINGS]; /* where it reserved records, which are told apart by address */

@@ -148,6 +148,44 @@ void jit_emit_select(struct jit *j, u32 i, u32 span)
 		jit_emit_jump(j, i, (u32)jit_target(in, i), -1);
 }
 
+/* r1 = 1; if ... goto +1; r1 = 0          or: r1 = 1; if ... goto there; r1 = 0; goto there; and 0 and 1 */
+static bool is_flag(const struct bpf_insn *in, const struct bpf_insn *jump, const struct bpf_insn *other)
+{
+	u32 class = BPF_CLASS(in->code), reg = in->dst_reg;
+
+	return (in->code & 0xf8) == (BPF_MOV | BPF_K) && (u32)in->imm <= 1 &&
+	       (class == BPF_ALU || class == BPF_ALU64) && is_condition(jump) &&
+	       jump->dst_reg != reg && (BPF_SRC(jump->code) == BPF_K || jump->src_reg != reg) &&
+	       (other->code & 0xf8) == (BPF_MOV | BPF_K) && other->dst_reg == reg &&
+	       (BPF_CLASS(other->code) == BPF_ALU || BPF_CLASS(other->code) == BPF_ALU64) &&
+	       other->imm == !in->imm;
+}
+
+u32 jit_match_flag(struct jit *j, u32 i)
+{
+	const struct bpf_insn *in = &j->img->insns[i], *jump = jit_ahead(j, i + 1), *leave;
+
+	if (!is_flag(in, jump, jit_ahead(j, i + 2)))
+		return 0;
+	leave = jit_ahead(j, i + 3);
+	if (jump->off == 1)
+		return 3;
+	return jit_is_goto(leave) && jit_target(leave, i + 3) == jit_target(jump, i + 1) ? 4 : 0;
+}
+
+void jit_emit_flag(struct jit *j, u32 i, u32 span)
+{
+	const struct bpf_insn *in = &j->img->insns[i], *jump = in + 1;
+	u32 reg = jit_hw[in->dst_reg],
+	    cc = in->imm ? jit_conditions[BPF_OP(jump->code) >> 4] : other_condition(jump);
+
+	x86_zero(j, reg);
+	jit_emit_compare(j, jump);
+	x86_rr(j, 0, X86_BYTE | 0x0f90 | cc, 0, reg); /* setcc */
+	if (span == 4)
+		jit_emit_jump(j, i, (u32)jit_target(jump, i + 1), -1);
+}
+
 /* --- checks of divisors ---
  *
  * The verifier puts them there, for the CPU's division would trap; ours does what they do:

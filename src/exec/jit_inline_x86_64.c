@@ -1,78 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* jit_inline_x86_64.c - helpers that need no call: lookups in arrays, the CPU's number, loops. */
-#include "base/slot.h"
+#include <stddef.h>
 #include "exec/jit_inline_x86_64.h"
-
-/* The slot of this thread: its word is at the same distance from fs in every one. */
-static void emit_slot(struct jit *j, u32 to)
-{
-	u64 thread;
-
-	asm("mov %%fs:0, %0" : "=r"(thread));
-	put8(j, 0x64);
-	x86_op(j, 0, 0x8b, to, 0);
-	put8(j, (to & 7) << 3 | 4);
-	put8(j, 0x25);
-	put32(j, (u64)slot_word() - thread);
-	x86_rr(j, 0, 0xc1, 5, to); /* shr */
-	put8(j, 16);
-}
-
-static bool fits(u64 v)
-{
-	return v <= INT32_MAX;
-}
-
-/* reg *= by */
-static void emit_scale(struct jit *j, u32 reg, u32 by)
-{
-	if (!(by & (by - 1))) {
-		x86_rr(j, 1, 0xc1, 4, reg);
-		put8(j, __builtin_ctz(by));
-	} else {
-		x86_rr(j, 1, 0x69, reg, reg);
-		put32(j, by);
-	}
-}
-
-static bool is_indexed(const struct bpf_map *map)
-{
-	return map->ops->indexed && map->key_size == 4 && map->elem_stride &&
-	       fits(map->elem_stride) && fits(map->slot_stride);
-}
-
-/* Lookup in an array (map.h, INDEXED); the key is behind R2. */
-static void emit_indexed(struct jit *j, const struct bpf_map *map)
-{
-	u8 *none, *no_slot = NULL;
-
-	x86_mem(j, 0, 0x8b, TMP, RSI, 0);
-	if (map->slot_stride)
-		emit_slot(j, RDI);
-	x86_zero(j, RAX);
-	x86_alu_imm(j, 0, 7, TMP, (s32)map->max_entries);
-	none = X86_SKIP_IF(j, CC_AE);
-	if (map->slot_stride) {
-		x86_alu_imm(j, 0, 7, RDI, (s32)map->attr.nr_cpus);
-		no_slot = X86_SKIP_IF(j, CC_AE);
-		emit_scale(j, RDI, map->slot_stride);
-	}
-	x86_alu_imm(j, 0, 4, TMP, (s32)map->index_mask);
-	emit_scale(j, TMP, map->elem_stride);
-	x86_mov_imm(j, RAX, (u64)map->shm + map->value_off);
-	x86_rr(j, 1, 0x01, TMP, RAX);
-	if (no_slot) {
-		x86_rr(j, 1, 0x01, RDI, RAX);
-		x86_land(j, no_slot);
-	}
-	x86_land(j, none);
-}
+#include "exec/jit_lookup_x86_64.h"
 
 static bool emit_lookup(struct jit *j, const struct bpf_map *map)
 {
-	if (!map || !is_indexed(map))
+	struct jit_lookup l = {
+		.map = map, .key = {.kind = JIT_KEY_AT, .base = RSI}, .absent = -1};
+
+	if (!map || !jit_may_look_up(map))
 		return false;
-	emit_indexed(j, map);
+	jit_look_up(j, &l);
+	jit_land_lookup(j, &l);
 	return true;
 }
 
@@ -140,7 +80,9 @@ bool jit_emit_inline(struct jit *j, u32 id)
 	if (j->helpers[id] != exec_helpers[id])
 		return false;
 	switch (id) {
-	case BPF_FUNC_get_smp_processor_id: emit_slot(j, RAX); return true;
+	case BPF_FUNC_get_smp_processor_id:
+		x86_mem(j, 0, 0x8b, RAX, RUN, offsetof(struct exec_run, slot));
+		return true;
 	case BPF_FUNC_map_lookup_elem: return emit_lookup(j, j->known[BPF_REG_1].map);
 	case BPF_FUNC_loop: return emit_loop(j, j->known[BPF_REG_2].func);
 	}

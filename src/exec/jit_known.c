@@ -3,14 +3,23 @@
 #include "exec/jit_known.h"
 #include "isa/insn.h"
 
+const struct bpf_map *jit_map_of(const struct jit *j, u64 addr)
+{
+	for (u32 i = 0; i < j->img->nr_maps; i++)
+		if ((u64)j->img->maps[i] == addr)
+			return j->img->maps[i];
+	return NULL;
+}
+
 static struct jit_known known_constant(const struct jit *j, u64 v)
 {
 	u64 off = v - (u64)j->img->insns;
 	u32 at = (u32)(off / sizeof(struct bpf_insn));
 
-	for (u32 i = 0; i < j->img->nr_maps; i++)
-		if ((u64)j->img->maps[i] == v)
-			return (struct jit_known){.map = j->img->maps[i]};
+	const struct bpf_map *map = jit_map_of(j, v);
+
+	if (map)
+		return (struct jit_known){.map = map};
 	if (off < j->img->len * sizeof(struct bpf_insn) && (j->flags[at] & JIT_FUNCTION))
 		return (struct jit_known){.func = at + 1};
 	return (struct jit_known){0};

@@ -21,7 +21,7 @@ static u64 run_from(struct exec_run *run, u32 start, u64 r1, u64 r2, u64 r3)
 		exec_image_compile(run->image);
 	run->outer = exec_current();
 	run->tail_call = exec_tail_call;
-	slot_enter();
+	run->slot = slot_enter();
 	exec_current_set(run);
 	ret = exec_invoke(run, start, r1, r2, r3, 0, 0);
 	exec_current_set(run->outer);
