@@ -123,20 +123,52 @@ u32 jit_match_select(struct jit *j, u32 i)
 	return jit_is_goto(leave) && jit_target(leave, i + 2) == jit_target(in, i) ? 3 : 0;
 }
 
-/* The instruction in front of @i, from where alone control comes, left the upper half of @reg zero. */
+#define LOOK_BACK 8 /* instructions */
+
+/* Also over a jump over one move of another register. */
+static bool step_back(const struct jit *j, u32 *i, u32 reg)
+{
+	const struct bpf_insn *in = &j->img->insns[*i];
+
+	if (jit_step_back(j, i))
+		return true;
+	if (*i < 2 || (j->flags[*i] & (JIT_SHARED | JIT_FUNCTION)) || !is_condition(in - 2) ||
+	    in[-2].off != 1 || !is_select(in - 1) || in[-1].dst_reg == reg ||
+	    (j->flags[*i - 1] & (JIT_LEADER | JIT_FUNCTION | JIT_SECOND)))
+		return false;
+	*i -= 2;
+	return true;
+}
+
+/* The upper half of @reg is zero in front of instruction @i: what moves and loads in front of it tell. */
 static bool is_narrow(const struct jit *j, u32 i, u32 reg)
 {
-	const struct bpf_insn *in = &j->img->insns[i] - 1;
+	for (u32 n = 0; n < LOOK_BACK && step_back(j, &i, reg); n++) {
+		const struct bpf_insn *in = &j->img->insns[i];
+		u32 class = BPF_CLASS(in->code);
 
-	return !(j->flags[i] & (JIT_FUNCTION | JIT_LEADER)) && BPF_CLASS(in->code) == BPF_ALU &&
-	       BPF_OP(in->code) != BPF_END && in->dst_reg == reg;
+		if (is_condition(in))
+			continue;
+		if (class != BPF_ALU && class != BPF_ALU64 && class != BPF_LDX)
+			return false;
+		if (in->dst_reg != reg)
+			continue;
+		if (class == BPF_ALU)
+			return BPF_OP(in->code) != BPF_END;
+		if (class == BPF_LDX)
+			return BPF_MODE(in->code) == BPF_MEM && BPF_SIZE(in->code) != BPF_DW;
+		if (in->code != (BPF_ALU64 | BPF_MOV | BPF_X) || in->off)
+			return false;
+		reg = in->src_reg;
+	}
+	return false;
 }
 
 void jit_emit_select(struct jit *j, u32 i, u32 span)
 {
 	const struct bpf_insn *in = &j->img->insns[i], *mov = in + 1;
-	u32 from = jit_hw[mov->src_reg];
 	bool w = BPF_CLASS(mov->code) == BPF_ALU64, narrow = !w && is_narrow(j, i, mov->dst_reg);
+	u32 from = jit_hw[mov->src_reg];
 
 	if (!w && !narrow) {
 		x86_mov(j, 0, TMP, from);

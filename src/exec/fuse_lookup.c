@@ -108,21 +108,10 @@ static bool overlaps(const struct bpf_insn *store, s32 off, u32 size)
 	return store->off < off + (s32)size && off < store->off + bytes;
 }
 
-/* The instruction in front of @k from where alone control comes; false: there is none. */
-static bool step_back(const struct jit *j, u32 *k)
-{
-	do {
-		if (!*k || j->flags[*k] & (JIT_LEADER | JIT_FUNCTION))
-			return false;
-		--*k;
-	} while (j->flags[*k] & JIT_SECOND);
-	return true;
-}
-
 /* The number that @reg is in front of instruction @k. */
 static bool number_in(const struct jit *j, u32 k, u32 reg, u64 *v)
 {
-	for (u32 n = 0; n < MAX_STEPS && step_back(j, &k); n++) {
+	for (u32 n = 0; n < MAX_STEPS && jit_step_back(j, &k); n++) {
 		const struct bpf_insn *in = &j->img->insns[k];
 		u32 class = BPF_CLASS(in->code);
 
@@ -159,7 +148,7 @@ static struct jit_key find_key(const struct jit *j, u32 i, const struct pattern 
 	struct jit_key key = {.kind = JIT_KEY_AT, .base = RBP, .off = p->key};
 	u32 size = p->map->key_size, written = 0, k = i;
 
-	for (u32 n = 0; n < MAX_STEPS && step_back(j, &k); n++) {
+	for (u32 n = 0; n < MAX_STEPS && jit_step_back(j, &k); n++) {
 		const struct bpf_insn *in = &j->img->insns[k];
 
 		if (!is_plain(in))

@@ -205,13 +205,15 @@ static bool falls_through(const struct bpf_insn *in)
 	return !jit_is_goto(in) && in->code != (BPF_JMP | BPF_EXIT);
 }
 
-/* The first jump back to @i, or @i when that is far. */
+/* The first jump back to @i; @i when that is far or the loop goes on behind it. */
 static u32 loop_end(const struct jit *j, u32 i)
 {
 	const struct bpf_insn *insns = j->img->insns;
 
 	for (u32 k = i; k < j->img->len && k < i + SHORT_LOOP; k++)
-		if (!(j->flags[k] & JIT_SECOND) && jit_is_jump(&insns[k]) &&
+		if (k > i && (j->flags[k] & JIT_LOOP))
+			break;
+		else if (!(j->flags[k] & JIT_SECOND) && jit_is_jump(&insns[k]) &&
 		    jit_target(&insns[k], k) == i)
 			return k;
 	return i;

@@ -106,6 +106,16 @@ static inline const struct bpf_insn *jit_ahead(const struct jit *j, u32 i)
 
 	return i < j->func_end && !(j->flags[i] & (JIT_LEADER | JIT_FUNCTION | JIT_SECOND)) ? &j->img->insns[i] : &none;
 }
+/* The instruction in front of @i from where alone control comes; false: there is none. */
+static inline bool jit_step_back(const struct jit *j, u32 *i)
+{
+	do {
+		if (!*i || j->flags[*i] & (JIT_LEADER | JIT_FUNCTION))
+			return false;
+		--*i;
+	} while (j->flags[*i] & JIT_SECOND);
+	return true;
+}
 static inline bool jit_is_alu64(const struct bpf_insn *in, u32 op)
 {
 	return in->code == (BPF_ALU64 | op);
