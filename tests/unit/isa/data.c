@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include "data.h"
 
-enum section { S_NONE, S_ASM, S_MEM, S_RESULT, S_AFTER, S_FUSED };
+enum section { S_NONE, S_ASM, S_MEM, S_RESULT, S_AFTER, S_FUSED, S_MAPS };
 
 static const char *const section_line[] = {
 	[S_ASM] = "-- asm",	    [S_MEM] = "-- mem",	    [S_RESULT] = "-- result",
-	[S_AFTER] = "-- mem after", [S_FUSED] = "-- fused",
+	[S_AFTER] = "-- mem after", [S_FUSED] = "-- fused", [S_MAPS] = "-- maps",
 };
 
 static int add_hex(u8 *mem, int len, const char *s)
@@ -18,6 +18,31 @@ static int add_hex(u8 *mem, int len, const char *s)
 	for (; sscanf(s, " %2x%n", &byte, &used) == 1 && len < CASE_MEM; s += used)
 		mem[len++] = (u8)byte;
 	return len;
+}
+
+static int add_map(struct isa_case *c, const char *line)
+{
+	static const struct {
+		const char *name;
+		u32 type;
+	} kinds[] = {
+		{"array", BPF_MAP_TYPE_ARRAY},
+		{"percpu_array", BPF_MAP_TYPE_PERCPU_ARRAY},
+		{"hash", BPF_MAP_TYPE_HASH},
+		{"percpu_hash", BPF_MAP_TYPE_PERCPU_HASH},
+		{"lru_hash", BPF_MAP_TYPE_LRU_HASH},
+	};
+	struct isa_map *m = &c->maps[c->nr_maps];
+	char kind[32];
+
+	if (c->nr_maps == CASE_MAPS || sscanf(line, "%31s %u %u %u", kind, &m->key_size,
+					      &m->value_size, &m->max_entries) != 4)
+		return -1;
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kind, kinds[i].name))
+			m->type = kinds[i].type;
+	c->nr_maps++;
+	return m->type ? 0 : -1;
 }
 
 static int add_line(struct isa_case *c, enum section s, const char *line)
@@ -42,6 +67,7 @@ static int add_line(struct isa_case *c, enum section s, const char *line)
 		if (*line != '\n' && strlen(c->fused) + strlen(line) < sizeof(c->fused))
 			strcat(c->fused, line);
 		break;
+	case S_MAPS: return *line == '\n' ? 0 : add_map(c, line);
 	case S_NONE: break;
 	}
 	return 0;
@@ -64,7 +90,7 @@ static int finish(struct isa_case *c, const char *path,
 
 static enum section section_of(const char *line)
 {
-	for (int s = S_ASM; s <= S_FUSED; s++) {
+	for (int s = S_ASM; s <= S_MAPS; s++) {
 		size_t n = strlen(section_line[s]);
 
 		if (!strncmp(line, section_line[s], n) && line[n] == '\n')

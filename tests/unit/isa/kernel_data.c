@@ -47,6 +47,8 @@ static int map_elem(const struct state *st, int cmd, struct value *v)
 
 static bool for_kernel(const struct isa_case *c)
 {
+	if (c->nr_maps)
+		return false;
 	for (int i = 0; i < c->nr_insns; i++) {
 		if (!isa_opcode_valid(c->insns[i].code) || insn_is_pseudo_func(&c->insns[i]))
 			return false;

@@ -7,6 +7,8 @@
 #include "cover.h"
 #include "exec/exec.h"
 #include "isa/disasm.h"
+#include "base/slot.h"
+#include "map/map.h"
 
 struct state {
 	const char *path;
@@ -35,17 +37,76 @@ static bool fused_right(const struct isa_case *c, const struct jit_code *jit)
 }
 #endif
 
+/* Key and value are numbers as wide as the map has them. */
+static int fill(struct bpf_map *map)
+{
+	u64 key[8] = {0}, value[8] = {0};
+	bool hash = map->map_type != BPF_MAP_TYPE_ARRAY &&
+		    map->map_type != BPF_MAP_TYPE_PERCPU_ARRAY;
+	int err = 0;
+
+	for (u32 i = 0; !err && i < map->max_entries; i++) {
+		key[0] = hash ? i * 7 : i;
+		value[0] = 100 + i;
+		err = map->ops->update(map, key, value, BPF_ANY);
+	}
+	return err;
+}
+
+struct maps {
+	struct bpf_map map[CASE_MAPS], *list[CASE_MAPS];
+	u32 nr;
+};
+
+static void close_maps(struct maps *m)
+{
+	while (m->nr)
+		map_close(&m->map[--m->nr]);
+	slot_leave();
+}
+
+/* The slot is kept, and with it which per-CPU values are ours. */
+static int open_maps(const struct isa_case *c, struct maps *m)
+{
+	int err = 0;
+
+	slot_enter();
+	for (m->nr = 0; !err && m->nr < (u32)c->nr_maps; m->nr++) {
+		const struct isa_map *want = &c->maps[m->nr];
+		const struct map_attr attr = {.map_type = want->type,
+					      .key_size = want->key_size,
+					      .value_size = want->value_size,
+					      .max_entries = want->max_entries,
+					      .nr_cpus = slot_possible_cpus(),
+					      .seed = 0x1234567};
+
+		m->list[m->nr] = &m->map[m->nr];
+		err = map_open(m->list[m->nr], &attr);
+		if (err)
+			break;
+		err = fill(m->list[m->nr]);
+	}
+	return err;
+}
+
 static u64 run(const struct isa_case *c, u8 *mem, bool jit, int *err)
 {
 	struct bpf_insn insns[CASE_INSNS];
-	struct exec_image img = {
-		.refs = 1, .insns = insns, .len = (u32)c->nr_insns, .jit_tried = !jit};
+	struct maps maps = {0};
+	struct exec_image img = {.refs = 1,
+				 .insns = insns,
+				 .len = (u32)c->nr_insns,
+				 .jit_tried = !jit,
+				 .maps = maps.list,
+				 .nr_maps = (u32)c->nr_maps};
 	struct exec_run r = {0};
 	u64 (*volatile go)(const struct exec_image *, void *, struct exec_run *) = exec_run;
 	u64 ret = 0;
 
 	memcpy(insns, c->insns, sizeof(insns));
-	*err = exec_image_bind(&img);
+	*err = open_maps(c, &maps);
+	if (!*err)
+		*err = exec_image_bind(&img);
 	if (!*err)
 		ret = go(&img, mem, &r);
 #if defined(__x86_64__)
@@ -55,6 +116,7 @@ static u64 run(const struct isa_case *c, u8 *mem, bool jit, int *err)
 		*err = -EINVAL;
 #endif
 	exec_image_put(&img);
+	close_maps(&maps);
 	return ret;
 }
 
