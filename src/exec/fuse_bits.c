@@ -70,16 +70,6 @@ u32 jit_match_rotate(struct jit *j, u32 i)
 	return rotation_at(j, i, &r) ? r.span : 0;
 }
 
-static void emit_rorx(struct jit *j, u32 w, u32 to, u32 from, u32 right)
-{
-	put8(j, 0xc4);
-	put8(j, (to < 8) << 7 | 1 << 6 | (from < 8) << 5 | 3);
-	put8(j, w << 7 | 0x7b);
-	put8(j, 0xf0);
-	put8(j, 0xc0 | (to & 7) << 3 | (from & 7));
-	put8(j, right);
-}
-
 void jit_emit_rotate(struct jit *j, u32 i, u32 span)
 {
 	u32 w = BPF_CLASS(j->img->insns[i + 1].code) == BPF_ALU64, to, from;
@@ -89,7 +79,7 @@ void jit_emit_rotate(struct jit *j, u32 i, u32 span)
 	to = jit_hw[r.to];
 	from = jit_hw[r.from];
 	if (to != from && (j->features & HAS_BMI2)) {
-		emit_rorx(j, w, to, from, (w ? 64 : 32) - r.left);
+		x86_rorx(j, w, to, from, (w ? 64 : 32) - r.left);
 		return;
 	}
 	if (to != from)

@@ -79,20 +79,6 @@ static void emit_wide(struct jit *j, const struct copy *c)
 	}
 }
 
-/* A jump over what may be long: -> where its distance stands, the address behind it. */
-static u8 *skip_far(struct jit *j)
-{
-	put32(j, 0);
-	return j->p;
-}
-
-static void land_far(struct jit *j, u8 *from)
-{
-	s32 dist = (s32)(j->p - from);
-
-	memcpy(from - 4, &dist, 4);
-}
-
 /* Overlap: -size < to - from < size. */
 void jit_emit_copy(struct jit *j, u32 i, u32 span)
 {
@@ -105,14 +91,11 @@ void jit_emit_copy(struct jit *j, u32 i, u32 span)
 	x86_mem(j, 1, 0x8d, TMP, jit_hw[c.to], c.dst - c.src + size - 1);
 	x86_rr(j, 1, 0x29, jit_hw[c.from], TMP);
 	x86_alu_imm(j, 1, 7, TMP, 2 * size - 1);
-	put8(j, 0x0f);
-	put8(j, 0x80 | CC_B);
-	overlap = skip_far(j);
+	overlap = x86_skip_far(j, CC_B);
 	emit_wide(j, &c);
-	put8(j, 0xe9);
-	end = skip_far(j);
-	land_far(j, overlap);
+	end = x86_skip_far(j, -1);
+	x86_land_far(j, overlap);
 	for (u32 n = 0; n < span; n++)
 		jit_emit_alone(j, i + n);
-	land_far(j, end);
+	x86_land_far(j, end);
 }

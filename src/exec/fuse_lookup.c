@@ -10,7 +10,7 @@
  */
 #include "exec/fuse.h"
 #include "exec/jit_known.h"
-#include "exec/jit_lookup_x86_64.h"
+#include "exec/jit_maps_x86_64.h"
 #include "isa/insn.h"
 
 #define MAX_STEPS 24 /* instructions looked back */
@@ -62,7 +62,7 @@ static bool pattern_at(const struct jit *j, u32 i, struct pattern *p)
 			return false;
 		}
 	}
-	if (!key || !p->map || !is_lookup(j, in) || !jit_may_look_up(p->map))
+	if (!key || !p->map || !is_lookup(j, in) || !jit_may_look_up(j, p->map))
 		return false;
 	p->call = at;
 	in = jit_ahead(j, at + 1);
@@ -185,6 +185,7 @@ void jit_emit_lookup(struct jit *j, u32 i, u32 span)
 	l.key = find_key(j, i, &p);
 	target = p.jump ? jit_target(p.jump, p.call + 1) : -1;
 	if (p.jump && BPF_OP(p.jump->code) == BPF_JNE) {
+		l.ask = true;
 		jit_look_up(j, &l);
 		emit_found(j, &l, p.call + 1, (u32)target);
 		return;

@@ -119,16 +119,6 @@ static void emit_shift_right(struct jit *j, u32 ext, u32 reg, u32 count)
 #define SHR 5
 #define SAR 7
 
-/* rdx, TMP = rdx * TMP */
-static void emit_mulx(struct jit *j)
-{
-	put8(j, 0xc4);
-	put8(j, 1 << 7 | 1 << 6 | (TMP < 8) << 5 | 2);
-	put8(j, 1 << 7 | (~TMP & 15) << 3 | 3);
-	put8(j, 0xf6);
-	put8(j, 0xc0 | RDX << 3 | (TMP & 7));
-}
-
 /* rdx = x / by; even divisors and their dividends are halved where that saves the factor's 65th bit. */
 static void emit_quotient(struct jit *j, u32 w, u32 x, u64 by)
 {
@@ -143,7 +133,7 @@ static void emit_quotient(struct jit *j, u32 w, u32 x, u64 by)
 		x86_mov(j, w, RDX, x);
 	emit_shift_right(j, SHR, RDX, even);
 	x86_mov_imm(j, TMP, (u64)r.factor);
-	emit_mulx(j);
+	x86_mulx(j, RDX, TMP, TMP);
 	if (r.factor >> 64) { /* (rdx + x) >> shift, without the carry */
 		x86_mov(j, 1, TMP, x);
 		x86_rr(j, 1, 0x29, RDX, TMP);

@@ -2,14 +2,14 @@
 /* jit_inline_x86_64.c - helpers that need no call: lookups in arrays, the CPU's number, loops. */
 #include <stddef.h>
 #include "exec/jit_inline_x86_64.h"
-#include "exec/jit_lookup_x86_64.h"
+#include "exec/jit_maps_x86_64.h"
 
 static bool emit_lookup(struct jit *j, const struct bpf_map *map)
 {
 	struct jit_lookup l = {
 		.map = map, .key = {.kind = JIT_KEY_AT, .base = RSI}, .absent = -1};
 
-	if (!map || !jit_may_look_up(map))
+	if (!map || !jit_may_look_up(j, map))
 		return false;
 	jit_look_up(j, &l);
 	jit_land_lookup(j, &l);

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* jit_lookup_x86_64.c - lookups in arrays. */
+/* jit_lookup_x86_64.c - what all lookups are written with. */
 #include <stddef.h>
 #include "exec/jit_lookup_x86_64.h"
-
-static bool fits(u64 v)
-{
-	return v <= INT32_MAX;
-}
 
 void jit_emit_scale(struct jit *j, u32 reg, u32 by)
 {
@@ -24,7 +19,7 @@ void jit_lookup_leave(struct jit *j, struct jit_lookup *l, int cc)
 	if (l->absent >= 0)
 		jit_emit_jump(j, l->at + l->nr, (u32)l->absent, cc);
 	else
-		l->leaves[l->nr] = x86_skip(j, cc < 0 ? 0xeb : 0x70 | (u32)cc);
+		l->leaves[l->nr] = x86_skip_far(j, cc);
 	l->nr++;
 }
 
@@ -34,87 +29,4 @@ void jit_emit_slot_offset(struct jit *j, struct jit_lookup *l, u32 reg, u32 stri
 	x86_alu_imm(j, 0, 7, reg, (s32)l->map->attr.nr_cpus);
 	jit_lookup_leave(j, l, CC_AE);
 	jit_emit_scale(j, reg, stride);
-}
-
-static bool is_indexed(const struct bpf_map *map)
-{
-	return map->ops->indexed && map->key_size == 4 && map->elem_stride &&
-	       fits(map->elem_stride) && fits(map->slot_stride);
-}
-
-/* rax = address of the first element, + @add */
-static void emit_base(struct jit *j, const struct bpf_map *map, u64 add)
-{
-	x86_mov_imm(j, RAX, (u64)map->shm + map->value_off + add);
-}
-
-/* The key is known: so is the address, but for the slot. */
-static void emit_constant(struct jit *j, struct jit_lookup *l)
-{
-	const struct bpf_map *map = l->map;
-	u64 index = (u32)l->key.value;
-
-	if (index >= map->max_entries) {
-		x86_zero(j, RAX);
-		l->always = true;
-		return;
-	}
-	l->never = !map->slot_stride;
-	if (map->slot_stride) {
-		x86_zero(j, RAX);
-		jit_emit_slot_offset(j, l, RDI, (u32)map->slot_stride);
-	}
-	emit_base(j, map, map->elem_stride * (index & map->index_mask));
-	if (map->slot_stride)
-		x86_rr(j, 1, 0x01, RDI, RAX);
-}
-
-static void emit_index(struct jit *j, const struct jit_key *key)
-{
-	if (key->kind == JIT_KEY_IN)
-		x86_mov(j, 0, TMP, key->reg);
-	else
-		x86_mem(j, 0, 0x8b, TMP, key->base, key->off);
-}
-
-/* rax = the array + TMP elements */
-static void emit_element(struct jit *j, const struct bpf_map *map)
-{
-	u32 stride = map->elem_stride, scale = stride == 8 ? 3 : 0;
-
-	/* above the last element there is nothing but for hostile peers and speculation: max_entries was compared */
-	if (!map->bypass_spec_v1)
-		x86_alu_imm(j, 0, 4, TMP, (s32)map->index_mask);
-	if (!scale)
-		jit_emit_scale(j, TMP, stride);
-	emit_base(j, map, 0);
-	x86_at(j, 1, 0x8d, RAX, &(struct x86_addr){RAX, TMP, (u8)scale, 0}); /* lea */
-}
-
-static void emit_indexed(struct jit *j, struct jit_lookup *l)
-{
-	const struct bpf_map *map = l->map;
-
-	emit_index(j, &l->key);
-	x86_zero(j, RAX);
-	x86_alu_imm(j, 0, 7, TMP, (s32)map->max_entries);
-	jit_lookup_leave(j, l, CC_AE);
-	if (map->slot_stride)
-		jit_emit_slot_offset(j, l, RDI, (u32)map->slot_stride);
-	emit_element(j, map);
-	if (map->slot_stride)
-		x86_rr(j, 1, 0x01, RDI, RAX);
-}
-
-bool jit_may_look_up(const struct bpf_map *map)
-{
-	return is_indexed(map);
-}
-
-void jit_look_up(struct jit *j, struct jit_lookup *l)
-{
-	if (l->key.kind == JIT_KEY_IS)
-		emit_constant(j, l);
-	else
-		emit_indexed(j, l);
 }

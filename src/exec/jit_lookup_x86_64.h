@@ -2,8 +2,7 @@
 #ifndef USERBPF_JIT_LOOKUP_X86_64_H
 #define USERBPF_JIT_LOOKUP_X86_64_H
 /*
- * jit_lookup_x86_64.h - lookups in maps that are known, without a call: arrays (map.h, INDEXED) and hashes
- * (map/chains.h). The value's address is in rax, zero when there is none; what a call may change changes here, too.
+ * jit_lookup_x86_64.h - lookups in maps that are known, without a call: arrays (jit_array) and hashes (jit_hash). The value's address is in rax, zero when there is none; what a call may change changes here, too.
  */
 #include "exec/jit_parts_x86_64.h"
 
@@ -25,22 +24,18 @@ struct jit_lookup {
 	 * -1: to what is written next */
 	s64 absent;
 	u32 at;
+	bool ask;	    /* -1, and who found something goes elsewhere */
 	bool never, always; /* it is clear where that is */
 	u32 nr;
 	u8 *leaves[JIT_MAX_LEAVES];
 };
 
-bool jit_may_look_up(const struct bpf_map *map);
-void jit_look_up(struct jit *j, struct jit_lookup *l);
-
 /* Who found nothing is here, if no jump took him elsewhere. */
 static inline void jit_land_lookup(struct jit *j, const struct jit_lookup *l)
 {
 	for (u32 n = 0; l->absent < 0 && n < l->nr; n++)
-		x86_land(j, l->leaves[n]);
+		x86_land_far(j, l->leaves[n]);
 }
-
-/* --- for jit_hash_x86_64.c --- */
 
 /* Leaves for where nothing was found, on a condition (-1: always). */
 void jit_lookup_leave(struct jit *j, struct jit_lookup *l, int cc);

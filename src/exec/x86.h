@@ -159,4 +159,44 @@ static inline void x86_land(struct jit *j, u8 *from)
 	from[-1] = (u8)(j->p - from);
 }
 
+/* The same over any distance; -1: always. */
+static inline u8 *x86_skip_far(struct jit *j, int cc)
+{
+	if (cc < 0) {
+		put8(j, 0xe9);
+	} else {
+		put8(j, 0x0f);
+		put8(j, 0x80 | (u32)cc);
+	}
+	put32(j, 0);
+	return j->p;
+}
+static inline void x86_land_far(struct jit *j, u8 *from)
+{
+	s32 dist = (s32)(j->p - from);
+
+	memcpy(from - 4, &dist, 4);
+}
+
+/* Three operands, of BMI2. */
+static inline void x86_rorx(struct jit *j, u32 w, u32 to, u32 from, u32 right)
+{
+	put8(j, 0xc4);
+	put8(j, (to < 8) << 7 | 1 << 6 | (from < 8) << 5 | 3);
+	put8(j, w << 7 | 0x7b);
+	put8(j, 0xf0);
+	put8(j, 0xc0 | (to & 7) << 3 | (from & 7));
+	put8(j, right);
+}
+
+/* high, low = rdx * by */
+static inline void x86_mulx(struct jit *j, u32 high, u32 low, u32 by)
+{
+	put8(j, 0xc4);
+	put8(j, (high < 8) << 7 | 1 << 6 | (by < 8) << 5 | 2);
+	put8(j, 1 << 7 | (~low & 15) << 3 | 3);
+	put8(j, 0xf6);
+	put8(j, 0xc0 | (high & 7) << 3 | (by & 7));
+}
+
 #endif
