@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* exec FILE.bpf.o - loads the object and prints "PROGRAM NS RESULT" for each program: its time per run, the least of
+/* exec FILE.bpf.o [PROGRAM...] - loads the object and prints "PROGRAM NS RESULT" for each program, or those named: its time per run, the least of
  * several batches, and what it returned. Under `userbpf run` or not: whoever answers bpf(2) is measured. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -64,6 +65,15 @@ static int measure(int fd, const char *name)
 	return 0;
 }
 
+static bool wanted(const char *name, char **names)
+{
+	bool found = !*names;
+
+	for (; *names && !found; names++)
+		found = !strcmp(*names, name);
+	return found;
+}
+
 int main(int argc, char **argv)
 {
 	struct bpf_object *obj;
@@ -73,8 +83,13 @@ int main(int argc, char **argv)
 	obj = argc > 1 ? bpf_object__open_file(argv[1], NULL) : NULL;
 	if (!obj || bpf_object__load(obj))
 		return 1;
-	bpf_object__for_each_program(
-		prog, obj) if (measure(bpf_program__fd(prog), bpf_program__name(prog))) return 1;
+	bpf_object__for_each_program(prog, obj)
+	{
+		const char *name = bpf_program__name(prog);
+
+		if (wanted(name, argv + 2) && measure(bpf_program__fd(prog), name))
+			return 1;
+	}
 	bpf_object__close(obj);
 	return 0;
 }

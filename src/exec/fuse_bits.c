@@ -157,6 +157,81 @@ void jit_emit_extend(struct jit *j, u32 i, u32 span)
 	x86_rr(j, e.sign && e.wide, ops[e.sign][e.bits / 16], jit_hw[e.to], jit_hw[e.from]);
 }
 
+/* --- fields that begin at another bit ---
+ *
+ *	[a = s;] a >>= 5; a &= 0x7f      rorx a, s, 5; and a, 0x7f
+ *
+ * What turns in from below is above the mask.
+ */
+struct field {
+	u8 to, from, shift, span;
+	bool wide;
+	s32 mask;
+};
+
+static bool field_at(const struct jit *j, u32 i, struct field *f)
+{
+	const struct bpf_insn *in = &j->img->insns[i], *shift = in, *and;
+	u32 class = BPF_CLASS(jit_ahead(j, i + 1)->code);
+	bool copied = (class == BPF_ALU || class == BPF_ALU64) && is_move_for(in, class) &&
+		      jit_ahead(j, i + 1)->dst_reg == in->dst_reg;
+
+	if (copied)
+		shift = in + 1;
+	class = BPF_CLASS(shift->code);
+	and = jit_ahead(j, i + copied + 1);
+	*f = (struct field){.to = shift->dst_reg,
+			    .from = copied ? in->src_reg : shift->dst_reg,
+			    .shift = (u8)shift->imm,
+			    .span = 2 + copied,
+			    .wide = class == BPF_ALU64,
+			    .mask = and->imm};
+	return is_shift(shift, class, f->to) && BPF_OP(shift->code) == BPF_RSH &&
+	       shift->imm < (f->wide ? 64 : 32) &&
+	       (and->code == (BPF_ALU64 | BPF_AND | BPF_K) ||
+		and->code == (BPF_ALU | BPF_AND | BPF_K)) &&
+	       and->dst_reg == f->to && f->mask > 0 &&
+	       (u64)f->mask >> ((f->wide ? 64 : 32) - f->shift) == 0;
+}
+
+/* Masks that a jump asks about are its. */
+static bool is_asked(const struct bpf_insn *in, u32 reg)
+{
+	u32 class = BPF_CLASS(in->code), op = in->code & 0xf8;
+
+	return (class == BPF_JMP || class == BPF_JMP32) &&
+	       (op == (BPF_JEQ | BPF_K) || op == (BPF_JNE | BPF_K)) && in->dst_reg == reg && !in->imm;
+}
+
+u32 jit_match_field(struct jit *j, u32 i)
+{
+	struct field f;
+
+	return field_at(j, i, &f) && !is_asked(jit_ahead(j, i + f.span), f.to) ? f.span : 0;
+}
+
+void jit_emit_field(struct jit *j, u32 i, u32 span)
+{
+	struct field f;
+	u32 to, from;
+
+	field_at(j, i, &f);
+	to = jit_hw[f.to];
+	from = jit_hw[f.from];
+	if (to != from && (j->features & HAS_BMI2)) {
+		x86_rorx(j, f.wide, to, from, f.shift);
+	} else {
+		if (to != from)
+			x86_mov(j, f.wide, to, from);
+		x86_rr(j, f.wide, 0xc1, 5, to); /* shr */
+		put8(j, f.shift);
+	}
+	if (f.mask == 0xff || f.mask == 0xffff)
+		x86_rr(j, 0, f.mask == 0xff ? X86_BYTE | 0x0fb6 : 0x0fb7, to, to); /* movzx */
+	else
+		x86_alu_imm(j, 0, 4, to, f.mask);
+}
+
 /* --- byte swaps --- */
 
 u32 jit_match_swapped(struct jit *j, u32 i)

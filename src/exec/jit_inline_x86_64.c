@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* jit_inline_x86_64.c - helpers that need no call: lookups in arrays, the CPU's number, loops. */
 #include <stddef.h>
+#include <time.h>
 #include "exec/jit_inline_x86_64.h"
 #include "exec/jit_maps_x86_64.h"
+#include "exec/vdso.h"
 
 static bool emit_lookup(struct jit *j, const struct bpf_map *map)
 {
@@ -13,6 +15,24 @@ static bool emit_lookup(struct jit *j, const struct bpf_map *map)
 		return false;
 	jit_look_up(j, &l);
 	jit_land_lookup(j, &l);
+	return true;
+}
+
+/* The clock, from where the C library has it. */
+static bool emit_clock(struct jit *j, clockid_t clock)
+{
+	const void *fn = vdso_function("__vdso_clock_gettime");
+
+	if (!fn)
+		return false;
+	x86_alu_imm(j, 1, 5, RSP, 16); /* sub */
+	x86_mov_imm(j, RDI, (u64)clock);
+	x86_mov(j, 1, RSI, RSP);
+	jit_emit_c_call(j, fn);
+	x86_mem(j, 1, 0x69, RAX, RSP, 0); /* imul: seconds */
+	put32(j, 1000000000);
+	x86_mem(j, 1, 0x03, RAX, RSP, 8); /* add */
+	x86_alu_imm(j, 1, 0, RSP, 16);
 	return true;
 }
 
@@ -83,6 +103,11 @@ bool jit_emit_inline(struct jit *j, u32 id)
 	case BPF_FUNC_get_smp_processor_id:
 		x86_mem(j, 0, 0x8b, RAX, RUN, offsetof(struct exec_run, slot));
 		return true;
+	case BPF_FUNC_ktime_get_ns: return emit_clock(j, CLOCK_MONOTONIC);
+	case BPF_FUNC_ktime_get_boot_ns: return emit_clock(j, CLOCK_BOOTTIME);
+	case BPF_FUNC_ktime_get_coarse_ns: return emit_clock(j, CLOCK_MONOTONIC_COARSE);
+	case BPF_FUNC_ktime_get_tai_ns: return emit_clock(j, CLOCK_TAI);
+	case BPF_FUNC_this_cpu_ptr: x86_mov(j, 1, RAX, RDI); return true;
 	case BPF_FUNC_map_lookup_elem: return emit_lookup(j, j->known[BPF_REG_1].map);
 	case BPF_FUNC_loop: return emit_loop(j, j->known[BPF_REG_2].func);
 	}

@@ -167,6 +167,23 @@ static void put_extend(struct rng *r, struct prog *p)
 	    BPF_INSN(class | (below(r, 2) ? BPF_RSH : BPF_ARSH), a, 0, 0, below(r, 8) ? k : k / 2));
 }
 
+static void put_field(struct rng *r, struct prog *p)
+{
+	u32 a = free_reg(r, p), s = free_reg(r, p);
+	u8 class = below(r, 2) ? BPF_ALU64 : BPF_ALU, other = below(r, 6) ? class : BPF_ALU64;
+	u32 shift = 1 + below(r, class == BPF_ALU64 ? 63 : 31);
+	s32 mask = below(r, 2) ? (s32)((1u << below(r, 32)) - 1) : (s32)number(r);
+
+	if (below(r, 2))
+		put(p, BPF_INSN(other | BPF_MOV | BPF_X, a, s, 0, 0));
+	put(p, BPF_INSN(class | BPF_RSH | BPF_K, a, 0, 0, (s32)shift));
+	put(p, BPF_INSN(other | BPF_AND | BPF_K, a, 0, 0, mask));
+	if (below(r, 6))
+		return;
+	put(p, BPF_JMP_IMM(below(r, 2) ? BPF_JEQ : BPF_JNE, a, 0, 1));
+	put(p, BPF_ALU64_IMM(BPF_ADD, s, 1));
+}
+
 /* Jumps over some of what follows. */
 static void put_jumps(struct rng *r, struct prog *p)
 {
@@ -175,7 +192,7 @@ static void put_jumps(struct rng *r, struct prog *p)
 	u32 a = free_reg(r, p), s = free_reg(r, p), b = free_reg(r, p);
 	u8 class = below(r, 2) ? BPF_ALU64 : BPF_ALU, x = below(r, 2) ? BPF_X : BPF_K;
 
-	switch (below(r, 5)) {
+	switch (below(r, 6)) {
 	case 0: /* asks whether something is zero */
 		if (below(r, 2))
 			put(p, BPF_INSN(class | BPF_MOV | BPF_X, a, s, 0, 0));
@@ -197,6 +214,17 @@ static void put_jumps(struct rng *r, struct prog *p)
 		put(p, any_branch(r, p, 3));
 		put(p, BPF_INSN(class | BPF_MOV | x, a, x == BPF_X ? b : 0, 0,
 				x == BPF_X ? 0 : (s32)number(r)));
+		put(p, BPF_JMP_A(1));
+		put(p, BPF_ALU64_IMM(BPF_ADD, b, 3));
+		break;
+	case 5: /* 0 or 1, mostly */
+		put(p, BPF_INSN(class | BPF_MOV | BPF_K, a, 0, 0, (s32)below(r, below(r, 8) ? 2 : 3)));
+		x = (u8)below(r, 2);
+		put(p, any_branch(r, p, x ? 1 : 3));
+		put(p, BPF_INSN((below(r, 2) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_K, a, 0, 0,
+				(s32)below(r, 2)));
+		if (x)
+			break;
 		put(p, BPF_JMP_A(1));
 		put(p, BPF_ALU64_IMM(BPF_ADD, b, 3));
 		break;
@@ -304,7 +332,8 @@ static void put_copy(struct rng *r, struct prog *p)
 
 void put_idiom(struct rng *r, struct prog *p)
 {
-	switch (below(r, 10)) {
+	switch (below(r, 11)) {
+	case 10: put_field(r, p); break;
 	case 0: put_rotate(r, p); break;
 	case 1: put_sum(r, p); break;
 	case 2: put_address(r, p); break;

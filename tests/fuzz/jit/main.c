@@ -5,7 +5,7 @@
  *
  * Not what a verifier would accept, only what cannot leave its memory: every register but one holds
  * any number, the one (any of R1..R9) points to memory, jumps go forwards or round a counted loop,
- * calls go to helpers that mix their arguments, to subprograms and, through a helper, back into the
+ * calls go to helpers that mix their arguments, look up in maps, to subprograms and, through a helper, back into the
  * program. tests/fuzz/soundness has programs as the verifier leaves them; here every opcode meets
  * every pair of registers and any constant. Loads that may fault read addresses of all kinds.
  * Without --seconds and --count: JIT_SECONDS (30 when unset).
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "isa/disasm.h"
-#include "prog.h"
+#include "maps.h"
 
 u64 number(struct rng *r)
 {
@@ -74,7 +74,7 @@ static u64 call_back(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *ru
 	return ret * 3 + exec_callback(run, r1, r2 + 1, r3, r4, r5, 2);
 }
 
-static helper_fn helpers[EXEC_NR_HELPERS] = {[1] = mix, [2] = call_back};
+static helper_fn helpers[EXEC_NR_HELPERS] = {[MIX] = mix, [2] = call_back};
 
 /* --- programs --- */
 
@@ -282,7 +282,9 @@ static void put_call(struct rng *r, struct prog *p, u32 *calls, u32 *nr_calls)
 {
 	if (p->base <= 5)
 		return;
-	if (p->depth && *nr_calls < 4 && below(r, 2)) {
+	if (below(r, 2)) {
+		put_lookup(r, p);
+	} else if (p->depth && *nr_calls < 4 && below(r, 2)) {
 		bool by_helper = below(r, 2);
 
 		if (by_helper) {
@@ -302,7 +304,7 @@ static void put_call(struct rng *r, struct prog *p, u32 *calls, u32 *nr_calls)
 			put(p, BPF_CALL_REL(0));
 		}
 	} else {
-		put(p, BPF_EMIT_CALL(1));
+		put(p, BPF_EMIT_CALL(MIX));
 	}
 	put_after_call(r, p);
 }
@@ -382,8 +384,9 @@ static void put_function(struct rng *r, struct prog *p, u32 room, bool sub)
 
 struct fuzz {
 	u64 seed, count, programs, insns, refused;
-	u64 fusions[16];
+	u64 fusions[32];
 	double seconds;
+	struct bpf_map **maps;
 };
 
 struct outcome {
@@ -425,11 +428,13 @@ static bool run(struct fuzz *f, const struct prog *p, const u8 *mem, bool jit, s
 {
 	static struct bpf_insn insns[MAX_LEN];
 	struct exec_image img = {
-		.refs = 1, .insns = insns, .len = p->len, .helpers = helpers, .jit_tried = !jit};
+		.refs = 1, .insns = insns, .len = p->len, .helpers = helpers, .jit_tried = !jit,
+		.maps = f->maps, .nr_maps = LOOKUP_MAPS};
 	struct exec_run run = {.cookie = 77};
 	bool ok;
 
 	helpers[BPF_FUNC_loop] = exec_helpers[BPF_FUNC_loop];
+	helpers[BPF_FUNC_map_lookup_elem] = exec_helpers[BPF_FUNC_map_lookup_elem];
 	memcpy(insns, p->insns, p->len * sizeof(*insns));
 	memcpy(o->mem, mem, sizeof(o->mem));
 	if (exec_image_bind(&img))
@@ -538,6 +543,11 @@ int main(int argc, char **argv)
 	printf("no JIT for this CPU\n");
 	return 77;
 #endif
+	f.maps = open_maps();
+	if (!f.maps) {
+		printf("no maps\n");
+		return 2;
+	}
 	signal(SIGINT, stop); /* the figures are printed all the same */
 	signal(SIGTERM, stop);
 	for (u64 i = 0; ok && !stopped && (!f.count || i < f.count); i++) {

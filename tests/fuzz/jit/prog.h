@@ -8,6 +8,7 @@
 #define MAX_LEN	 600
 #define MEM	 256
 #define REGS	 10 /* R0..R9 */
+#define MIX	 40 /* a helper that mixes its arguments */
 #define AT_STACK 10 /* words of the stack that are looked at */
 
 struct rng {
@@ -57,6 +58,9 @@ static inline u32 free_reg(struct rng *r, const struct prog *p)
 
 /* Numbers that are at some edge, and others. */
 u64 number(struct rng *r);
+/* A lookup, in a function whose memory is not behind R0..R5, and what follows; the number of maps there are. */
+#define LOOKUP_MAPS 8
+void put_lookup(struct rng *r, struct prog *p);
 /* Instructions as compilers and the verifier put them next to each other: what the JIT fuses, and what
  * almost is. */
 void put_idiom(struct rng *r, struct prog *p);

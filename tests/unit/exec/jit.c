@@ -304,6 +304,49 @@ static void test_cpu(void **state)
 	slot_leave();
 }
 
+static u64 clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
+}
+
+static void test_clocks(void **state)
+{
+	static const struct {
+		clockid_t clock;
+		const char *text;
+	} clocks[] = {
+		{CLOCK_MONOTONIC, "call bpf_ktime_get_ns\nexit\n"},
+		{CLOCK_BOOTTIME, "call bpf_ktime_get_boot_ns\nexit\n"},
+		{CLOCK_MONOTONIC_COARSE, "call bpf_ktime_get_coarse_ns\nexit\n"},
+		{CLOCK_TAI, "call bpf_ktime_get_tai_ns\nexit\n"},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(clocks); i++) {
+		struct prog p;
+
+		compile(&p, clocks[i].text);
+		for (u32 n = 0; n < 100; n++) {
+			u64 before = clock_ns(clocks[i].clock), now = run(&p, NULL);
+
+			assert_in_range(now, before, clock_ns(clocks[i].clock));
+		}
+		exec_image_put(&p.img);
+	}
+}
+
+static void test_this_cpu(void **state)
+{
+	u64 word = 4711;
+	struct prog p;
+
+	compile(&p, "call bpf_this_cpu_ptr\nr0 = *(u64 *)(r0 +0)\nexit\n");
+	assert_int_equal(run(&p, &word), 4711);
+	exec_image_put(&p.img);
+}
+
 /* --- division by constants, which is multiplication --- */
 
 static void check_divisor(s32 imm, u32 code)
@@ -520,6 +563,8 @@ int main(void)
 		cmocka_unit_test(test_lookup),
 		cmocka_unit_test(test_lookup_unknown),
 		cmocka_unit_test(test_cpu),
+		cmocka_unit_test(test_clocks),
+		cmocka_unit_test(test_this_cpu),
 		cmocka_unit_test(test_divide),
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_too_deep),
