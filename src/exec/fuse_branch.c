@@ -111,12 +111,24 @@ static bool is_select(const struct bpf_insn *mov)
 	       (BPF_CLASS(mov->code) == BPF_ALU || BPF_CLASS(mov->code) == BPF_ALU64);
 }
 
+/* But a register that is compared with the constant it then is: at least that, or at most. */
+static bool is_clamp(const struct bpf_insn *in, const struct bpf_insn *mov)
+{
+	u32 op = BPF_OP(in->code), class = BPF_CLASS(mov->code);
+
+	return (mov->code & 0xf8) == (BPF_MOV | BPF_K) &&
+	       (class == BPF_ALU || class == BPF_ALU64) && BPF_SRC(in->code) == BPF_K &&
+	       op != BPF_JEQ && op != BPF_JNE && op != BPF_JSET && in->dst_reg == mov->dst_reg &&
+	       in->imm == mov->imm;
+}
+
 /* if ... goto +1; r1 = r2          or: if ... goto there; r1 = r2; goto there */
 u32 jit_match_select(struct jit *j, u32 i)
 {
-	const struct bpf_insn *in = &j->img->insns[i], *leave = jit_ahead(j, i + 2);
+	const struct bpf_insn *in = &j->img->insns[i], *mov = jit_ahead(j, i + 1),
+			      *leave = jit_ahead(j, i + 2);
 
-	if (!is_condition(in) || !is_select(jit_ahead(j, i + 1)))
+	if (!is_condition(in) || !(is_select(mov) || is_clamp(in, mov)))
 		return 0;
 	if (in->off == 1)
 		return 2;
@@ -170,7 +182,10 @@ void jit_emit_select(struct jit *j, u32 i, u32 span)
 	bool w = BPF_CLASS(mov->code) == BPF_ALU64, narrow = !w && is_narrow(j, i, mov->dst_reg);
 	u32 from = jit_hw[mov->src_reg];
 
-	if (!w && !narrow) {
+	if (BPF_SRC(mov->code) == BPF_K) {
+		x86_mov_imm(j, TMP, w ? (u64)(s64)mov->imm : (u32)mov->imm);
+		from = TMP;
+	} else if (!w && !narrow) {
 		x86_mov(j, 0, TMP, from);
 		from = TMP;
 	}
