@@ -5,7 +5,7 @@
 . "$SRC/tests/e2e/lib.sh"
 cc=$(command -v cc || command -v gcc) || skip "a C compiler is missing"
 start
-for app in jit jited; do
+for app in jit jited jit_lines; do
 	$cc -O2 -Wall "$SRC/tests/e2e/$app.c" -o "$T/$app" -lbpf 2>"$T/err" || { fail "$app.c: $(head -5 "$T/err")"; exit 1; }
 done
 x86=
@@ -39,6 +39,12 @@ if command -v objdump >/dev/null; then
 fi
 ub bpftool prog show | grep -q ' jited [1-9][0-9]*B' || fail "prog show: not jited"
 compiled "the service" "$pid"
+
+# lines of the source, as `bpftool prog dump jited` shows them; loops and functions among the programs
+for obj in plain helpers heavy; do
+	lines=$(ub "$T/jit_lines" "$OBJ/$obj.bpf.o" 2>&1 | tail -5)
+	expr "$lines" : 'programs [1-9][0-9]*, functions [1-9][0-9]*, wrong 0$' >/dev/null || fail "lines of $obj: $lines"
+done
 
 # profilers; the shell becomes the program, so that its pid is known
 export JITDUMPDIR=$T
