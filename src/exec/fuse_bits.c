@@ -188,9 +188,9 @@ static bool field_at(const struct jit *j, u32 i, struct field *f)
 			    .mask = and->imm};
 	return is_shift(shift, class, f->to) && BPF_OP(shift->code) == BPF_RSH &&
 	       shift->imm < (f->wide ? 64 : 32) &&
-	       (and->code == (BPF_ALU64 | BPF_AND | BPF_K) ||
-		and->code == (BPF_ALU | BPF_AND | BPF_K)) &&
-	       and->dst_reg == f->to && f->mask > 0 &&
+	       (and->code == (BPF_ALU64 | BPF_AND | BPF_K) || and->code == (BPF_ALU | BPF_AND |
+									    BPF_K)) &&
+		       and->dst_reg == f->to && f->mask > 0 &&
 	       (u64)f->mask >> ((f->wide ? 64 : 32) - f->shift) == 0;
 }
 
@@ -200,7 +200,8 @@ static bool is_asked(const struct bpf_insn *in, u32 reg)
 	u32 class = BPF_CLASS(in->code), op = in->code & 0xf8;
 
 	return (class == BPF_JMP || class == BPF_JMP32) &&
-	       (op == (BPF_JEQ | BPF_K) || op == (BPF_JNE | BPF_K)) && in->dst_reg == reg && !in->imm;
+	       (op == (BPF_JEQ | BPF_K) || op == (BPF_JNE | BPF_K)) && in->dst_reg == reg &&
+	       !in->imm;
 }
 
 u32 jit_match_field(struct jit *j, u32 i)

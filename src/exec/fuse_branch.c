@@ -197,7 +197,8 @@ void jit_emit_select(struct jit *j, u32 i, u32 span)
 
 /* r1 = 1; if ... goto +1; r1 = 0          and 0 and 1. Where both go to one place far away the jump stays: it is taken
  * anyway, and was measured to be faster. */
-static bool is_flag(const struct bpf_insn *in, const struct bpf_insn *jump, const struct bpf_insn *other)
+static bool is_flag(const struct bpf_insn *in, const struct bpf_insn *jump,
+		    const struct bpf_insn *other)
 {
 	u32 class = BPF_CLASS(in->code), reg = in->dst_reg;
 
@@ -291,8 +292,7 @@ u32 jit_match_invert(struct jit *j, u32 i)
 	const struct bpf_insn *in = &j->img->insns[i], *leave = jit_ahead(j, i + 1);
 
 	return is_condition(in) && jit_is_goto(leave) &&
-			       (in->off == 1 ||
-				(in->off > 0 && jit_target(leave, i + 1) <= i))
+			       (in->off == 1 || (in->off > 0 && jit_target(leave, i + 1) <= i))
 		       ? 2
 		       : 0;
 }

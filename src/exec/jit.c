@@ -12,10 +12,11 @@
 #define PAGE	       JIT_PAGE
 #define PAGE_UP(bytes) round_up((size_t)(bytes), PAGE)
 #define MAX_LEN	       (8u << 20) /* instructions; addresses stay far inside 32 bits */
-#define WORK_SIZE      (2 * sizeof(u32) + 2 * sizeof(u16) + 2ul) /* at, entry; live, flags; fused, span */
-#define LOOP_ALIGN     16
-#define LINE	       64 /* bytes that CPUs predict the jumps of together */
-#define SHORT_LOOP     20 /* instructions at most in a loop that may fit into one */
+#define WORK_SIZE \
+	(2 * sizeof(u32) + 2 * sizeof(u16) + 2ul) /* at, entry; live, flags; fused, span */
+#define LOOP_ALIGN 16
+#define LINE	   64 /* bytes that CPUs predict the jumps of together */
+#define SHORT_LOOP 20 /* instructions at most in a loop that may fit into one */
 
 static void *pages(size_t size, int prot)
 {
@@ -214,7 +215,7 @@ static u32 loop_end(const struct jit *j, u32 i)
 		if (k > i && (j->flags[k] & JIT_LOOP))
 			break;
 		else if (!(j->flags[k] & JIT_SECOND) && jit_is_jump(&insns[k]) &&
-		    jit_target(&insns[k], k) == i)
+			 jit_target(&insns[k], k) == i)
 			return k;
 	return i;
 }

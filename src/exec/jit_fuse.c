@@ -29,7 +29,8 @@ _Static_assert((int)JIT_NR_FUSIONS <= JIT_MAX_FUSIONS, "room for counts");
 static const u32 may_begin[8] = {
 	[BPF_LDX] = MAY(bytes) | MAY(swapped) | MAY(copy),
 	[BPF_ALU] = MAY(rotate) | MAY(extend) | MAY(field) | MAY(test) | MAY(flag),
-	[BPF_ALU64] = MAY(rotate) | MAY(extend) | MAY(field) | MAY(address) | MAY(test) | MAY(lookup) | MAY(flag),
+	[BPF_ALU64] = MAY(rotate) | MAY(extend) | MAY(field) | MAY(address) | MAY(test) |
+		      MAY(lookup) | MAY(flag),
 	[BPF_LD] = MAY(lookup),
 	[BPF_JMP] = MAY(select) | MAY(divide) | MAY(invert) | MAY(leave) | MAY(table),
 	[BPF_JMP32] = MAY(select) | MAY(divide) | MAY(invert) | MAY(leave) | MAY(table),

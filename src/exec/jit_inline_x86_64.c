@@ -8,8 +8,7 @@
 
 static bool emit_lookup(struct jit *j, const struct bpf_map *map)
 {
-	struct jit_lookup l = {
-		.map = map, .key = {.kind = JIT_KEY_AT, .base = RSI}, .absent = -1};
+	struct jit_lookup l = {.map = map, .key = {.kind = JIT_KEY_AT, .base = RSI}, .absent = -1};
 
 	if (!map || !jit_may_look_up(j, map))
 		return false;

@@ -9,7 +9,7 @@
 
 #define PATIENCE (-(s32)MAX_BPF_STACK - 16) /* of may_goto: under the stack */
 
-#define hw	  jit_hw
+#define hw jit_hw
 
 static const u8 saved[] = {6, 7, 8, 9};
 static const u8 scratch[] = {RAX, RDI, RSI, RDX, RCX, R8};

@@ -5,7 +5,7 @@
 #include <sys/auxv.h>
 #include "exec/vdso.h"
 
-static const ElfW(Shdr) *symbols_of(const ElfW(Ehdr) *elf)
+static const ElfW(Shdr) * symbols_of(const ElfW(Ehdr) * elf)
 {
 	const ElfW(Shdr) *s = (const void *)((const char *)elf + elf->e_shoff);
 
@@ -16,7 +16,7 @@ static const ElfW(Shdr) *symbols_of(const ElfW(Ehdr) *elf)
 }
 
 /* Addresses in it count from the first segment's. */
-static u64 begin_of(const ElfW(Ehdr) *elf)
+static u64 begin_of(const ElfW(Ehdr) * elf)
 {
 	const ElfW(Phdr) *p = (const void *)((const char *)elf + elf->e_phoff);
 
@@ -30,8 +30,8 @@ const void *vdso_function(const char *name)
 {
 	const char *base = (const char *)getauxval(AT_SYSINFO_EHDR), *names;
 	const ElfW(Ehdr) *elf = (const void *)base;
-	const ElfW(Shdr) *dynsym, *sections;
-	const ElfW(Sym) *sym;
+	const ElfW(Shdr) * dynsym, *sections;
+	const ElfW(Sym) * sym;
 
 	dynsym = base && !memcmp(elf->e_ident, ELFMAG, SELFMAG) ? symbols_of(elf) : NULL;
 	if (!dynsym)

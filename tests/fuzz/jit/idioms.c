@@ -218,7 +218,8 @@ static void put_jumps(struct rng *r, struct prog *p)
 		put(p, BPF_ALU64_IMM(BPF_ADD, b, 3));
 		break;
 	case 5: /* 0 or 1, mostly */
-		put(p, BPF_INSN(class | BPF_MOV | BPF_K, a, 0, 0, (s32)below(r, below(r, 8) ? 2 : 3)));
+		put(p,
+		    BPF_INSN(class | BPF_MOV | BPF_K, a, 0, 0, (s32)below(r, below(r, 8) ? 2 : 3)));
 		x = (u8)below(r, 2);
 		put(p, any_branch(r, p, x ? 1 : 3));
 		put(p, BPF_INSN((below(r, 2) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_K, a, 0, 0,

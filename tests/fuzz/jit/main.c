@@ -427,9 +427,13 @@ static bool all_fused(const struct fuzz *f)
 static bool run(struct fuzz *f, const struct prog *p, const u8 *mem, bool jit, struct outcome *o)
 {
 	static struct bpf_insn insns[MAX_LEN];
-	struct exec_image img = {
-		.refs = 1, .insns = insns, .len = p->len, .helpers = helpers, .jit_tried = !jit,
-		.maps = f->maps, .nr_maps = LOOKUP_MAPS};
+	struct exec_image img = {.refs = 1,
+				 .insns = insns,
+				 .len = p->len,
+				 .helpers = helpers,
+				 .jit_tried = !jit,
+				 .maps = f->maps,
+				 .nr_maps = LOOKUP_MAPS};
 	struct exec_run run = {.cookie = 77};
 	bool ok;
 

@@ -26,17 +26,15 @@ static int add_map(struct isa_case *c, const char *line)
 		const char *name;
 		u32 type;
 	} kinds[] = {
-		{"array", BPF_MAP_TYPE_ARRAY},
-		{"percpu_array", BPF_MAP_TYPE_PERCPU_ARRAY},
-		{"hash", BPF_MAP_TYPE_HASH},
-		{"percpu_hash", BPF_MAP_TYPE_PERCPU_HASH},
+		{"array", BPF_MAP_TYPE_ARRAY},	     {"percpu_array", BPF_MAP_TYPE_PERCPU_ARRAY},
+		{"hash", BPF_MAP_TYPE_HASH},	     {"percpu_hash", BPF_MAP_TYPE_PERCPU_HASH},
 		{"lru_hash", BPF_MAP_TYPE_LRU_HASH},
 	};
 	struct isa_map *m = &c->maps[c->nr_maps];
 	char kind[32];
 
-	if (c->nr_maps == CASE_MAPS || sscanf(line, "%31s %u %u %u", kind, &m->key_size,
-					      &m->value_size, &m->max_entries) != 4)
+	if (c->nr_maps == CASE_MAPS ||
+	    sscanf(line, "%31s %u %u %u", kind, &m->key_size, &m->value_size, &m->max_entries) != 4)
 		return -1;
 	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(kind, kinds[i].name))

@@ -41,8 +41,8 @@ static bool fused_right(const struct isa_case *c, const struct jit_code *jit)
 static int fill(struct bpf_map *map)
 {
 	u64 key[8] = {0}, value[8] = {0};
-	bool hash = map->map_type != BPF_MAP_TYPE_ARRAY &&
-		    map->map_type != BPF_MAP_TYPE_PERCPU_ARRAY;
+	bool hash =
+		map->map_type != BPF_MAP_TYPE_ARRAY && map->map_type != BPF_MAP_TYPE_PERCPU_ARRAY;
 	int err = 0;
 
 	for (u32 i = 0; !err && i < map->max_entries; i++) {
