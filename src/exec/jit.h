@@ -15,13 +15,14 @@
  *
  * Compiling takes time in proportion to the program's length. Three passes write the same code: sizes with every jump
  * long, then places, then code. Before, liveness (jit_live.c) tells which registers are read again; during the first, groups of instructions that are
- * fewer for the CPU are found (jit_fuse.h), and what registers certainly are (jit_known) makes calls of helpers lookups, loops or
+ * fewer for the CPU are found (fuse.h), and what registers certainly are (jit_known.h) makes calls of helpers lookups, loops or
  * direct calls. Jumps to BPF_EXIT go to one way out behind the function, jumps to gotos where these lead.
  *
- *	jit.c       what is where, passes, memory    jit_code.h       the result
- *	jit_live.h  registers that are read again    jit_known.h      what registers certainly are
- *	jit_fuse.h  groups of instructions           jit_x86_64.h     one instruction
- *	                                             jit_parts_x86_64.h  what both are written with
+ *	jit.c                 what is where, passes, memory       jit_code.h            the result
+ *	jit_state.h           a program while it is compiled      jit_live.h            registers that are read again
+ *	fuse.h, fuse_*.c      groups of instructions              jit_known.h           what registers certainly are
+ *	jit_x86_64.h          one instruction                     jit_parts_x86_64.h    what all are written with
+ *	jit_inline_x86_64.h   helpers without a call              jit_maps_x86_64.h     lookups without a call
  */
 #include "exec/jit_code.h"
 
