@@ -33,6 +33,11 @@ static int check_storage(const struct map_attr *attr)
 
 #define STORAGE 4, {}, BPF_F_NO_PREALLOC | BPF_F_CLONE, true, -ENOENT, -ENOENT, check_storage
 
+static int check_access(const struct map_attr *attr)
+{
+	return map_access_ok(attr->map_flags) ? 0 : -EINVAL;
+}
+
 static const struct data_path_kind rows[] = {
 	{BPF_MAP_TYPE_XSKMAP, 4, {4}, BPF_F_NUMA_NODE | OPEN_MODE, false, -EOPNOTSUPP, 0},
 	{BPF_MAP_TYPE_SOCKMAP,
@@ -57,7 +62,8 @@ static const struct data_path_kind rows[] = {
 	 BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
 	 false,
 	 -ENOENT,
-	 -ENOENT},
+	 -ENOENT,
+	 check_access},
 	{BPF_MAP_TYPE_SK_STORAGE, STORAGE},
 	{BPF_MAP_TYPE_INODE_STORAGE, STORAGE},
 };

@@ -77,9 +77,7 @@ int hash_alloc_check(const struct map_attr *attr)
 		return -EINVAL;
 	if (!attr->max_entries || !attr->key_size || !attr->value_size)
 		return -EINVAL;
-	if (attr->map_type == BPF_MAP_TYPE_HASH_OF_MAPS &&
-	    (attr->value_size != sizeof(u32) ||
-	     attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)))
+	if (attr->map_type == BPF_MAP_TYPE_HASH_OF_MAPS && attr->value_size != sizeof(u32))
 		return -EINVAL;
 	if ((u64)attr->key_size + attr->value_size >= MAP_KMALLOC_MAX - KERNEL_ELEM)
 		return -E2BIG;

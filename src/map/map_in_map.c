@@ -11,7 +11,7 @@ static int check(const struct map_attr *attr)
 	if (attr->value_size != sizeof(u32) ||
 	    attr->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
 		return -EINVAL;
-	return array_alloc_check(attr, BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	return array_alloc_check(attr, BPF_F_NUMA_NODE);
 }
 
 static u64 shm_size(const struct map_attr *attr)

@@ -117,7 +117,8 @@ static long on_map(const struct fd_obj *o, const struct elem_cmd *cmd, const str
 		return SHIM_ELSEWHERE;
 	if (cmd->perm & 2 && c.map->attr.nr_roots)
 		return SHIM_ELSEWHERE; /* what values own goes with them */
-	if (cmd->perm & 2 && c.map->rdonly && o->perm & 2)
+	if (cmd->perm & 2 && c.map->rdonly && o->perm & 2 &&
+	    !(c.map->ops->caller_update && c.map->transient_write))
 		return SHIM_ELSEWHERE; /* a view we may not write through */
 	if ((o->perm & cmd->perm) != cmd->perm ||
 	    ((cmd->perm & 2) && READ_ONCE(c.map->shm->frozen)))

@@ -3,6 +3,7 @@
  * map_types.c - every type of map that Linux 6.1 knows, and what lies beside: can it be created, and what does bpf(2) say of
  * an element. One row per type. Prints what differs.
  *   map_types		here
+ *   map_types matrix	prints what each type says to each flag, and each command to what was made
  *   map_types kernel	the machine's kernel, but for what later kernels do otherwise
  */
 #include <bpf/bpf.h>
@@ -11,7 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -171,6 +172,78 @@ static void devmap_flags(void)
 	}
 }
 
+/* --- the matrix: types by flags, and commands on what came of it --- */
+
+static const struct {
+	const char *name;
+	unsigned flag;
+} flags[] = {
+	{"no_prealloc", BPF_F_NO_PREALLOC},
+	{"no_common_lru", BPF_F_NO_COMMON_LRU},
+	{"numa_node", BPF_F_NUMA_NODE},
+	{"rdonly", BPF_F_RDONLY},
+	{"wronly", BPF_F_WRONLY},
+	{"rdonly+wronly", BPF_F_RDONLY | BPF_F_WRONLY},
+	{"stack_build_id", BPF_F_STACK_BUILD_ID},
+	{"zero_seed", BPF_F_ZERO_SEED},
+	{"rdonly_prog", BPF_F_RDONLY_PROG},
+	{"wronly_prog", BPF_F_WRONLY_PROG},
+	{"both_prog", BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG},
+	{"clone", BPF_F_CLONE},
+	{"mmapable", BPF_F_MMAPABLE},
+	{"preserve_elems", BPF_F_PRESERVE_ELEMS},
+	{"inner_map", BPF_F_INNER_MAP},
+	{"unknown", 1u << 30},
+};
+
+static void commands(const struct row *r, int fd)
+{
+	char key[16], value[4096], out[16];
+	LIBBPF_OPTS(bpf_map_batch_opts, o);
+	unsigned n = 1;
+
+	fill(r, key, value);
+	printf(" update %d", ret(bpf_map_update_elem(fd, r->key ? key : NULL, value, 0)));
+	printf(" lookup %d", ret(bpf_map_lookup_elem(fd, r->key ? key : NULL, value)));
+	fill(r, key, value);
+	printf(" batch %d", ret(bpf_map_update_batch(fd, key, value, &n, &o)));
+	n = 1;
+	printf(" %d", ret(bpf_map_lookup_batch(fd, NULL, out, key, value, &n, &o)));
+	n = 1;
+	printf(" %d", ret(bpf_map_lookup_and_delete_batch(fd, NULL, out, key, value, &n, &o)));
+	n = 1;
+	fill(r, key, value);
+	printf(" %d", ret(bpf_map_delete_batch(fd, key, &n, &o)));
+	printf(" mmap %d",
+	       mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED ? -errno : 0);
+	printf(" freeze %d", ret(bpf_map_freeze(fd)));
+	printf(" %d", ret(bpf_map_freeze(fd)));
+	fill(r, key, value);
+	printf(" update %d", ret(bpf_map_update_elem(fd, r->key ? key : NULL, value, 0)));
+}
+
+static void matrix(int inner)
+{
+	for (unsigned t = 0; t < NR_TYPES; t++) {
+		struct row r = rows[t];
+
+		if (r.create)
+			continue;
+		for (size_t f = 0; f < sizeof(flags) / sizeof(flags[0]); f++) {
+			int fd;
+
+			r.flags = rows[t].flags ^ flags[f].flag;
+			fd = create(t, &r, inner);
+			printf("%s %s: %d", r.name, flags[f].name, fd < 0 ? fd : 0);
+			if (fd >= 0)
+				commands(&r, fd);
+			puts("");
+			if (fd >= 0)
+				close(fd);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct btf *btf = btf__new_empty();
@@ -182,6 +255,10 @@ int main(int argc, char **argv)
 		return 2;
 	btf_fd = btf__fd(btf);
 	file = open("/dev/null", O_RDONLY);
+	if (argc > 1 && !strcmp(argv[1], "matrix")) {
+		matrix(inner);
+		return 0;
+	}
 	for (unsigned t = 0; t < NR_TYPES; t++) {
 		const struct row *r = &rows[t];
 		int fd;
