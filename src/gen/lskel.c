@@ -6,7 +6,8 @@
 
 #define MAX_ZEROS 512
 
-extern const char lskel_rt_text[]; /* lskel_rt.h, which every skeleton carries */
+extern const char lskel_rt_text[];   /* lskel_rt.h, which every skeleton carries */
+extern const char lskel_usdt_text[]; /* lskel_usdt.h */
 
 static void emit(const struct lskel *s, const char *fmt, ...) __printf(2, 3);
 
@@ -59,6 +60,11 @@ static bool needs_link(const struct lskel *s, const struct gen_desc *prog)
 		if (!strcmp(slot_of(s, d)->ident, slot_of(s, prog)->ident))
 			return false;
 	return attaches(s, prog, expr, sizeof(expr));
+}
+
+static bool has_more_links(const struct lskel *s, const struct gen_desc *prog)
+{
+	return needs_link(s, prog) && lskel_is_usdt(s->l->trace, prog->slot);
 }
 
 static bool any_link(const struct lskel *s)
@@ -121,6 +127,10 @@ static void emit_links(const struct lskel *s)
 	for_each_desc(s, GEN_PROG, d)
 		if (needs_link(s, d))
 			emit(s, "\t\tint %s_fd;\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_PROG, d)
+		if (has_more_links(s, d))
+			emit(s, "\t\tint %s_more[USERBPF_USDT_PLACES - 1];\n",
+			     slot_of(s, d)->ident);
 	emit(s, "\t} links;\n");
 }
 
@@ -258,8 +268,9 @@ static void emit_calls(const struct lskel *s)
 	emit(s, "\t\t{0, 0, 0, 0, 0, 0, 0, 0},\n\t};\n\tstatic const __u32 places[] = {");
 	for (u32 i = 0; i < r->nr_places; i++)
 		emit(s, "%s%u,", i % 16 ? " " : "\n\t\t", r->places[i]);
-	emit(s, "\n\t\t0,\n\t};\n\n\tl->calls = calls;\n\tl->nr_calls = %u;\n"
-		"\tl->places = places;\n\tl->nr_pointers = %u;\n}\n\n",
+	emit(s,
+	     "\n\t\t0,\n\t};\n\n\tl->calls = calls;\n\tl->nr_calls = %u;\n"
+	     "\tl->places = places;\n\tl->nr_pointers = %u;\n}\n\n",
 	     r->nr_calls, r->nr_pointers);
 }
 
@@ -315,6 +326,10 @@ static void emit_detach(const struct lskel *s)
 	for_each_desc(s, GEN_PROG, d)
 		if (needs_link(s, d))
 			emit(s, "\tuserbpf_close(&skel->links.%s_fd);\n", slot_of(s, d)->ident);
+	for_each_desc(s, GEN_PROG, d)
+		if (has_more_links(s, d))
+			emit(s, "\tuserbpf_usdt_close(skel->links.%s_more);\n",
+			     slot_of(s, d)->ident);
 	if (!any_link(s))
 		emit(s, "\t(void)skel;\n");
 	emit(s, "}\n\n");
@@ -347,8 +362,13 @@ static void emit_attach(const struct lskel *s)
 		     ident, ident, ident);
 	}
 	emit(s, "\tif (err >= 0)\n\t\treturn 0;\n"
-		"\twhile (nr)\n\t\tuserbpf_close(made[--nr]);\n"
-		"\terrno = -err;\n\treturn err;\n}\n\n");
+		"\twhile (nr)\n\t\tuserbpf_close(made[--nr]);\n");
+	for_each_desc(s, GEN_PROG, d)
+		if (has_more_links(s, d))
+			emit(s,
+			     "\tif (!skel->links.%s_fd)\n\t\tuserbpf_usdt_close(skel->links.%s_more);\n",
+			     slot_of(s, d)->ident, slot_of(s, d)->ident);
+	emit(s, "\terrno = -err;\n\treturn err;\n}\n\n");
 }
 
 /* --- open, load, destroy --- */
@@ -490,6 +510,11 @@ static void emit_head(const struct lskel *s)
 	     needs->major, needs->minor);
 	emit(s, "#ifndef USERBPF_LSKEL_@_H\n#define USERBPF_LSKEL_@_H\n\n");
 	fputs(lskel_rt_text, s->out);
+	for_each_desc(s, GEN_PROG, d)
+		if (has_more_links(s, d)) {
+			fputs(lskel_usdt_text, s->out);
+			break;
+		}
 	fputs("\n#if defined(__GNUC__)\n#pragma GCC diagnostic push\n"
 	      "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n\n",
 	      s->out);

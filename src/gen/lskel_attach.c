@@ -15,6 +15,7 @@ enum args {
 	ARGS_RETURN, /* the same, and true */
 	ARGS_TCX,
 	ARGS_XDP,
+	ARGS_USDT, /* target, opts, and what its notes are written to */
 };
 
 struct how {
@@ -48,8 +49,9 @@ static const struct how hows[] = {
 	{BPF_PROG_TYPE_KPROBE, -1, "uprobe.s", "uprobe", ARGS_ENTRY, true},
 	{BPF_PROG_TYPE_KPROBE, -1, "uretprobe", "uprobe", ARGS_RETURN, true},
 	{BPF_PROG_TYPE_KPROBE, -1, "uretprobe.s", "uprobe", ARGS_RETURN, true},
+	{BPF_PROG_TYPE_KPROBE, 0, "usdt", "usdt", ARGS_USDT, true},
 	{BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, NULL, "kprobe_multi", ARGS_ENTRY, false},
-	/* of a recorded run, or SEC("usdt"): the caller's own event (target_fd) */
+	/* of a recorded run: the caller's own event (target_fd) */
 	{BPF_PROG_TYPE_KPROBE, -1, NULL, "event", ARGS_NONE, false},
 	{BPF_PROG_TYPE_PERF_EVENT, -1, NULL, "event", ARGS_NONE, false},
 	{BPF_PROG_TYPE_XDP, -1, NULL, "if", ARGS_XDP, false},
@@ -155,6 +157,44 @@ static void quote(char *buf, size_t len, const char *text)
 	buf[at] = 0;
 }
 
+#define SPECS_MAP "__bpf_usdt_specs"
+#define PLACES	  32 /* USERBPF_USDT_PLACES */
+
+/* The elements of the map that are the program's: as many as a probe may have places, after those of programs before it. */
+static u32 first_spec(const struct gen_trace *t, u32 slot)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i < slot; i++)
+		nr += lskel_is_usdt(t, i);
+	return nr * PLACES;
+}
+
+static bool has_specs(const struct gen_trace *t)
+{
+	for (u32 i = 0; i < t->nr_slots; i++)
+		if (t->slots[i].kind == GEN_MAP && t->slots[i].exported &&
+		    !strcmp(t->slots[i].name, SPECS_MAP))
+			return true;
+	return false;
+}
+
+static void usdt_expr(const struct gen_trace *t, u32 slot, const char *target, char *buf,
+		      size_t len)
+{
+	snprintf(buf, len,
+		 "userbpf_attach_usdt(prog_fd, \"%s\", opts, %s, %u, skel->links.%s_more)", target,
+		 has_specs(t) ? "skel->maps." SPECS_MAP ".map_fd" : "0", first_spec(t, slot),
+		 t->slots[slot].ident);
+}
+
+bool lskel_is_usdt(const struct gen_trace *t, u32 slot)
+{
+	const struct how *h = t->slots[slot].kind == GEN_PROG ? find(t, slot) : NULL;
+
+	return h && h->args == ARGS_USDT;
+}
+
 bool lskel_attach_expr(const struct gen_trace *t, u32 slot, char *buf, size_t len)
 {
 	const struct how *h = find(t, slot);
@@ -165,6 +205,7 @@ bool lskel_attach_expr(const struct gen_trace *t, u32 slot, char *buf, size_t le
 		return false;
 	quote(text, sizeof(text), sec_target(sec));
 	switch (h->args) {
+	case ARGS_USDT: usdt_expr(t, slot, text, buf, len); return true;
 	case ARGS_NONE: break;
 	case ARGS_TARGET: snprintf(middle, sizeof(middle), "\"%s\", ", text); break;
 	case ARGS_ENTRY: snprintf(middle, sizeof(middle), "\"%s\", false, ", text); break;

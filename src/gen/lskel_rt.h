@@ -76,7 +76,7 @@ struct userbpf_attach_opts {
 	const void *iter_info; /* union bpf_iter_link_info */
 	__u32 iter_info_len;
 	__u32 attach_type;  /* other than the program's (tcx: 46 ingress, 47 egress) */
-	const char *target; /* other than SEC's: "func+off", "binary:func+off", "category/event", "event" */
+	const char *target; /* other than SEC's: "func+off", "binary:func+off", "binary:provider:name", "category/event", "event" */
 	__u64 ref_ctr_off;  /* uprobe: offset of a semaphore in the file */
 };
 
@@ -949,8 +949,8 @@ typedef Elf32_Phdr userbpf_phdr;
 typedef Elf32_Sym userbpf_sym;
 #endif
 
-/* File offset of address @addr, or -1. */
-static inline long userbpf_elf_offset(const char *elf, size_t size, __u64 addr)
+/* File offset of address @addr, in a segment with @flags, or -1. */
+static inline long userbpf_elf_offset(const char *elf, size_t size, __u64 addr, __u32 flags)
 {
 	const userbpf_ehdr *h = (const userbpf_ehdr *)elf;
 	const userbpf_phdr *p = (const userbpf_phdr *)(elf + h->e_phoff);
@@ -959,7 +959,7 @@ static inline long userbpf_elf_offset(const char *elf, size_t size, __u64 addr)
 	if (h->e_phoff > size || (size - h->e_phoff) / sizeof(*p) < h->e_phnum)
 		return -1;
 	for (i = 0; i < h->e_phnum; i++)
-		if (p[i].p_type == PT_LOAD && (p[i].p_flags & PF_X) && addr >= p[i].p_vaddr &&
+		if (p[i].p_type == PT_LOAD && (p[i].p_flags & flags) && addr >= p[i].p_vaddr &&
 		    addr - p[i].p_vaddr < p[i].p_memsz)
 			return (long)(addr - p[i].p_vaddr + p[i].p_offset);
 	return -1;
@@ -981,10 +981,22 @@ static inline long userbpf_elf_table(const char *elf, size_t size, const userbpf
 		if ((sym[i].st_info & 15) != STT_FUNC || !sym[i].st_shndx || sym[i].st_name >= str->sh_size ||
 		    len > str->sh_size - sym[i].st_name || memcmp(name, func, len))
 			continue;
-		off = userbpf_elf_offset(elf, size, sym[i].st_value);
+		off = userbpf_elf_offset(elf, size, sym[i].st_value, PF_X);
 		return off < 0 ? -EINVAL : off;
 	}
 	return -ENOENT;
+}
+
+/* 0: an ELF file of this machine's kind with all of its table of sections. */
+static inline int userbpf_elf_check(const char *elf, size_t size)
+{
+	const userbpf_ehdr *h = (const userbpf_ehdr *)elf;
+
+	return size < sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_shoff > size ||
+			       h->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
+			       (size - h->e_shoff) / sizeof(userbpf_shdr) < h->e_shnum
+		       ? -EINVAL
+		       : 0;
 }
 
 /* Offset of function @func in the file, or negative errno. */
@@ -995,9 +1007,7 @@ static inline long userbpf_elf_func(const char *elf, size_t size, const char *fu
 	long off = -ENOENT;
 	unsigned i;
 
-	if (size < sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_shoff > size ||
-	    h->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
-	    (size - h->e_shoff) / sizeof(*s) < h->e_shnum)
+	if (userbpf_elf_check(elf, size))
 		return -EINVAL;
 	s = (const userbpf_shdr *)(elf + h->e_shoff);
 	for (i = 0; i < h->e_shnum && off == -ENOENT; i++)
@@ -1006,21 +1016,38 @@ static inline long userbpf_elf_func(const char *elf, size_t size, const char *fu
 	return off;
 }
 
-static inline long userbpf_func_offset(const char *path, const char *func)
+/* A whole file in memory. Shared: a kernel puts probes into private mappings, of whoever looks for a place for the next, too. */
+static inline int userbpf_map_file(const char *path, char **data, size_t *size)
 {
 	int fd = open(path, O_RDONLY | USERBPF_O_CLOEXEC);
-	long off, size;
-	void *elf;
+	void *p = MAP_FAILED;
+	long end;
 
+	*data = NULL;
+	*size = 0;
 	if (fd < 0)
 		return -errno;
-	size = (long)lseek(fd, 0, SEEK_END);
-	elf = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	end = (long)lseek(fd, 0, SEEK_END);
+	if (end > 0)
+		p = mmap(NULL, (size_t)end, PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
-	if (elf == MAP_FAILED)
+	if (p == MAP_FAILED)
 		return -EINVAL;
-	off = userbpf_elf_func((const char *)elf, (size_t)size, func);
-	munmap(elf, (size_t)size);
+	*data = (char *)p;
+	*size = (size_t)end;
+	return 0;
+}
+
+static inline long userbpf_func_offset(const char *path, const char *func)
+{
+	size_t size;
+	char *elf;
+	long off = userbpf_map_file(path, &elf, &size);
+
+	if (off)
+		return off;
+	off = userbpf_elf_func(elf, size, func);
+	munmap(elf, size);
 	return off;
 }
 

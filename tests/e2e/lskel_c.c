@@ -12,6 +12,7 @@
 #include "probes.lskel.h"
 #include "raw_tp.lskel.h"
 #include "ringbuf.lskel.h"
+#include "usdt.lskel.h"
 #include "xdp.lskel.h"
 
 static int failures;
@@ -154,6 +155,95 @@ static void test_ring(void)
 	EXPECT(s && ringbuf__load(s) == 0);
 	ringbuf__destroy(s);
 }
+
+/* --- USDT: a probe at two places, with a semaphore, as <sys/sdt.h> writes it --- */
+
+#if defined(__x86_64__)
+unsigned short semaphore __attribute__((section(".probes"), used));
+
+#define PROBE(name, args)                                                                         \
+	__asm__ volatile("990: nop\n"                                                             \
+			 ".pushsection .note.stapsdt,\"\",\"note\"\n.balign 4\n"                  \
+			 ".4byte 992f - 991f, 994f - 993f, 3\n"                                   \
+			 "991: .asciz \"stapsdt\"\n992: .balign 4\n"                             \
+			 "993: .8byte 990b, _.stapsdt.base, semaphore\n"                          \
+			 ".asciz \"test\"\n.asciz \"" name "\"\n.asciz \"" args "\"\n"           \
+			 "994: .balign 4\n.popsection\n"                                         \
+			 ".ifndef _.stapsdt.base\n"                                              \
+			 ".pushsection .stapsdt.base,\"aG\",\"progbits\",.stapsdt.base,comdat\n"  \
+			 ".weak _.stapsdt.base\n.hidden _.stapsdt.base\n"                        \
+			 "_.stapsdt.base: .space 1\n.size _.stapsdt.base, 1\n.popsection\n"      \
+			 ".endif\n"
+
+static __attribute__((noinline)) void probe_one(long a)
+{
+	PROBE("probe", "-8@%0 4@$7")::"r"(a));
+}
+
+static __attribute__((noinline)) void probe_two(long *a)
+{
+	PROBE("probe", "-8@8(%0) -4@$-3")::"r"(a));
+}
+
+static __attribute__((noinline)) void probe_other(unsigned char a)
+{
+	PROBE("other", "1@%b0")::"r"(a));
+}
+
+static __attribute__((noinline)) void probe_odd(long *a)
+{
+	PROBE("odd", "-8@(%0,%0,8)")::"r"(a));
+}
+
+static void test_usdt_target(struct usdt *s)
+{
+	struct userbpf_attach_opts o;
+	long v[2] = {0, 1000};
+
+	memset(&o, 0, sizeof(o));
+	o.sz = sizeof(o);
+	o.cookie = 100;
+	EXPECT(usdt__attach_on_probe(s, &o) > 0);
+	EXPECT(s->links.on_probe_more[0] > 0 && !s->links.on_probe_more[1]);
+	o.target = "/proc/self/exe:test:other";
+	EXPECT(usdt__attach_on_other(s, &o) > 0 && !s->links.on_other_more[0]);
+	EXPECT(semaphore == 3);
+	probe_one(10);
+	probe_two(v);
+	probe_one(20);
+	probe_other(255);
+	EXPECT(s->bss->hits == 3 && s->bss->sum == 10 + 7 + 1000 - 3 + 20 + 7);
+	EXPECT(s->bss->cookies == 300 && s->bss->others == 255);
+	o.target = "/proc/self/exe:test:none";
+	EXPECT(usdt__attach_on_other(s, &o) == -ENOENT && s->links.on_other_fd > 0);
+	o.target = "/proc/self/exe:test:odd";
+	EXPECT(usdt__attach_on_other(s, &o) == -EOPNOTSUPP);
+	o.target = "/no/such/file:test:probe";
+	EXPECT(usdt__attach_on_other(s, &o) == -ENOENT);
+	probe_odd(v);
+	usdt__detach(s);
+	for (int i = 0; i < 200 && semaphore; i++)
+		usleep(5000);
+	EXPECT(!semaphore && !s->links.on_probe_fd && !s->links.on_probe_more[0]);
+	probe_one(10);
+	EXPECT(s->bss->hits == 3);
+	EXPECT(usdt__attach(s) == 0 && s->links.on_probe_fd > 0 && !s->links.on_other_fd);
+	probe_one(10);
+	EXPECT(s->bss->hits == 4);
+}
+
+static void test_usdt(void)
+{
+	struct usdt *s = usdt__open_and_load();
+
+	EXPECT(s != NULL);
+	if (s && !access("/sys/bus/event_source/devices/uprobe/type", R_OK))
+		test_usdt_target(s);
+	usdt__destroy(s);
+}
+#else
+static void test_usdt(void) {}
+#endif
 
 /* --- on a kernel --- */
 
@@ -316,6 +406,7 @@ int main(int argc, char **argv)
 	test_bad_opts();
 	test_half_way();
 	test_closed_stdin();
+	test_usdt();
 	if (argc > 1) {
 		test_uprobe();
 		test_cookies();

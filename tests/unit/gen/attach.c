@@ -67,7 +67,10 @@ static const struct {
 	/* SEC() leaves it to the caller */
 	{P(KPROBE), 0, "kprobe", "userbpf_attach_kprobe(prog_fd, \"\", false, opts)", false},
 	{P(KPROBE), 0, "uprobe", "userbpf_attach_uprobe(prog_fd, \"\", false, opts)", false},
-	{P(KPROBE), 0, "usdt/libc:setjmp", "userbpf_attach_event(prog_fd, opts)", false},
+	{P(KPROBE), 0, "usdt/libc.so.6:libc:setjmp",
+	 "userbpf_attach_usdt(prog_fd, \"libc.so.6:libc:setjmp\", opts, 0, 0, skel->links.p_more)", true},
+	{P(KPROBE), 0, "usdt", "userbpf_attach_usdt(prog_fd, \"\", opts, 0, 0, skel->links.p_more)",
+	 false},
 	{P(KPROBE), 0, NULL, "userbpf_attach_event(prog_fd, opts)", false},
 	{P(PERF_EVENT), 0, "perf_event", "userbpf_attach_event(prog_fd, opts)", false},
 	{P(XDP), BPF_XDP, "xdp", "userbpf_attach_if(prog_fd, 37, opts)", false},
@@ -97,7 +100,8 @@ static const struct {
 static void test_rows(void **state)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct gen_slot slot = {.kind = GEN_PROG, .sec = (char *)rows[i].sec};
+		struct gen_slot slot = {
+			.kind = GEN_PROG, .ident = "p", .sec = (char *)rows[i].sec};
 		struct gen_call call = {.cmd = BPF_PROG_LOAD,
 					.attr = {.prog_type = rows[i].prog_type,
 						 .expected_attach_type = rows[i].attach_type}};
