@@ -10,7 +10,7 @@ cp "$L"/*.bpf.o "$T/objects/"
 more_names=
 for o in "$OBJ"/*.bpf.o "$BUILD"/bpf/*.bpf.o "$BUILD"/examples/iter_map/*.bpf.o; do
 	name=$(basename "$o" .bpf.o | tr - _)
-	[ "$name" != ext ] || continue # as in gen_loaders.sh
+	case $name in ext | owned | owned_rules) continue ;; esac # as in gen_loaders.sh
 	cp "$o" "$T/objects/o_$name.bpf.o"
 	more_names="$more_names o_$name"
 done
