@@ -22,26 +22,47 @@ static void emit_simple(struct jit *j, const struct bpf_insn *in, u32 w)
 		x86_alu_imm(j, w, simple[row].ext, dst, in->imm);
 }
 
+static void emit_imul(struct jit *j, u32 w, u32 dst, s32 imm)
+{
+	bool small = imm == (s8)imm;
+
+	x86_rr(j, w, small ? 0x6b : 0x69, dst, dst);
+	if (small)
+		put8(j, imm);
+	else
+		put32(j, imm);
+}
+
+/* dst * imm in one instruction that takes a third of a multiplication's time; false: there is none */
+static bool emit_mul_cheap(struct jit *j, u32 w, u32 dst, s32 imm)
+{
+	const struct x86_addr a = {dst, dst, (u8)(imm / 4 + 1), 0};
+
+	if (imm == 3 || imm == 5 || imm == 9) {
+		x86_at(j, w, 0x8d, dst, &a); /* lea */
+	} else if (!imm) {
+		x86_zero(j, dst);
+	} else if (imm == 1) {
+		x86_mov(j, w, dst, dst);
+	} else if (imm == -1) {
+		x86_rr(j, w, 0xf7, 3, dst); /* neg */
+	} else if (imm > 0 && !(imm & (imm - 1))) {
+		x86_rr(j, w, 0xc1, 4, dst); /* shl */
+		put8(j, __builtin_ctz((u32)imm));
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void emit_mul(struct jit *j, const struct bpf_insn *in, u32 w)
 {
 	u32 dst = hw[in->dst_reg];
-	bool small = in->imm == (s8)in->imm;
 
-	if (BPF_SRC(in->code) == BPF_X) {
+	if (BPF_SRC(in->code) == BPF_X)
 		x86_rr(j, w, 0x0faf, dst, hw[in->src_reg]);
-		return;
-	}
-	if (in->imm == 3 || in->imm == 5 || in->imm == 9) {
-		const struct x86_addr a = {dst, dst, (u8)(in->imm / 4 + 1), 0};
-
-		x86_at(j, w, 0x8d, dst, &a);
-		return;
-	}
-	x86_rr(j, w, small ? 0x6b : 0x69, dst, dst);
-	if (small)
-		put8(j, in->imm);
-	else
-		put32(j, in->imm);
+	else if (!emit_mul_cheap(j, w, dst, in->imm))
+		emit_imul(j, w, dst, in->imm);
 }
 
 /* shlx, shrx, sarx: any registers */
