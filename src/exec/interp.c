@@ -10,6 +10,7 @@
 #include "exec/exec.h"
 #include "exec/fault.h"
 #include "exec/interp.h"
+#include "exec/interp_ops.h"
 #include "exec/tail.h"
 #include "isa/insn.h"
 #include "map/kptr.h"
@@ -23,132 +24,40 @@ struct frame {
 	bool held;    /* img is a tail call's target, ours to put */
 };
 
-/* clang-format off: one line per row */
-
-/* Program memory has any alignment and any type. */
-#define ANY_MEM(bits)      \
-	struct any##bits { \
-		u##bits v; \
-	} __attribute__((packed, may_alias))
-ANY_MEM(8);
-ANY_MEM(16);
-ANY_MEM(32);
-ANY_MEM(64);
-#define MEM(bits, addr) (((struct any##bits *)(uintptr_t)(addr))->v)
-/* clang-format on */
-
-static u64 sdiv64(s64 a, s64 b)
+/* What a frame begins with; its caller's is @f. */
+static inline struct frame *enter_frame(struct frame *f, const struct bpf_insn *call,
+					const struct exec_image *img, u64 *regs)
 {
-	if (!b)
-		return 0;
-	return b == -1 ? 0 - (u64)a : (u64)(a / b);
+	f->ret = call;
+	f->img = img;
+	memcpy(f->saved, &regs[6], sizeof(f->saved));
+	f++;
+	f->held = false;
+	f->patience = EXEC_MAX_LOOPS;
+	regs[10] += MAX_BPF_STACK;
+	return f;
 }
 
-static u64 smod64(s64 a, s64 b)
+/* Back in the caller's. */
+static inline struct frame *leave_frame(struct frame *f, u64 *regs)
 {
-	if (!b)
-		return (u64)a;
-	return b == -1 ? 0 : (u64)(a % b);
+	f--;
+	regs[10] -= MAX_BPF_STACK;
+	memcpy(&regs[6], f->saved, sizeof(f->saved));
+	return f;
 }
 
-static u32 sdiv32(s32 a, s32 b)
+/* The end of all frames at once: references are put. */
+static __attribute__((noinline)) void give_up(struct exec_run *run, const struct frame *first,
+					      const struct frame *f, const struct exec_image *img)
 {
-	if (!b)
-		return 0;
-	return b == -1 ? 0 - (u32)a : (u32)(a / b);
-}
-
-static u32 smod32(s32 a, s32 b)
-{
-	if (!b)
-		return (u32)a;
-	return b == -1 ? 0 : (u32)(a % b);
-}
-
-static u64 div64(u64 a, u64 b, bool sign)
-{
-	return sign ? sdiv64((s64)a, (s64)b) : b ? a / b : 0;
-}
-
-static u64 mod64(u64 a, u64 b, bool sign)
-{
-	return sign ? smod64((s64)a, (s64)b) : b ? a % b : a;
-}
-
-static u32 div32(u32 a, u32 b, bool sign)
-{
-	return sign ? sdiv32((s32)a, (s32)b) : b ? a / b : 0;
-}
-
-static u32 mod32(u32 a, u32 b, bool sign)
-{
-	return sign ? smod32((s32)a, (s32)b) : b ? a % b : a;
-}
-
-static u64 sign_extend(u64 v, int bits)
-{
-	switch (bits) {
-	case 8: return (u64)(s64)(s8)v;
-	case 16: return (u64)(s64)(s16)v;
-	case 32: return (u64)(s64)(s32)v;
+	for (;; f--, run->depth--, img = f->img) {
+		if (f->held)
+			exec_image_put(img);
+		if (f == first)
+			return;
 	}
-	return v;
 }
-
-static u64 swap(u64 v, int bits)
-{
-	switch (bits) {
-	case 16: return __builtin_bswap16((u16)v);
-	case 32: return __builtin_bswap32((u32)v);
-	}
-	return __builtin_bswap64(v);
-}
-
-static u64 truncate(u64 v, int bits)
-{
-	return bits == 16 ? (u16)v : bits == 32 ? (u32)v : v;
-}
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define to_le truncate
-#define to_be swap
-#else
-#define to_le swap
-#define to_be truncate
-#endif
-
-/* clang-format off */
-/* One atomic operation of @type at @p; fetch variants leave the old value in the source
- * register, cmpxchg in R0. */
-#define ATOMIC(bits)                                                                                 \
-	static inline void atomic##bits(u64 *regs, const struct bpf_insn *insn)                      \
-	{                                                                                            \
-		u##bits *p = (u##bits *)(uintptr_t)(regs[insn->dst_reg] + insn->off);                \
-		u##bits v = (u##bits)regs[insn->src_reg], old;                                       \
-                                                                                                     \
-		switch (insn->imm) {                                                                 \
-		case BPF_ADD: __atomic_fetch_add(p, v, __ATOMIC_RELAXED); return;                    \
-		case BPF_AND: __atomic_fetch_and(p, v, __ATOMIC_RELAXED); return;                    \
-		case BPF_OR: __atomic_fetch_or(p, v, __ATOMIC_RELAXED); return;                      \
-		case BPF_XOR: __atomic_fetch_xor(p, v, __ATOMIC_RELAXED); return;                    \
-		case BPF_ADD | BPF_FETCH: old = __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); break;   \
-		case BPF_AND | BPF_FETCH: old = __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); break;   \
-		case BPF_OR | BPF_FETCH: old = __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); break;     \
-		case BPF_XOR | BPF_FETCH: old = __atomic_fetch_xor(p, v, __ATOMIC_SEQ_CST); break;   \
-		case BPF_XCHG: old = __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); break;             \
-		case BPF_CMPXCHG:                                                                    \
-			old = (u##bits)regs[0];                                                      \
-			__atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_SEQ_CST,             \
-						    __ATOMIC_SEQ_CST);                               \
-			regs[0] = old;                                                               \
-			return;                                                                      \
-		default: return;                                                                     \
-		}                                                                                    \
-		regs[insn->src_reg] = old;                                                           \
-	}
-ATOMIC(32)
-ATOMIC(64)
-/* clang-format on */
 
 /* Labels in a table, some of its entries set twice on purpose. */
 #pragma GCC diagnostic push
@@ -326,14 +235,8 @@ jmp_call:
 	}
 	if (unlikely(frame == &frames[MAX_CALL_FRAMES - 1] || run->depth >= EXEC_MAX_DEPTH))
 		goto bad;
-	frame->ret = insn;
-	frame->img = img;
-	memcpy(frame->saved, &regs[6], sizeof(frame->saved));
-	frame++;
-	frame->held = false;
-	frame->patience = EXEC_MAX_LOOPS;
+	frame = enter_frame(frame, insn, img, regs);
 	run->depth++;
-	regs[10] += MAX_BPF_STACK;
 	insn += IMM;
 	NEXT;
 
@@ -344,10 +247,8 @@ jmp_exit:
 		run->image = entry;
 		return regs[0];
 	}
-	frame--;
+	frame = leave_frame(frame, regs);
 	run->depth--;
-	regs[10] -= MAX_BPF_STACK;
-	memcpy(&regs[6], frame->saved, sizeof(frame->saved));
 	insn = frame->ret;
 	if (unlikely(img != frame->img)) {
 		img = frame->img;
@@ -379,15 +280,7 @@ ld_ind_b:
 ld_ind_h:
 ld_ind_w:
 bad:
-	for (;;) {
-		if (frame->held)
-			exec_image_put(img);
-		if (frame == frames)
-			break;
-		frame--;
-		run->depth--;
-		img = frame->img;
-	}
+	give_up(run, frames, frame, img);
 	run->image = entry;
 	return 0;
 }
