@@ -249,17 +249,6 @@ static void pad(struct jit *j, u32 i)
 		jit_emit_padding(j, bytes);
 }
 
-/* The way out, unless @i, the last instruction, is one. */
-static void end_function(struct jit *j, u32 i)
-{
-	if (j->img->insns[i].code == (BPF_JMP | BPF_EXIT)) {
-		j->entry[j->func_end - 1] = j->at[i];
-		return;
-	}
-	j->entry[j->func_end - 1] = jit_here(j);
-	jit_emit_exit(j);
-}
-
 /* The instruction at @i with what is fused with it: -> how many these are. */
 static int emit(struct jit *j, u32 i)
 {
@@ -270,8 +259,10 @@ static int emit(struct jit *j, u32 i)
 	err = jit_emit_insn(j, i);
 	for (u32 k = i; k < i + j->span[i]; k++)
 		jit_follow_known(j, &j->img->insns[k]);
-	if (i + j->span[i] == j->func_end && j->leaves)
-		end_function(j, i);
+	if (i + j->span[i] == j->func_end && j->leaves) {
+		j->entry[j->func_end - 1] = jit_here(j);
+		jit_emit_exit(j);
+	}
 	return err ? err : j->span[i];
 }
 
