@@ -249,6 +249,22 @@ static void pad(struct jit *j, u32 i)
 		jit_emit_padding(j, bytes);
 }
 
+/* Only jumps lead to instruction @i. */
+static bool no_way_down(const struct jit *j, u32 i)
+{
+	return i && j->span[i - 1] == 1 && !j->fused[i - 1] &&
+	       !falls_through(&j->img->insns[i - 1]);
+}
+
+/* Blocks that only jumps lead to begin where the CPU fetches, too, and their jumps do not crowd those in front. */
+static void pad_block(struct jit *j)
+{
+	if (j->pass == JIT_SIZES)
+		j->p += LOOP_ALIGN - 1;
+	else
+		jit_emit_padding(j, -jit_here(j) & (LOOP_ALIGN - 1));
+}
+
 /* The instruction at @i with what is fused with it: -> how many these are. */
 static int emit(struct jit *j, u32 i)
 {
@@ -280,6 +296,8 @@ static int run_pass(struct jit *j, int pass)
 		begin(j, scratch);
 		if (j->flags[i] & JIT_LOOP)
 			pad(j, i);
+		else if ((j->flags[i] & JIT_LEADER) && no_way_down(j, i))
+			pad_block(j);
 		if (j->flags[i] & JIT_FUNCTION)
 			enter_function(j, i);
 		j->at[i] = jit_here(j);
