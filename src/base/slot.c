@@ -136,6 +136,14 @@ __attribute__((constructor)) static void watch_forks(void)
 	pthread_atfork(NULL, NULL, forget_parent);
 }
 
+u32 slot_tid_as(u32 tid)
+{
+	u32 was = slot_tid();
+
+	my_tid = tid;
+	return was;
+}
+
 u32 slot_tid(void)
 {
 	if (unlikely(!my_tid))

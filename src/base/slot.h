@@ -38,6 +38,8 @@ u32 slot_current(void); /* the slot held by this thread; 0 when none is */
 /* This thread's word, the slot in its upper half: for code that reads it without a call. */
 const u32 *slot_word(void);
 u32 slot_tid(void);	/* our own tid, cached; what owner[] and spin locks (base/spin.h) name */
+/* For a moment, while it has a slot: a vfork()ed child runs on its parent's memory, the cache too. What it was. */
+u32 slot_tid_as(u32 tid);
 /* The count of a type's object in this process's table. */
 u32 *slot_object_refs(u32 type);
 /* Does anybody want statistics of runs? */

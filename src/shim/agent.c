@@ -369,6 +369,7 @@ void agent_begin(void)
 	    userbpf_agent_start() >= 0) {
 		wait_ready();
 		agent_proc_exec();
+		agent_sys_execed();
 	}
 }
 

@@ -65,5 +65,7 @@ void agent_proc_place(struct agent_probe *all);
 
 /* agent_sys.c: what is attached to system calls has changed, or what is mapped. */
 void agent_sys_place(struct agent_probe *all);
+/* This process executes another program since a moment: execve() has succeeded. */
+void agent_sys_execed(void);
 
 #endif

@@ -202,14 +202,23 @@ static bool wants(const struct agent_probe *p, bool enter, s32 nr)
 		     : k == PROBE_SYS_EXIT || k == PROBE_SYS_KRETPROBE;
 }
 
+/* What children do that vfork() made, who have their parent's memory for so long. */
+static bool is_of_child(s32 nr)
+{
+	return nr == SYS_execve || nr == SYS_execveat || is_one_of(ends, ARRAY_SIZE(ends), nr);
+}
+
 /* @instead: of calls that begin; NULL: it is over. */
 static void run_all(struct pt_regs *regs, s32 nr, struct instead *instead)
 {
+	bool maybe_child = is_of_child(nr);
 	const struct probe_list *l;
-	u32 slot;
+	u32 slot, me = 0;
 
 	if (!hit_begin(&slot))
 		return;
+	if (unlikely(maybe_child))
+		me = slot_tid_as((u32)raw3(SYS_gettid, 0, 0, 0));
 	l = __atomic_load_n(&sys.list, __ATOMIC_ACQUIRE);
 	if (l && !l->plain)
 		patch_save_vectors();
@@ -221,6 +230,8 @@ static void run_all(struct pt_regs *regs, s32 nr, struct instead *instead)
 		else
 			run_exit(l->p[i], regs, nr);
 	}
+	if (unlikely(maybe_child))
+		slot_tid_as(me);
 	hit_end(slot);
 }
 
@@ -260,6 +271,14 @@ static void on_exit(void *arg, struct pt_regs *regs)
 		return;
 	r.orig_rax = nr;
 	run_all(&r, nr, NULL);
+}
+
+/* Where it was called nobody is left. */
+void agent_sys_execed(void)
+{
+	struct pt_regs r = {.orig_rax = SYS_execve};
+
+	run_all(&r, SYS_execve, NULL);
 }
 
 /* --- places --- */

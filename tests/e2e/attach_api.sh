@@ -248,6 +248,28 @@ cat >"$T/want" <<'E'
 E
 look "tracepoints" "$PY" -S -E -B calls.py
 
+# --- a call that ends in another program ---
+cat >"$T/list" <<E
+tracepoint 1 s_ syscalls sys_enter_execve
+tracepoint 2 d syscalls sys_exit_execve
+raw_tp 3 d sys_exit 59
+E
+cat >"$T/want" <<'E'
+1 sys_enter_execve("/no/such/program", _)
+1 sys_enter_execve("/bin/true", _)
+2 sys_exit_execve = 0
+2 sys_exit_execve = -2
+2 sys_exit_execve = 0
+3 sys_exit = 0
+3 sys_exit = -2
+3 sys_exit = 0
+E
+# the first end is that of the client's own call
+only='^1 .*(no/such|bin/true)|^[23]'
+look "execve" "$PY" -S -E -c 'import os
+try: os.execv("/no/such/program", ["x"])
+except OSError: os.execv("/bin/true", ["true"])'
+
 # --- their functions: attach_kprobe_opts(), attach_ksyscall(), kprobe_multi ---
 cat >"$T/list" <<E
 kprobe 1 so __x64_sys_mkdir
@@ -280,6 +302,22 @@ cat >"$T/want" <<'E'
 19 __x64_sys_rmdir = -2
 E
 look "kprobes" "$PY" -S -E -B calls.py
+
+# --- a tool that others wrote: programs that dash starts by vfork(), whose children have their parent's memory ---
+if command -v execsnoop >/dev/null; then
+	prepare
+	"$USERBPF" run --dir "$RT" -- stdbuf -oL execsnoop >"$T/execs" 2>&1 &
+	tool=$!
+	wait_for 20 grep -q PCOMM "$T/execs" || fail "execsnoop: $(cat "$T/execs")"
+	shell=$("$USERBPF" run --dir "$RT" -- dash -c "echo \$\$; /bin/cat '$T/dir/hello' >/dev/null; /bin/true")
+	seen() { grep -qE "^$1 +[0-9]+ +$shell +0 $2" "$T/execs"; }
+	wait_for 10 seen true /bin/true || fail "execsnoop sees no true"
+	seen cat "/bin/cat $T/dir/hello" || { fail "execsnoop sees no cat of $shell"; cat "$T/execs"; }
+	kill $tool
+	wait $tool 2>/dev/null
+else
+	echo "no execsnoop: not tried"
+fi
 
 # --- attach_trace_opts() ---
 printf '%s\n' 'fentry 1 d bpf_fentry_test1' 'fexit 2 d bpf_fentry_test2' >"$T/list"
