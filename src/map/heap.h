@@ -25,8 +25,9 @@
  * heap that programs never see, and the cell's stamp. A cell that was given back has another: the field is an empty
  * collection then. Trees are treaps: an object's priority is a hash of its place.
  *
- *   heap.c       objects: making, holding, dropping     heap_cell.c  collections' cells
- *   heap_log.c   words written at once                  heap_list.c, heap_tree.c
+ *   heap_log.c   words written at once             heap_pool.c   free objects, flights
+ *   heap_cell.c  collections' cells                heap_chain.c, heap_treap.c  how they are linked
+ *   heap_owner.c what goes with its owner          heap.c, heap_list.c, heap_tree.c  what programs do
  */
 #include "map/map.h"
 

@@ -13,7 +13,7 @@ static u32 node_word(struct heap_at at, u32 kind)
 	return at.node | kind;
 }
 
-static struct heap_field load(const void *field)
+struct heap_field heap_field_load(const void *field)
 {
 	u64 v = __atomic_load_n((const u64 *)field, __ATOMIC_ACQUIRE);
 	struct heap_field f;
@@ -22,7 +22,7 @@ static struct heap_field load(const void *field)
 	return f;
 }
 
-static void store(void *field, struct heap_field f)
+void heap_field_store(void *field, struct heap_field f)
 {
 	u64 v;
 
@@ -31,9 +31,9 @@ static void store(void *field, struct heap_field f)
 }
 
 /* The cell that @field names, whatever it is of; 0: none. */
-static u32 named(const struct bpf_map *heap, const void *field)
+u32 heap_cell_named(const struct bpf_map *heap, const void *field)
 {
-	struct heap_field f = load(field);
+	struct heap_field f = heap_field_load(field);
 	const struct heap_head *head;
 
 	if (!f.stamp || !heap_inside(heap, f.ref))
@@ -46,7 +46,7 @@ static u32 named(const struct bpf_map *heap, const void *field)
 
 u32 heap_cell_look(const struct bpf_map *heap, const void *field, struct heap_at at, u32 kind)
 {
-	u32 cell = named(heap, field);
+	u32 cell = heap_cell_named(heap, field);
 
 	return cell && (READ_ONCE(heap_cell_of(heap, cell)->node) & ~CELL_LOOSE) ==
 				       node_word(at, kind)
@@ -91,7 +91,7 @@ static u32 make_cell(struct heap_tx *tx, void *field, struct heap_at at, u32 kin
 	heap_set(tx, &c->node, node_word(at, kind) | CELL_LOOSE);
 	heap_board(tx, f.ref);
 	heap_commit(tx);
-	store(field, f);
+	heap_field_store(field, f);
 	heap_set(tx, &c->node, node_word(at, kind));
 	heap_leave(tx, f.ref);
 	return f.ref;
@@ -113,52 +113,4 @@ void heap_cell_loose(struct heap_tx *tx, u32 cell)
 {
 	if (heap_get(tx, &heap_cell_of(tx->heap, cell)->node) & CELL_LOOSE)
 		heap_give(tx, cell);
-}
-
-/* One of them goes. false: what is there makes no sense */
-static bool drain_one(struct heap_tx *tx, u32 cell, u32 ref, u32 depth)
-{
-	struct heap_cell *c = heap_cell_of(tx->heap, cell);
-	u32 node = heap_get(tx, &c->node);
-	struct heap_link *l = heap_link(tx->heap, ref, node);
-
-	if (!l || heap_get(tx, &l->owner) != cell)
-		return false;
-	heap_empty(tx, ref, depth);
-	if (!(node & CELL_TREE))
-		heap_list_unlink(tx, cell, ref);
-	else if (!heap_tree_unlink(tx, cell, ref))
-		return false;
-	heap_unref(tx, ref);
-	return true;
-}
-
-void heap_cell_drain(struct heap_tx *tx, u32 cell, u32 depth)
-{
-	struct heap_cell *c = heap_cell_of(tx->heap, cell);
-
-	for (u32 n = 0; n < HEAP_SIZE / sizeof(*c); n++)
-		if (!drain_one(tx, cell, heap_get(tx, &c->first), depth))
-			break;
-}
-
-void heap_field_free(struct bpf_map *heap, void *field)
-{
-	struct heap_tx tx;
-	u32 cell;
-
-	if (!load(field).stamp)
-		return;
-	if (!heap || heap_begin(heap, &tx)) {
-		store(field, (struct heap_field){0}); /* what it owns stays until the heap goes */
-		return;
-	}
-	cell = named(heap, field);
-	if (cell) {
-		heap_cell_drain(&tx, cell, 0);
-		heap_give(&tx, cell);
-		heap_commit(&tx);
-	}
-	store(field, (struct heap_field){0});
-	heap_end(&tx);
 }

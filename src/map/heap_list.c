@@ -1,36 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* heap_list.c - lists: each node knows the one before (child[0]) and the one behind (child[1]). */
+/* heap_list.c - what programs do with lists. */
 #include "map/heap_priv.h"
-
-void heap_list_unlink(struct heap_tx *tx, u32 cell, u32 ref)
-{
-	struct heap_cell *c = heap_cell_of(tx->heap, cell);
-	u32 node = heap_get(tx, &c->node), side[2];
-	struct heap_link *l = heap_link(tx->heap, ref, node), *near;
-
-	for (u32 i = 0; i < 2; i++)
-		side[i] = heap_get(tx, &l->child[i]);
-	for (u32 i = 0; i < 2; i++) {
-		near = heap_link(tx->heap, side[i], node);
-		heap_set(tx, near ? &near->child[!i] : i ? &c->last : &c->first, side[!i]);
-		heap_set(tx, &l->child[i], 0);
-	}
-	heap_set(tx, &l->owner, 0);
-}
-
-static void link_in(struct heap_tx *tx, u32 cell, u32 ref, u32 node, bool back)
-{
-	struct heap_cell *c = heap_cell_of(tx->heap, cell);
-	u32 *end = back ? &c->last : &c->first, other = heap_get(tx, end);
-	struct heap_link *l = heap_link(tx->heap, ref, node),
-			 *near = heap_link(tx->heap, other, node);
-
-	heap_set(tx, &l->owner, cell);
-	heap_set(tx, &l->child[back], 0);
-	heap_set(tx, &l->child[!back], near ? other : 0);
-	heap_set(tx, near ? &near->child[back] : back ? &c->first : &c->last, ref);
-	heap_set(tx, end, ref);
-}
 
 int heap_list_push(struct bpf_map *heap, void *head, void *node, struct heap_at at, bool back)
 {
@@ -43,7 +13,7 @@ int heap_list_push(struct bpf_map *heap, void *head, void *node, struct heap_at 
 	ref = heap_ref(heap, (char *)node - at.node);
 	cell = heap_get(&tx, &l->owner) ? 0 : heap_cell(&tx, head, at, 0, true);
 	if (cell)
-		link_in(&tx, cell, ref, at.node, back);
+		heap_list_link(&tx, cell, ref, at.node, back);
 	else
 		heap_empty(&tx, ref, 0);
 	heap_leave(&tx, ref);

@@ -53,22 +53,21 @@ static int take(struct bpf_map *heap)
 	return err;
 }
 
-int heap_begin(struct bpf_map *heap, struct heap_tx *tx)
+int heap_log_begin(struct bpf_map *heap, struct heap_tx *tx)
 {
 	int err = heap->rdonly ? -EPERM : take(heap);
 
 	if (err)
 		return err;
 	tx->heap = heap;
-	tx->nr = 0;
+	tx->nr = tx->work = 0;
 	finish(heap);
-	heap_inherit(tx);
 	return 0;
 }
 
 u32 heap_get(const struct heap_tx *tx, const u32 *word)
 {
-	u32 at = heap_place(tx->heap, word);
+	u32 at = heap_offset(tx->heap, word);
 
 	for (u32 i = tx->nr; i--;)
 		if (tx->w[i].at == at)
@@ -78,7 +77,7 @@ u32 heap_get(const struct heap_tx *tx, const u32 *word)
 
 void heap_set(struct heap_tx *tx, const u32 *word, u32 value)
 {
-	u32 at = heap_place(tx->heap, word);
+	u32 at = heap_offset(tx->heap, word);
 
 	for (u32 i = 0; i < tx->nr; i++)
 		if (tx->w[i].at == at) {

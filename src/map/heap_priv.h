@@ -17,6 +17,8 @@
 #define HEAP_LOG     32u
 #define HEAP_FLIGHT  1022u /* a verified program holds no more than it has registers and stack for */
 #define HEAP_STEPS   1024u /* down a tree, whose depth is far less */
+#define HEAP_WORK    (1u << 23) /* steps of one operation: memory that makes sense needs no more */
+#define HEAP_BATCH   4096u /* objects that go before others get the lock */
 #define HEAP_DEPTH   3u	   /* collections in objects in collections ... */
 
 struct heap_word {
@@ -70,6 +72,7 @@ struct heap_field {
 struct heap_tx {
 	struct bpf_map *heap;
 	u32 nr;
+	u32 work; /* steps of what may take long: no more than there can be objects */
 	struct heap_word w[HEAP_LOG];
 };
 
@@ -89,7 +92,7 @@ static inline struct heap_head *heap_head(const struct bpf_map *heap, u32 ref)
 {
 	return (struct heap_head *)((char *)heap->shm + (u64)ref * HEAP_UNIT);
 }
-static inline u32 heap_place(const struct bpf_map *heap, const void *p)
+static inline u32 heap_offset(const struct bpf_map *heap, const void *p)
 {
 	return (const char *)p - (const char *)heap->shm;
 }
@@ -104,7 +107,7 @@ static inline bool heap_holds(const struct bpf_map *heap, const void *p)
 }
 static inline u32 heap_ref(const struct bpf_map *heap, const void *obj)
 {
-	return heap_place(heap, obj) / HEAP_UNIT - 1;
+	return heap_offset(heap, obj) / HEAP_UNIT - 1;
 }
 static inline void *heap_obj(const struct bpf_map *heap, u32 ref)
 {
@@ -118,25 +121,25 @@ static inline struct heap_link *heap_link(const struct bpf_map *heap, u32 ref, u
 }
 
 /* --- heap_log.c --- */
-int heap_begin(struct bpf_map *heap, struct heap_tx *tx); /* takes the lock: 0 or -EBUSY */
+int heap_log_begin(struct bpf_map *heap, struct heap_tx *tx); /* see heap_begin() */
 u32 heap_get(const struct heap_tx *tx, const u32 *word);
 void heap_set(struct heap_tx *tx, const u32 *word, u32 value);
 void heap_commit(struct heap_tx *tx); /* all of it or nothing; the lock stays */
 void heap_end(struct heap_tx *tx);
 
-/* --- heap.c; in an operation --- */
+/* The rest of this file in an operation, but for heap_begin(). --- heap_pool.c --- */
 u32 heap_take(struct heap_tx *tx, u32 size, u32 kind); /* 0: no room */
 void heap_give(struct heap_tx *tx, u32 ref);	       /* nobody has it any more */
-void heap_board(struct heap_tx *tx, u32 ref);	       /* into this run's flight ... */
+struct heap_flight *heap_my_flight(const struct bpf_map *heap);
+u32 heap_aboard(const struct heap_tx *tx, const struct heap_flight *f); /* how many */
 bool heap_can_board(const struct heap_tx *tx);
-void heap_leave(struct heap_tx *tx, u32 ref);	       /* ... and out of it */
-void heap_inherit(struct heap_tx *tx); /* the slot's holder before us died: what it owned goes */
-/* One owner less, whom the words of @tx so far make forget it; committed. */
-void heap_unref(struct heap_tx *tx, u32 ref);
-/* What the collections in the object own goes; committed. */
-void heap_empty(struct heap_tx *tx, u32 ref, u32 depth);
+void heap_board(struct heap_tx *tx, u32 ref); /* into this run's flight ... */
+void heap_leave(struct heap_tx *tx, u32 ref); /* ... and out of it */
 
-/* --- heap_cell.c; in an operation --- */
+/* --- heap_cell.c --- */
+struct heap_field heap_field_load(const void *field);
+void heap_field_store(void *field, struct heap_field f);
+u32 heap_cell_named(const struct bpf_map *heap, const void *field); /* whatever it is of */
 /* The cell of a field, made when there is none and @make; 0: none. */
 u32 heap_cell(struct heap_tx *tx, void *field, struct heap_at at, u32 kind, bool make);
 u32 heap_cell_look(const struct bpf_map *heap, const void *field, struct heap_at at, u32 kind); /* without lock */
@@ -144,11 +147,24 @@ static inline struct heap_cell *heap_cell_of(const struct bpf_map *heap, u32 cel
 {
 	return heap_obj(heap, cell);
 }
-void heap_cell_drain(struct heap_tx *tx, u32 cell, u32 depth); /* committed */
-void heap_cell_loose(struct heap_tx *tx, u32 cell);	       /* of a dead one's flight */
+void heap_cell_loose(struct heap_tx *tx, u32 cell); /* of a dead one's flight */
 
-/* --- heap_list.c, heap_tree.c --- */
+/* --- heap_chain.c, heap_treap.c: the collections' structure --- */
+void heap_list_link(struct heap_tx *tx, u32 cell, u32 ref, u32 node, bool back);
 void heap_list_unlink(struct heap_tx *tx, u32 cell, u32 ref);
+struct heap_place {
+	u32 parent, side;
+};
+/* Commits; false: the place is not free, or the node is somewhere. */
+bool heap_tree_link(struct heap_tx *tx, u32 cell, u32 ref, u32 node, const struct heap_place *p);
 bool heap_tree_unlink(struct heap_tx *tx, u32 cell, u32 ref); /* commits steps on the way; false: makes no sense */
+
+/* --- heap_owner.c --- */
+int heap_begin(struct bpf_map *heap, struct heap_tx *tx); /* takes the lock: 0 or -EBUSY */
+/* One owner less, whom the words of @tx so far make forget it; committed. */
+void heap_unref(struct heap_tx *tx, u32 ref);
+/* What the collections in the object own goes; committed. */
+void heap_empty(struct heap_tx *tx, u32 ref, u32 depth);
+void heap_drop_flight(struct heap_tx *tx, struct heap_flight *f); /* a dead thread's */
 
 #endif
