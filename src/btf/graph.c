@@ -96,11 +96,10 @@ static int add(struct btf_graph *g, const struct btf *btf, u32 kinds_wanted, u32
 	struct btf_graph_field f = {.off = bit / 8};
 	int kind = kind_of(btf, type), err;
 
-	if (kind < 0 || !(kinds_wanted >> kind & 1))
+	/* as in the kernel one at an odd place is none */
+	if (kind < 0 || !(kinds_wanted >> kind & 1) || bit % (kinds[kind].align * 8))
 		return 0;
 	f.kind = kind;
-	if (bit % (kinds[kind].align * 8))
-		return -EINVAL;
 	for (u32 i = 0; i < g->nr; i++)
 		if (kinds[kind].once && g->field[i].kind == f.kind)
 			return -E2BIG;

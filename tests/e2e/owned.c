@@ -2,6 +2,7 @@
 /*
  * owned rules OBJECT [only NAME]   loads the programs one by one: is each accepted, or refused with the text it says (tag
  *                                  "refused:")? V=1 prints the logs
+ * owned types                      which structs may own which: BTF_LOAD's and MAP_CREATE's answers
  * owned run OBJECT                 what they do, in this process and in children, some of which are killed
  */
 #include <bpf/bpf.h>
@@ -88,6 +89,116 @@ static int rules(const char *file, const char *only)
 	bpf_object__close(obj);
 	printf("%d programs, %d not as expected\n", n, bad);
 	return bad || !n;
+}
+
+/* --- which structs may own which --- */
+
+enum { END, LOCK, HEAD, NODE, ROOT, RBNODE, REFCOUNT, NUMBER };
+
+struct field {
+	int kind, off;	   /* bytes */
+	const char *tag;   /* "contains:..." */
+	const char *name;  /* NULL: by its kind */
+};
+
+struct shape {
+	const char *name;
+	int size;
+	struct field field[6];
+};
+
+/* Each case: structs, the last one is a map's value. What BTF_LOAD says; if 0, what MAP_CREATE says. */
+static const struct type_case {
+	const char *what;
+	int btf, map, map_type, map_flags;
+	struct shape shape[5];
+} type_cases[] = {
+	{"a list", 0, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:foo:node"}}}}},
+	{"a tree", 0, 0, BPF_MAP_TYPE_HASH, 0, {{"foo", 32, {{RBNODE, 0}}}, {"value", 24, {{LOCK, 0}, {ROOT, 8, "contains:foo:rbnode"}}}}},
+	{"two locks", -E2BIG, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 32, {{LOCK, 0}, {LOCK, 4, NULL, "l2"}, {HEAD, 8, "contains:foo:node"}}}}},
+	{"no lock", -EINVAL, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 24, {{HEAD, 8, "contains:foo:node"}}}}},
+	{"of nothing", -EINVAL, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8}}}}},
+	{"of nothing named so", -ENOENT, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:bar:node"}}}}},
+	{"by no member", -EINVAL, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:foo"}}}}},
+	{"by a member that is not there", -ENOENT, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:foo:other"}}}}},
+	{"by a number", -EINVAL, 0, 0, 0, {{"foo", 32, {{NODE, 0}, {NUMBER, 24}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:foo:number"}}}}},
+	{"a list by a tree's node", -EINVAL, 0, 0, 0, {{"foo", 32, {{RBNODE, 0}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:foo:rbnode"}}}}},
+	{"none at an odd place", 0, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 24, {{LOCK, 0}, {HEAD, 4, "contains:foo:node"}}}}},
+	{"one over the other", -EEXIST, 0, 0, 0, {{"foo", 24, {{NODE, 0}}}, {"value", 32, {{LOCK, 0}, {HEAD, 8, "contains:foo:node"}, {HEAD, 16, "contains:foo:node", "h2"}}}}},
+	{"both nodes, not counted", -EINVAL, 0, 0, 0, {{"foo", 56, {{NODE, 0}, {RBNODE, 24}}}, {"value", 4, {{LOCK, 0}}}}},
+	{"both nodes, counted", 0, 0, 0, 0, {{"foo", 64, {{NODE, 0}, {RBNODE, 24}, {REFCOUNT, 56}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:foo:node"}}}}},
+	{"one owns itself", -ELOOP, 0, 0, 0, {{"foo", 48, {{NODE, 0}, {LOCK, 24}, {HEAD, 32, "contains:foo:node"}}}, {"value", 4, {{LOCK, 0}}}}},
+	{"two own each other", -ELOOP, 0, 0, 0, {{"foo", 48, {{NODE, 0}, {LOCK, 24}, {HEAD, 32, "contains:bar:node"}}},
+	  {"bar", 48, {{NODE, 0}, {LOCK, 24}, {HEAD, 32, "contains:foo:node"}}}, {"value", 4, {{LOCK, 0}}}}},
+	{"owners own what owns nothing", 0, 0, 0, 0, {{"bar", 24, {{NODE, 0}}}, {"foo", 48, {{NODE, 0}, {LOCK, 24}, {HEAD, 32, "contains:bar:node"}}},
+	  {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:foo:node"}}}}},
+	{"owned ones own owners", -ELOOP, 0, 0, 0, {{"bar", 24, {{NODE, 0}}}, {"foo", 48, {{NODE, 0}, {LOCK, 24}, {HEAD, 32, "contains:bar:node"}}},
+	  {"baz", 48, {{NODE, 0}, {LOCK, 24}, {HEAD, 32, "contains:foo:node"}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:baz:node"}}}}},
+	{"programs may only read", 0, -EACCES, 0, BPF_F_RDONLY_PROG, {{"foo", 24, {{NODE, 0}}}, {"value", 24, {{LOCK, 0}, {HEAD, 8, "contains:foo:node"}}}}},
+};
+
+static const struct {
+	const char *type, *member;
+	int size;
+} kinds[] = {[LOCK] = {"bpf_spin_lock", "lock", 4},  [HEAD] = {"bpf_list_head", "head", 16}, [NODE] = {"bpf_list_node", "node", 24},
+	     [ROOT] = {"bpf_rb_root", "root", 16},   [RBNODE] = {"bpf_rb_node", "rbnode", 32}, [REFCOUNT] = {"bpf_refcount", "ref", 4},
+	     [NUMBER] = {"int", "number", 4}};
+
+static struct btf *build(const struct type_case *c, int *value)
+{
+	struct btf *btf = btf__new_empty();
+	int id[NUMBER + 1];
+
+	id[NUMBER] = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
+	for (int k = LOCK; k < NUMBER; k++) {
+		id[k] = btf__add_struct(btf, kinds[k].type, kinds[k].size);
+		btf__add_field(btf, "o", id[NUMBER], 0, 0);
+	}
+	for (const struct shape *s = c->shape; s->name; s++) {
+		int n = 0;
+
+		*value = btf__add_struct(btf, s->name, s->size);
+		for (const struct field *f = s->field; f->kind; f++)
+			btf__add_field(btf, f->name ? f->name : kinds[f->kind].member, id[f->kind], f->off * 8, 0);
+		for (const struct field *f = s->field; f->kind; f++, n++)
+			if (f->tag)
+				btf__add_decl_tag(btf, f->tag, *value, n);
+	}
+	return btf;
+}
+
+static int make_map(const struct type_case *c, const struct btf *btf, int value)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .btf_fd = btf__fd(btf), .btf_key_type_id = 1, .btf_value_type_id = value,
+		    .map_flags = c->map_flags);
+	int fd = bpf_map_create(c->map_type ? c->map_type : BPF_MAP_TYPE_ARRAY, "owned", 4, btf__type_by_id(btf, value)->size, 1, &o);
+	int err = fd < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int types(void)
+{
+	int wrong = 0;
+
+	for (size_t i = 0; i < sizeof(type_cases) / sizeof(type_cases[0]); i++) {
+		const struct type_case *c = &type_cases[i];
+		int value = 0, load, map = 0;
+		struct btf *btf = build(c, &value);
+
+		load = btf__load_into_kernel(btf);
+		if (!load)
+			map = make_map(c, btf, value);
+		printf("%s: %d %d\n", c->what, load, map);
+		if (load != c->btf || map != c->map) {
+			printf("not ok %s: expected %d %d\n", c->what, c->btf, c->map);
+			wrong = 1;
+		}
+		btf__free(btf);
+	}
+	return wrong;
 }
 
 /* --- what they do --- */
@@ -253,6 +364,8 @@ int main(int argc, char **argv)
 	libbpf_set_print(quiet);
 	if (argc >= 3 && !strcmp(argv[1], "rules"))
 		return rules(argv[2], argc > 3 ? argv[3] : NULL);
+	if (argc >= 2 && !strcmp(argv[1], "types"))
+		return types();
 	if (argc >= 3 && !strcmp(argv[1], "run"))
 		return run(argv[2]);
 	return 2;
