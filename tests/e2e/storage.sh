@@ -34,9 +34,15 @@ wait_for 10 holds 1 || fail "elements: $(elements tasks)"
 exec 3>&-
 wait $! || fail "dead: $(cat "$T/out")"
 
-same "while processes are killed" ok "$(ub "$S" "$O" storm "${STORM_SECONDS:-4}" 2>&1 | head -20)"
+same "while processes are killed" ok "$(ub "$S" "$O" storm "${STORM_SECONDS:-3}" 2>&1 | head -20)"
 
 # the kernel's names for what is shown
 ub sh -c "bpftool prog loadall $O /sys/fs/bpf/s && bpftool map show && bpftool prog dump xlated pinned /sys/fs/bpf/s/fill_groups" >"$T/out" 2>&1
 grep -q 'task_storage.*name tasks\|name tasks.*task_storage' "$T/out" || fail "map show: $(grep tasks "$T/out")"
 grep -q 'call bpf_cgrp_storage_get' "$T/out" || fail "dump: $(grep call "$T/out")"
+
+# whoever else reads objects knows them
+"$USERBPF" verify "$O" >"$T/out" 2>&1 || fail "verify: $(grep -v verified "$T/out" | head -5)"
+"$USERBPF" gen loader "$O" -o "$T/s.loader" 2>"$T/err" || fail "gen: $(head -3 "$T/err")"
+ub "$USERBPF" load "$T/s.loader" >"$T/out" 2>&1 || fail "load: $(head -3 "$T/out")"
+grep -q 'name tasks' "$T/out" || fail "loaded: $(cat "$T/out")"

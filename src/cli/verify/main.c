@@ -17,6 +17,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/base.h"
+#include "abi/compat.h"
 #include "cli/cli.h"
 #include "cli/verify/explain.h"
 #include "cli/verify/inprocess.h"
@@ -73,8 +74,8 @@ static bool takes_no_entries(enum bpf_map_type type)
 	static const enum bpf_map_type kinds[] = {
 		BPF_MAP_TYPE_CGROUP_STORAGE,   BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
 		BPF_MAP_TYPE_SK_STORAGE,       BPF_MAP_TYPE_INODE_STORAGE,
-		BPF_MAP_TYPE_TASK_STORAGE,     BPF_MAP_TYPE_STRUCT_OPS,
-		BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+		BPF_MAP_TYPE_TASK_STORAGE,     BPF_MAP_TYPE_CGRP_STORAGE,
+		BPF_MAP_TYPE_STRUCT_OPS,       BPF_MAP_TYPE_PERF_EVENT_ARRAY,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
