@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -159,6 +160,25 @@ static void test_close(void **state)
 	assert_int_equal(handles, 0);
 }
 
+/* Who closes a handle and says so finds it gone, unless somebody else has it. */
+static void test_told(void **state)
+{
+	struct obj_table *t = *state;
+	int fd = thing_fd(t, HANDLE_RW), again = dup(fd);
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	obj_table_settle(t, st.st_dev, st.st_ino);
+	assert_int_equal(released, 0);
+	close(again);
+	obj_table_settle(t, st.st_dev, st.st_ino);
+	assert_int_equal(released, 1);
+	obj_table_settle(t, st.st_dev, st.st_ino); /* it is not there any more */
+	settle(t, 20);
+	assert_int_equal(released, 1);
+}
+
 static void test_dup(void **state)
 {
 	struct obj_table *t = *state;
@@ -278,8 +298,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_ids),	   T(test_close),      T(test_dup),  T(test_second_handle),
-		T(test_fork_kill), T(test_scm_rights), T(test_many), T(test_reference_chain),
+		T(test_ids),	       T(test_close),		T(test_dup),
+		T(test_second_handle), T(test_fork_kill),	T(test_scm_rights),
+		T(test_many),	       T(test_reference_chain), T(test_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
