@@ -27,8 +27,8 @@ bool jit_is_hash(const struct jit *j, const struct bpf_map *map)
 {
 	struct map_chains c;
 
-	return (j->features & HAS_BMI2) && map_chains(map, &c) && fits(c.elem_size) &&
-	       fits(c.pcpu_stride) && fits(map->elem_stride) &&
+	return map_chains(map, &c) && fits(c.elem_size) && fits(c.pcpu_stride) &&
+	       fits(map->elem_stride) &&
 	       j->helpers[BPF_FUNC_map_lookup_elem] == exec_helpers[BPF_FUNC_map_lookup_elem];
 }
 
@@ -43,6 +43,18 @@ static void emit_shift(struct jit *j, u32 reg, u32 count)
 	put8(j, count);
 }
 
+/* to = from turned right */
+static void emit_rotate(struct jit *j, u32 to, u32 from, u32 right)
+{
+	if (j->features & HAS_BMI2) {
+		x86_rorx(j, 1, to, from, right);
+		return;
+	}
+	x86_mov(j, 1, to, from);
+	x86_rr(j, 1, 0xc1, 1, to); /* ror */
+	put8(j, right);
+}
+
 /* rcx ^= rcx >> @count, through rdx */
 static void emit_fold(struct jit *j, u32 count)
 {
@@ -55,8 +67,8 @@ static void emit_mix(struct jit *j, u64 flip, u32 size)
 {
 	x86_mov_imm(j, TMP, flip);
 	x86_rr(j, 1, 0x31, TMP, RCX);
-	x86_rorx(j, 1, RDX, RCX, 64 - 49);
-	x86_rorx(j, 1, R9, RCX, 64 - 24);
+	emit_rotate(j, RDX, RCX, 64 - 49);
+	emit_rotate(j, R9, RCX, 64 - 24);
 	x86_rr(j, 1, 0x31, RDX, RCX);
 	x86_rr(j, 1, 0x31, R9, RCX);
 	x86_mov_imm(j, TMP, CHAIN_PRIME_MIX);
@@ -75,8 +87,9 @@ static void emit_mix_long(struct jit *j, const struct jit_key *key, const u64 *f
 	x86_mem(j, 1, 0x33, RDI, key->base, key->off); /* xor */
 	x86_mov_imm(j, R9, flip[1]);
 	x86_mem(j, 1, 0x33, R9, key->base, key->off + 8);
-	x86_mov(j, 1, RDX, RDI);
-	x86_mulx(j, RCX, RAX, R9);
+	x86_mov(j, 1, RAX, RDI);
+	x86_rr(j, 1, 0xf7, 4, R9); /* mul: rdx, rax */
+	x86_mov(j, 1, RCX, RDX);
 	x86_rr(j, 1, 0x31, RAX, RCX);
 	x86_rr(j, 1, 0x01, R9, RCX);
 	x86_op(j, 1, 0x0fc8 | RDI, 0, RDI); /* bswap */
@@ -118,7 +131,7 @@ static void emit_bucket(struct jit *j, const struct jit_lookup *l, const struct 
 	if (size == 16) {
 		emit_mix_long(j, &l->key, h->c.flip);
 	} else if (size == 8) {
-		x86_rorx(j, 1, RCX, R8, 32);
+		emit_rotate(j, RCX, R8, 32);
 		emit_mix(j, h->c.flip[0], size);
 	} else {
 		x86_mov(j, 1, RCX, R8);
