@@ -234,16 +234,15 @@ u64 map_ringbuf_query(const struct bpf_map *map, u64 what)
 	return 0;
 }
 
-/* Records between the positions whose owners died; -> were there any? The lock is held, so nothing is
+/* Records between the positions whose owners died. The lock is held, so nothing is
  * written over. A hostile length ends the walk. */
-static bool discard_dead(const struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+static void discard_dead(const struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	struct ring_geom *g = geom_of(map);
 	u64 at = load_pos(g->consumer), to = load_pos(g->producer);
-	bool any = false;
 
 	if (to - at > g->mask + 1)
-		return false;
+		return;
 	while (at < to) {
 		struct ring_header *h = (void *)(g->data + (at & g->mask & ~7ull));
 		u32 len = __atomic_load_n(&h->len, __ATOMIC_ACQUIRE), busy = len;
@@ -251,27 +250,28 @@ static bool discard_dead(const struct bpf_map *map, bool (*tid_dead)(u32 tid, vo
 
 		if (len & BPF_RINGBUF_BUSY_BIT &&
 		    tid_dead(__atomic_load_n(&h->owner, __ATOMIC_RELAXED), arg))
-			any |= __atomic_compare_exchange_n(&h->len, &busy,
-							   size | BPF_RINGBUF_DISCARD_BIT, false,
-							   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+			__atomic_compare_exchange_n(&h->len, &busy, size | BPF_RINGBUF_DISCARD_BIT,
+						    false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 		at += round_up((u64)size + HEADER, 8);
 	}
-	return any;
 }
 
+/* Whatever is unread may wait for the one who died after his commit, before he woke the reader: later
+ * commits do not wake one who is behind. */
 static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	struct ring_page *p = geom_of(map)->producer;
-	bool stolen, any;
+	bool stolen;
 
 	bucket_lock_break(&p->lock, tid_dead, arg);
 	bucket_lock_break(&geom_of(map)->consumer->lock, tid_dead, arg);
-	if (is_user(map) || load_pos(p) == load_pos(geom_of(map)->consumer) ||
-	    bucket_lock(&p->lock, &stolen))
+	if (is_user(map) || load_pos(p) == load_pos(geom_of(map)->consumer))
 		return false;
-	any = discard_dead(map, tid_dead, arg);
+	if (bucket_lock(&p->lock, &stolen))
+		return true;
+	discard_dead(map, tid_dead, arg);
 	bucket_unlock(&p->lock);
-	return any;
+	return true;
 }
 
 static void *lookup(struct bpf_map *map, const void *key)

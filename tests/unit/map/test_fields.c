@@ -114,6 +114,11 @@ static void test_ring_full(void **state)
 	map_close(&map);
 }
 
+static bool nobody_dead(u32 tid, void *arg)
+{
+	return false;
+}
+
 /* Whom a commit wakes: a reader that has read all before, unless the flags say otherwise. */
 static void test_ring_wakeup(void **state)
 {
@@ -133,7 +138,10 @@ static void test_ring_wakeup(void **state)
 	assert_false(map_ringbuf_commit(&map, map_ringbuf_reserve(&map, 8), false, 0));
 	assert_true(
 		map_ringbuf_commit(&map, map_ringbuf_reserve(&map, 8), true, BPF_RB_FORCE_WAKEUP));
+	/* who had to wake the reader may have died before */
+	assert_true(map_release_dead(&map, nobody_dead, NULL));
 	*(u64 *)((char *)map.shm + map.value_off) = map_ringbuf_query(&map, BPF_RB_PROD_POS);
+	assert_false(map_release_dead(&map, nobody_dead, NULL));
 	assert_false(
 		map_ringbuf_commit(&map, map_ringbuf_reserve(&map, 8), false, BPF_RB_NO_WAKEUP));
 	map_close(&map);
