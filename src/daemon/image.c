@@ -324,7 +324,7 @@ int image_handle_watch(struct conn *c)
 		o = shown_ring(c, m.map_id);
 	if (IS_ERR(o))
 		return PTR_ERR(o);
-	fd = map_obj_watch(obj_to_map(o));
+	fd = map_obj_watch(obj_to_map(o), m.always);
 	if (fd >= 0)
 		reply_fd(&c->reply, fd);
 	obj_put(o);

@@ -207,7 +207,7 @@ struct msg_inner_map {
  * signalled by whoever adds something to the map that its reader is to be woken for. */
 struct msg_watch {
 	u32 map_id;
-	u32 pad;
+	u32 always; /* each signal, also when the last was not taken back yet */
 };
 
 /* MSG_PERF_RING: what struct perf_ring_open says (prog/perf_ring.h). */

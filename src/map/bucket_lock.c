@@ -154,11 +154,17 @@ int bucket_trylock(u32 *word, bool *stolen)
 	return 0;
 }
 
+/*
+ * A plain store when nobody sleeps, since an exchange waits for all stores before it, other processors' lines
+ * among them. Who goes to sleep between the two is not woken; he naps, and looks again by himself.
+ */
 void bucket_unlock(u32 *word)
 {
-	u32 old = __atomic_exchange_n(word, 0, __ATOMIC_RELEASE);
-
-	if (unlikely(old & LOCK_WAITERS)) {
+	if (likely(!(__atomic_load_n(word, __ATOMIC_RELAXED) & LOCK_WAITERS))) {
+		__atomic_store_n(word, 0, __ATOMIC_RELEASE);
+		return;
+	}
+	if (__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) & LOCK_WAITERS) {
 		int saved = errno;
 
 		syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);

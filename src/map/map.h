@@ -59,7 +59,8 @@ struct map_attr {
 /* First page of the shared memory. Nothing in it is trusted. */
 struct map_shm {
 	u32 frozen;	/* set by BPF_MAP_FREEZE; read by clients so that their own updates answer -EPERM */
-	u32 watched;	/* kinds with events: somebody waits for elements */
+	u32 watched;	/* kinds with events: somebody waits for elements (enum map_watched) */
+	u32 signalled;	/* who waits has been told, and did not wait again since */
 	u32 counting;	/* somebody looks at struct map_counts */
 	u64 used;	/* elements present, for kinds that count */
 };
@@ -257,9 +258,28 @@ static inline bool map_can_mmap(const struct bpf_map *map)
 	       !map->attr.nr_roots;
 }
 /* Somebody waits for elements (kinds with events). Anybody who may write the map can change it. */
+enum map_watched { WATCHED_NOT, WATCHED, WATCHED_ALWAYS /* wants each signal: sees edges, or cannot write "signalled" */ };
 static inline bool map_watched(const struct bpf_map *map)
 {
 	return __atomic_load_n(&map->shm->watched, __ATOMIC_SEQ_CST);
+}
+/* Is there need for a signal, after what it is for? Who is about to wait calls the other, then takes signals
+ * back, then looks for elements. */
+static inline bool map_signal(const struct bpf_map *map)
+{
+	return __atomic_load_n(&map->shm->watched, __ATOMIC_RELAXED) == WATCHED_ALWAYS ||
+	       !__atomic_exchange_n(&map->shm->signalled, 1, __ATOMIC_SEQ_CST);
+}
+/* The reader will look once more before it waits, whatever was added before this. */
+static inline bool map_signalled(const struct bpf_map *map)
+{
+	return __atomic_load_n(&map->shm->signalled, __ATOMIC_SEQ_CST) &&
+	       __atomic_load_n(&map->shm->watched, __ATOMIC_RELAXED) == WATCHED;
+}
+static inline void map_signal_again(const struct bpf_map *map)
+{
+	if (!map->rdonly)
+		__atomic_store_n(&map->shm->signalled, 0, __ATOMIC_SEQ_CST);
 }
 /* BPF_MAP_FREEZE: -EBUSY when frozen already or (RDONLY_PROG maps: F_SEAL_WRITE) somebody has it mapped writable; the service's own
  * writable mapping is replaced by a read-only one first, so the verifier may treat such contents as constants. */

@@ -8,7 +8,9 @@
  * DISCARD bits) and its bytes, rounded up to 8. In each process the data is mapped twice in a row,
  * so that a record that wraps is contiguous.
  *
- * Reserving takes the lock in the producer page; a holder that died loses it to the next one. A record
+ * Reserving takes the lock in the header page; a holder that died loses it to the next one. What readers look at all
+ * the time is on other cache lines than what only writers need, and writers remember how far the reader was when
+ * they looked last. A record
  * names who reserved it (where the kernel has a page offset for itself): when that thread died, the
  * record is discarded, or readers would stand in front of it for ever. What
  * a hostile peer writes to the positions moves records around inside the data, no further.
@@ -27,8 +29,15 @@ struct ring_page {
 	u32 lock;
 };
 
+/* In the header page. */
+struct ring_writers {
+	u32 lock;
+	u64 consumed; /* the reader was here at least; the lock's holder's */
+};
+
 struct ring_geom {
 	struct ring_page *consumer, *producer;
+	struct ring_writers *writers;
 	char *data; /* twice */
 	u64 mask;
 };
@@ -83,6 +92,7 @@ static int bind(struct bpf_map *map)
 	map->value_off = MAP_PAGE;
 	g->consumer = (void *)(base + MAP_PAGE);
 	g->producer = (void *)(base + 2 * MAP_PAGE);
+	g->writers = (void *)(base + MAP_OWN_PART);
 	g->data = twice;
 	g->mask = len - 1;
 	return 0;
@@ -100,8 +110,11 @@ static struct ring_header *take(const struct bpf_map *map, u32 len)
 	u64 from = load_pos(g->producer), to = from + round_up((u64)len + HEADER, 8);
 	struct ring_header *h = (void *)(g->data + (from & g->mask & ~7ull));
 
-	if (to - load_pos(g->consumer) > g->mask)
-		return NULL;
+	if (to - g->writers->consumed > g->mask) {
+		g->writers->consumed = load_pos(g->consumer);
+		if (to - g->writers->consumed > g->mask)
+			return NULL;
+	}
 	h->owner = slot_tid();
 	__atomic_store_n(&h->len, len | BPF_RINGBUF_BUSY_BIT, __ATOMIC_RELAXED);
 	__atomic_store_n(&g->producer->pos, to, __ATOMIC_RELEASE);
@@ -116,11 +129,11 @@ void *map_ringbuf_reserve(struct bpf_map *map, u64 size)
 
 	if (size > MAX_RECORD || round_up(size + HEADER, 8) > g->mask + 1 || map->rdonly)
 		return NULL;
-	if (bucket_lock(&g->producer->lock, &stolen))
+	if (bucket_lock(&g->writers->lock, &stolen))
 		return NULL;
 	h = take(map, (u32)size);
 	map_count(map, MAP_UPDATES);
-	bucket_unlock(&g->producer->lock);
+	bucket_unlock(&g->writers->lock);
 	return h ? h + 1 : NULL;
 }
 
@@ -133,7 +146,7 @@ bool map_ringbuf_commit(const struct bpf_map *map, void *record, bool discard, u
 	__atomic_store_n(&h->len, discard ? len | BPF_RINGBUF_DISCARD_BIT : len, __ATOMIC_SEQ_CST);
 	if (flags & BPF_RB_FORCE_WAKEUP)
 		return true;
-	if (flags & BPF_RB_NO_WAKEUP)
+	if (flags & BPF_RB_NO_WAKEUP || map_signalled(map))
 		return false;
 	return (__atomic_load_n(&g->consumer->pos, __ATOMIC_SEQ_CST) & g->mask) ==
 	       (u64)((char *)h - g->data);
@@ -234,44 +247,51 @@ u64 map_ringbuf_query(const struct bpf_map *map, u64 what)
 	return 0;
 }
 
-/* Records between the positions whose owners died. The lock is held, so nothing is
- * written over. A hostile length ends the walk. */
-static void discard_dead(const struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
+/*
+ * Records between the positions whose owners died; -> were there any? The lock is held, so nothing is
+ * written over. A hostile length ends the walk. The first may be committed, too: who died between that and
+ * waking the reader leaves one behind whom later commits do not wake.
+ */
+static bool discard_dead(const struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	struct ring_geom *g = geom_of(map);
-	u64 at = load_pos(g->consumer), to = load_pos(g->producer);
+	u64 from = load_pos(g->consumer), to = load_pos(g->producer);
+	bool any = false;
 
-	if (to - at > g->mask + 1)
-		return;
-	while (at < to) {
+	if (to - from > g->mask + 1)
+		return false;
+	for (u64 at = from; at < to;) {
 		struct ring_header *h = (void *)(g->data + (at & g->mask & ~7ull));
 		u32 len = __atomic_load_n(&h->len, __ATOMIC_ACQUIRE), busy = len;
 		u32 size = len & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
-		if (len & BPF_RINGBUF_BUSY_BIT &&
-		    tid_dead(__atomic_load_n(&h->owner, __ATOMIC_RELAXED), arg))
-			__atomic_compare_exchange_n(&h->len, &busy, size | BPF_RINGBUF_DISCARD_BIT,
-						    false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		if ((len & BPF_RINGBUF_BUSY_BIT || at == from) &&
+		    tid_dead(__atomic_load_n(&h->owner, __ATOMIC_RELAXED), arg)) {
+			any = true;
+			if (len & BPF_RINGBUF_BUSY_BIT)
+				__atomic_compare_exchange_n(&h->len, &busy,
+							    size | BPF_RINGBUF_DISCARD_BIT, false,
+							    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		}
 		at += round_up((u64)size + HEADER, 8);
 	}
+	return any;
 }
 
-/* Whatever is unread may wait for the one who died after his commit, before he woke the reader: later
- * commits do not wake one who is behind. */
 static bool release_dead(struct bpf_map *map, bool (*tid_dead)(u32 tid, void *arg), void *arg)
 {
 	struct ring_page *p = geom_of(map)->producer;
-	bool stolen;
+	u32 *lock = &geom_of(map)->writers->lock;
+	bool stolen, any;
 
-	bucket_lock_break(&p->lock, tid_dead, arg);
+	bucket_lock_break(lock, tid_dead, arg);
 	bucket_lock_break(&geom_of(map)->consumer->lock, tid_dead, arg);
-	if (is_user(map) || load_pos(p) == load_pos(geom_of(map)->consumer))
+	if (is_user(map) || load_pos(p) == load_pos(geom_of(map)->consumer) ||
+	    bucket_lock(lock, &stolen))
 		return false;
-	if (bucket_lock(&p->lock, &stolen))
-		return true;
-	discard_dead(map, tid_dead, arg);
-	bucket_unlock(&p->lock);
-	return true;
+	any = discard_dead(map, tid_dead, arg);
+	bucket_unlock(lock);
+	return any;
 }
 
 static void *lookup(struct bpf_map *map, const void *key)

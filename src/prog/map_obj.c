@@ -109,18 +109,20 @@ static int event_of(struct map_obj *m)
 	if (m->event < 0) {
 		m->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (m->event >= 0)
-			__atomic_store_n(&m->map.shm->watched, 1, __ATOMIC_SEQ_CST);
+			__atomic_store_n(&m->map.shm->watched, WATCHED, __ATOMIC_SEQ_CST);
 	}
 	pthread_mutex_unlock(&m->lock);
 	return m->event < 0 ? -errno : m->event;
 }
 
-int map_obj_watch(struct map_obj *m)
+int map_obj_watch(struct map_obj *m, bool always)
 {
 	int fd = m->map.ops->events ? event_of(m) : -EINVAL;
 
 	if (fd < 0)
 		return fd;
+	if (always)
+		__atomic_store_n(&m->map.shm->watched, WATCHED_ALWAYS, __ATOMIC_SEQ_CST);
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
 }

@@ -69,7 +69,7 @@ void map_obj_clear_inner(struct map_obj *m);
 /* Is @map what the pattern @meta says? */
 bool map_inner_alike(const struct bpf_map *meta, const struct bpf_map *map);
 /* Kinds with events. An fd of the map's eventfd, which writers signal from now on; negative errno. */
-int map_obj_watch(struct map_obj *m);
+int map_obj_watch(struct map_obj *m, bool always);
 void map_obj_wake(struct map_obj *m); /* exec_host.wake of the service */
 /* Does anybody but programs hold it? The caller has a reference of its own. */
 bool map_obj_has_user(struct map_obj *m);

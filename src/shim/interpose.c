@@ -556,16 +556,16 @@ int i_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 	return r;
 }
 
-static void before_wait(void)
+static void before_wait(bool waits)
 {
 	if (shim_active())
-		INSIDE((shim_epoll_sweep(), 0));
+		INSIDE((shim_epoll_sweep(waits), 0));
 }
 
 int i_epoll_wait(int epfd, struct epoll_event *ev, int n, int ms) INTERPOSE(epoll_wait);
 int i_epoll_wait(int epfd, struct epoll_event *ev, int n, int ms)
 {
-	before_wait();
+	before_wait(ms);
 	return LIBC(epoll_wait)(epfd, ev, n, ms);
 }
 
@@ -573,7 +573,7 @@ int i_epoll_pwait(int epfd, struct epoll_event *ev, int n, int ms, const sigset_
 	INTERPOSE(epoll_pwait);
 int i_epoll_pwait(int epfd, struct epoll_event *ev, int n, int ms, const sigset_t *mask)
 {
-	before_wait();
+	before_wait(ms);
 	return LIBC(epoll_pwait)(epfd, ev, n, ms, mask);
 }
 
@@ -582,7 +582,7 @@ int i_epoll_pwait2(int epfd, struct epoll_event *ev, int n, const struct timespe
 int i_epoll_pwait2(int epfd, struct epoll_event *ev, int n, const struct timespec *ts,
 		   const sigset_t *mask)
 {
-	before_wait();
+	before_wait(!ts);
 	return LIBC(epoll_pwait2)(epfd, ev, n, ts, mask);
 }
 

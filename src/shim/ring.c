@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include "exec/exec.h"
 #include "base/raw.h"
+#include "shim/guard.h"
 #include "shim/shim.h"
 
 #define HIGH_FD 700 /* out of the program's way */
@@ -51,6 +52,13 @@ void shim_ring_after_fork(void)
 	unlock();
 }
 
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("pause");
+#endif
+}
+
 static bool any_watch(void)
 {
 	return __atomic_load_n(&state.nr, __ATOMIC_RELAXED);
@@ -76,15 +84,16 @@ static void set_idle(const struct bpf_map *map, int event)
 {
 	u64 n, full = UINT64_MAX - 1;
 
+	map_signal_again(map);
 	raw_read(event, &n, sizeof(n));
 	if (waits_for_room(map))
 		raw_write(event, &full, sizeof(full));
 }
 
 /* The map's eventfd, made by the service: new fd, or negative errno. */
-static int fetch_event(const struct bpf_map *map)
+static int fetch_event(const struct bpf_map *map, bool edges)
 {
-	struct msg_watch m = {.map_id = map->id};
+	struct msg_watch m = {.map_id = map->id, .always = edges || map->rdonly};
 	struct iovec iov = {&m, sizeof(m)};
 	struct client_req req = {
 		.type = MSG_WATCH, .iov = &iov, .nr_iov = 1, .fds = &map->memfd, .nr_fds = 1};
@@ -110,7 +119,7 @@ static int view_event(const struct bpf_map *map)
 
 	if (event)
 		return event;
-	fd = fetch_event(map);
+	fd = fetch_event(map, false);
 	if (fd < 0)
 		return fd;
 	if (__atomic_compare_exchange_n(&view->event, &none, (u32)fd, false, __ATOMIC_ACQ_REL,
@@ -120,13 +129,18 @@ static int view_event(const struct bpf_map *map)
 	return none;
 }
 
-/* exec_host.wake */
+/* exec_host.wake. A reader that keeps up has read all before each record; it is told once until it waits again. */
 void shim_wake(struct exec_run *run, struct bpf_map *map)
 {
-	int event = view_event(map);
+	int event;
 
+	if (!waits_for_room(map) && !map_signal(map))
+		return;
+	event = view_event(map);
 	if (event >= 0)
 		set_ready(map, event);
+	else
+		map_signal_again(map);
 }
 
 /* --- epoll --- */
@@ -182,10 +196,37 @@ static void level(const struct watch *w)
 	level_event(w->o->map, w->event);
 }
 
-void shim_epoll_sweep(void)
+static bool any_ready(void)
+{
+	bool ready = false;
+
+	lock();
+	for (struct watch *w = state.all; w && !ready; w = w->next)
+		ready = w->epfd >= 0 && w->o->map->ops->ready(w->o->map);
+	unlock();
+	return ready;
+}
+
+/*
+ * A reader that is faster than its writer has nothing to read again and again; to sleep and to be
+ * woken costs both of them more than some microseconds of looking.
+ */
+#define LOOKS 40
+#define PAUSE 40
+
+static void look_for_some(void)
+{
+	for (u32 i = 0; i < LOOKS && !any_ready(); i++)
+		for (u32 j = 0; j < PAUSE; j++)
+			relax();
+}
+
+void shim_epoll_sweep(bool waits)
 {
 	if (likely(!any_watch()))
 		return;
+	if (waits)
+		look_for_some();
 	lock();
 	for (struct watch *w = state.all; w; w = w->next)
 		if (w->epfd >= 0)
@@ -226,6 +267,14 @@ static bool can_wait(const struct fd_obj *o)
 	return (o->kind == FD_MAP || o->kind == FD_PERF_RING) && o->map && o->map->ops->events;
 }
 
+static bool wants_edges(const struct epoll_event *ev)
+{
+	u32 events = 0;
+
+	return !guard_read_fast(&events, (u64)(uintptr_t)&ev->events, sizeof(events)) &&
+	       events & EPOLLET;
+}
+
 static bool is_ring(int fd)
 {
 	struct fd_obj *o = fdtab_get(shim.fds, fd);
@@ -248,7 +297,7 @@ static long add_map(int epfd, int fd, struct epoll_event *ev)
 		return SHIM_ELSEWHERE;
 	if (!can_wait(o))
 		goto fail_put;
-	event = fetch_event(o->map);
+	event = fetch_event(o->map, wants_edges(ev));
 	ret = event;
 	if (event < 0)
 		goto fail_put;
@@ -278,6 +327,8 @@ long shim_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 	w = find(epfd, fd);
 	if (w)
 		ret = ctl(epfd, op, w->event, ev);
+	if (w && !ret && op == EPOLL_CTL_MOD && wants_edges(ev) && !w->o->map->rdonly)
+		__atomic_store_n(&w->o->map->shm->watched, WATCHED_ALWAYS, __ATOMIC_SEQ_CST);
 	if (w && !ret && op == EPOLL_CTL_DEL)
 		gone = entry_free(w);
 	unlock();

@@ -131,7 +131,7 @@ struct select_sets {
 };
 u32 shim_select_begin(int n, const struct select_sets *s, struct pollfd *fds);
 int shim_select_end(int n, const struct select_sets *s, const struct pollfd *fds, u32 nr);
-void shim_epoll_sweep(void); /* the thread is about to wait */
+void shim_epoll_sweep(bool waits); /* the thread is about to wait, or only looks */
 void shim_epoll_drop(unsigned int first, unsigned int last); /* these were closed */
 unsigned int shim_epoll_next_fd(unsigned int first); /* from @first on; ~0u: none */
 void shim_ring_after_fork(void);

@@ -114,9 +114,9 @@ static void test_ring_full(void **state)
 	map_close(&map);
 }
 
-static bool nobody_dead(u32 tid, void *arg)
+static bool dead_or_not(u32 tid, void *arg)
 {
-	return false;
+	return arg;
 }
 
 /* Whom a commit wakes: a reader that has read all before, unless the flags say otherwise. */
@@ -139,9 +139,10 @@ static void test_ring_wakeup(void **state)
 	assert_true(
 		map_ringbuf_commit(&map, map_ringbuf_reserve(&map, 8), true, BPF_RB_FORCE_WAKEUP));
 	/* who had to wake the reader may have died before */
-	assert_true(map_release_dead(&map, nobody_dead, NULL));
+	assert_false(map_release_dead(&map, dead_or_not, NULL));
+	assert_true(map_release_dead(&map, dead_or_not, &map));
 	*(u64 *)((char *)map.shm + map.value_off) = map_ringbuf_query(&map, BPF_RB_PROD_POS);
-	assert_false(map_release_dead(&map, nobody_dead, NULL));
+	assert_false(map_release_dead(&map, dead_or_not, &map));
 	assert_false(
 		map_ringbuf_commit(&map, map_ringbuf_reserve(&map, 8), false, BPF_RB_NO_WAKEUP));
 	map_close(&map);
