@@ -64,7 +64,8 @@ reader=$!
 sleep 0.5
 kill $(pgrep -P $reader -x cat || echo $reader)
 in_time "a signal for a reader" 2000 wait $reader
-same "no run is left" 0 "$(ps -L -o stat= -p "$(service_pid)" | grep -c '^R')"
+idle() { ! ps -L -o stat= -p "$1" | grep -q '^R'; }
+wait_for 5 idle "$(service_pid)" || fail "its run goes on"
 
 # a client's own run goes with it
 timeout 1 "$USERBPF" run --dir "$RT" -- "$E" run "$O" >/dev/null 2>&1
