@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <mntent.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -185,11 +186,30 @@ static int umount_with_helper(const char *option, const char *dir)
 	return spawn_wait(pid);
 }
 
-static bool is_dead(const char *dir)
+#define DEAD_TRIES 1000 /* times 1 ms */
+
+static int ask_mount(const char *dir)
 {
 	struct statfs fs;
 
 	return statfs(dir, &fs) && errno == ENOTCONN;
+}
+
+/* A process of its own asks: a service that is stuck, somebody else's perhaps, does not answer. */
+static bool is_dead(const char *dir)
+{
+	int status = 0, tries = 0;
+	pid_t pid = fork(), done = 0;
+
+	if (!pid)
+		_exit(ask_mount(dir));
+	while (pid > 0 && !(done = waitpid(pid, &status, WNOHANG)) && ++tries < DEAD_TRIES)
+		usleep(1000);
+	if (!done && pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, WNOHANG); /* it may not even be able to die */
+	}
+	return done > 0 && WIFEXITED(status) && WEXITSTATUS(status);
 }
 
 void mount_sweep(const struct cli *cli)

@@ -3,13 +3,18 @@
  * endless.c - one program of an object, and its maps.
  *   endless pin OBJECT PROG DIR	attaches it (a view/map to the map "cells") and pins its link and the maps "counts" and "ring"
  *   endless arm OBJECT DIR	runs the program "arm" once; pins "counts" and "timers"
+ *   endless hold FILE		maps it, says "PID ADDRESS", and waits
+ *   endless stuck OBJECT PID ADDRESS DIR	pins "stuck", which reads there
  *   endless run OBJECT		PROG_TEST_RUN of "own"
  *   endless counts DIR		begun ended
  *   endless records DIR	how many there are in the ring buffer
  * Output: one word per step.
  */
+#include <bpf/btf.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <userbpf/view_libbpf.h>
 
@@ -28,15 +33,77 @@ static int say(int err)
 	return 0;
 }
 
-static struct bpf_object *load(const char *path, const char *name)
+/* What "stuck" is told. */
+struct told {
+	int pid;
+	unsigned long address;
+};
+
+static void tell(struct bpf_object *o, const struct told *told)
+{
+	size_t size;
+	void *rodata =
+		(void *)bpf_map__initial_value(bpf_object__find_map_by_name(o, ".rodata"), &size);
+	struct btf *btf = bpf_object__btf(o);
+	const struct btf_type *sec =
+		btf__type_by_id(btf, btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC));
+	const struct btf_var_secinfo *v = btf_var_secinfos(sec);
+
+	for (int i = 0; i < btf_vlen(sec); i++) {
+		const char *name =
+			btf__name_by_offset(btf, btf__type_by_id(btf, v[i].type)->name_off);
+
+		if (!strcmp(name, "at_pid"))
+			memcpy((char *)rodata + v[i].offset, &told->pid, sizeof(told->pid));
+		if (!strcmp(name, "at_address"))
+			memcpy((char *)rodata + v[i].offset, &told->address, sizeof(told->address));
+	}
+}
+
+static struct bpf_object *load_told(const char *path, const char *name, const struct told *told)
 {
 	struct bpf_object *o = object = bpf_object__open(path);
 	struct bpf_program *p;
+
+	if (told)
+		tell(o, told);
 
 	bpf_object__for_each_program(p, o)
 		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
 	errno = -bpf_object__load(o);
 	return errno ? NULL : o;
+}
+
+static struct bpf_object *load(const char *path, const char *name)
+{
+	return load_told(path, name, NULL);
+}
+
+static int cmd_hold(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	if (fd < 0 || p == MAP_FAILED)
+		return say(-errno);
+	printf("%d %lu\n", getpid(), (unsigned long)p);
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
+static int cmd_stuck(char **argv)
+{
+	struct told told = {atoi(argv[3]), strtoul(argv[4], NULL, 10)};
+	struct bpf_object *o = load_told(argv[2], "stuck", &told);
+	char path[512];
+
+	if (o)
+		link_made = bpf_program__attach(bpf_object__find_program_by_name(o, "stuck"));
+	if (!link_made)
+		return say(-errno);
+	snprintf(path, sizeof(path), "%s/stuck", argv[5]);
+	return say(bpf_link__pin(link_made, path));
 }
 
 static void pin_map(struct bpf_object *o, const char *name, const char *dir)
@@ -147,6 +214,10 @@ static int run(int argc, char **argv)
 		return cmd_arm(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "run"))
 		return say(test_run(load(argv[2], "own"), "own", false));
+	if (argc == 3 && !strcmp(argv[1], "hold"))
+		return cmd_hold(argv[2]);
+	if (argc == 6 && !strcmp(argv[1], "stuck"))
+		return cmd_stuck(argv);
 	if (argc == 3 && !strcmp(argv[1], "counts"))
 		return cmd_counts(argv[2]);
 	return argc == 3 ? cmd_records(argv[2]) : 2;

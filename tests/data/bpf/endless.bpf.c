@@ -294,3 +294,18 @@ int own(void *ctx)
 	bpf_loop(MANY, outer, NULL, 0);
 	return 0;
 }
+
+/* What nobody can end: memory of another process that a file server has to bring. */
+const volatile int at_pid;
+const volatile unsigned long at_address;
+
+SEC("iter.s/task")
+int stuck(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	char byte;
+
+	if (task && task->pid == at_pid)
+		bpf_copy_from_user_task(&byte, 1, (void *)at_address, task, 0);
+	return 0;
+}
