@@ -154,16 +154,18 @@ int cmd_up(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
+#define END_TRIES 1200 /* times 10 ms: longer than a service takes to end in any case (daemon/end.c) */
+
 /* Until its directory is empty; ours are the log and the directory itself. */
 static void wait_gone(const struct cli *cli)
 {
 	char path[DIR_CAP + 32];
 
 	cli_socket_path(cli, path);
-	for (int i = 0; i < 500 && !access(path, F_OK); i++)
+	for (int i = 0; i < END_TRIES && !access(path, F_OK); i++)
 		usleep(10000);
 	snprintf(path, sizeof(path), "%s/pid", cli->dir);
-	for (int i = 0; i < 500 && !access(path, F_OK); i++)
+	for (int i = 0; i < END_TRIES && !access(path, F_OK); i++)
 		usleep(10000);
 	snprintf(path, sizeof(path), "%s/log", cli->dir);
 	unlink(path);

@@ -3,7 +3,7 @@
  * endless.c - one program of an object, and its maps.
  *   endless pin OBJECT PROG DIR	attaches it (a view/map to the map "cells") and pins its link and the maps "counts" and "ring"
  *   endless arm OBJECT DIR	runs the program "arm" once; pins "counts" and "timers"
- *   endless hold FILE		maps it, says "PID ADDRESS", and waits
+ *   endless hold		has memory that nobody brings, says "PID ADDRESS", and waits
  *   endless stuck OBJECT PID ADDRESS DIR	pins "stuck", which reads there
  *   endless run OBJECT		PROG_TEST_RUN of "own"
  *   endless counts DIR		begun ended
@@ -12,9 +12,12 @@
  */
 #include <bpf/btf.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <userbpf/view_libbpf.h>
 
@@ -79,12 +82,18 @@ static struct bpf_object *load(const char *path, const char *name)
 	return load_told(path, name, NULL);
 }
 
-static int cmd_hold(const char *path)
+/* Memory that nobody ever brings: a userfaultfd that is not read. */
+static int cmd_hold(void)
 {
-	int fd = open(path, O_RDONLY);
-	void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register r = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (fd < 0 || p == MAP_FAILED)
+	r.range.start = (unsigned long)p;
+	r.range.len = 4096;
+	if (fd < 0 || p == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &r))
 		return say(-errno);
 	printf("%d %lu\n", getpid(), (unsigned long)p);
 	fflush(stdout);
@@ -214,8 +223,8 @@ static int run(int argc, char **argv)
 		return cmd_arm(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "run"))
 		return say(test_run(load(argv[2], "own"), "own", false));
-	if (argc == 3 && !strcmp(argv[1], "hold"))
-		return cmd_hold(argv[2]);
+	if (argc == 2 && !strcmp(argv[1], "hold"))
+		return cmd_hold();
 	if (argc == 6 && !strcmp(argv[1], "stuck"))
 		return cmd_stuck(argv);
 	if (argc == 3 && !strcmp(argv[1], "counts"))

@@ -123,25 +123,29 @@ trap 'kill -CONT "$stuck" 2>/dev/null; "$USERBPF" down --dir "$T/rt2" 2>/dev/nul
 sh -c 'exec 3<"$0/maps.debug" && exec sleep 60' "$T/mnt1" &
 holder=$!
 wait_for 5 test -e /proc/$holder/fd/3
-"$E" hold "$T/mnt1/maps.debug" >"$T/held" &
-mapper=$!
-wait_for 5 test -s "$T/held"
 kill -STOP "$stuck"
 in_time "somebody else's file" 3000 timeout 10 "$USERBPF" run --dir "$RT" -- "$BUILD/tests/e2e/view" walk "$OBJ/walk.bpf.o" files pid=$holder >"$T/out"
 grep -q "mnt1/maps.debug" "$T/out" || fail "somebody else's file: $(cat "$T/out")"
-# nobody can end a thread that waits for such memory; the service ends all the same
-same "who reads it" OK "$(ub "$E" stuck "$O" $(cat "$T/held") $B)"
-ub cat $B/stuck >"$T/out" 2>&1 &
-reader=$!
-sleep 1
-in_time "down, although a thread is stuck" 14000 "$USERBPF" down --dir "$RT"
-wait $reader
-[ -e "$RT" ] && fail "something is left: $(ls "$RT")"
 kill -CONT "$stuck"
-kill $holder $mapper
+kill $holder
 umount -l "$T/mnt1"
 "$USERBPF" down --dir "$T/rt2"
-start -- --run-limit $LIMIT
+# nobody can end a thread that waits for another process's memory (a userfaultfd); the service ends all the same
+"$E" hold >"$T/held" &
+mapper=$!
+wait_for 5 test -s "$T/held"
+if grep -q '^[0-9]' "$T/held"; then
+	same "who reads it" OK "$(ub "$E" stuck "$O" $(cat "$T/held") $B)"
+	ub cat $B/stuck >"$T/out" 2>&1 &
+	reader=$!
+	sleep 1
+	in_time "down, although a thread is stuck" 14000 "$USERBPF" down --dir "$RT"
+	[ $took -gt 3000 ] || fail "no thread was stuck"
+	wait $reader
+	[ -e "$RT" ] && fail "something is left: $(ls "$RT")"
+	start -- --run-limit $LIMIT
+fi
+kill $mapper
 
 # files of groups
 for g in /sys/fs/cgroup/unified /sys/fs/cgroup; do

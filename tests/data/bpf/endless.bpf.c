@@ -295,7 +295,7 @@ int own(void *ctx)
 	return 0;
 }
 
-/* What nobody can end: memory of another process that a file server has to bring. */
+/* What nobody can end: memory of another process that somebody else has to bring. */
 const volatile int at_pid;
 const volatile unsigned long at_address;
 
