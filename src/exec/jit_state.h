@@ -94,6 +94,12 @@ static inline bool jit_is_goto(const struct bpf_insn *in)
 	return in->code == (BPF_JMP | BPF_JA) || in->code == (BPF_JMP32 | BPF_JA);
 }
 
+/* It compares. */
+static inline bool jit_is_condition(const struct bpf_insn *in)
+{
+	return jit_is_jump(in) && !jit_is_goto(in) && BPF_OP(in->code) != BPF_JCOND;
+}
+
 static inline s64 jit_target(const struct bpf_insn *in, u32 i)
 {
 	return (s64)i + 1 + (in->code == (BPF_JMP32 | BPF_JA) ? in->imm : in->off);
