@@ -27,7 +27,7 @@ prepare() {
 	: >"$T/dir/full/two"
 	printf '30\n4\n' >"$T/dir/numbers"
 	printf '%s\n' 'import os' 'os.mkdir("d1", 0o711)' 'os.rename("d1", "d2")' 'os.rmdir("d2")' \
-		'try: os.rmdir("d3")' 'except OSError: pass' 'os.getpgid(1)' 'os.kill(1, 0)' >"$T/dir/calls.py"
+		'try: os.rmdir("d3")' 'except OSError: pass' 'os.getpgid(1)' 'os.kill(0, 0)' >"$T/dir/calls.py"
 	printf '%s\n' 'import gc' 'gc.disable()' 'gc.get_referrers(0)' 'def answer(x):' '	return x' 'def caller():' '	return answer(42)' \
 		'caller()' 'gc.collect(1)' >"$T/dir/probes.py"
 }
@@ -192,7 +192,7 @@ cat >"$T/want" <<'E'
 3 rmdir("d2")
 3 rmdir("d3")
 4 getpgid(1)
-5 kill(1, 0)
+5 kill(0, 0)
 11 mkdir = 0
 12 rename = 0
 13 rmdir = 0
@@ -235,7 +235,7 @@ tp_btf 15 d sys_exit 84
 E
 cat >"$T/want" <<'E'
 1 sys_enter_mkdir("d1", 0711)
-2 sys_enter_kill(1, 0)
+2 sys_enter_kill(0, 0)
 3 sys_exit_rmdir = 0
 3 sys_exit_rmdir = -2
 11 sys_enter("d1", 0711)
@@ -294,7 +294,7 @@ cat >"$T/want" <<'E'
 5 rmdir("d3")
 6 rmdir = 0
 6 rmdir = -2
-7 kill(1, 0)
+7 kill(0, 0)
 16 __x64_sys_mkdir("d1", 0711)
 17 __x64_sys_rename("d1", "d2")
 18 __x64_sys_mkdir = 0

@@ -11,9 +11,16 @@ EX="$BUILD/examples"
 LIBC=$(ldd "$TARGET" | sed -n 's/.*=> \(.*libc\.so\.6\) .*/\1/p')
 LIB="$SRC/tests/e2e/flame.py"
 
+# What a user runs can look at itself within one user namespace: one run for all.
+if [ "$(id -u)" != 0 ]; then
+	"$USERBPF" run -- env ALL_IN_ONE=1 sh "$0"
+	exit $?
+fi
 kernel=
-kernel_bpf && [ -r /sys/bus/event_source/devices/uprobe/type ] && kernel=1
-start
+if [ -z "${ALL_IN_ONE-}" ]; then
+	kernel_bpf && [ -r /sys/bus/event_source/devices/uprobe/type ] && kernel=1
+	start
+fi
 
 lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 # target_start WITH...: $target reads what tell writes
@@ -86,6 +93,10 @@ traced_by_the_test()' || fail "$who: python3 ends with $?"
 	wait $client 2>/dev/null
 }
 
+if [ -n "${ALL_IN_ONE-}" ]; then
+	check_all "as a user" env
+	exit 0
+fi
 check_all here "$USERBPF" run --dir "$RT" --
 [ -z "$kernel" ] || check_all "the machine's kernel" env
 true
