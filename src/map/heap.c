@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* heap.c - what programs do with objects, and the kind the memory is. */
-#include "map/heap_priv.h"
+#include "map/heap_owner.h"
+#include "map/heap_pool.h"
 
 void *heap_new(struct bpf_map *heap, u64 size)
 {

@@ -6,7 +6,8 @@
  * its cell is in the flight of who makes it, and loose, until the field has it. Who finds a loose cell in a field
  * ties it before using it, so one that is still loose when its maker is dead was never used.
  */
-#include "map/heap_priv.h"
+#include "map/heap_cell.h"
+#include "map/heap_pool.h"
 
 static u32 node_word(struct heap_at at, u32 kind)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* heap_chain.c - lists: each node knows the one before (child[0]) and the one behind (child[1]). */
-#include "map/heap_priv.h"
+#include "map/heap_cell.h"
+#include "map/heap_chain.h"
 
 void heap_list_unlink(struct heap_tx *tx, u32 cell, u32 ref)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* heap_list.c - what programs do with lists. */
-#include "map/heap_priv.h"
+#include "map/heap_cell.h"
+#include "map/heap_chain.h"
+#include "map/heap_owner.h"
+#include "map/heap_pool.h"
 
 int heap_list_push(struct bpf_map *heap, void *head, void *node, struct heap_at at, bool back)
 {

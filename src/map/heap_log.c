@@ -6,7 +6,7 @@
  */
 #include <sched.h>
 #include "base/current.h"
-#include "map/heap_priv.h"
+#include "map/heap_log.h"
 
 #define HURRIED_TRIES 1000u
 

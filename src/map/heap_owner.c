@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* heap_owner.c - who is nobody's any more goes, and what it owns with it; what the dead owned. */
 #include "base/spin.h"
-#include "map/heap_priv.h"
+#include "map/heap_cell.h"
+#include "map/heap_chain.h"
+#include "map/heap_owner.h"
+#include "map/heap_pool.h"
+#include "map/heap_treap.h"
 
 static bool drain(struct heap_tx *tx, u32 cell, u32 depth, u32 most);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* heap_pool.c - free objects by size, and those that the run in a slot owns. */
-#include "map/heap_priv.h"
+#include "map/heap_pool.h"
 
 /* Bytes of an object with its header, by class. */
 static const u16 class_size[HEAP_CLASSES] = {32,  48,  64,   96,   128,	 192,  256,  384,

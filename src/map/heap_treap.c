@@ -4,7 +4,9 @@
  * depth is that of a tree built in random order. Each rotation is an operation of its own that leaves a tree in
  * order, so there are never many words to log.
  */
-#include "map/heap_priv.h"
+#include "map/heap_cell.h"
+#include "map/heap_pool.h"
+#include "map/heap_treap.h"
 
 /* A number that has nothing to do with the order. */
 static u32 priority(const struct bpf_map *heap, u32 ref)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* heap_tree.c - what programs do with trees. */
-#include "map/heap_priv.h"
+#include "map/heap_cell.h"
+#include "map/heap_owner.h"
+#include "map/heap_pool.h"
+#include "map/heap_treap.h"
 
 /* Where the node belongs. The caller holds the program's lock, so nothing changes meanwhile. */
 static int find(struct bpf_map *heap, u32 cell, char *new, u32 node, heap_less_fn less, void *arg,

@@ -8,7 +8,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "map/heap_priv.h"
+#include "map/heap_owner.h"
+#include "map/heap_pool.h"
 #include "map_test.h"
 
 #define SIZE 64u

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef USERBPF_HEAP_PRIV_H
-#define USERBPF_HEAP_PRIV_H
+#ifndef USERBPF_HEAP_LOG_H
+#define USERBPF_HEAP_LOG_H
 /*
- * heap_priv.h - what the files of the heap share; private to heap*.c.
+ * heap_log.h - where what is in a heap, and how its words are changed. Private to heap*.c.
  *
  * Words of the heap are named by their byte offset in its memory. What is read may be anything: heap_obj(), heap_node()
  * and heap_cell() say whether it can be what it should be; loops are bounded by HEAP_STEPS or by what they undo.
@@ -120,51 +120,11 @@ static inline struct heap_link *heap_link(const struct bpf_map *heap, u32 ref, u
 	return obj ? (struct heap_link *)(obj + min(node & ~(CELL_TREE | CELL_LOOSE) & ~3u, HEAP_OBJ_MAX)) : NULL;
 }
 
-/* --- heap_log.c --- */
-int heap_log_begin(struct bpf_map *heap, struct heap_tx *tx); /* see heap_begin() */
+/* --- operations --- */
+int heap_log_begin(struct bpf_map *heap, struct heap_tx *tx); /* see heap_begin() of heap_owner.h */
 u32 heap_get(const struct heap_tx *tx, const u32 *word);
 void heap_set(struct heap_tx *tx, const u32 *word, u32 value);
 void heap_commit(struct heap_tx *tx); /* all of it or nothing; the lock stays */
 void heap_end(struct heap_tx *tx);
-
-/* The rest of this file in an operation, but for heap_begin(). --- heap_pool.c --- */
-u32 heap_take(struct heap_tx *tx, u32 size, u32 kind); /* 0: no room */
-void heap_give(struct heap_tx *tx, u32 ref);	       /* nobody has it any more */
-struct heap_flight *heap_my_flight(const struct bpf_map *heap);
-u32 heap_aboard(const struct heap_tx *tx, const struct heap_flight *f); /* how many */
-bool heap_can_board(const struct heap_tx *tx);
-void heap_board(struct heap_tx *tx, u32 ref); /* into this run's flight ... */
-void heap_leave(struct heap_tx *tx, u32 ref); /* ... and out of it */
-
-/* --- heap_cell.c --- */
-struct heap_field heap_field_load(const void *field);
-void heap_field_store(void *field, struct heap_field f);
-u32 heap_cell_named(const struct bpf_map *heap, const void *field); /* whatever it is of */
-/* The cell of a field, made when there is none and @make; 0: none. */
-u32 heap_cell(struct heap_tx *tx, void *field, struct heap_at at, u32 kind, bool make);
-u32 heap_cell_look(const struct bpf_map *heap, const void *field, struct heap_at at, u32 kind); /* without lock */
-static inline struct heap_cell *heap_cell_of(const struct bpf_map *heap, u32 cell)
-{
-	return heap_obj(heap, cell);
-}
-void heap_cell_loose(struct heap_tx *tx, u32 cell); /* of a dead one's flight */
-
-/* --- heap_chain.c, heap_treap.c: the collections' structure --- */
-void heap_list_link(struct heap_tx *tx, u32 cell, u32 ref, u32 node, bool back);
-void heap_list_unlink(struct heap_tx *tx, u32 cell, u32 ref);
-struct heap_place {
-	u32 parent, side;
-};
-/* Commits; false: the place is not free, or the node is somewhere. */
-bool heap_tree_link(struct heap_tx *tx, u32 cell, u32 ref, u32 node, const struct heap_place *p);
-bool heap_tree_unlink(struct heap_tx *tx, u32 cell, u32 ref); /* commits steps on the way; false: makes no sense */
-
-/* --- heap_owner.c --- */
-int heap_begin(struct bpf_map *heap, struct heap_tx *tx); /* takes the lock: 0 or -EBUSY */
-/* One owner less, whom the words of @tx so far make forget it; committed. */
-void heap_unref(struct heap_tx *tx, u32 ref);
-/* What the collections in the object own goes; committed. */
-void heap_empty(struct heap_tx *tx, u32 ref, u32 depth);
-void heap_drop_flight(struct heap_tx *tx, struct heap_flight *f); /* a dead thread's */
 
 #endif
