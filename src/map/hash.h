@@ -39,9 +39,10 @@
  * Nothing read from shared memory is trusted: references are bounds-checked, walks are bounded by
  * the number of elements.
  *
- *   hash.c         updates and look-ups    hash_layout.c  creation, where things are
- *   hash_pool.c    free elements           hash_lru.c     room for one more
- *   hash_walk.c    one after the other     hash_dead.c    what dead owners left
+ *   hash_ops.c     updates and look-ups    hash_layout.c  creation, where things are
+ *   hash_pool.c    free elements           hash_chain.c   what leaves a chain
+ *   hash_lru.c     room for one more       hash_walk.c    one after the other
+ *   hash_dead.c    what dead owners left
  */
 #include "map/bucket_lock.h"
 #include "map/map_kind.h"
@@ -195,15 +196,30 @@ static inline void gen_bump(struct elem *e)
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-/* hash.c */
+static inline int hash_lock(const struct bpf_map *map, u32 bucket)
+{
+	bool stolen = false;
+	int err = bucket_lock(&lock_at(map, bucket)->word, &stolen);
+
+	if (unlikely(stolen))
+		__atomic_store_n(&shm_of(map)->stolen, 1, __ATOMIC_RELAXED);
+	return err;
+}
+
+static inline void hash_unlock(const struct bpf_map *map, u32 bucket)
+{
+	bucket_unlock(&lock_at(map, bucket)->word);
+}
+
+/* hash_ops.c */
 u32 hash_key(const struct bpf_map *map, const void *key);
 /* Without lock: the element with @key, or NULL; *gen is the element's when it was found. */
 const struct elem *hash_find(const struct bpf_map *map, const void *key, u32 *gen);
+
+/* hash_chain.c */
+void hash_free_value(const struct bpf_map *map, u32 ref);
 /* Takes the element that @link refers to off its chain and gives it back to the pool; its bucket is locked. */
 void hash_drop(const struct bpf_map *map, u32 *link, u32 ref);
-int hash_lock(const struct bpf_map *map, u32 bucket);
-void hash_unlock(const struct bpf_map *map, u32 bucket);
-void hash_free_value(const struct bpf_map *map, u32 ref);
 
 /* hash_layout.c */
 int hash_alloc_check(const struct map_attr *attr);

@@ -2,7 +2,7 @@
 /*
  * Maps of maps. The shared memory holds ids only, a hint for whoever looks one up: which maps may
  * be reached through this one, and their memory, the service says (prog/map_inner.c), and only it
- * writes here. The array kind is here, the hash kind is a row of hash.c.
+ * writes here. The array kind is here, the hash kind is a row of hash_ops.c.
  */
 #include "map/map_kind.h"
 

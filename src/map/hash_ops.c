@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* hash.c - updates and look-ups of hash maps; hash.h has the idea. */
+/* hash_ops.c - updates and look-ups of hash maps; hash.h has the idea. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 #include "map/hash.h"
@@ -239,14 +239,6 @@ static void write_value(const struct bpf_map *map, struct elem *e, u32 ref, cons
 		map_value_init_special(map, at);
 }
 
-void hash_free_value(const struct bpf_map *map, u32 ref)
-{
-	const struct hash_geom *g = geom_of(map);
-
-	if (map_value_special(map))
-		map_value_free_fields(map, (char *)elem_at(g, ref) + g->value_off);
-}
-
 static void fill(const struct bpf_map *map, struct elem *e, u32 ref, const void *key, u32 hash,
 		 const void *value, enum who who)
 {
@@ -269,16 +261,6 @@ static struct elem *fill_ref(const struct bpf_map *map, u32 ref, const void *key
 }
 
 /* --- updates; the bucket is locked --- */
-
-void hash_drop(const struct bpf_map *map, u32 *link, u32 ref)
-{
-	struct elem *e = elem_at(geom_of(map), ref);
-
-	gen_bump(e);
-	ref_store(link, ref_load(&e->next));
-	hash_free_value(map, ref);
-	hash_pool_push(map, ref);
-}
 
 static void leave_home(const struct bpf_map *map, struct elem *e)
 {
@@ -370,21 +352,6 @@ static int insert(const struct bpf_map *map, u32 bucket, const void *key, u32 ha
 	ref_store(&e->next, first ? first : END | bucket);
 	ref_store(head, new);
 	return 0;
-}
-
-int hash_lock(const struct bpf_map *map, u32 bucket)
-{
-	bool stolen = false;
-	int err = bucket_lock(&lock_at(map, bucket)->word, &stolen);
-
-	if (unlikely(stolen))
-		__atomic_store_n(&shm_of(map)->stolen, 1, __ATOMIC_RELAXED);
-	return err;
-}
-
-void hash_unlock(const struct bpf_map *map, u32 bucket)
-{
-	bucket_unlock(&lock_at(map, bucket)->word);
 }
 
 static int update_once(struct bpf_map *map, const void *key, const void *value, u64 flags,
