@@ -8,6 +8,7 @@
  *
  * PROBE: KIND,COOKIE,PID,FILE,WHAT
  *	u, r    uprobe, uretprobe; WHAT is a function of FILE, or 0xOFFSET in it; PID 0: all
+ *	p       uprobe of a program that calls no helper, and counts nothing here
  *	t       USDT; WHAT is PROVIDER:NAME
  *	e, x    tracepoint of a system call, entry and exit; FILE is the category, WHAT the event
  *	k, K    kprobe, kretprobe on the function WHAT of a system call
@@ -102,8 +103,10 @@ static struct bpf_link *attach(struct bpf_object *obj, char *text)
 	else
 		uo.func_name = what;
 	return bpf_program__attach_uprobe_opts(
-		bpf_object__find_program_by_name(obj, uo.retprobe ? "on_return" : "on_entry"), p,
-		file, off, &uo);
+		bpf_object__find_program_by_name(obj, uo.retprobe    ? "on_return"
+						      : *kind == 'p' ? "on_plain"
+								     : "on_entry"),
+		p, file, off, &uo);
 }
 
 static int by_cookie(const void *a, const void *b)

@@ -207,6 +207,35 @@ done
 client_stop
 wait_for 5 code_is_clean $pid || fail "code is not what it was after system calls"
 
+# --- vector registers are the program's, whatever the programs call ---
+mkfifo "$T/v.in"
+"$USERBPF" run --dir "$RT" -- "$BUILD/tests/e2e/vectors" <"$T/v.in" >"$T/v.out" &
+vectors=$!
+exec 9>"$T/v.in"
+wait_for 10 grep -q ready "$T/v.out" || fail "vectors does not start"
+V="$BUILD/tests/e2e/vectors"
+site=$(sed -n 's/ready //p' "$T/v.out")
+at=$(nm "$V" | sed -n "s/^0*\([0-9a-f]*\) t $site\$/0x\1/p") # its first segment begins where its file does
+vectors_are() {
+	n=$(wc -l <"$T/v.out")
+	echo any >&9
+	wait_for 10 lines "$T/v.out" $((n + 1)) || fail "$1: vectors does not answer"
+	same "vector registers: $1" kept "$(tail -1 "$T/v.out")"
+}
+vectors_are "no probe"
+client_start "p,1,$vectors,$V,$at"
+vectors_are "a program without helpers"
+client_stop
+client_start "u,1,$vectors,$V,$at" "r,2,$vectors,$V,callee" k,3,0,-,__x64_sys_getppid K,4,0,-,__x64_sys_getppid
+vectors_are "programs with helpers"
+ask
+for c in 1 2 3 4; do
+	[ "$(seen "$T/c.out" $c hits)" -ge 1000 ] || fail "vectors, cookie $c: $(seen "$T/c.out" $c hits) hits"
+done
+client_stop
+exec 9>&-
+wait $vectors || fail "vectors ends with $?"
+
 # --- samples ---
 client_start s,5,$pid,task,50
 tell spin 2

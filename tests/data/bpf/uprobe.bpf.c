@@ -45,6 +45,16 @@ int on_entry(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Calls nothing. */
+__u64 plain_hits;
+
+SEC("uprobe")
+int on_plain(struct pt_regs *ctx)
+{
+	plain_hits++;
+	return 0;
+}
+
 SEC("uretprobe")
 int on_return(struct pt_regs *ctx)
 {
