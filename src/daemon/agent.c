@@ -32,6 +32,7 @@
 #define WAIT_MS	  1000
 #define STOP_MS	  500  /* until a thread of a process stands still */
 #define FORGET_MS 5000 /* a process that could not be reached is left alone for so long */
+#define LOOK_MS	  1000
 #define SKIPPED	  64u
 #define AT_ONCE	  16u
 
@@ -68,6 +69,8 @@ struct agents {
 	struct list list, entries;
 	struct skipped skipped[SKIPPED];
 	u32 nr_skipped;
+	bool shown;    /* the file "probes" is there */
+	u64 looked_ms; /* when all processes were looked at last, while it was */
 	struct target_lib lib;
 	bool lib_ok;
 	char sock[256];
@@ -100,10 +103,15 @@ static bool wait_change(struct agents *as, u64 until, u32 at_most_ms)
 
 /* --- the "probes" file --- */
 
+/* With the lock held. */
 static void show_file(struct agents *as, bool there)
 {
 	int fd;
 
+	if (there == as->shown)
+		return;
+	as->shown = there;
+	as->looked_ms = 0;
 	if (!there) {
 		unlinkat(as->d->dir_fd, "probes", 0);
 		return;
@@ -510,13 +518,24 @@ static bool all_synced(struct agents *as, struct found *f, u32 nr)
 	return true;
 }
 
+/* Who came since the last look has found the file. Not for long, as some lose their agent. */
+static bool looked_lately(struct agents *as)
+{
+	bool yes;
+
+	pthread_mutex_lock(&as->lock);
+	yes = as->looked_ms && now_ms() - as->looked_ms < LOOK_MS;
+	pthread_mutex_unlock(&as->lock);
+	return yes;
+}
+
 /* Agents for all processes of ours, or for @pid; waits until they have all their probes. */
 static void make_agents(struct agents *as, pid_t pid)
 {
 	struct search s = {.as = as};
 	u64 until;
 
-	if (!as->lib_ok)
+	if (!as->lib_ok || (!pid && looked_lately(as)))
 		return;
 	target_each(&as->lib, as->sock, as->sock_ino, pid, consider, &s);
 	enter_all(as, s.f, s.nr);
@@ -524,6 +543,8 @@ static void make_agents(struct agents *as, pid_t pid)
 	pthread_mutex_lock(&as->lock);
 	while (!all_synced(as, s.f, s.nr) && wait_change(as, until, 50))
 		;
+	if (!pid && as->shown)
+		as->looked_ms = now_ms();
 	pthread_mutex_unlock(&as->lock);
 	free(s.f);
 }
@@ -880,6 +901,7 @@ int agents_init(struct daemon *d)
 	snprintf(as->sock, sizeof(as->sock), "%s/sock", d->dir);
 	as->sock_ino = stat(as->sock, &st) ? 0 : st.st_ino;
 	as->lib_ok = d->preload.shim && !target_lib_open(&as->lib, d->preload.shim);
+	as->shown = true; /* left by one that was killed, maybe */
 	show_file(as, false);
 	d->agents = as;
 	probes_set_ops(sys_probes(d->sys), &ops, as);
