@@ -34,9 +34,10 @@ bench: setup all
 	@./bench/exec/run $(BUILD)
 	@./bench/map/run $(BUILD)
 
-# Processes that use maps are killed, a minute per kind of map (make test: a moment).
+# Processes that use maps are killed, a minute per kind of map, and probes come and go for a minute (make test: a moment).
 chaos: all
 	@CHAOS_SECONDS=60 CHAOS_VERBOSE=1 BUILD=$(abspath $(BUILD)) SRC=$(CURDIR) OBJ=$(abspath $(BUILD))/tests/data/bpf sh tests/e2e/chaos.sh
+	@PROBES_SECONDS=60 BUILD=$(abspath $(BUILD)) SRC=$(CURDIR) OBJ=$(abspath $(BUILD))/tests/data/bpf sh tests/e2e/randprobes.sh
 
 # The whole test suite again, under AddressSanitizer and UndefinedBehaviorSanitizer.
 asan: setup
