@@ -66,7 +66,7 @@ if [ -x "$BUILD/tests/e2e/blocked_static" ]; then
 fi
 
 for p in $sleeper $python $bash; do
-	wait_for 1 has_agents $p 1 || fail "the agent in $p is gone" # a list of threads has gaps while some end
+	wait_for 5 has_agents $p 1 || fail "the agent in $p is gone: $(cat /proc/$p/task/*/comm | tr '\n' ' ')" # a list of threads has gaps while some end
 done
 # Programs that make only one call after the other: at one that no allocator makes they are entered, else the answer is no, soon.
 yes >/dev/null &
