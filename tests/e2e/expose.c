@@ -293,16 +293,17 @@ static void come_and_go(int n)
 static int churn(int seconds, char **args)
 {
 	pthread_t t[2];
+	long next;
 
 	run.group = args[0];
 	run.mounted = args[1];
 	run.file = args[2];
-	run.end = usec() + seconds * 1000000l;
+	next = usec();
+	run.end = next + seconds * 1000000l;
 	for (int i = 0; i < 2; i++)
 		pthread_create(&t[i], NULL, looker, NULL);
 	for (; usec() < run.end; run.made++) {
-		long next = usec() + 10000;
-
+		next += 10000; /* from the beginning, so that a late one is made up for */
 		come_and_go(run.made);
 		while (usec() < next)
 			usleep(500);
