@@ -351,12 +351,10 @@ static void drop_fds(const struct gen_loader *l, void *ctx)
 		userbpf_drop_fd((char *)ctx + l->descs[i].ctx_off);
 }
 
-int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx, const char **failed)
+static int run_once(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx, const char **failed)
 {
-	const char *nobody;
 	int map, prog, err;
 
-	failed = failed ?: &nobody;
 	*failed = NULL;
 	map = make_map(l, bpf, ctx);
 	if (map < 0)
@@ -373,5 +371,16 @@ int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx, const 
 		}
 	}
 	close(map);
+	return err;
+}
+
+int gen_loader_run(const struct gen_loader *l, gen_bpf_fn bpf, void *ctx, const char **failed)
+{
+	const char *nobody;
+	int err, tries = 0;
+
+	do
+		err = run_once(l, bpf, ctx, failed ?: &nobody);
+	while (err == -EAGAIN && ++tries < USERBPF_TRIES);
 	return err;
 }

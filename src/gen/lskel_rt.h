@@ -180,6 +180,9 @@ static inline __u64 userbpf_ptr(const void *p)
 	return (__u64)(unsigned long)p;
 }
 
+/* The verifier gives up where a signal waits; it comes on the way back, and then there is no reason to. */
+#define USERBPF_TRIES 5
+
 /* --- loading --- */
 
 /* Of the context, into the loader's data: @len bytes (4 or 8) from there, or from the address there. */
@@ -434,9 +437,13 @@ static inline const __u32 *userbpf_put_number(char *value, const __u32 *p, __u32
 static inline int userbpf_make_call(const struct userbpf_call *c, char *value, const __u32 **places,
 				    struct userbpf_loader_ctx *ctx)
 {
-	int ret = (int)userbpf_sys((int)c->cmd, value + c->attr, c->size);
-	bool without = ret < 0 && c->flags & 2;
+	int ret, tries = 0;
+	bool without;
 
+	do
+		ret = (int)userbpf_sys((int)c->cmd, value + c->attr, c->size);
+	while (ret == -EAGAIN && c->cmd == USERBPF_PROG_LOAD && ++tries < USERBPF_TRIES);
+	without = ret < 0 && c->flags & 2;
 	if (c->flags & 1)
 		ret = userbpf_high_fd(ret);
 	if (ret < 0 && !without)
@@ -474,6 +481,7 @@ static inline int userbpf_make_calls(struct userbpf_loader_ctx *ctx, const struc
 	int err = 0;
 	size_t i;
 
+	*failed = NULL;
 	if (!value)
 		return -ENOMEM;
 	userbpf_put_pointers(l, value);
@@ -494,6 +502,7 @@ static inline int userbpf_run_program(struct userbpf_loader_ctx *ctx, const stru
 {
 	int map_fd = userbpf_loader_map(l, ctx), prog_fd, err;
 
+	*failed = NULL;
 	if (map_fd < 0)
 		return map_fd;
 	prog_fd = userbpf_loader_prog(l->insns, l->insns_sz, &map_fd);
@@ -513,10 +522,14 @@ static inline int userbpf_run_program(struct userbpf_loader_ctx *ctx, const stru
 static inline int userbpf_load(struct userbpf_loader_ctx *ctx, const struct userbpf_loader *l,
 			       const char **failed)
 {
-	*failed = NULL;
+	int err, tries = 0;
+
 	if (l->calls && !(ctx->flags & USERBPF_BY_PROGRAM))
 		return userbpf_make_calls(ctx, l, failed);
-	return userbpf_run_program(ctx, l, failed);
+	do
+		err = userbpf_run_program(ctx, l, failed);
+	while (err == -EAGAIN && ++tries < USERBPF_TRIES);
+	return err;
 }
 
 /* --- the machine --- */

@@ -112,6 +112,18 @@ faults() { # NAME program|calls
 	by $2 ub ./lskel faults "$1" "$n" "${btf:-0}" >out 2>&1 || { fail "$1 (by $2): a fault is lost or leaves something"; head -20 out; }
 	! grep -q 'goes without BTF' out || without=$((without + 1))
 }
+# A signal that waits while a program is verified makes that EAGAIN, which is nobody's error.
+signalled() { # program|calls
+	by $1 "$USERBPF" trace --dir "$RT" --json -o trace.json -- ./lskel bare maps >out 2>&1 || fail "maps: does not load"
+	at=$(grep -o '"cmd": "BPF_[A-Z_]*"' trace.json | grep -n PROG_LOAD | cut -d: -f1)
+	[ -n "$at" ] || fail "maps by $1: no program"
+	for n in $at; do # of the loader program's the records are one early
+		same "maps by $1: EAGAIN of call $n" "" "$(USERBPF_FAIL=$n:EAGAIN by $1 ub ./lskel bare maps)"
+		[ $1 = calls ] || same "maps by $1: EAGAIN of call $((n + 1))" "" "$(USERBPF_FAIL=$((n + 1)):EAGAIN by $1 ub ./lskel bare maps)"
+	done
+}
+! by_calls maps || signalled calls
+signalled program
 for name in ${LSKEL_SET:-$(objects_without kernel)}; do
 	faults "$name" program
 	! by_calls "$name" || faults "$name" calls
