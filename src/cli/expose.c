@@ -29,7 +29,7 @@ static int parse_mode(const char *text, u32 *mode)
 static const char *reason(int err)
 {
 	switch (err) {
-	case -ENXIO: return "the object is not pinned in a bpffs";
+	case -ENXIO: return "the pin that counts, the object's first, was removed; pin it anew";
 	case -EPERM: return "no cgroup, or the mount's prefix= does not allow the name";
 	case -EXDEV: return "no file system of this service";
 	default: return strerror(-err);

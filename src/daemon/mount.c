@@ -579,7 +579,8 @@ static int list_one(void *arg, const char *name, const struct stat *st, u64 next
 	return 0;
 }
 
-/* Replaces the entries of symlinks in @part by ones with targets, and sends the whole. */
+/* Replaces the entries of symlinks by ones with targets and those of which the directory knows no
+ * more than the name by whole ones, as far as the caller may look, and sends the whole. */
 static int send_listing(struct listing *l)
 {
 	struct reply out = {}, *part = &l->c->reply;
@@ -592,8 +593,8 @@ static int send_listing(struct listing *l)
 		struct fs_inode *i = ERR_PTR(-ENOENT);
 
 		memcpy(&e, part->data + off, sizeof(e));
-		if (S_ISLNK(e.mode))
-			i = fs_lookup(l->dir, NULL, name);
+		if (S_ISLNK(e.mode) || !e.nlink)
+			i = fs_lookup(l->dir, l->cred, name);
 		if (IS_ERR(i))
 			reply_add(&out, part->data + off, sizeof(e) + e.name_len);
 		else

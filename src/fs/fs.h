@@ -131,7 +131,7 @@ int fs_getattr(struct fs_inode *i, struct stat *st);
 int fs_setattr(struct fs_inode *i, const struct cred *c, const struct stat *st, unsigned int set);
 typedef int fs_dir_cb(void *arg, const char *name, const struct stat *st, u64 next);
 /* entries from position @pos on ("." and ".." included); cb returns nonzero to stop. Stable
- * while others change the directory. */
+ * while others change the directory. st_nlink 0: only number and type are known. */
 int fs_readdir(struct fs_inode *dir, const struct cred *c, u64 pos, fs_dir_cb *cb, void *arg);
 int fs_statfs(struct fs_super *sb, struct statvfs *st);
 u64 fs_group_id(struct fs_inode *i); /* of the group a directory is: its inode number on the machine */

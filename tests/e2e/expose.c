@@ -8,7 +8,7 @@
  *   expose churn SECONDS GROUP MOUNTED FILE: makes and removes groups in GROUP, 100 a second, and looks for FILE in each below MOUNTED,
  *     which shows the same group; two threads list and read everything meanwhile. Prints what was wrong, then how much was done.
  *   expose readers SECONDS N PATH: N threads read PATH until the time is up: each time all of it, or EIO where there is nothing to read,
- *     or ENOENT. Prints how often it was there
+ *     or ENOENT. Prints how often it was there, and how long (-1: nothing to read)
  *   expose cycle SECONDS PIN FILE: pins the object of PIN as PIN.again, exposes it as FILE, unlinks PIN.again, and so on
  *   expose move FROM TO: rename(2)
  *   expose poll PATH: reads the file, says "waiting", then "changed" or "timeout" after 5 s
@@ -209,7 +209,7 @@ static int readers(int seconds, int n, const char *path)
 		pthread_create(&t[i], NULL, reader, NULL);
 	for (int i = 0; i < n; i++)
 		pthread_join(t[i], NULL);
-	printf("%d times there, %d wrong\n", rd.there, rd.wrong);
+	printf("%d times there, %d wrong, %zd bytes\n", rd.there, rd.wrong, rd.len);
 	return rd.wrong > 0;
 }
 

@@ -24,7 +24,11 @@ beyond() {
 	same "where they show" "./a/b/bpf.all ./a/bpf.all ./a/later/bpf.all ./bpf.one" \
 		"$(ub sh -c 'cd "$1" && find . -name "bpf.*" | sort | xargs' sh "$g")"
 	same "mode and owner" "640 0 0" "$(ub stat -c '%a %u %g' "$g/a/b/bpf.all")"
+	same "ls -l without the mount" "$(ub stat -c '%A %h %n' "$g/a" "$g/bpf.one" | sed 's| /.*/| |' | xargs)" \
+		"$("$USERBPF" ls --dir "$RT" -l "$g" | awk '$NF ~ /^(a|bpf.one)$/ { print $1, $2, $NF }' | xargs)"
 	same "removed where it belongs only" "EPERM EPERM" "$(ub sh -c '"$1" unlink "$2"; "$1" write "$2" rm' sh "$ex" "$g/a/b/bpf.all" | xargs)"
+	ub sh -c '"$0" pin /sys/fs/bpf/t/link /sys/fs/bpf/t/link2 && rm /sys/fs/bpf/t/link' "$ex" >/dev/null
+	"$USERBPF" expose --dir "$RT" /sys/fs/bpf/t/link2 "$g/bpf.two" 2>&1 | grep -q "first, was removed" || fail "expose without the first pin"
 	same "expose twice" 1 "$("$USERBPF" expose --dir "$RT" /sys/fs/bpf/t/prog "$g/bpf.one" 2>/dev/null || echo $?)"
 	# a mount for a container: its groups, what is passed on to them, no files of the machine, own names
 	mkdir -p "$T/mnt1"

@@ -18,6 +18,7 @@ race 1 # what is allocated once
 before=$(objects) fds=$(service_fds "$pid") rss=$(service_rss "$pid")
 race "${RACE_SECONDS:-6}"
 cat "$T/out"
+grep -q "wrong, -" "$T/out" && fail "readers got no text"
 grep -q "^ok" "$T/out" || fail "pins do not come and go"
 [ "$(sed -n 's/ times there.*//p' "$T/out")" -gt 100 ] || fail "readers read nothing"
 same "links and programs" "$before" "$(objects)"
