@@ -135,6 +135,49 @@ static long record(int cmd, union bpf_attr *attr, unsigned int size)
 	return 0;
 }
 
+/* BTF that the object brings, or NULL. */
+static struct btf *btf_of(int fd)
+{
+	int slot = fake_slot(fd);
+
+	for (u32 i = 0; slot >= 0 && i < self.trace->nr_calls; i++) {
+		const struct gen_call *c = &self.trace->calls[i];
+
+		if (c->slot != slot || c->cmd != BPF_BTF_LOAD || !c->nr_segs)
+			continue;
+		struct btf *btf = btf__new(c->segs[0].data, c->segs[0].len);
+
+		return libbpf_get_error(btf) ? NULL : btf;
+	}
+	return NULL;
+}
+
+/*
+ * Kernels refuse a map for the type of its key: of an array it is an integer, of an LPM trie a struct. libbpf then makes the map without types, as it
+ * will here when it is told the same; a loader could not.
+ */
+static bool refuses_key(const union bpf_attr *attr)
+{
+	u32 type = attr->map_type;
+	bool is_array = type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	const struct btf_type *t;
+	bool refused = false;
+	struct btf *btf;
+	int id;
+
+	if (!attr->btf_key_type_id || (!is_array && type != BPF_MAP_TYPE_LPM_TRIE))
+		return false;
+	btf = btf_of(attr->btf_fd);
+	if (!btf)
+		return false;
+	id = btf__resolve_type(btf, attr->btf_key_type_id);
+	t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	if (t)
+		refused = is_array ? !btf_is_int(t) : !btf_is_struct(t);
+	btf__free(btf);
+	return refused;
+}
+
 /* Answers to what is asked but not repeated; whatever is not here is EINVAL. */
 static const struct {
 	int cmd;
@@ -151,6 +194,8 @@ static long fake_bpf(int cmd, union bpf_attr *attr, unsigned int size)
 	for (u32 i = 0; i < ARRAY_SIZE(answers); i++)
 		if (answers[i].cmd == cmd)
 			return answers[i].ret;
+	if (cmd == BPF_MAP_CREATE && refuses_key(attr))
+		return -EINVAL;
 	return gen_can_repeat(cmd) ? record(cmd, attr, size) : -EINVAL;
 }
 
