@@ -15,30 +15,29 @@
 #include <unistd.h>
 #include "calltime.h"
 
-static int attach(struct bpf_object *obj, const char *prog, bool ret, const char *file,
-		  const char *function, unsigned int cookie)
+static struct bpf_link *attach(struct bpf_object *obj, const char *prog, bool ret, const char *file,
+			       const char *function, unsigned int cookie)
 {
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = ret, .bpf_cookie = cookie,
 		    .func_name = function);
 
 	return bpf_program__attach_uprobe_opts(bpf_object__find_program_by_name(obj, prog), -1,
-					       file, 0, &opts)
-		       ? 0
-		       : -errno;
+					       file, 0, &opts);
 }
 
-static int attach_both(struct bpf_object *obj, const char *what, unsigned int cookie)
+static int attach_both(struct bpf_object *obj, const char *what, unsigned int cookie,
+		       struct bpf_link *links[2])
 {
 	char file[4096], *function;
-	int err;
 
 	snprintf(file, sizeof(file), "%s", what);
 	function = strrchr(file, ':');
 	if (!function)
 		return -EINVAL;
 	*function++ = '\0';
-	err = attach(obj, "leave", true, file, function, cookie);
-	return err ? err : attach(obj, "enter", false, file, function, cookie);
+	links[0] = attach(obj, "leave", true, file, function, cookie);
+	links[1] = links[0] ? attach(obj, "enter", false, file, function, cookie) : NULL;
+	return links[1] ? 0 : -errno;
 }
 
 static void print(const char *what, const struct histogram *h)
@@ -63,6 +62,7 @@ static void print(const char *what, const struct histogram *h)
 
 int main(int argc, char **argv)
 {
+	struct bpf_link *(*links)[2];
 	struct bpf_object *obj;
 	struct histogram h;
 	int map, err;
@@ -76,14 +76,21 @@ int main(int argc, char **argv)
 		fprintf(stderr, "calltime: cannot load %s: %s\n", argv[1], strerror(errno));
 		return 1;
 	}
+	links = calloc(argc - 3, sizeof(*links));
+	if (!links)
+		return 1;
 	for (int i = 3; i < argc; i++) {
-		err = attach_both(obj, argv[i], i - 3);
+		err = attach_both(obj, argv[i], i - 3, links[i - 3]);
 		if (err) {
 			fprintf(stderr, "calltime: %s: %s\n", argv[i], strerror(-err));
 			return 1;
 		}
 	}
 	sleep(atoi(argv[2]));
+	for (int i = 3; i < argc; i++)
+		for (int j = 0; j < 2; j++)
+			bpf_link__destroy(links[i - 3][j]);
+	free(links);
 	map = bpf_object__find_map_fd_by_name(obj, "histograms");
 	for (int i = 3; i < argc; i++) {
 		unsigned int key = i - 3;
