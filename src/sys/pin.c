@@ -14,7 +14,7 @@ static int split(const char *path, char dir[PATH_MAX], const char **name)
 
 	*name = slash ? slash + 1 : "";
 	if (!**name)
-		return -EEXIST; /* the root, or a trailing slash: as user_path_create() of an existing directory */
+		return -EEXIST; /* the root: as user_path_create() of an existing directory */
 	n = slash - path;
 	if (n >= PATH_MAX)
 		return -ENAMETOOLONG;
@@ -35,6 +35,26 @@ static struct fs_inode *inode_by_dev(struct sys_req *r, const struct sys_path *p
 	return i ? i : ERR_PTR(-ENOENT);
 }
 
+static bool cut_slashes(char *path)
+{
+	size_t len = strlen(path), was = len;
+
+	while (len && path[len - 1] == '/')
+		path[--len] = '\0';
+	return len < was;
+}
+
+/* A name with a slash after it can only be a directory's, which a pin does not make. */
+static int no_pin(struct sys_req *r, struct fs_inode *dir, const char *name)
+{
+	struct fs_inode *i = fs_lookup(dir, r->cred, name);
+
+	if (IS_ERR(i))
+		return PTR_ERR(i);
+	fs_inode_put(i, 1);
+	return -EEXIST;
+}
+
 /* Directory and name a pin goes to. */
 static struct fs_inode *pin_dir(struct sys_req *r, struct sys_path *p, const char **name)
 {
@@ -42,16 +62,23 @@ static struct fs_inode *pin_dir(struct sys_req *r, struct sys_path *p, const cha
 	const char *inside;
 	struct fs_super *sb;
 	struct fs_inode *i;
+	bool slash;
 	int err;
 
 	*name = p->name;
 	if (p->dev)
 		return inode_by_dev(r, p, -EPERM);
+	slash = cut_slashes(p->text);
 	sb = fs_super_by_path(r->sys->fs, p->text, &inside);
 	if (!sb)
 		return ERR_PTR(-EPERM);
 	err = split(inside, dir, name);
 	i = err ? ERR_PTR(err) : fs_walk(sb, r->cred, dir, false);
+	if (!IS_ERR(i) && slash) {
+		err = no_pin(r, i, *name);
+		fs_inode_put(i, 1);
+		i = ERR_PTR(err);
+	}
 	fs_super_put(sb);
 	return i;
 }

@@ -21,6 +21,11 @@ EEXIST	pin P/map G/map
 EEXIST	pin P/prog G/map
 EEXIST	pin P/map G/cgroup.procs
 EEXIST	pin P/map G/sub
+# a slash at the end: directories only
+EEXIST	pin P/map G/sub/
+EEXIST	pin P/map G/map/
+ENOENT	pin P/map G/new/
+ENOENT	pin P/map P/new//
 # elsewhere
 EPERM	pin P/map /tmp/no
 EPERM	pin P/map /proc/no
