@@ -13,6 +13,8 @@ struct view_link {
 
 extern const struct bpf_link_ops view_link_ops;
 static inline struct view_link *view_link_of(struct bpf_link *l) { return container_of(l, struct view_link, link); }
+/* What is written arrives in a buffer of one size. */
+int view_check_access(const struct bpf_prog *prog);
 const struct view_target *view_target_by_func(u32 attach_type, const char *func);
 
 #endif

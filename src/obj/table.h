@@ -2,7 +2,7 @@
 #ifndef USERBPF_OBJ_TABLE_H
 #define USERBPF_OBJ_TABLE_H
 /*
- * table.h - what obj.c (ids, references) and handle.c (fds) share. Private to src/obj.
+ * table.h - what table.c (all of it), obj.c (ids, references) and handle.c (fds) share. Private to src/obj.
  *
  *   obj_table.lock  covers ids[], handles, both hashes, the pending list; never held while a class callback runs.
  *
