@@ -15,15 +15,28 @@ struct view_file {
 	struct bpf_link *link; /* referenced when it owns the subject */
 	struct bpf_prog *prog; /* referenced */
 	void *object;	       /* of the place, or NULL */
-	const struct exec_host *host;
+	struct view_env env;
 	struct seq_file seq;
 	struct view_watch watch;
-	bool ran, served;
+	bool ran, served, refused;
 };
+
+/* From @was to @size bytes: false when all readers together have too much then. */
+static bool account(const struct view_env *env, size_t was, size_t size)
+{
+	u64 add = (size < VIEW_COUNTED ? 0 : size) - (was < VIEW_COUNTED ? 0 : was);
+
+	if (!env->held || __atomic_add_fetch(env->held, add, __ATOMIC_RELAXED) <= VIEW_HELD_MAX ||
+	    size < was)
+		return true;
+	__atomic_sub_fetch(env->held, add, __ATOMIC_RELAXED);
+	return false;
+}
 
 /* More room for the program's text; what is there stays. */
 static bool grow(struct seq_file *m, size_t more)
 {
+	struct view_file *f = container_of(m, struct view_file, seq);
 	size_t size = m->size ? m->size : FIRST_SIZE;
 	char *buf;
 
@@ -31,16 +44,20 @@ static bool grow(struct seq_file *m, size_t more)
 		return false;
 	while (size <= m->count + more)
 		size *= 2;
-	buf = realloc(m->buf, size);
-	if (!buf)
+	f->refused = !account(&f->env, m->size, size);
+	if (f->refused)
 		return false;
+	buf = realloc(m->buf, size);
+	if (!buf) {
+		account(&f->env, size, m->size);
+		return false;
+	}
 	m->buf = buf;
 	m->size = size;
 	return true;
 }
 
-struct view_file *view_open(struct bpf_link *link, void *object, struct view_events *events,
-			    const struct exec_host *host)
+struct view_file *view_open(struct bpf_link *link, void *object, const struct view_env *env)
 {
 	struct view_link *l = view_link_of(link);
 	struct view_file *f;
@@ -54,15 +71,15 @@ struct view_file *view_open(struct bpf_link *link, void *object, struct view_eve
 	pthread_mutex_init(&f->lock, NULL);
 	f->target = l->target;
 	f->object = object;
-	f->host = host;
+	f->env = *env;
 	f->seq.grow = grow;
 	if (!object) {
 		obj_get(&link->obj);
 		f->link = link;
 	}
 	f->prog = link_prog(link);
-	if (object && events)
-		view_watch(events, &f->watch, ((struct cgroup *)object)->kn->id);
+	if (object && env->events)
+		view_watch(env->events, &f->watch, ((struct cgroup *)object)->kn->id);
 	return f;
 }
 
@@ -73,6 +90,7 @@ void view_close(struct view_file *f)
 	if (f->link)
 		obj_put(&f->link->obj);
 	pthread_mutex_destroy(&f->lock);
+	account(&f->env, f->seq.size, 0);
 	free(f->seq.buf);
 	free(f);
 }
@@ -87,12 +105,15 @@ static int run_on(struct view_file *f, void *object)
 	int err;
 
 	f->seq.count = 0;
-	err = link_call(f->prog, &ctx, f->host, &ret);
+	f->refused = false;
+	err = link_call(f->prog, &ctx, f->env.host, &ret);
 	if (err)
 		return err;
 	if ((u32)ret)
 		return -EAGAIN;
-	return seq_has_overflowed(&f->seq) ? -E2BIG : 0;
+	if (!seq_has_overflowed(&f->seq))
+		return 0;
+	return f->refused ? -ENOMEM : -E2BIG;
 }
 
 static int run(struct view_file *f)

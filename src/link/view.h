@@ -21,6 +21,10 @@
 #include "link/view_types.h"
 
 #define VIEW_MAX (64u << 20)
+/* Texts of this size and more are counted, since an open file may hold one for as long as its reader likes: all
+ * readers together get this much, and then -ENOMEM. */
+#define VIEW_COUNTED (64u << 10)
+#define VIEW_HELD_MAX (256u << 20)
 #define VIEW_WRITE_MAX 4096u /* bytes of one write(2) */
 #define VIEW_ARGS_MAX 3u
 
@@ -54,12 +58,17 @@ const struct view_target *view_link_target(struct bpf_link *link);
 
 /*
  * One reader: own position; holds the program the link had at that time and, unless the place
- * names the object, the link. @object is borrowed, what the place names (a group, whose @events it
+ * names the object, the link. @object is borrowed, what the place names (a group, whose events it
  * hears of), or NULL.
  */
 struct view_file;
 struct view_events; /* view_events.h */
-struct view_file *view_open(struct bpf_link *link, void *object, struct view_events *events, const struct exec_host *host); /* ERR_PTR */
+struct view_env { /* of a service; NULL members: none */
+	struct view_events *events;
+	u64 *held; /* atomic: bytes of counted texts */
+	const struct exec_host *host;
+};
+struct view_file *view_open(struct bpf_link *link, void *object, const struct view_env *env); /* ERR_PTR; @env is copied */
 /* As pread(2); calls serialised inside. */
 ssize_t view_read(struct view_file *f, char *buf, size_t len, u64 off);
 u32 view_poll(struct view_file *f, void (*wake)(void *arg), void *arg); /* EPOLL*; @wake until the file is closed */

@@ -177,7 +177,9 @@ static int open_map(struct content *c, struct obj *o)
 
 static int open_view(struct content *c, struct sys *sys, struct bpf_link *link)
 {
-	c->view = view_open(link, c->group, sys->view_events, &sys->host);
+	struct view_env env = {sys->view_events, &sys->view_held, &sys->host};
+
+	c->view = view_open(link, c->group, &env);
 	if (!IS_ERR(c->view))
 		return 0;
 	/* shown where it is not a place of its kind */

@@ -37,6 +37,7 @@ struct sys {
 	struct hooks *hooks;
 	struct probes *probes;
 	struct view_events *view_events;
+	u64 view_held; /* view.h */
 	struct cgroup *recent; /* the group shown last, held: what reads one file after the other finds those above it known */
 	struct perf_events *perf_events;
 	u32 nr_cpus; /* slots per-CPU values are laid out for */

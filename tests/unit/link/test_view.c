@@ -17,6 +17,9 @@
 #define FD_PIDFD  103
 #define NO_TARGET 0
 
+static u64 held;
+static const struct view_env no_env = {.held = &held};
+
 struct world {
 	struct map_obj *map;
 	struct bpf_link *link;
@@ -205,7 +208,7 @@ static struct view_file *open_lines(struct world *w, struct fake_prog **p)
 	*p = view_prog("bpf_view_map");
 	(*p)->run = write_lines;
 	l = attach(w, *p, FD_MAP, 0, 0);
-	f = view_open(l, NULL, NULL, NULL);
+	f = view_open(l, NULL, &no_env);
 	assert_false(IS_ERR(f));
 	obj_put(&l->obj); /* the reader holds on */
 	return f;
@@ -284,6 +287,30 @@ static void test_limits(void **state)
 	close_lines(&w, p, f);
 }
 
+/* Texts that readers hold are bounded, all together; small ones are not counted. */
+static void test_held(void **state)
+{
+	struct fake_prog *p;
+	struct world w;
+	struct view_file *f = open_lines(&w, &p);
+	char buf[64];
+
+	pieces = 1;
+	piece = 1u << 20;
+	held = VIEW_HELD_MAX - (1u << 20);
+	assert_int_equal(view_read(f, buf, sizeof(buf), 0), -ENOMEM);
+	piece = 10;
+	assert_int_equal(view_read(f, buf, sizeof(buf), 0), 10);
+	piece = 1u << 20;
+	held = VIEW_HELD_MAX - (2u << 20);
+	assert_int_equal(view_read(f, buf, sizeof(buf), 0), sizeof(buf));
+	assert_int_equal(held, VIEW_HELD_MAX);
+	piece = 10;
+	close_lines(&w, p, f);
+	assert_int_equal(held, VIEW_HELD_MAX - (2u << 20));
+	held = 0;
+}
+
 /* A view of a group needs one, the others must not get one. */
 static void test_place(void **state)
 {
@@ -292,9 +319,9 @@ static void test_place(void **state)
 	struct bpf_link *l;
 
 	world_open(&w);
-	assert_int_equal(PTR_ERR(view_open(w.link, NULL, NULL, NULL)), -EINVAL);
+	assert_int_equal(PTR_ERR(view_open(w.link, NULL, &no_env)), -EINVAL);
 	l = attach(&w, p, FD_MAP, 0, 0);
-	assert_int_equal(PTR_ERR(view_open(l, &w, NULL, NULL)), -EINVAL);
+	assert_int_equal(PTR_ERR(view_open(l, &w, &no_env)), -EINVAL);
 	obj_put(&l->obj);
 	obj_put(&p->prog.obj);
 	world_close(&w);
@@ -365,7 +392,7 @@ static void test_write(void **state)
 	taken = 0;
 	assert_int_equal(view_write(l, group, NULL, NULL, "a", 1), 1);
 	assert_int_equal(told.uid + told.gid + told.pid, 0);
-	assert_int_equal(PTR_ERR(view_open(l, &w, NULL, NULL)), -EINVAL);
+	assert_int_equal(PTR_ERR(view_open(l, &w, &no_env)), -EINVAL);
 	obj_put(&l->obj);
 	assert_int_equal(view_write(w.link, group, NULL, NULL, "a", 1), -EINVAL);
 	cgroup_put(group);
@@ -464,7 +491,7 @@ static void test_process_gone(void **state)
 	close(w.pidfd);
 	w.pidfd = (int)syscall(SYS_pidfd_open, child, 0);
 	l = attach(&w, p, FD_PIDFD, 0, 0);
-	f = view_open(l, NULL, NULL, NULL);
+	f = view_open(l, NULL, &no_env);
 	assert_int_equal(view_read(f, buf, sizeof(buf), 0), 10);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -478,11 +505,12 @@ static void test_process_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_create),	     cmocka_unit_test(test_info),
-		cmocka_unit_test(test_streamed),     cmocka_unit_test(test_again),
-		cmocka_unit_test(test_limits),	     cmocka_unit_test(test_place),
-		cmocka_unit_test(test_process_gone), cmocka_unit_test(test_write),
-		cmocka_unit_test(test_writer),	     cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_create),	 cmocka_unit_test(test_info),
+		cmocka_unit_test(test_streamed), cmocka_unit_test(test_again),
+		cmocka_unit_test(test_limits),	 cmocka_unit_test(test_held),
+		cmocka_unit_test(test_place),	 cmocka_unit_test(test_process_gone),
+		cmocka_unit_test(test_write),	 cmocka_unit_test(test_writer),
+		cmocka_unit_test(test_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
