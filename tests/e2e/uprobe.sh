@@ -176,23 +176,33 @@ m.seek(base + sem)
 print(struct.unpack("H", m.read(2))[0])
 PY
 	}
-	same "semaphore before" 0 "$(count $pid)"
+	sleeper() { # FILE: python3 in another process, its pid in FILE
+		"$USERBPF" run --dir "$RT" -- sh -c 'echo $$ >"$0"; exec "$1" -c "import time; print(1, flush=True); time.sleep(100)"' "$1" "$PY" >"$1.out" 7>&- 8>&- &
+		wait_for 20 grep -q 1 "$1.out" || fail "python3 does not start"
+	}
+	sleeper "$T/early"
+	early=$(cat "$T/early")
+	same "semaphore before" "0 0" "$(count $pid) $(count $early)"
 	client_start t,7,0,$PY,python:line
-	same "semaphore of one" 1 "$(count $pid)"
+	same "semaphore of one" "1 1" "$(count $pid) $(count $early)"
+	sleeper "$T/late"
+	late=$(cat "$T/late")
+	same "semaphore of one that came later" 1 "$(count $late)"
 	first=$client
 	"$USERBPF" run --dir "$RT" -- "$U" "$UO" t,8,$pid,$PY,python:line t,9,0,$PY,python:line - </dev/zero >"$T/c2.out" 2>&1 &
 	second=$!
 	wait_for 20 grep -q attached "$T/c2.out" || fail "second client"
-	same "semaphore of three" 3 "$(count $pid)"
+	same "semaphore of three, of which one is for a process" "3 2 2" "$(count $pid) $(count $early) $(count $late)"
 	kill -9 $second
-	is_one() { [ "$(count $pid)" = 1 ]; }
-	wait_for 5 is_one || fail "kill -9: semaphore is $(count $pid)"
+	are_one() { [ "$(count $pid) $(count $early) $(count $late)" = "1 1 1" ]; }
+	wait_for 5 are_one || fail "kill -9: semaphores are $(count $pid) $(count $early) $(count $late)"
 	tell getppid 1
 	ask
 	[ "$(seen "$T/c.out" 7 hits)" -gt 0 ] || fail "python's lines are not seen"
 	same "arguments of the probe" 3 "$(seen "$T/c.out" 7 ret)"
 	client_stop
-	same "semaphore after" 0 "$(count $pid)"
+	same "semaphore after" "0 0 0" "$(count $pid) $(count $early) $(count $late)"
+	kill $early $late
 else
 	echo "no USDT probe in $PY: not tried"
 fi
