@@ -3,8 +3,9 @@
 #include "gen/lskel_attach.h"
 #include "gen/lskel_data.h"
 
-#define TCX_INGRESS 46 /* 6.6 */
-#define TCX_EGRESS  47
+#define TCX_INGRESS  46 /* 6.6 */
+#define TCX_EGRESS   47
+#define UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, 6.6 */
 
 /* What the C function wants between prog_fd and opts. */
 enum args {
@@ -45,12 +46,17 @@ static const struct how hows[] = {
 	{BPF_PROG_TYPE_KPROBE, -1, "kretsyscall", "ksyscall", ARGS_RETURN, true},
 	{BPF_PROG_TYPE_KPROBE, -1, "kprobe.multi", "kprobe_multi", ARGS_ENTRY, true},
 	{BPF_PROG_TYPE_KPROBE, -1, "kretprobe.multi", "kprobe_multi", ARGS_RETURN, true},
+	{BPF_PROG_TYPE_KPROBE, -1, "uprobe.multi", "uprobe_multi", ARGS_ENTRY, true},
+	{BPF_PROG_TYPE_KPROBE, -1, "uprobe.multi.s", "uprobe_multi", ARGS_ENTRY, true},
+	{BPF_PROG_TYPE_KPROBE, -1, "uretprobe.multi", "uprobe_multi", ARGS_RETURN, true},
+	{BPF_PROG_TYPE_KPROBE, -1, "uretprobe.multi.s", "uprobe_multi", ARGS_RETURN, true},
 	{BPF_PROG_TYPE_KPROBE, -1, "uprobe", "uprobe", ARGS_ENTRY, true},
 	{BPF_PROG_TYPE_KPROBE, -1, "uprobe.s", "uprobe", ARGS_ENTRY, true},
 	{BPF_PROG_TYPE_KPROBE, -1, "uretprobe", "uprobe", ARGS_RETURN, true},
 	{BPF_PROG_TYPE_KPROBE, -1, "uretprobe.s", "uprobe", ARGS_RETURN, true},
 	{BPF_PROG_TYPE_KPROBE, 0, "usdt", "usdt", ARGS_USDT, true},
 	{BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, NULL, "kprobe_multi", ARGS_ENTRY, false},
+	{BPF_PROG_TYPE_KPROBE, UPROBE_MULTI, NULL, "uprobe_multi", ARGS_ENTRY, false},
 	/* of a recorded run: the caller's own event (target_fd) */
 	{BPF_PROG_TYPE_KPROBE, -1, NULL, "event", ARGS_NONE, false},
 	{BPF_PROG_TYPE_PERF_EVENT, -1, NULL, "event", ARGS_NONE, false},

@@ -66,18 +66,25 @@ struct userbpf_open_opts {
 };
 
 /* For NAME__attach_PROG(): whatever is zero is as SEC() says. */
+/* Of uprobe.multi: one of many places in a file. */
+struct userbpf_place {
+	const char *func; /* "func+off"; NULL: offset */
+	__u64 offset, ref_ctr_off, cookie;
+};
 struct userbpf_attach_opts {
 	size_t sz;	/* of this struct */
 	__u64 cookie;	/* bpf_get_attach_cookie() */
 	__u32 flags;	/* of LINK_CREATE */
 	__u32 ifindex;	/* xdp, tcx */
 	int target_fd;	/* cgroup directory, network namespace, perf event, sockmap; what a view shows */
-	int pid;	/* uprobe: of this process only; 0: of all */
+	int pid;	/* uprobe, uprobe.multi: of this process only; 0: of all */
 	const void *iter_info; /* union bpf_iter_link_info */
 	__u32 iter_info_len;
 	__u32 attach_type;  /* other than the program's (tcx: 46 ingress, 47 egress) */
 	const char *target; /* other than SEC's: "func+off", "binary:func+off", "binary:provider:name", "category/event", "event" */
 	__u64 ref_ctr_off;  /* uprobe: offset of a semaphore in the file */
+	const struct userbpf_place *places; /* uprobe.multi: of the file target, instead of its function */
+	size_t nr_places;
 };
 
 /* Who forgets sz would be told nothing: what else is there would not count. */
@@ -136,6 +143,10 @@ struct userbpf_link_create {
 			__u32 flags, cnt;
 			__u64 syms, addrs, cookies;
 		} multi;
+		struct {
+			__u64 path, offsets, ref_ctr_offsets, cookies;
+			__u32 cnt, flags, pid, pad;
+		} umulti;
 		struct {
 			__u32 target_btf_id, pad;
 			__u64 cookie;
@@ -1085,34 +1096,52 @@ static inline int userbpf_find_binary(const char *name, char *path, size_t cap)
 	return -ENOENT;
 }
 
+/* Of "binary:func" the full path, and where the second half begins. */
+static inline int userbpf_find_place(const char *target, char *path, size_t cap, const char **place)
+{
+	const char *colon = strrchr(target, ':');
+	char name[512];
+
+	if (!colon || colon == target || (size_t)(colon - target) >= sizeof(name))
+		return -EINVAL;
+	memcpy(name, target, (size_t)(colon - target));
+	name[colon - target] = 0;
+	*place = colon + 1;
+	return userbpf_find_binary(name, path, cap);
+}
+
+/* Offset in the file of "func+off" or "offset", or negative errno. */
+static inline long userbpf_place_offset(const char *path, const char *place)
+{
+	char func[256];
+	__u64 off = userbpf_split(place, func, sizeof(func));
+	long base;
+
+	if (off == (__u64)-1 || !func[0])
+		return -EINVAL;
+	if (func[0] >= '0' && func[0] <= '9')
+		base = (long)strtoull(func, NULL, 0);
+	else
+		base = userbpf_func_offset(path, func);
+	return base < 0 ? base : base + (long)off;
+}
+
 /* @target: binary:func+off, or binary:offset */
 static inline int userbpf_attach_uprobe(int prog_fd, const char *target, bool ret,
 					const struct userbpf_attach_opts *opts)
 {
 	struct userbpf_attach_opts o = userbpf_opts(opts);
 	struct perf_event_attr attr;
-	char name[512], path[1024], func[256];
-	const char *colon;
-	__u64 off, config;
-	long base = 0;
+	char path[1024];
+	const char *place;
+	__u64 config;
+	long off;
 	int type, err;
 
-	target = o.target ? o.target : target;
-	colon = strrchr(target, ':');
-	if (!colon || colon == target || (size_t)(colon - target) >= sizeof(name))
-		return -EINVAL;
-	memcpy(name, target, (size_t)(colon - target));
-	name[colon - target] = 0;
-	err = userbpf_find_binary(name, path, sizeof(path));
-	off = userbpf_split(colon + 1, func, sizeof(func));
-	if (err || off == (__u64)-1 || !func[0])
-		return err ? err : -EINVAL;
-	if (func[0] >= '0' && func[0] <= '9')
-		base = (long)strtoull(func, NULL, 0);
-	else
-		base = userbpf_func_offset(path, func);
-	if (base < 0)
-		return (int)base;
+	err = userbpf_find_place(o.target ? o.target : target, path, sizeof(path), &place);
+	off = err ? err : userbpf_place_offset(path, place);
+	if (off < 0)
+		return (int)off;
 	type = userbpf_probe_type("uprobe", ret, &config);
 	if (type < 0)
 		return type;
@@ -1120,7 +1149,7 @@ static inline int userbpf_attach_uprobe(int prog_fd, const char *target, bool re
 	attr.type = (__u32)type;
 	attr.config = config | o.ref_ctr_off << 32;
 	attr.config1 = userbpf_ptr(path);
-	attr.config2 = (__u64)base + off;
+	attr.config2 = (__u64)off;
 	return userbpf_attach_perf(prog_fd, userbpf_perf_open(&attr, o.pid > 0 ? o.pid : -1, o.pid > 0 ? -1 : 0),
 				   &o);
 }
@@ -1202,6 +1231,184 @@ static inline int userbpf_attach_kprobe_multi(int prog_fd, const char *target, b
 		free(s.names[i]);
 	free(s.names);
 	free(cookies);
+	return fd;
+}
+
+/* --- many uprobes in one link (6.6) --- */
+
+struct userbpf_places {
+	__u64 *offsets, *ref_ctrs, *cookies; /* the first is the memory of all three, once they are known */
+	__u32 nr, cap;
+};
+
+static inline int userbpf_places_add(struct userbpf_places *p, __u64 offset)
+{
+	if (p->nr == p->cap) {
+		__u32 cap = p->cap ? p->cap * 2 : 64;
+		__u64 *more = (__u64 *)realloc(p->offsets, cap * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		p->offsets = more;
+		p->cap = cap;
+	}
+	p->offsets[p->nr++] = offset;
+	return 0;
+}
+
+static inline int userbpf_places_table(struct userbpf_places *p, const char *elf, size_t size, const userbpf_shdr *s,
+				       const userbpf_shdr *str, const char *pattern)
+{
+	const userbpf_sym *sym = (const userbpf_sym *)(elf + s->sh_offset);
+	size_t i;
+	long off;
+	int err = 0;
+
+	if (s->sh_offset > size || s->sh_size > size - s->sh_offset || str->sh_offset > size ||
+	    str->sh_size > size - str->sh_offset)
+		return -EINVAL;
+	for (i = 0; i < s->sh_size / sizeof(*sym) && !err; i++) {
+		const char *name = elf + str->sh_offset + sym[i].st_name;
+
+		if ((sym[i].st_info & 15) != STT_FUNC || !sym[i].st_shndx || sym[i].st_name >= str->sh_size ||
+		    !memchr(name, 0, str->sh_size - sym[i].st_name) || fnmatch(pattern, name, 0))
+			continue;
+		off = userbpf_elf_offset(elf, size, sym[i].st_value, PF_X);
+		err = off < 0 ? 0 : userbpf_places_add(p, (__u64)off);
+	}
+	return err;
+}
+
+static inline int userbpf_by_offset(const void *a, const void *b)
+{
+	__u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Functions of several names, or in both tables, are one place. */
+static inline void userbpf_places_unique(struct userbpf_places *p)
+{
+	__u32 i, n = 0;
+
+	qsort(p->offsets, p->nr, sizeof(*p->offsets), userbpf_by_offset);
+	for (i = 0; i < p->nr; i++)
+		if (!n || p->offsets[n - 1] != p->offsets[i])
+			p->offsets[n++] = p->offsets[i];
+	p->nr = n;
+}
+
+static inline int userbpf_places_elf(struct userbpf_places *p, const char *elf, size_t size, const char *pattern)
+{
+	const userbpf_ehdr *h = (const userbpf_ehdr *)elf;
+	const userbpf_shdr *s;
+	int err = userbpf_elf_check(elf, size);
+	unsigned i;
+
+	if (err)
+		return err;
+	s = (const userbpf_shdr *)(elf + h->e_shoff);
+	for (i = 0; i < h->e_shnum && !err; i++)
+		if ((s[i].sh_type == SHT_SYMTAB || s[i].sh_type == SHT_DYNSYM) && s[i].sh_link < h->e_shnum)
+			err = userbpf_places_table(p, elf, size, &s[i], &s[s[i].sh_link], pattern);
+	if (err || !p->nr)
+		return err ? err : -ENOENT;
+	userbpf_places_unique(p);
+	return 0;
+}
+
+static inline int userbpf_places_match(struct userbpf_places *p, const char *path, const char *pattern)
+{
+	size_t size;
+	char *elf;
+	int err = userbpf_map_file(path, &elf, &size);
+
+	if (err)
+		return err;
+	err = userbpf_places_elf(p, elf, size, pattern);
+	munmap(elf, size);
+	return err;
+}
+
+static inline int userbpf_places_one(struct userbpf_places *p, const char *path, const char *place)
+{
+	long off = userbpf_place_offset(path, place);
+
+	return off < 0 ? (int)off : userbpf_places_add(p, (__u64)off);
+}
+
+/* Those that the caller lists. */
+static inline int userbpf_places_given(struct userbpf_places *p, const char *path, const struct userbpf_attach_opts *o)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < o->nr_places && !err; i++)
+		err = o->places[i].func ? userbpf_places_one(p, path, o->places[i].func)
+					: userbpf_places_add(p, o->places[i].offset);
+	return err;
+}
+
+static inline int userbpf_places_find(struct userbpf_places *p, const char *target, char *path, size_t cap,
+				      const struct userbpf_attach_opts *o)
+{
+	const char *place;
+	int err;
+
+	if (o->nr_places) {
+		err = *target && o->places ? userbpf_find_binary(target, path, cap) : -EINVAL;
+		return err ? err : userbpf_places_given(p, path, o);
+	}
+	err = userbpf_find_place(target, path, cap, &place);
+	if (err)
+		return err;
+	return strpbrk(place, "*?") ? userbpf_places_match(p, path, place) : userbpf_places_one(p, path, place);
+}
+
+/* What belongs to each place: its own, or the same for all. */
+static inline int userbpf_places_fill(struct userbpf_places *p, const struct userbpf_attach_opts *o)
+{
+	__u64 *all = (__u64 *)realloc(p->offsets, 3 * (size_t)p->nr * sizeof(*all));
+	__u32 i;
+
+	if (!all)
+		return -ENOMEM;
+	p->offsets = all;
+	p->ref_ctrs = all + p->nr;
+	p->cookies = p->ref_ctrs + p->nr;
+	for (i = 0; i < p->nr; i++) {
+		p->ref_ctrs[i] = o->nr_places ? o->places[i].ref_ctr_off : o->ref_ctr_off;
+		p->cookies[i] = o->nr_places ? o->places[i].cookie : o->cookie;
+	}
+	return 0;
+}
+
+/* @target: binary:func+off, binary:offset, or binary:pattern; the binary alone with opts->places. */
+static inline int userbpf_attach_uprobe_multi(int prog_fd, const char *target, bool ret,
+					      const struct userbpf_attach_opts *opts)
+{
+	struct userbpf_attach_opts o = userbpf_opts(opts);
+	struct userbpf_link_create attr;
+	struct userbpf_places p;
+	char path[1024];
+	int fd;
+
+	memset(&p, 0, sizeof(p));
+	fd = userbpf_places_find(&p, o.target ? o.target : target, path, sizeof(path), &o);
+	if (!fd)
+		fd = userbpf_places_fill(&p, &o);
+	if (!fd) {
+		memset(&attr, 0, sizeof(attr));
+		attr.u.umulti.path = userbpf_ptr(path);
+		attr.u.umulti.offsets = userbpf_ptr(p.offsets);
+		attr.u.umulti.ref_ctr_offsets = userbpf_ptr(p.ref_ctrs);
+		attr.u.umulti.cookies = userbpf_ptr(p.cookies);
+		attr.u.umulti.cnt = p.nr;
+		attr.u.umulti.flags = ret ? 1 : 0;
+		attr.u.umulti.pid = o.pid > 0 ? (__u32)o.pid : 0;
+		fd = userbpf_link(prog_fd, 0, 48 /* TRACE_UPROBE_MULTI */, &o, &attr);
+	}
+	free(p.offsets);
 	return fd;
 }
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
-#include "userbpf/view_libbpf.h"
+#include "cli/sections.h"
 
 /* Why it did not load, which is the same wherever it runs: only on request. */
 static int on_print(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	libbpf_set_print(on_print);
-	if (userbpf_view_register() < 0)
+	if (sections_register() < 0)
 		return 1;
 	obj = bpf_object__open_file(argv[1], NULL);
 	if (!obj)

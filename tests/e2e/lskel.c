@@ -28,7 +28,7 @@
 #include "describe.h"
 #include <bpf/skel_internal.h> /* struct bpf_loader_ctx; our skeletons have one of the same layout */
 #include "skeletons.h"
-#include "userbpf/view_libbpf.h"
+#include "cli/sections.h"
 
 struct skeleton {
 	const char *name;
@@ -442,7 +442,7 @@ int main(int argc, char **argv)
 	if (!s)
 		return 2;
 	libbpf_set_print(quiet);
-	if (userbpf_view_register() < 0)
+	if (sections_register() < 0)
 		return 1;
 	if (!strcmp(argv[1], "same") && argc > 3)
 		return do_same(s, argv[3]);

@@ -12,10 +12,12 @@
 #include "probes.lskel.h"
 #include "raw_tp.lskel.h"
 #include "ringbuf.lskel.h"
+#include "umulti.lskel.h"
 #include "usdt.lskel.h"
 #include "xdp.lskel.h"
 
 static int failures;
+static int on_kernel; /* not the service */
 
 static void expect(int ok, const char *what, int line)
 {
@@ -317,6 +319,97 @@ static void test_cookies(void)
 	cookie__destroy(s);
 }
 
+/* --- one link at many functions --- */
+
+static __attribute__((noinline)) int multi_one(int x)
+{
+	__asm__ volatile("" : "+r"(x));
+	return x;
+}
+
+static __attribute__((noinline)) int multi_two(int x)
+{
+	__asm__ volatile("" : "+r"(x));
+	return x + 1;
+}
+
+static void call_multi(void)
+{
+	EXPECT(multi_one(1) == 1 && multi_two(1) == 2 && multi_two(2) == 3);
+}
+
+/* SEC() says all of three of them: every call counts, and after the detach none. */
+static void test_umulti_sections(struct umulti *s)
+{
+	struct userbpf_attach_opts o;
+
+	EXPECT(umulti__attach(s) == 0);
+	EXPECT(s->links.enter_fd > 0 && s->links.leave_fd > 0 && s->links.enter_sleeping_fd > 0 && !s->links.enter_given_fd);
+	call_multi();
+	EXPECT(s->bss->hits[0] == 3 && s->bss->hits[1] == 1 && s->bss->hits[2] == 2 && !s->bss->hits[3]);
+	EXPECT(!s->bss->cookies[0] && !s->bss->cookies[1] && !s->bss->cookies[2]);
+	umulti__detach(s);
+	call_multi();
+	EXPECT(s->bss->hits[0] == 3);
+	memset(&o, 0, sizeof(o));
+	o.sz = sizeof(o);
+	o.cookie = 0x100000000;
+	o.pid = (int)getpid();
+	EXPECT(umulti__attach_enter(s, &o) > 0);
+	call_multi();
+	EXPECT(s->bss->hits[0] == 6 && s->bss->cookies[0] == 0x300000000);
+	umulti__detach(s);
+}
+
+/* The caller lists places, each with a cookie. */
+static void test_umulti_places(struct umulti *s)
+{
+	struct userbpf_place places[2];
+	struct userbpf_attach_opts o;
+
+	EXPECT(umulti__attach_enter_given(s, NULL) == -EINVAL);
+	memset(&o, 0, sizeof(o));
+	memset(places, 0, sizeof(places));
+	o.sz = sizeof(o);
+	o.target = "/proc/self/exe";
+	o.places = places;
+	o.nr_places = 2;
+	places[0].func = "multi_one";
+	places[0].cookie = 5;
+	places[1].offset = (__u64)userbpf_func_offset("/proc/self/exe", "multi_two");
+	places[1].cookie = 70;
+	EXPECT(umulti__attach_enter_given(s, &o) > 0);
+	call_multi();
+	EXPECT(s->bss->hits[3] == 3 && s->bss->cookies[3] == 5 + 2 * 70);
+	places[1].func = "no_such_function";
+	EXPECT(umulti__attach_enter_given(s, &o) == -ENOENT && s->links.enter_given_fd > 0);
+	o.nr_places = 0;
+	o.target = "/proc/self/exe:no_such_*";
+	EXPECT(umulti__attach_enter_given(s, &o) == -ENOENT);
+	o.target = "/proc/self/exe:multi_t?o";
+	EXPECT(umulti__attach_enter_given(s, &o) > 0);
+	call_multi();
+	EXPECT(s->bss->hits[3] == 5 && s->bss->cookies[3] == 5 + 2 * 70);
+}
+
+/* Kernels before 6.6 load it, and do not know such links. */
+static void test_umulti(void)
+{
+	struct umulti *s = umulti__open_and_load();
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	EXPECT(s != NULL);
+	EXPECT(!uname(&u) && sscanf(u.release, "%d.%d", &major, &minor) == 2);
+	if (s && (!on_kernel || major > 6 || (major == 6 && minor >= 6))) {
+		test_umulti_sections(s);
+		test_umulti_places(s);
+	} else if (s) {
+		EXPECT(umulti__attach(s) == -EINVAL);
+	}
+	umulti__destroy(s);
+}
+
 static void test_raw_tp(void)
 {
 	struct raw_tp *s = raw_tp__open_and_load();
@@ -398,6 +491,7 @@ int main(int argc, char **argv)
 	int before;
 
 	(void)argv;
+	on_kernel = argc > 1;
 	test_log(); /* the shim's connection and the like exist from now on */
 	before = open_fds();
 	test_data();
@@ -407,6 +501,7 @@ int main(int argc, char **argv)
 	test_half_way();
 	test_closed_stdin();
 	test_usdt();
+	test_umulti();
 	if (argc > 1) {
 		test_uprobe();
 		test_cookies();

@@ -25,7 +25,7 @@ lskel_build() {
 		printf '#define %s__TYPES\n#include "%s.lskel.h"\n' "$name" "$name" >>skeletons.h
 	done
 	echo "#define SKELETONS(X) $(for name in $names; do printf 'X(%s) ' "$name"; done)" >>skeletons.h
-	$cc -O1 -D_GNU_SOURCE -DDESCRIBE_NO_MAIN -I"$T" -I"$SRC/tests/e2e" -I"$SRC/include" "$SRC/tests/e2e/lskel.c" "$SRC/tests/e2e/describe.c" -o lskel -lbpf 2>err || {
+	$cc -O1 -D_GNU_SOURCE -DDESCRIBE_NO_MAIN -I"$T" -I"$SRC/tests/e2e" -I"$SRC/include" -I"$SRC/src" "$SRC/tests/e2e/lskel.c" "$SRC/tests/e2e/describe.c" -o lskel -lbpf 2>err || {
 		fail "lskel.c: $(head -5 err)"
 		exit 1
 	}

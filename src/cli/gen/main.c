@@ -17,8 +17,8 @@
 
 #include "cli/gen/calls.h"
 #include "cli/gen/object.h"
+#include "cli/sections.h"
 #include "gen/lskel.h"
-#include "userbpf/view_libbpf.h"
 
 #define NAME_CAP 64
 #define LOG_CAP	 65536
@@ -246,9 +246,9 @@ int main(int argc, char **argv)
 	j.btf = argv[5];
 	log_init(&j.log, LOG_LEVEL1, LOG_CAP);
 	libbpf_set_print(on_print);
-	err = userbpf_view_register();
+	err = sections_register();
 	if (err < 0)
-		return fail("cannot teach libbpf SEC(\"view/...\"): %s", strerror(-err));
+		return fail("cannot teach libbpf names of SEC(): %s", strerror(-err));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
 		if (!strcmp(jobs[i].what, argv[1]))
 			status = jobs[i].make(&j);

@@ -19,10 +19,10 @@
 #include "base/base.h"
 #include "abi/compat.h"
 #include "cli/cli.h"
+#include "cli/sections.h"
 #include "cli/verify/explain.h"
 #include "cli/verify/inprocess.h"
 #include "isa/disasm.h"
-#include "userbpf/view_libbpf.h"
 
 #define LOG_CAP	   (256u << 20) /* address space; only what is written costs memory */
 #define LEVEL_PATH 1
@@ -410,9 +410,9 @@ int main(int argc, char **argv)
 	if (!v.log)
 		return cli_fail("no memory for the log");
 	libbpf_set_print(on_print);
-	err = userbpf_view_register();
+	err = sections_register();
 	if (err < 0)
-		return cli_fail("cannot teach libbpf SEC(\"view/...\"): %s", strerror(-err));
+		return cli_fail("cannot teach libbpf names of SEC(): %s", strerror(-err));
 	err = inprocess_open(argv[1], (const char *const *)&argv[5]);
 	if (err)
 		return cli_fail("cannot use the kernel BTF %s%s: %s", argv[1],
