@@ -30,7 +30,8 @@ struct profile {
 
 /* --- sampling --- */
 
-static int attach(struct bpf_object *obj, int hertz)
+/* An event on each CPU; *links are theirs. */
+static int attach(struct bpf_object *obj, int hertz, struct bpf_link ***links)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
 				       .size = sizeof(attr),
@@ -38,17 +39,28 @@ static int attach(struct bpf_object *obj, int hertz)
 				       .freq = 1,
 				       .sample_freq = hertz};
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, "sample");
-	int cpus = libbpf_num_possible_cpus();
+	int cpus = libbpf_num_possible_cpus(), n = 0;
 
+	*links = calloc(cpus + 1, sizeof(**links));
+	if (!*links)
+		return -ENOMEM;
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
 		if (fd < 0 && errno == ENODEV) /* not there now */
 			continue;
-		if (fd < 0 || !bpf_program__attach_perf_event(prog, fd))
+		(*links)[n] = fd < 0 ? NULL : bpf_program__attach_perf_event(prog, fd);
+		if (!(*links)[n++])
 			return -errno;
 	}
 	return 0;
+}
+
+static void detach(struct bpf_link **links)
+{
+	for (int i = 0; links[i]; i++)
+		bpf_link__destroy(links[i]);
+	free(links);
 }
 
 /* Who is seen is looked at while it is there. */
@@ -212,6 +224,7 @@ static int failed(const char *what, int err)
 int main(int argc, char **argv)
 {
 	struct profile p = {.symbols = symbols_new(), .root = flame_new()};
+	struct bpf_link **links;
 	struct bpf_object *obj;
 	int hertz, err;
 	double until;
@@ -226,11 +239,12 @@ int main(int argc, char **argv)
 		return failed(argv[1], -errno);
 	p.samples = bpf_object__find_map_fd_by_name(obj, "samples");
 	p.stacks = bpf_object__find_map_fd_by_name(obj, "stacks");
-	err = attach(obj, hertz);
+	err = attach(obj, hertz, &links);
 	if (err)
 		return failed("attach", err);
 	for (until = now() + atof(argv[3]); now() < until; usleep(100000))
 		look_at_all(&p);
+	detach(links);
 	look_at_all(&p);
 	read_kallsyms();
 	err = collect(&p);

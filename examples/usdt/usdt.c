@@ -75,6 +75,8 @@ static int on_hit(void *arg, void *data, size_t size)
 	return 0;
 }
 
+static struct bpf_link *links[PLACES];
+
 static int attach(struct bpf_object *obj, int pid, char *arg, unsigned int i)
 {
 	LIBBPF_OPTS(bpf_usdt_opts, opts, .usdt_cookie = i);
@@ -85,11 +87,10 @@ static int attach(struct bpf_object *obj, int pid, char *arg, unsigned int i)
 	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(obj, "places"), &i, &places[i],
 				BPF_ANY))
 		return -errno;
-	return bpf_program__attach_usdt(bpf_object__find_program_by_name(obj, "probe"),
-					pid ? pid : -1, named[i].file, named[i].provider,
-					named[i].name, &opts)
-		       ? 0
-		       : -errno;
+	links[i] = bpf_program__attach_usdt(bpf_object__find_program_by_name(obj, "probe"),
+					    pid ? pid : -1, named[i].file, named[i].provider,
+					    named[i].name, &opts);
+	return links[i] ? 0 : -errno;
 }
 
 static unsigned long long now(void)
@@ -134,6 +135,8 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		ring_buffer__poll(rb, 100);
 	}
+	for (int i = 4; i < argc; i++)
+		bpf_link__destroy(links[i - 4]);
 	ring_buffer__consume(rb);
 	if (!bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(obj, "lost"), &zero, &lost) &&
 	    lost)

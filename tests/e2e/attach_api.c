@@ -52,6 +52,7 @@ struct line {
 
 static struct line lines[LINES];
 static int nr_lines;
+static struct bpf_link *links[LINES];
 static struct bpf_object *obj;
 static struct record records[RECORDS];
 static int nr_records;
@@ -363,7 +364,7 @@ static int attach(const struct line *l, pid_t pid)
 		err = link_tp_btf(l);
 	for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++)
 		if (is(l, apis[i].api))
-			err = apis[i].attach(l, pid) ? 0 : -1;
+			err = (links[l - lines] = apis[i].attach(l, pid)) ? 0 : -1;
 	if (err < 0)
 		die("%s %llu: %s", l->api, l->cookie, strerror(errno));
 	return n;
@@ -552,5 +553,8 @@ int main(int argc, char **argv)
 	run_tests();
 	status = run(pid, text, terminal);
 	report();
+	for (int i = 0; i < nr_lines; i++)
+		bpf_link__destroy(links[i]);
+	bpf_object__close(obj);
 	return status;
 }

@@ -222,7 +222,7 @@ static void test_walk_info(void **state)
 
 static void test_walk_rest(void **state)
 {
-	static const char names[] = "one\0two";
+	static const char names[256] = "one\0two"; /* texts are read in pieces */
 	const u64 syms[] = {(uintptr_t)names, (uintptr_t)&names[4]}, cookies[] = {1, 2};
 	struct link_create_uprobe_multi multi;
 	union bpf_iter_link_info info = {.map.map_fd = 17};
