@@ -292,7 +292,8 @@ static int link_kprobe_multi(const struct line *l, int n)
 	}
 	opts.syms = syms;
 	opts.cookies = cookies;
-	return bpf_program__attach_kprobe_multi_opts(prog_of(l), NULL, &opts) ? 0 : -1;
+	links[l - lines] = bpf_program__attach_kprobe_multi_opts(prog_of(l), NULL, &opts);
+	return links[l - lines] ? 0 : -1;
 }
 
 /* As kprobe_multi, but libraries older than 1.3 have no function for it: LINK_CREATE itself. */

@@ -253,7 +253,8 @@ int main(int argc, char **argv)
 	u64_id = btf__add_int(btf, "u64", 8, 0);
 	if (inner < 0 || btf__load_into_kernel(btf))
 		return 2;
-	btf_fd = btf__fd(btf);
+	btf_fd = dup(btf__fd(btf));
+	btf__free(btf);
 	file = open("/dev/null", O_RDONLY);
 	if (argc > 1 && !strcmp(argv[1], "matrix")) {
 		matrix(inner);
