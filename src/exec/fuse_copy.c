@@ -69,6 +69,7 @@ static void emit_wide(struct jit *j, const struct copy *c)
 	u32 from = jit_hw[c->from], to = jit_hw[c->to], via = jit_hw[c->via];
 	s32 at = 0, end = 8 * (s32)c->words;
 
+	j->vectors |= end >= 16;
 	for (u32 xmm = 0; at + 16 <= end; at += 16, xmm = (xmm + 1) % 8) {
 		x86_mem(j, 0, 0x0f10, xmm, from, c->src + at); /* movups */
 		x86_mem(j, 0, 0x0f11, xmm, to, c->dst + at);

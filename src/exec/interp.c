@@ -261,6 +261,17 @@ jmp_tail_call:
 	target = exec_tail_target(run, (struct bpf_map *)(uintptr_t)regs[2], (u32)regs[3]);
 	if (!target)
 		NEXT;
+	if (frame != frames) { /* in a subprogram: frames of its own, so that 33 calls are 33 */
+		const u32 depth = run->depth;
+
+		run->image = target;
+		run->depth = 0;
+		regs[0] = interp(run, target->insns, regs[1], 0, 0, 0, 0);
+		run->depth = depth;
+		run->image = img;
+		exec_image_put(target);
+		goto jmp_exit;
+	}
 	if (frame->held)
 		exec_image_put(img);
 	frame->held = true;

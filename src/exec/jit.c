@@ -328,7 +328,7 @@ static struct jit_code *seal(struct jit *j, u8 *map, size_t head, size_t size)
 				 .code = j->code,
 				 .code_len = len,
 				 .nr_functions = j->nr_functions,
-				 .calls_c = j->calls_c,
+				 .vectors = j->vectors,
 				 .nr_faults = j->nr_faults,
 				 .functions = j->functions,
 				 .faults = j->faults};

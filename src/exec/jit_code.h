@@ -36,7 +36,7 @@ struct jit_code {
 	const u8 *code;
 	u32 code_len;
 	u32 nr_functions, nr_faults;
-	bool calls_c; /* else it uses general registers only, and so it does as a whole */
+	bool vectors; /* it may change vector registers: functions in C do, and wide copies */
 	u32 fusions[JIT_MAX_FUSIONS]; /* how many of each kind (fuse.h): what tests look at */
 	const struct jit_function *functions; /* by start */
 	const struct jit_fault *faults;	      /* by address */
@@ -49,9 +49,9 @@ typedef u64 (*jit_enter_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_
 			    const void *entry);
 
 /* False: it touches no vector register. */
-static inline bool jit_calls_c(const struct jit_code *jit)
+static inline bool jit_uses_vectors(const struct jit_code *jit)
 {
-	return jit->calls_c;
+	return jit->vectors;
 }
 void jit_free(struct jit_code *jit);
 /* Code of the function that begins at instruction @start; NULL: none does. */
@@ -67,7 +67,7 @@ bool jit_fault(const struct jit_code *jit, void *ucontext);
 
 #else
 
-static inline bool jit_calls_c(const struct jit_code *jit) { return true; }
+static inline bool jit_uses_vectors(const struct jit_code *jit) { return true; }
 static inline void jit_free(struct jit_code *jit) {}
 static inline const void *jit_entry(const struct jit_code *jit, u32 start) { return NULL; }
 typedef u64 (*jit_enter_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct exec_run *run, const void *entry);

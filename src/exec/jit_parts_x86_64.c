@@ -19,7 +19,7 @@ void jit_emit_c_call(struct jit *j, const void *fn)
 {
 	s64 rel = (s64)((u64)fn - ((u64)j->code + jit_here(j) + 5));
 
-	j->calls_c = true;
+	j->vectors = true;
 	if (j->code && rel == (s32)rel) {
 		put8(j, 0xe8);
 		put32(j, rel);

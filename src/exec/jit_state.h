@@ -59,7 +59,7 @@ struct jit {
 	struct jit_known known[12]; /* R0..R11 */
 	bool knows;		    /* anything of them */
 	bool calls, patient, leaves; /* leaves: something jumps out of it */
-	bool calls_c; /* functions in C: vector registers, perhaps */
+	bool vectors; /* functions in C, wide copies: vector registers, perhaps */
 	u32 features; /* the CPU file's */
 };
 

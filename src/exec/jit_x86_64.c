@@ -163,7 +163,7 @@ static void emit_tail_call(struct jit *j)
 	u8 *none;
 
 	x86_mov(j, 1, RCX, RUN);
-	j->calls_c = true;
+	j->vectors = true;
 	x86_mem(j, 0, 0xff, 2, RUN, offsetof(struct exec_run, tail_call)); /* call */
 	x86_rr(j, 0, 0x85, RDX, RDX);
 	none = X86_SKIP_IF(j, CC_E);

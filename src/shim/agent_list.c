@@ -80,7 +80,7 @@ static struct agent_prog *prog_new(struct exec_image *img)
 	if (!g)
 		return NULL;
 	*g = (struct agent_prog){
-		.next = list.progs, .img = img, .plain = img->jit && !jit_calls_c(img->jit)};
+		.next = list.progs, .img = img, .plain = img->jit && !jit_uses_vectors(img->jit)};
 	list.progs = g;
 	return g;
 }

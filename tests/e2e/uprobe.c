@@ -9,6 +9,7 @@
  * PROBE: KIND,COOKIE,PID,FILE,WHAT
  *	u, r    uprobe, uretprobe; WHAT is a function of FILE, or 0xOFFSET in it; PID 0: all
  *	p       uprobe of a program that calls no helper, and counts nothing here
+ *	w       the same, with a copy that compiled code does in wide steps
  *	t       USDT; WHAT is PROVIDER:NAME
  *	e, x    tracepoint of a system call, entry and exit; FILE is the category, WHAT the event
  *	k, K    kprobe, kretprobe on the function WHAT of a system call
@@ -105,6 +106,7 @@ static struct bpf_link *attach(struct bpf_object *obj, char *text)
 	return bpf_program__attach_uprobe_opts(
 		bpf_object__find_program_by_name(obj, uo.retprobe    ? "on_return"
 						      : *kind == 'p' ? "on_plain"
+						      : *kind == 'w' ? "on_wide"
 								     : "on_entry"),
 		p, file, off, &uo);
 }

@@ -236,6 +236,9 @@ vectors_are "no probe"
 client_start "p,1,$vectors,$V,$at"
 vectors_are "a program without helpers"
 client_stop
+client_start "w,1,$vectors,$V,$at" "w,2,$vectors,$V,callee"
+vectors_are "a program without helpers that copies"
+client_stop
 client_start "u,1,$vectors,$V,$at" "r,2,$vectors,$V,callee" k,3,0,-,__x64_sys_getppid K,4,0,-,__x64_sys_getppid
 vectors_are "programs with helpers"
 ask

@@ -55,6 +55,16 @@ int on_plain(struct pt_regs *ctx)
 	return 0;
 }
 
+__u64 wide[8], wide_copy[8];
+
+SEC("uprobe")
+int on_wide(struct pt_regs *ctx)
+{
+	__builtin_memcpy(wide_copy, wide, sizeof(wide));
+	plain_hits++;
+	return 0;
+}
+
 SEC("uretprobe")
 int on_return(struct pt_regs *ctx)
 {

@@ -190,6 +190,26 @@ static const struct exec_image *last_target(void *arg, struct bpf_map *map, u32 
 	return img;
 }
 
+/* Each call makes two more: 33 of them happen, wherever they stand. */
+static void test_tail_tree(void **state)
+{
+	struct exec_image *img = bound("r6 = r1\nr2 = *(u32 *)(r1 +0)\nr2 += 1\n"
+				       "*(u32 *)(r1 +0) = r2\ncall sub\nr7 = r0\nr1 = r6\n"
+				       "call sub\nr0 += r7\nr0 += 7000\nexit\n"
+				       "sub:\n" TAIL(1) "r0 = 101\nexit\n",
+				       maps, 2);
+	struct exec_run r;
+	u32 count = 0;
+
+	targets[1] = exec_image_get(img);
+	assert_int_equal(run(img, &count, &r), 34 * 7000 + 35 * 101);
+	assert_int_equal(count, 34);
+	assert_int_equal(r.depth, 0);
+	drop_targets();
+	exec_image_put(img);
+	assert_int_equal(live, 0);
+}
+
 static void test_tail_freed(void **state)
 {
 	struct exec_image *img = bound(TAIL(0) "r0 = 1\nexit\n", maps, 2);
@@ -419,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_tail_without_host),
 		cmocka_unit_test(test_tail_limit),
 		cmocka_unit_test(test_tail_in_subprog),
+		cmocka_unit_test(test_tail_tree),
 		cmocka_unit_test(test_tail_freed),
 		cmocka_unit_test(test_map_value),
 		cmocka_unit_test(test_for_each),
